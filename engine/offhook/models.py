@@ -1,0 +1,118 @@
+"""The loaded set of models: one recogniser, one language model, one voice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
+from offhook.errors import ConfigError
+from offhook.llm.base import LanguageModel
+from offhook.stt.base import Transcriber
+from offhook.stt.gate import Recognizer
+from offhook.tts.base import Synthesizer
+
+Progress = Callable[[str], None]
+
+
+def _silent(line: str) -> None:
+    """A start that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Everything a call needs to hear, answer and speak; shared by all calls."""
+
+    recognizer: Recognizer
+    language_model: LanguageModel
+    synthesizer: Synthesizer
+
+    def close(self) -> None:
+        """Free all models.  No call may use them any more."""
+        self.recognizer.close()
+        self.language_model.close()
+        self.synthesizer.close()
+
+
+def load_models(config: Config, progress: Progress = _silent) -> Models:
+    """Load what ``config`` names, in parallel.
+
+    ``progress`` gets one line per step, from any thread.  Raises ModelError or
+    ConfigError with one line that says what to do; what was loaded is freed then.
+    """
+    jobs: dict[str, Callable[[], Any]] = {
+        "recogniser": lambda: load_recognizer(config.stt),
+        "language model": lambda: load_language_model(config.llm, config.daemon.max_calls, progress),
+        "voice": lambda: load_synthesizer(config.tts),
+    }
+    with ThreadPoolExecutor(len(jobs), thread_name_prefix="offhook-load") as pool:
+        futures = {what: pool.submit(_timed, what, job, progress) for what, job in jobs.items()}
+    failed = [future.exception() for future in futures.values()]
+    if any(failed):
+        for future in futures.values():
+            _close_loaded(future)
+        raise next(error for error in failed if error is not None)
+    return Models(*(future.result() for future in futures.values()))
+
+
+def load_recognizer(stt: SttConfig) -> Recognizer:
+    """The recogniser that ``[stt]`` names."""
+    transcriber: Transcriber
+    if stt.engine == "whisper":
+        from offhook.stt.whisper import Whisper
+
+        if stt.model is None:
+            raise ConfigError("stt.engine is whisper: stt.model must name a ggml file, such as ggml-base.en.bin")
+        transcriber = Whisper(stt.model, threads=stt.threads, language=stt.language, workers=stt.workers)
+    else:
+        from offhook.stt.moonshine import Moonshine
+
+        if stt.language != "en":
+            raise ConfigError(f"stt.language is {stt.language!r}: Moonshine knows English only; use stt.engine whisper")
+        transcriber = Moonshine(stt.model, threads=stt.threads)
+    return Recognizer(transcriber, workers=stt.workers, min_voiced_ms=stt.min_voiced_ms)
+
+
+def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _silent) -> LanguageModel:
+    """The language model that ``[llm]`` names; the embedded one is prepared on first use."""
+    from offhook.llm.embedded import NAME, embedded_model
+    from offhook.llm.llama import LlamaModel
+
+    if llm.n_ctx_call > llm.n_ctx:
+        raise ConfigError(f"llm.n_ctx_call ({llm.n_ctx_call}) is larger than llm.n_ctx ({llm.n_ctx})")
+    return LlamaModel(
+        embedded_model(progress) if llm.model == NAME else Path(llm.model).expanduser(),
+        n_ctx=llm.n_ctx,
+        n_ctx_call=llm.n_ctx_call,
+        max_conversations=max_calls,
+        threads=llm.threads,
+        threads_batch=llm.threads_batch,
+        n_gpu_layers=llm.n_gpu_layers,
+    )
+
+
+def load_synthesizer(tts: TtsConfig) -> Synthesizer:
+    """The voice that ``[tts]`` names."""
+    if tts.engine == "piper":
+        from offhook.tts.piper import Piper
+
+        return Piper(Path(tts.voice).expanduser(), threads=tts.threads)
+    from offhook.tts.espeak import Espeak
+
+    return Espeak(tts.voice, rate_wpm=tts.rate_wpm)
+
+
+def _timed(what: str, job: Callable[[], Any], progress: Progress) -> Any:
+    started = time.perf_counter()
+    loaded = job()
+    progress(f"{what}: {loaded.name}, {time.perf_counter() - started:.1f} s")
+    return loaded
+
+
+def _close_loaded(future: Future[Any]) -> None:
+    if future.exception() is None:
+        future.result().close()

@@ -1,0 +1,166 @@
+"""The daemon's Unix socket: binding it, and who is at the other end of a connection."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import grp
+import os
+import socket
+import stat
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from offhook.errors import ConfigError
+
+_MAX_PATH_BYTES = 107  # sun_path, less its NUL
+_BACKLOG = 128
+_MODE = 0o660
+_SO_PEERGROUPS = 59  # Linux; the socket module has no name for it
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The process at the other end, as the kernel saw it when it connected."""
+
+    pid: int
+    uid: int
+    gid: int
+    groups: frozenset[int] = frozenset()
+
+
+def read_peer(sock: socket.socket) -> Peer:
+    """Who connected ``sock``; raises OSError when the kernel does not say."""
+    pid, uid, gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    groups: frozenset[int] = frozenset()
+    with contextlib.suppress(OSError):  # more groups than fit: then the primary one has to do
+        raw = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 65536)
+        groups = frozenset(struct.unpack(f"{len(raw) // 4}I", raw))
+    return Peer(pid, uid, gid, groups)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSocket:
+    """A listening SOCK_SEQPACKET socket (non-blocking), and the file it lies at."""
+
+    sock: socket.socket
+    path: Path
+    gid: int
+    """Group that owns the file: its members may connect."""
+    inode: tuple[int, int]
+    """Device and inode of the file, to know it again."""
+
+    @classmethod
+    def bind(cls, path: Path, group: str | None = None) -> BoundSocket:
+        """Listen at ``path``, mode 0660, owned by ``group`` (None: the process's own).
+
+        Makes the folder, replaces the socket file of a daemon that died; raises
+        :class:`ConfigError` (one line, what to do) for everything else in the way.
+        """
+        if len(os.fsencode(path)) > _MAX_PATH_BYTES:
+            raise ConfigError(
+                f"{path}: longer than the {_MAX_PATH_BYTES} bytes of a socket path: choose a shorter one"
+            )
+        gid = _gid_of(group)
+        with _locked_folder(path.parent):
+            _clear_way(path)
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            try:
+                _bind_private(sock, path)
+                try:
+                    if gid is not None:
+                        os.chown(path, -1, gid)
+                    os.chmod(path, _MODE)  # noqa: PTH101 - the neighbour of chown
+                    sock.listen(_BACKLOG)
+                    sock.setblocking(False)
+                    found = path.stat()
+                except BaseException:
+                    path.unlink(missing_ok=True)
+                    raise
+            except PermissionError as error:
+                sock.close()
+                raise ConfigError(
+                    f"{path}: cannot be given to group {group!r}: run as root or as a member of it"
+                    if group is not None
+                    else f"{path}: {error.strerror}"
+                ) from error
+            except OSError as error:
+                sock.close()
+                raise ConfigError(f"{path}: cannot listen there: {error.strerror}") from error
+        return cls(sock, path, found.st_gid, (found.st_dev, found.st_ino))
+
+    def close(self) -> None:
+        """Stop listening and remove the file, unless another daemon's lies there by now."""
+        with contextlib.suppress(OSError):
+            found = self.path.lstat()
+            if (found.st_dev, found.st_ino) == self.inode:
+                self.path.unlink()
+        self.sock.close()
+
+
+def _gid_of(group: str | None) -> int | None:
+    if group is None:
+        return None
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise ConfigError(
+            f"daemon.group: this system has no group {group!r}: create it or correct the name"
+        ) from error
+
+
+@contextlib.contextmanager
+def _locked_folder(folder: Path) -> Iterator[None]:
+    """Makes ``folder`` and keeps other starting daemons out of it for a moment."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: cannot be used for the socket: {error.strerror}: correct daemon.socket"
+        ) from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"{folder}: another daemon is starting there: try again") from error
+        yield
+    finally:
+        os.close(fd)
+
+
+def _clear_way(path: Path) -> None:
+    """Remove the socket file of a daemon that died; refuse to touch anything else."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be examined: {error.strerror}") from error
+    if not stat.S_ISSOCK(mode):
+        raise ConfigError(f"{path}: exists and is not a socket: move it away or correct daemon.socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        probe.setblocking(False)
+        problem = probe.connect_ex(str(path))
+    if problem == errno.ECONNREFUSED:
+        path.unlink(missing_ok=True)  # nobody listens: left behind by a daemon that died
+    elif problem in (0, errno.EAGAIN):
+        raise ConfigError(
+            f"{path}: socket in use by a running daemon: stop that one or correct daemon.socket"
+        )
+    elif problem != errno.ENOENT:
+        raise ConfigError(
+            f"{path}: socket in use by something else ({os.strerror(problem)}): correct daemon.socket"
+        )
+
+
+def _bind_private(sock: socket.socket, path: Path) -> None:
+    """Bind so that nobody else can connect before the file has its group and mode."""
+    before = os.umask(0o177)
+    try:
+        sock.bind(str(path))
+    finally:
+        os.umask(before)

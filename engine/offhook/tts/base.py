@@ -1,0 +1,35 @@
+"""What every voice offers to the rest of offhook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def never() -> bool:
+    """The cancellation test of a synthesis that nobody cancels."""
+    return False
+
+
+class Synthesizer(Protocol):
+    """A voice, loaded once and shared by all calls."""
+
+    name: str
+    sample_rate_hz: int
+
+    def synthesize(self, text: str, *, cancelled: Callable[[], bool] = never) -> Iterator[NDArray[np.int16]]:
+        """Speak ``text`` as blocks of ``[samples]`` int16 at ``sample_rate_hz``.
+
+        Each step blocks for its inference with the GIL released; ``cancelled`` is
+        asked between steps and may be called from another thread.  Any text is safe:
+        control characters are treated as spaces, text without words gives no blocks.
+        Raises :class:`~offhook.errors.ModelError`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the voice.  No synthesis may be in progress."""
+        ...

@@ -1,0 +1,104 @@
+"""What the calls on a real Asterisk share: the server, the daemon, the voices.
+
+Without an Asterisk these tests do not run, and say so with the way to get one; in
+continuous integration (``CI=true``) that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from offhook.simulator.launcher import INSTALLED as LAUNCHER
+from offhook.stt.moonshine import Moonshine
+from tests.support.asterisk_install import NoAsteriskError, find_asterisk
+from tests.support.asterisk_server import AsteriskServer
+from tests.support.audio import Phrase, load_phrases, resample
+from tests.support.daemon_process import DaemonProcess
+from tests.support.kit import ROOT, TWIN, PlaceCall, Understand
+from tests.support.sip_client import SipCall
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder is a call on a real Asterisk, and takes its time."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "asterisk_server" in getattr(
+            item, "fixturenames", ()
+        ):
+            item.add_marker(pytest.mark.asterisk)
+            item.add_marker(pytest.mark.timeout(240))
+
+
+@pytest.fixture(scope="session")
+def asterisk_server() -> Iterator[AsteriskServer]:
+    """A running Asterisk with the shipped configuration."""
+    try:
+        install = find_asterisk()
+    except NoAsteriskError as error:
+        message = f"calls on a real Asterisk were NOT run: {error}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+    assert LAUNCHER.exists(), f"no launcher at {LAUNCHER}: run 'make build'"
+    with AsteriskServer(install, [LAUNCHER, TWIN]) as server:
+        yield server
+
+
+@pytest.fixture
+def asterisk(asterisk_server: AsteriskServer) -> Iterator[AsteriskServer]:
+    """The server for one test: no daemon at first, and no call left over afterwards."""
+    asterisk_server.use_daemon(None)
+    yield asterisk_server
+    deadline = time.monotonic() + 10
+    while asterisk_server.channels() or asterisk_server.scripts_running():
+        assert time.monotonic() < deadline, "a channel or an AGI script outlives the test"
+        time.sleep(0.05)  # Asterisk tells its channel count only when asked
+
+
+@pytest.fixture(scope="session")
+def shared_daemon() -> Iterator[DaemonProcess]:
+    """One daemon for every test that leaves it as it was: its models load once."""
+    with DaemonProcess() as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def daemon(asterisk: AsteriskServer, shared_daemon: DaemonProcess) -> Iterator[DaemonProcess]:
+    """The shared daemon, taking this test's calls."""
+    asterisk.use_daemon(shared_daemon.socket)
+    yield shared_daemon
+    asterisk.use_daemon(None)
+
+
+@pytest.fixture(scope="session")
+def phrases() -> dict[str, Phrase]:
+    """The demo conversation and the phrases for tests."""
+    return load_phrases(ROOT / "engine/offhook/assets/demo") | load_phrases(ROOT / "tests/data/speech")
+
+
+@pytest.fixture(scope="session")
+def understand() -> Understand:
+    """What a listener makes of 8 kHz audio."""
+    model = Moonshine()
+
+    def listen(samples: NDArray[np.int16]) -> str:
+        wide = resample(samples, 8_000, 16_000)
+        return model.transcribe(np.concatenate([wide, np.zeros(3_200, dtype=np.int16)])).text
+
+    return listen
+
+
+@pytest.fixture
+def place_call(asterisk: AsteriskServer) -> PlaceCall:
+    """Calls the agent from the shipped softphone."""
+
+    async def place(extension: str = "700") -> SipCall:
+        return await SipCall.place(asterisk.address, extension, user="softphone", password="change-me")
+
+    return place

@@ -1,0 +1,238 @@
+"""A caller on a real Asterisk talks with the real daemon, and both sides are listened to."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import itertools
+from pathlib import Path
+
+import pytest
+
+from tests.support.asterisk_server import TRUNK_HOST, AsteriskServer, complaints
+from tests.support.audio import Phrase, phrase, read_wav, split_utterances
+from tests.support.daemon_process import DaemonProcess, Heard
+from tests.support.kit import TWIN, PlaceCall, Understand
+from tests.support.sip_client import SipCall, Turn
+from tests.support.waiting import eventually
+from tests.support.words import recall, words
+
+QUESTIONS = ["01_hours", "02_location", "03_cost", "04_parking"]
+
+
+async def converse(call: SipCall, daemon: DaemonProcess, said: list[Phrase]) -> list[Turn]:
+    """Waits for the greeting, says one phrase after the other, and waits for each answer's end."""
+    greeting_ns = await call.media.heard_after(0)
+    assert call.answered_ns is not None
+    assert greeting_ns > call.answered_ns
+    await call.media.quiet(700)
+    turns = []
+    for spoken in said:
+        turns.append(await call.ask(spoken, quiet_ms=1_000))
+    return turns
+
+
+def new_turns(daemon: DaemonProcess, seen: list[Heard]) -> list[Heard]:
+    """The transcript's lines since ``seen``."""
+    return daemon.transcript()[len(seen) :]
+
+
+async def test_conversation(
+    daemon: DaemonProcess,
+    asterisk: AsteriskServer,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
+    understand: Understand,
+) -> None:
+    seen, mark = daemon.transcript(), asterisk.log_mark()
+    said = [phrases[name] for name in [*QUESTIONS, "05_book"]]
+    async with await place_call() as call:
+        turns = await converse(call, daemon, said)
+        await eventually(lambda: len(new_turns(daemon, seen)) >= len(said), "every turn is in the transcript")
+        written = new_turns(daemon, seen)
+        goodbye = await call.ask(phrases["06_goodbye"])
+        await call.wait_ended(15)
+        assert call.ended_by == "server", "the agent hangs up after a goodbye"
+
+    assert len(written) == len(said), f"one turn per phrase: {written}"
+    assert [line.turn for line in written] == list(range(1, len(said) + 1))
+    assert len({line.call for line in written}) == 1
+    # What the daemon heard is what the caller said.
+    for spoken, line in zip(said, written, strict=True):
+        assert recall(spoken.text, line.heard) >= 0.6, line
+    heard = " ".join(line.heard for line in written)
+    assert recall(" ".join(spoken.text for spoken in said), heard) >= 0.85, heard
+    # What the caller received is what the daemon said, and not the answer of another turn.
+    received = [understand(turn.answer) for turn in turns]
+    for number, line in enumerate(written):
+        likeness = [recall(line.answer, text) for text in received]
+        assert likeness[number] >= 0.4, (line.answer, received[number])
+        assert likeness[number] == max(likeness), (line.answer, received)
+    assert len({line.answer for line in written}) >= 4, "different questions have different answers"
+    assert not any(turn.premature for turn in [*turns, goodbye])
+    assert call.media.received.lost_packets == 0
+    log = asterisk.log(mark)
+    assert "ended: result=ok agi=SUCCESS" in log
+    assert complaints(log) == []
+
+
+async def test_answers_are_traced_without_speech(
+    daemon: DaemonProcess, place_call: PlaceCall, phrases: dict[str, Phrase]
+) -> None:
+    seen = daemon.transcript()
+    async with await place_call() as call:
+        await converse(call, daemon, [phrases["01_hours"]])
+        await eventually(lambda: len(new_turns(daemon, seen)) == 1, "the turn is in the transcript")
+    (line,) = new_turns(daemon, seen)
+    trace = daemon.trace_file.read_text()
+    assert line.call in trace
+    for text in (line.heard, line.answer):
+        assert text not in trace
+        assert text not in daemon.log()
+
+
+async def test_hang_up_by_the_caller_in_mid_answer(
+    daemon: DaemonProcess, asterisk: AsteriskServer, place_call: PlaceCall, phrases: dict[str, Phrase]
+) -> None:
+    descriptors, mark = daemon.open_descriptors(), asterisk.log_mark()
+    async with await place_call() as call:
+        await call.media.heard_after(0)
+        await call.media.quiet(700)
+        asked = await call.media.say(phrases["01_hours"])
+        await call.media.heard_after(asked.ended_ns)
+        assert daemon.call_folders(), "the call has a playback folder while it lasts"
+    assert call.ended_by == "caller"
+    await eventually(lambda: not daemon.call_folders(), "the call's audio files are removed")
+    await eventually(lambda: daemon.open_descriptors() <= descriptors, "its descriptors are closed")
+    await eventually(lambda: asterisk.channels() == 0, "the channel is gone")
+    await eventually(lambda: asterisk.scripts_running() == 0, "the launcher has ended")
+    log = asterisk.log(mark)
+    assert "offhook: fallback" not in log, "a caller who hung up needs no fallback"
+    assert complaints(log) == []
+    # And the daemon takes the next call as if nothing had been.
+    async with await place_call() as again:
+        await again.media.heard_after(0)
+
+
+async def test_hang_up_at_every_moment_of_a_turn(
+    daemon: DaemonProcess, asterisk: AsteriskServer, place_call: PlaceCall, phrases: dict[str, Phrase]
+) -> None:
+    """At once, in the greeting, while speaking, while the answer is being made."""
+    descriptors, mark = daemon.open_descriptors(), asterisk.log_mark()
+    async with await place_call():
+        pass
+    async with await place_call() as call:
+        await call.media.heard_after(0)
+    async with await place_call() as call:
+        await call.media.heard_after(0)
+        await call.media.quiet(700)
+        call.media.begin(phrases["05_book"])
+        await eventually(lambda: call.media.clock.frames % 40 == 39, "the caller is in mid-word")
+    async with await place_call() as call:
+        await call.media.heard_after(0)
+        await call.media.quiet(700)
+        await call.media.say(phrases["02_location"])
+    await eventually(lambda: not daemon.call_folders(), "every call's audio files are removed")
+    await eventually(lambda: daemon.open_descriptors() <= descriptors, "their descriptors are closed")
+    assert "offhook: fallback" not in asterisk.log(mark)
+    assert "Traceback" not in daemon.log()
+
+
+async def test_two_calls_at_once(
+    daemon: DaemonProcess,
+    asterisk: AsteriskServer,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
+    understand: Understand,
+) -> None:
+    seen = daemon.transcript()
+    said = [
+        [phrases[name] for name in ("01_hours", "02_location", "03_cost")],
+        [phrases[name] for name in ("insurance", "04_parking", "children")],
+    ]
+    # One from the softphone, one from the trunk: both doors lead to the same agent.
+    calls = [await place_call(), await SipCall.place(asterisk.address, "+12125550123", local_host=TRUNK_HOST)]
+    async with calls[0], calls[1]:
+        turns = await asyncio.gather(
+            *(converse(call, daemon, spoken) for call, spoken in zip(calls, said, strict=True))
+        )
+        await eventually(lambda: len(new_turns(daemon, seen)) >= 6, "every turn is in the transcript")
+
+    by_call: dict[str, list[Heard]] = {}
+    for line in new_turns(daemon, seen):
+        by_call.setdefault(line.call, []).append(line)
+    assert len(by_call) == 2
+    # Asterisk numbers its channels in the order of the calls.
+    written = [by_call[name] for name in sorted(by_call, key=lambda name: [*map(int, name.split("."))])]
+    for spoken, lines, took in zip(said, written, turns, strict=True):
+        assert len(lines) == len(spoken), lines
+        for asked, line, turn in zip(spoken, lines, took, strict=True):
+            assert recall(asked.text, line.heard) >= 0.6, line
+            assert recall(line.answer, understand(turn.answer)) >= 0.4, line
+    # No cross-talk: what one caller said was heard in no turn of the other.
+    for (mine, theirs), lines in zip(itertools.permutations(said), written, strict=True):
+        for line in lines:
+            best = max(mine, key=lambda asked: recall(line.heard, asked.text))
+            foreign = max(recall(line.heard, asked.text) for asked in theirs)
+            assert recall(line.heard, best.text) > foreign, line
+
+
+async def test_a_human_voice(
+    daemon: DaemonProcess, place_call: PlaceCall, phrases: dict[str, Phrase]
+) -> None:
+    """A person reads Dickens to the agent; what it answers is its affair, what it hears is ours."""
+    spec = importlib.util.find_spec("moonshine_voice")
+    assert spec is not None
+    assert spec.origin is not None, "the embedded models are part of the development environment"
+    recording = read_wav(Path(spec.origin).parent / "assets/two_cities.wav")
+    texts = [
+        "It was the best of times, it was the worst of times.",
+        "It was the age of wisdom.",
+        "It was the age of foolishness.",
+        "It was the epoch of belief.",
+    ]
+    said = [phrase(f"dickens {number}", text, audio) for number, (text, audio) in enumerate(
+        zip(texts, split_utterances(recording), strict=False)
+    )]  # fmt: skip
+    seen = daemon.transcript()
+    async with await place_call() as call:
+        turns = await converse(call, daemon, said)
+        await eventually(lambda: len(new_turns(daemon, seen)) >= len(said), "every turn is in the transcript")
+    assert not any(turn.premature for turn in turns)
+    heard = [line.heard for line in new_turns(daemon, seen)]
+    for text, line in zip(texts, heard, strict=True):
+        assert recall(text, line) >= 0.6, (text, line)
+    assert recall(" ".join(texts), " ".join(heard)) >= 0.8, heard
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "usual"),
+    [
+        pytest.param("OFFHOOK_AGI", TWIN.name, "offhook-eagi", id="python-launcher"),
+        pytest.param("EAGI_AUDIO_FORMAT", "slin16", "slin", id="wideband"),
+    ],
+)
+async def test_other_ways_of_handing_over(
+    daemon: DaemonProcess,
+    asterisk: AsteriskServer,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
+    understand: Understand,
+    variable: str,
+    value: str,
+    usual: str,
+) -> None:
+    seen = daemon.transcript()
+    asterisk.cli(f"dialplan set global {variable} {value}")
+    try:
+        async with await place_call() as call:
+            (turn,) = await converse(call, daemon, [phrases["01_hours"]])
+            await eventually(lambda: len(new_turns(daemon, seen)) == 1, "the turn is in the transcript")
+            (line,) = new_turns(daemon, seen)
+            await call.ask(phrases["06_goodbye"])
+            await call.wait_ended(15)
+    finally:
+        asterisk.cli(f"dialplan set global {variable} {usual}")
+    assert recall(phrases["01_hours"].text, line.heard) >= 0.6, line
+    assert words(line.answer)
+    assert recall(line.answer, understand(turn.answer)) >= 0.4, line

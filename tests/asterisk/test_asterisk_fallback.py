@@ -1,0 +1,135 @@
+"""Nobody is dropped without a word: every way in which the agent can be missing or break."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import pytest
+
+from tests.support.asterisk_server import AsteriskServer, complaints, log_time
+from tests.support.audio import Phrase
+from tests.support.daemon_process import DaemonProcess
+from tests.support.kit import TWIN, PlaceCall, Understand
+from tests.support.sip_client import SipCall
+from tests.support.waiting import eventually
+
+LAUNCHERS = ["offhook-eagi", TWIN.name]
+
+
+@contextmanager
+def script(asterisk: AsteriskServer, name: str) -> Iterator[None]:
+    """The dialplan runs another file of agi-bin."""
+    asterisk.cli(f"dialplan set global OFFHOOK_AGI {name}")
+    try:
+        yield
+    finally:
+        asterisk.cli("dialplan set global OFFHOOK_AGI offhook-eagi")
+
+
+def fallback_line(log: str) -> str:
+    """The line that the shipped dialplan logs when it takes the call over; there is exactly one."""
+    lines = [line for line in log.splitlines() if "offhook: fallback" in line and "WARNING[" in line]
+    assert len(lines) == 1, log
+    return lines[0]
+
+
+async def hear_fallback(call: SipCall, understand: Understand, from_ns: int = 0) -> None:
+    """The prompts of the fallback, then Asterisk's hang-up."""
+    start_ns = await call.media.heard_after(from_ns)
+    await call.wait_ended(20)
+    assert call.ended_by == "server"
+    heard = understand(call.media.received.between(start_ns, call.ended_ns or start_ns)).lower()
+    assert "sorry" in heard, heard
+    assert "later" in heard, heard
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+async def test_daemon_absent(
+    asterisk: AsteriskServer, place_call: PlaceCall, understand: Understand, name: str
+) -> None:
+    mark = asterisk.log_mark()
+    with script(asterisk, name):
+        async with await place_call() as call:
+            await hear_fallback(call, understand)
+    log = asterisk.log(mark)
+    assert "result=unavailable agi=SUCCESS" in fallback_line(log)
+    assert complaints(log) == [fallback_line(log)], "nothing else went wrong"
+    await eventually(lambda: "ended: result=unavailable" in asterisk.log(mark), "the h extension's line")
+
+
+async def test_launcher_missing(
+    asterisk: AsteriskServer, place_call: PlaceCall, understand: Understand
+) -> None:
+    mark = asterisk.log_mark()
+    with script(asterisk, "not-installed"):
+        async with await place_call() as call:
+            await hear_fallback(call, understand)
+    assert "result= agi=NOTFOUND" in fallback_line(asterisk.log(mark))
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+@pytest.mark.parametrize("moment", ["while it speaks", "while it listens"])
+async def test_daemon_killed_in_mid_call(
+    asterisk: AsteriskServer,
+    place_call: PlaceCall,
+    understand: Understand,
+    phrases: dict[str, Phrase],
+    name: str,
+    moment: str,
+) -> None:
+    with DaemonProcess() as doomed, script(asterisk, name):
+        asterisk.use_daemon(doomed.socket)
+        async with await place_call() as call:
+            await call.media.heard_after(0)  # the greeting
+            await call.media.quiet(700)
+            if moment == "while it speaks":
+                asked = await call.media.say(phrases["01_hours"])
+                await call.media.heard_after(asked.ended_ns)
+            mark, killed, killed_ns = asterisk.log_mark(), datetime.now(), time.monotonic_ns()
+            doomed.kill()
+            await hear_fallback(call, understand, killed_ns)
+    line = fallback_line(asterisk.log(mark))
+    assert "result=failed agi=SUCCESS" in line
+    # Both stamps are this machine's wall clock; the bound is the project's promise to callers.
+    assert (log_time(line) - killed).total_seconds() < 1.0
+
+
+async def test_two_callers_when_the_daemon_is_killed(
+    asterisk: AsteriskServer, place_call: PlaceCall, understand: Understand
+) -> None:
+    with DaemonProcess() as doomed:
+        asterisk.use_daemon(doomed.socket)
+        first, second = await place_call(), await place_call()
+        async with first, second:
+            for call in (first, second):
+                await call.media.heard_after(0)
+                await call.media.quiet(700)
+            mark = asterisk.log_mark()
+            doomed.kill()
+            await asyncio.gather(*(call.wait_ended(20) for call in (first, second)))
+            assert {first.ended_by, second.ended_by} == {"server"}
+    assert asterisk.log(mark).count("result=failed agi=SUCCESS") >= 2
+
+
+async def test_daemon_busy(asterisk: AsteriskServer, place_call: PlaceCall, understand: Understand) -> None:
+    with DaemonProcess(max_calls=1) as small:
+        asterisk.use_daemon(small.socket)
+        async with await place_call() as first:
+            await first.media.heard_after(0)
+            mark = asterisk.log_mark()
+            async with await place_call() as second:
+                await hear_fallback(second, understand)
+            assert "result=busy agi=SUCCESS" in fallback_line(asterisk.log(mark))
+            assert first.ended_by is None, "the call that was there first is not disturbed"
+
+
+async def test_no_descriptor_is_left_to_the_daemon(daemon: DaemonProcess, place_call: PlaceCall) -> None:
+    before = daemon.open_descriptors()
+    for _ in range(3):
+        async with await place_call() as call:
+            await call.media.heard_after(0)
+    await eventually(lambda: daemon.open_descriptors() <= before, "descriptors of ended calls are closed")

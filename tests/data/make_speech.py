@@ -1,0 +1,85 @@
+"""Makes the caller's side of the test and demo conversations.
+
+    python -m tests.data.make_speech        (from the top folder; needs Debian's flite)
+
+Written by this script and committed, so that nobody needs flite to run a test:
+
+* ``engine/offhook/assets/demo/``  the conversation of ``offhook demo``
+* ``tests/data/speech/``           more phrases, for tests
+
+Each folder gets 8 kHz, 16-bit, mono WAV files and a ``speech.json`` with the words
+and the positions of the first and the last audible sample (tests/support/audio.py
+says what is audible).  The voice is flite's ``rms``, which speech recognition
+understands over a telephone about as well as a person.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tests.support.audio import RATE_HZ, Samples, audible_span, read_wav, write_wav
+
+ROOT = Path(__file__).resolve().parents[2]
+VOICE = "rms"
+STRETCH = 1.1
+"""A little slower than flite's own pace, which swallows short words."""
+PEAK = 16_000
+"""Loudest sample: about -6 dBFS, a healthy telephone level."""
+MARGIN_SAMPLES = 240
+"""Kept before and after what is audible (30 ms), so that soft consonants are whole."""
+
+DEMO = {
+    "01_hours": "What are your opening hours?",
+    "02_location": "Where are you located?",
+    "03_cost": "How much does a check up cost?",
+    "04_parking": "Do you have parking?",
+    "05_book": "Can I book an appointment for next Monday?",
+    "06_goodbye": "Thank you, goodbye.",
+}
+MORE = {
+    "insurance": "Do you take my insurance?",
+    "children": "Do you treat children?",
+    "emergency": "What should I do in an emergency?",
+    "stop": "Wait, please stop for a moment.",
+    "hello": "Hello, is anybody there?",
+}
+
+
+def speak(text: str, folder: Path) -> Samples:
+    """The text as flite says it, at telephone rate, trimmed and levelled."""
+    file = folder / "flite.wav"
+    subprocess.run(
+        ["flite", "-voice", VOICE, "--setf", f"duration_stretch={STRETCH}", "-t", text, "-o", str(file)],
+        check=True,
+    )
+    samples = read_wav(file, RATE_HZ).astype(np.float64)
+    levelled = np.round(samples * (PEAK / np.abs(samples).max())).astype(np.int16)
+    span = audible_span(levelled)
+    assert span is not None, text
+    trimmed: Samples = levelled[max(0, span[0] - MARGIN_SAMPLES) : span[1] + 1 + MARGIN_SAMPLES]
+    return trimmed
+
+
+def make(phrases: dict[str, str], folder: Path) -> None:
+    """Writes one folder of speech."""
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, text in phrases.items():
+            samples = speak(text, Path(scratch))
+            span = audible_span(samples)
+            assert span is not None, text
+            write_wav(folder / f"{name}.wav", samples)
+            listed.append({"name": name, "text": text, "first_audible": span[0], "last_audible": span[1]})
+    manifest = {"voice": f"flite {VOICE}", "rate_hz": RATE_HZ, "phrases": listed}
+    (folder / "speech.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    make(DEMO, ROOT / "engine/offhook/assets/demo")
+    make(MORE, ROOT / "tests/data/speech")

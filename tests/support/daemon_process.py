@@ -1,0 +1,139 @@
+"""The real daemon, ``offhook serve``, as a process of its own with private files."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+READY = "offhook: ready"
+_START_S = 90.0
+_DRAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One turn of the daemon's transcript."""
+
+    call: str
+    turn: int
+    heard: str
+    answer: str
+
+
+class DaemonProcess:
+    """``with DaemonProcess() as daemon``: ready inside the block, gone after it."""
+
+    def __init__(self, settings: str = "", *, max_calls: int = 8) -> None:
+        """``settings`` is TOML that is added to the configuration (whole tables, not ``[daemon]``)."""
+        self.folder = Path(tempfile.mkdtemp(prefix="offhook-daemon-"))
+        self.socket = self.folder / "offhook.sock"
+        # The playback folder lies where a real one does, in memory.
+        memory = Path("/dev/shm")
+        self.playback_dir = Path(
+            tempfile.mkdtemp(prefix="offhook-test-", dir=memory if os.access(memory, os.W_OK) else None)
+        )
+        self.trace_file = self.folder / "trace.jsonl"
+        self.transcript_file = self.folder / "transcript.jsonl"
+        self.log_file = self.folder / "log"
+        self._config = self.folder / "offhook.toml"
+        self._config.write_text(
+            f"[daemon]\nmax_calls = {max_calls}\ndrain_s = {_DRAIN_S}\n"
+            f"socket = {json.dumps(str(self.socket))}\n"
+            f"playback_dir = {json.dumps(str(self.playback_dir))}\n"
+            f"trace_file = {json.dumps(str(self.trace_file))}\n"
+            f"{settings}"
+        )
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process."""
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Returns when calls can come.  Raises RuntimeError with the daemon's log."""
+        with open(self.log_file, "w") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "offhook.cli.main", "serve"),
+                    *("--config", str(self._config), "--transcript", str(self.transcript_file)),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read_lines, args=(lines,), daemon=True).start()
+        deadline = time.monotonic() + _START_S
+        try:
+            while (line := lines.get(timeout=deadline - time.monotonic())) != READY:
+                if line is None:
+                    raise RuntimeError(f"offhook serve ended before it was ready:\n{self.log()}")
+        except (queue.Empty, ValueError):
+            log_text = self.log()
+            self.close()
+            raise RuntimeError(f"offhook serve was not ready after {_START_S:.0f} s:\n{log_text}") from None
+
+    def log(self) -> str:
+        """Everything that the daemon has logged."""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def transcript(self) -> list[Heard]:
+        """The turns so far, of all calls, in the order in which they ended."""
+        if not self.transcript_file.exists():
+            return []
+        return [Heard(**json.loads(line)) for line in self.transcript_file.read_text().splitlines()]
+
+    def call_folders(self) -> list[Path]:
+        """Folders with answers of calls that are not over."""
+        return list(self.playback_dir.glob("*/call-*"))
+
+    def open_descriptors(self) -> int:
+        """How many file descriptors the daemon holds."""
+        return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
+
+    def kill(self) -> None:
+        """``kill -9``, and nothing is cleaned up by the daemon."""
+        assert self._process is not None, "not started"
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def close(self) -> None:
+        """SIGTERM, a bounded wait, and the folders are removed."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(_DRAIN_S + 10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.playback_dir, ignore_errors=True)
+
+    def __enter__(self) -> DaemonProcess:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _read_lines(self, lines: queue.SimpleQueue[str | None]) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        with self._process.stdout as stdout:
+            for line in stdout:
+                lines.put(line.rstrip("\n"))
+        lines.put(None)
