@@ -46,7 +46,7 @@ class TestCaller:
     def test_hangs_up_after_the_answer_when_the_script_does_not_say_so(self) -> None:
         frames = play([Say(tone(40), After(0))], "..." + "#" * 5 + "." * 60)
         assert index_of(frames, "began") == [0]
-        assert index_of(frames, "hang_up") == [8 + 34]  # 700 ms after the last sound
+        assert index_of(frames, "hang_up") == [8 + 49]  # 1 s after the last sound
 
     def test_an_utterance_is_sent_whole_and_padded(self) -> None:
         audio = tone(50)

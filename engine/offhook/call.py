@@ -93,7 +93,7 @@ class Call:
     # --- life ------------------------------------------------------------------------------
 
     async def run(self) -> str:
-        """Hold the conversation; returns how it ended: ``ok``, ``hangup`` or ``failed``."""
+        """Hold the conversation; returns how it ended: ``ok``, ``hangup``, ``busy`` or ``failed``."""
         started_ns = time.monotonic_ns()
         result = "failed"
         try:
@@ -105,6 +105,9 @@ class Call:
             result = "hangup" if self._handoff.closed.is_set() else "ok"
         except HangupError:
             result = "hangup"
+        except BusyError as error:
+            _log.warning("call=%s declined: %s", self.id, error)
+            result = "busy"
         except OffhookError as error:
             _log.error("call=%s failed: %s", self.id, error)
             await self._apologise()
@@ -174,7 +177,7 @@ class Call:
         if self._revision is not None:
             await self._revision.cancel()
         if self._agi is not None:
-            if result in ("ok", "failed"):
+            if result != "hangup":
                 with contextlib.suppress(OffhookError):
                     await self._agi.set_variable(RESULT_VARIABLE, result)
             self._agi.close()
@@ -262,37 +265,45 @@ class Call:
         self._prompt(await self._services.ready.clip(self._agent, kind, self._rate_hz))
 
     async def _play_prompt(self, clip: Clip) -> None:
-        heard_ms = await self._play(clip)
-        if heard_ms is None:
+        if await self._play(clip):
             self._finished(0)
 
     async def _play_revision(self, revision: Revision) -> None:
-        trace, heard = revision.trace, [""]
-        cut = False
-        async for clause in revision.clauses():
-            if trace.playback_started_ns is None:
-                trace.playback_started_ns = time.monotonic_ns()
-                self._turns += 1
-            heard_ms = await self._play(clause.clip)
-            assert self._shelf is not None
-            self._shelf.drop(clause.clip)
-            if heard_ms is not None:
-                words = clause.text.split(" ")
-                share = min(1.0, heard_ms / max(1.0, clause.clip.duration_ms))
-                heard += words[: int(share * len(words))]
-                cut = True
-                break
-            heard.append(clause.text)
+        """Play a committed revision clause by clause; whatever ends it, what was heard is kept."""
+        heard = Outcome("", complete=False)
+        try:
+            await self._play_clauses(revision, heard)
+        finally:
+            if revision.trace.playback_started_ns is not None:
+                revision.trace.playback_ended_ns = time.monotonic_ns()
+                revision.trace.interrupted = not heard.complete
+                self._remember(revision, heard.heard_text)
         if revision.empty.is_set():
             return  # committed before the recogniser found no words in it
-        trace.playback_ended_ns = time.monotonic_ns()
-        trace.interrupted = cut
-        heard_text = " ".join(heard).strip()
-        await revision.settle(Outcome(heard_text, complete=not cut))
-        self._remember(revision, heard_text)
-        if not cut:
+        await revision.settle(heard)
+        if heard.complete:
             self._ending = self._ending or revision.ends_call
             self._finished(revision.number)
+
+    async def _play_clauses(self, revision: Revision, heard: Outcome) -> None:
+        """Play until the end or an interruption; ``heard`` is true at every moment."""
+        async for clause in revision.clauses():
+            begun_ns = time.monotonic_ns()
+            if revision.trace.playback_started_ns is None:
+                revision.trace.playback_started_ns = begun_ns
+                self._turns += 1
+            whole = False
+            try:
+                whole = await self._play(clause.clip)
+            finally:
+                share = 1.0 if whole else (time.monotonic_ns() - begun_ns) / 1e6 / clause.clip.duration_ms
+                words = clause.text.split()
+                heard.heard_text = " ".join([heard.heard_text, *words[: round(share * len(words))]]).strip()
+                assert self._shelf is not None
+                self._shelf.drop(clause.clip)
+            if not whole:
+                return
+        heard.complete = not revision.empty.is_set()
 
     def _remember(self, revision: Revision, heard_text: str) -> None:
         self._wasted_revisions = 0
@@ -306,12 +317,11 @@ class Call:
     def _finished(self, revision: int) -> None:
         self._post(turn.CallEnded() if self._ending else turn.PlaybackFinished(revision))
 
-    async def _play(self, clip: Clip) -> float | None:
-        """Play one clip; None when it was played to its end, else how much was heard. [ms]"""
+    async def _play(self, clip: Clip) -> bool:
+        """Play one clip; False when it was interrupted."""
         assert self._agi is not None
-        begun_ns = time.monotonic_ns()
         result = await self._agi.stream_file(clip.name)
-        return (time.monotonic_ns() - begun_ns) / 1e6 if result.interrupted else None
+        return not result.interrupted
 
     async def _stop_playback(self) -> None:
         if self._agi is not None:

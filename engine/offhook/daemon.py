@@ -144,7 +144,9 @@ def _group_id(group: str | None) -> int | None:
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
-        raise ConfigError(f"daemon.group {group!r} does not exist: name Asterisk's group, or leave it out") from None
+        raise ConfigError(
+            f"daemon.group {group!r} does not exist: name Asterisk's group, or leave it out"
+        ) from None
 
 
 def _notify_systemd(message: str) -> None:

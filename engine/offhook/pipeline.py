@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from offhook.core import resample
 from offhook.dialog import Dialog
-from offhook.errors import OffhookError
+from offhook.errors import ModelError, OffhookError
 from offhook.llm.base import Conversation, Generation, Limits
 from offhook.models import Models
 from offhook.playout import Clip, Shelf
@@ -28,6 +29,12 @@ from offhook.stt.base import STT_RATE_HZ
 from offhook.trace import TurnTrace
 from offhook.tts.base import Synthesizer
 from offhook.tts.slin import to_slin
+
+KEPT_TURNS = 4
+"""Turns that survive when the conversation outgrows its share of the context."""
+ROOM_FOR_CALLER_TOKENS = 192
+"""Room kept for the caller's next words and the note beside them: half a minute of speech."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
@@ -132,6 +139,7 @@ class Pipeline:
         self._rate_hz = rate_hz
         self._limits = limits
         self._turn = asyncio.Lock()
+        self._history: deque[tuple[str, ...]] = deque(maxlen=KEPT_TURNS)
 
     def prepare(self, number: int, audio: NDArray[np.int16], trace: TurnTrace) -> Revision:
         """Begin a revision on ``audio`` (``[samples]`` at the call's rate); returns at once."""
@@ -177,20 +185,41 @@ class Pipeline:
                 verbatim = await self._speak_generation(revision, generation)
             revision._clauses.put_nowait(None)
             outcome = await revision._outcome
-            if not outcome.complete:
-                await conversation.rollback(asked)
-                await conversation.append(*dialog.cut_answer(outcome.heard_text))
+            if outcome.complete:
+                said = (revision.answer, *dialog.close_answer())
             else:
-                if not verbatim:
-                    await conversation.rollback(asked)
-                    await conversation.append(revision.answer)
+                said = dialog.cut_answer(outcome.heard_text)
+            if outcome.complete and verbatim:
                 await conversation.append(*dialog.close_answer())
+            else:
+                await conversation.rollback(asked)
+                await conversation.append(*said)
+            self._history.append((*turn.pieces, *said))
+            await self._make_room()
         except BaseException:
             if generation is not None:
                 generation.cancel()
             # Shielded: a second cancellation must not leave half a turn in the conversation.
             await asyncio.shield(conversation.rollback(before))
             raise
+
+    async def _make_room(self) -> None:
+        """Forget the oldest turns when the next one might not fit; done while nobody waits for us."""
+        conversation = self._conversation
+        needed = self._limits.max_tokens + ROOM_FOR_CALLER_TOKENS
+        if conversation.tokens_used + needed <= conversation.tokens_limit:
+            return
+        await conversation.rollback(conversation.start)
+        while self._history:
+            try:
+                await conversation.append(*(piece for kept in self._history for piece in kept))
+            except ModelError:  # too much: nothing was appended
+                self._history.popleft()
+                continue
+            if conversation.tokens_used + needed <= conversation.tokens_limit:
+                return
+            self._history.popleft()
+            await conversation.rollback(conversation.start)
 
     async def _speak_generation(self, revision: Revision, generation: Generation) -> bool:
         """Speak what the model writes; False when that is not word for word what it wrote."""

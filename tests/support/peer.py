@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -41,6 +42,13 @@ class Line:
         self.send(command)
         return self.read_line()
 
+    def launcher_is_gone(self) -> bool:
+        """Waits for the lifeline's end; False when the launcher says something instead."""
+        try:
+            return self.lifeline.recv(16) == b""
+        except ConnectionResetError:  # killed before it had read our "accepted"
+            return True
+
     def read_audio(self, wanted_bytes: int) -> bytes:
         """``wanted_bytes`` of the caller's audio, fewer at its end."""
         got = b""
@@ -78,9 +86,8 @@ class Peer:
     def _serve(self) -> None:
         try:
             with self._listening:
-                lifeline, _ = self._listening.accept()
+                lifeline, packet, fds = self._wait_for_launcher()
             with lifeline:
-                packet, fds, _, _ = socket.recv_fds(lifeline, 9000, 3)
                 try:
                     line = Line(fds[1], fds[0], fds[2], lifeline, Hello.parse(packet).args)
                     lifeline.send(Answer(AnswerKind.ACCEPTED).encode())
@@ -92,8 +99,16 @@ class Peer:
                     for fd in fds:
                         os.close(fd)
                     if self._say_done:
-                        lifeline.send(Answer(AnswerKind.DONE).encode())
-        except BrokenPipeError:
-            pass  # the launcher was killed at hang-up: nobody to say "done" to
+                        with contextlib.suppress(BrokenPipeError):  # killed at hang-up
+                            lifeline.send(Answer(AnswerKind.DONE).encode())
         except BaseException as error:
             self._error = error
+
+    def _wait_for_launcher(self) -> tuple[socket.socket, bytes, list[int]]:
+        """The first connection that says something; others only look whether a daemon is there."""
+        while True:
+            lifeline, _ = self._listening.accept()
+            packet, fds, _, _ = socket.recv_fds(lifeline, 9000, 3)
+            if packet:
+                return lifeline, packet, fds
+            lifeline.close()

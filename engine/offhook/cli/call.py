@@ -66,29 +66,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add = parser.add_argument
     add("--say", action=_Speak, dest="spoken", metavar="TEXT", help="speak TEXT; may be repeated")
     add("--wav", action=_Speak, dest="spoken", metavar="FILE", help="speak a PCM WAV file; may be repeated")
-    add(
-        "--barge-in",
-        type=milliseconds,
-        metavar="MS",
-        help="interrupt each answer after MS",
-    )
+    add("--barge-in", type=milliseconds, metavar="MS", help="interrupt each answer after MS")
     add("--agent", metavar="NAME", help="the agent to talk to (default: the daemon's)")
-    add("--save", type=Path, metavar="FILE", help="stereo WAV: left the caller, right the agent")
-    add("--listen", action="store_true", help="transcribe what the caller heard, by our recogniser")
-    add("--json", action="store_true", help="print one JSON object")
+    add_report_options(parser)
     add("--transcript", type=Path, metavar="FILE", help="what the daemon was given as --transcript")
     add("--trace", type=Path, metavar="FILE", help="default: daemon.trace_file")
     add("--socket", type=Path, metavar="PATH", help="default: daemon.socket")
-    add(
-        "--launcher",
-        type=Path,
-        default=INSTALLED,
-        metavar="PATH",
-        help="another offhook-eagi, or its twin",
-    )
+    add("--launcher", type=Path, default=INSTALLED, metavar="PATH", help="another offhook-eagi, or its twin")
     add("--wideband", action="store_true", help="16 kHz audio (EAGI_AUDIO_FORMAT=slin16)")
     add("--timeout", type=seconds, default=180.0, metavar="S", help="hang up after this long (180)")
     add("--config", type=Path, metavar="FILE", help="default: /etc/offhook/offhook.toml")
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """The options that :func:`report` reads."""
+    add = parser.add_argument
+    add("--save", type=Path, metavar="FILE", help="stereo WAV: left the caller, right the agent")
+    add("--listen", action="store_true", help="transcribe what the caller heard, by our recogniser")
+    add("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,12 +102,21 @@ def run(args: argparse.Namespace) -> int:
         deadline_s=args.timeout,
     )
     record = asyncio.run(SimulatedCall(script(says, args.barge_in), options).run())
+    return report(record, config, args, args.transcript, args.trace or _existing(config.daemon.trace_file))
+
+
+def report(
+    record: CallRecord, config: Config, args: argparse.Namespace, transcript: Path | None, trace: Path | None
+) -> int:
+    """Complete, judge, save and print a finished call; the exit status.
+
+    ``args`` has what :func:`add_report_options` added.
+    """
     judge(record)
-    trace = args.trace or _existing(config.daemon.trace_file)
-    complete(record, args.transcript, trace, timeout_s=_WAIT_FOR_DAEMON_S)
+    complete(record, transcript, trace, timeout_s=_WAIT_FOR_DAEMON_S)
     if args.save is not None:
         try:
-            save_stereo(args.save, record.stereo(), rate_hz)
+            save_stereo(args.save, record.stereo(), record.rate_hz)
         except OSError as error:
             raise ConfigError(f"{args.save}: cannot be written: {error.strerror}") from error
     received = asyncio.run(listen(record, config)) if args.listen else None
@@ -155,6 +159,9 @@ def judge(record: CallRecord) -> None:
     """Add what only the outcome shows to ``record.errors``."""
     if record.end is CallEnd.DIALPLAN and record.result != "ok":
         record.errors.append(f"the daemon did not hold the call: OFFHOOK_RESULT={record.result or 'unset'}")
+    if record.unspoken:
+        noun = "utterance was" if record.unspoken == 1 else "utterances were"
+        record.errors.append(f"the call ended early: {record.unspoken} {noun} never spoken")
     for number, turn in enumerate(record.turns, 1):
         if turn.answer_start_samples is None:
             record.errors.append(f"turn {number} was not answered")

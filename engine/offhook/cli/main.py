@@ -22,15 +22,28 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"offhook {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
-        importlib.import_module(f"offhook.cli.{command}").add_parser(subparsers)
+        try:
+            module = importlib.import_module(f"offhook.cli.{command}")
+        except ImportError as error:  # a broken installation must not take `offhook doctor` with it
+            broken = subparsers.add_parser(command, help=f"not available: {error}", add_help=False)
+            broken.set_defaults(run=None, problem=str(error))
+            continue
+        module.add_parser(subparsers)
+        subparsers.choices[command].set_defaults(run=module.run)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.  Returns its exit status: 0 done, 1 found something wrong, 2 could not run."""
-    args = build_parser().parse_args(argv)
+    args, unknown = build_parser().parse_known_args(argv)
+    if args.run is not None and unknown:
+        build_parser().error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        status = importlib.import_module(f"offhook.cli.{args.command}").run(args)
+        if args.run is None:
+            raise OffhookError(
+                f"`offhook {args.command}` cannot be loaded: {args.problem}; try `offhook doctor`"
+            )
+        status = args.run(args)
         sys.stdout.flush()  # a closed pipe shows here, not at exit
     except OffhookError as error:
         print(f"offhook: error: {error}", file=sys.stderr)

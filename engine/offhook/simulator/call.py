@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import threading
 from collections.abc import Sequence
 
-from offhook.simulator.channel import ChannelOptions, SimulatedChannel
+from offhook.simulator.channel import ChannelOptions, Outcome, SimulatedChannel
 from offhook.simulator.record import CallRecord, account
 from offhook.simulator.script import Step
 
@@ -27,14 +29,28 @@ class SimulatedCall:
         Cancelling it hangs up and waits for the script to end.  Raises ConfigError when
         the launcher is missing or cannot be started.
         """
-        running = asyncio.ensure_future(asyncio.to_thread(self._channel.run))
+        # Not asyncio's pool: that has a few threads only, and a call must not wait for another's end.
+        finished: concurrent.futures.Future[Outcome] = concurrent.futures.Future()
+        thread = threading.Thread(target=self._run_into, args=[finished], name="offhook-simulated-call")
+        thread.start()
+        outcome = asyncio.wrap_future(finished)
         try:
-            outcome = await asyncio.shield(running)
+            await asyncio.wait([outcome])
         except asyncio.CancelledError:
             self._channel.abort()
-            await asyncio.wait([running])
+            await asyncio.wait([outcome])
             raise
-        return account(outcome)
+        finally:
+            thread.join()
+        return account(await outcome)
+
+    def _run_into(self, finished: concurrent.futures.Future[Outcome]) -> None:
+        try:
+            outcome = self._channel.run()
+        except BaseException as error:
+            finished.set_exception(error)
+        else:
+            finished.set_result(outcome)
 
     def run_blocking(self) -> CallRecord:
         """The same without an event loop."""

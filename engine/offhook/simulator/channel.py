@@ -97,6 +97,8 @@ class Outcome:
     end: CallEnd = CallEnd.DIALPLAN
     ended_ns: int = 0
     spoken: list[Spoken] = field(default_factory=list)
+    utterances: int = 0
+    """How many the script has."""
     played: list[Played] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
@@ -117,6 +119,7 @@ class SimulatedChannel:
         self._options = options
         uniqueid = options.uniqueid or new_uniqueid()
         self._outcome = Outcome(uniqueid, options.rate_hz, 0, Track(), Track())
+        self._outcome.utterances = sum(isinstance(step, Say) for step in steps)
         self._frame_samples = options.rate_hz * FRAME_MS // 1000
         self._caller = Caller(steps, self._frame_samples)
         self._audible_ns = -(2**62)

@@ -50,11 +50,16 @@ class Launched:
     """``waitpid`` status once reaped."""
 
     def write_audio(self, frame: bytes) -> bool:
-        """False when the pipe is full or closed: the frame is lost, as in Asterisk."""
+        """False when the pipe is full: the frame is lost, as in Asterisk.
+
+        A pipe that the script has closed takes everything and keeps nothing.
+        """
         try:
             return os.write(self.audio, frame) == len(frame)
-        except (BlockingIOError, BrokenPipeError):
+        except BlockingIOError:
             return False
+        except BrokenPipeError:
+            return True
 
     def write_replies(self, data: bytes) -> bool:
         """False when the script reads no more (its pipe is full or closed)."""

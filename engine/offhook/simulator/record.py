@@ -63,6 +63,8 @@ class CallRecord:
     greeting_stop_samples: int = 0
     errors: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    unspoken: int = 0
+    """Utterances of the script that the call was too short for."""
     frames_dropped: int = 0
     latest_frame_ms: float = 0.0
 
@@ -111,6 +113,7 @@ def account(outcome: Outcome) -> CallRecord:
         outcome.agent.audio(length),
         errors=list(outcome.errors),
         variables=dict(outcome.variables),
+        unspoken=outcome.utterances - len(outcome.spoken),
         frames_dropped=outcome.frames_dropped,
         latest_frame_ms=outcome.latest_frame_ms,
     )

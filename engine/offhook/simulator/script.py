@@ -21,7 +21,7 @@ FRAME_MS = 20
 class WhenSilent:
     """The agent has spoken since the last step began, and has been silent for ``ms``."""
 
-    ms: int = 700
+    ms: int = 1000
     patience_ms: int = 20_000
     """After this the caller gives up waiting, says so in ``errors`` and hangs up."""
 

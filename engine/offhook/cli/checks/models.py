@@ -58,8 +58,8 @@ def check_tts(config: Config) -> Finding:
 def check_agent(config: Config) -> Finding:
     """The default agent can be read."""
     try:
-        agents = importlib.import_module("offhook.agents")
-        agent = agents.find_agent(config.agent.default, config.agent.search)
+        agents = importlib.import_module("offhook.agents.loader")
+        agent = agents.load_agent(config.agent.default, config.agent.search)
     except OffhookError as error:
         return fail(f"agent: {error}", "name a shipped agent or the path of an agent file in agent.default")
     except ImportError as error:

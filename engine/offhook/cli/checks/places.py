@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import tempfile
@@ -16,26 +15,19 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 
 def check_cache(folder: Path) -> Finding:
     """The folder where prepared models are kept can be made and written."""
-    nearest = _nearest_existing(folder)
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+    if why_not_writable(folder) is not None:
         return fail(f"model cache {folder} cannot be written", "set OFFHOOK_CACHE to a folder that can")
     return ok(f"model cache {folder}")
 
 
 def check_playback(folder: Path, mounts: str) -> Finding:
     """The folder for answers is in memory and can be written; ``mounts`` is mountinfo's text."""
-    nearest = _nearest_existing(folder)
     what = f"playback folder {folder}"
-    if not nearest.is_dir():
-        return fail(f"{what}: {nearest} is not a folder", "set daemon.playback_dir to a tmpfs folder")
-    try:
-        with tempfile.NamedTemporaryFile(dir=nearest) as probe:
-            probe.write(b"\0" * 4096)
-            probe.flush()
-    except OSError as error:
+    problem = why_not_writable(folder)
+    if problem is not None:
         remedy = "see asterisk/offhook.tmpfiles, or change daemon.playback_dir"
-        return fail(f"{what} cannot be written: {error.strerror}", remedy)
-    kind = filesystem_of(nearest.resolve(), mounts)
+        return fail(f"{what} cannot be written: {problem}", remedy)
+    kind = filesystem_of(_nearest_existing(folder).resolve(), mounts)
     if kind not in _IN_MEMORY:
         return warn(f"{what} is on {kind or 'an unknown disk'}", "use a tmpfs: a slow disk would be heard")
     return ok(f"{what} on {kind}")
@@ -71,11 +63,22 @@ def check_socket(path: Path) -> Finding:
         return fail(f"daemon at {path}: no permission", "join the socket's group, or use sudo")
     except OSError as error:
         problem = error
-    nearest = _nearest_existing(path.parent)
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+    if why_not_writable(path.parent) is not None:
         what = f"no daemon, and {path.parent} cannot be written"
         return fail(what, "make it for the daemon's user, or change daemon.socket")
     return warn(f"no daemon at {path} ({one_line(problem)})", "start it: offhook serve")
+
+
+def why_not_writable(folder: Path) -> str | None:
+    """Tries it, in the nearest folder that exists: root's permissions say little."""
+    nearest = _nearest_existing(folder)
+    try:
+        with tempfile.TemporaryFile(dir=nearest) as probe:
+            probe.write(b"\0" * 4096)
+            probe.flush()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None
 
 
 def filesystem_of(path: Path, mounts: str) -> str | None:

@@ -40,7 +40,7 @@ def check_launcher(path: Path, release: str) -> Finding:
         return fail(f"launcher {path} is missing", _BUILD)
     if not os.access(path, os.X_OK):
         return fail(f"launcher {path} may not be executed", f"chmod +x {path}")
-    command = [path, "--version"]
+    command = [str(path), "--version"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:

@@ -36,11 +36,13 @@ class User:
         return cls("", os.geteuid(), os.getegid(), gids)
 
 
-def first_closed(folder: Path, user: User) -> Path | None:
-    """The first folder on the way from the root that ``user`` may not enter."""
+def first_closed(folder: Path, user: User, top: Path = Path("/")) -> Path | None:
+    """The first folder on the way from ``top`` down to ``folder`` that ``user`` may not enter."""
     if user.uid == 0:
         return None
     for part in (*reversed(folder.parents), folder):
+        if not part.is_relative_to(top):
+            continue
         status = part.stat()
         if status.st_uid == user.uid:
             bit = 0o100

@@ -1,0 +1,121 @@
+"""Engines that do what a test tells them: for the logic around engines, never for proof that speech works."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.llm.base import GenerationStats, Limits, Mark
+from offhook.stt.base import Transcript
+from offhook.tts.base import never
+
+
+@dataclass
+class ScriptedRecognizer:
+    """Recognises one text after the other, whatever is heard."""
+
+    texts: list[str]
+    name: str = "scripted"
+    gate: asyncio.Event | None = None
+    """When given, recognition waits for it."""
+
+    async def recognize(
+        self, audio: NDArray[np.int16], voiced_ms: int, *, expected: Collection[str] = ()
+    ) -> Transcript:
+        if self.gate is not None:
+            await self.gate.wait()
+        return Transcript(self.texts.pop(0), len(audio) // 16, 0.0)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+@dataclass
+class ScriptedGeneration:
+    """Writes prepared pieces into its conversation."""
+
+    conversation: ScriptedConversation
+    pieces: list[str | Exception]
+    stats: GenerationStats = field(default_factory=GenerationStats)
+    cancelled: bool = False
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        for piece in self.pieces:
+            await asyncio.sleep(0)
+            if self.cancelled:
+                return
+            if isinstance(piece, Exception):
+                raise piece
+            self.conversation.text.append(piece)
+            yield piece
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class ScriptedConversation:
+    """Text as a list of pieces; a mark is a length."""
+
+    answers: list[list[str | Exception]]
+    text: list[str] = field(default_factory=list)
+    generation: ScriptedGeneration | None = None
+    start: Mark = field(default_factory=lambda: Mark(0))
+    tokens_limit: int = 1_000_000
+
+    @property
+    def tokens_used(self) -> int:
+        return len(self.text)
+
+    async def append(self, *pieces: str) -> None:
+        self.text += pieces
+
+    async def mark(self) -> Mark:
+        return Mark(len(self.text))
+
+    async def rollback(self, mark: Mark) -> None:
+        if self.generation is not None:
+            self.generation.cancel()
+        del self.text[mark.tokens :]
+
+    def generate(self, limits: Limits) -> ScriptedGeneration:
+        self.generation = ScriptedGeneration(self, self.answers.pop(0))
+        return self.generation
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
+class ScriptedVoice:
+    """10 ms of constant audio per character, or an error."""
+
+    name = "scripted"
+    sample_rate_hz = 8_000
+
+    def __init__(self, fail: Callable[[str], Exception | None] = lambda text: None) -> None:
+        self._fail = fail
+
+    def synthesize(self, text: str, *, cancelled: Callable[[], bool] = never) -> Iterator[NDArray[np.int16]]:
+        error = self._fail(text)
+        if error is not None:
+            raise error
+        yield np.full(80 * len(text), 1000, np.int16)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class PlainTemplate:
+    """Markup that a person can read in a failed test."""
+
+    assistant_close = "<end>"
+
+    def prefix(self, system: str, examples: Sequence[tuple[str, str]] = ()) -> tuple[str, ...]:
+        return (f"<system>{system}",)
+
+    def user(self, text: str) -> tuple[str, ...]:
+        return (f"<user>{text}", "<agent>")
