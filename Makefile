@@ -11,7 +11,6 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(she
 VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= $(shell nproc)
-ASTERISK_DIR ?= $(or $(OFFHOOK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/offhook)/asterisk-sid
 
 NATIVE_SOURCES := $(shell find csrc agi -name '*.cpp' -o -name '*.h' -o -name '*.c') CMakeLists.txt \
 	$(shell find csrc agi tests/native -name CMakeLists.txt) setup.py
@@ -28,7 +27,8 @@ demo: build  ## Build what is missing and answer a simulated call on the embedde
 	$(BIN)/offhook demo
 
 .PHONY: test
-test: build test-native asterisk  ## Run every test: native, Python, and calls on a real Asterisk
+test: build test-native  ## Run every test: native, Python, and calls on a real Asterisk
+	@tests/asterisk/install.sh || test -z "$$CI"  # without it those tests say that they were not run, and why
 	$(BIN)/pytest
 
 .PHONY: check
@@ -36,7 +36,7 @@ check: build  ## Lint, type and structure checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/stubtest offhook._core --ignore-disjoint-bases
+	$(BIN)/stubtest offhook._core
 	$(BIN)/lint-imports
 	find csrc agi tests/native \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
 		| xargs -0 $(BIN)/clang-format --dry-run --Werror

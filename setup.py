@@ -26,7 +26,9 @@ class CMakeBuild(build_ext):
         build = ROOT / "build" / "cmake" / f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
         subprocess.run(
             ["cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-             "-DOFFHOOK_PYTHON=ON", f"-DPython_EXECUTABLE={sys.executable}"],
+             "-DOFFHOOK_PYTHON=ON", "-DOFFHOOK_TESTS=OFF",
+             f"-DOFFHOOK_EDITABLE={'ON' if self.editable_mode else 'OFF'}",
+             f"-DPython_EXECUTABLE={sys.executable}"],
             check=True,
         )  # fmt: skip
         jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 1))

@@ -3,7 +3,7 @@
  * It hands its descriptors to the resident daemon and waits.  Nothing else: no allocation, no
  * configuration file, no name service, no stdio, so that it starts in about a millisecond.
  *
- *   EAGI(offhook-eagi,AGENT,...)  ->  hello + fd 0, 1, 3  ->  offhookd
+ *   EAGI(offhook-eagi,${UNIQUEID},...)  ->  hello + fd 0, 1, 3  ->  offhookd
  *
  * What it never does: read the AGI header (that is the daemon's), or print anything but a whole
  * AGI command on fd 1.  When no daemon takes the call, or the daemon dies, it sets the channel
@@ -99,8 +99,17 @@ static void complain(const char* what, const char* path, const char* then) {
   (void)write_all(STDERR_FILENO, &line, kAgiReplyMs);
 }
 
-/* Read what Asterisk prints until a reply ("200 ...", "511 ...") has gone by.  The unread AGI header
- * may come first; nobody else wants it any more. */
+/* Drop what Asterisk has printed so far: the header, or replies to a daemon that is gone. */
+static void discard_input(void) {
+  char chunk[4096];
+  for (int reads = 0; reads < 64 && wait_readable(STDIN_FILENO, 0) == 1; reads++) {
+    ssize_t count = read(STDIN_FILENO, chunk, sizeof chunk);
+    if (count == 0 || (count < 0 && errno != EINTR)) return;
+  }
+}
+
+/* Read what Asterisk prints until a reply ("200 ...", "511 ...") has gone by.  The rest of the AGI
+ * header may come first; nobody else wants it any more. */
 static void await_agi_reply(void) {
   int64_t deadline_ms = now_ms() + kAgiReplyMs;
   int at_line_start = 1;
@@ -118,17 +127,14 @@ static void await_agi_reply(void) {
   }
 }
 
-static void say_to_asterisk(const char* command, const char* argument) {
-  struct text line = {0};
-  append(&line, command);
-  append(&line, argument);
-  append(&line, "\n");
-  if (write_all(STDOUT_FILENO, &line, kAgiReplyMs) == 0) await_agi_reply();
-}
-
 /* Let the dialplan know, and leave it the call. */
 static int give_up(const char* result) {
-  say_to_asterisk("SET VARIABLE OFFHOOK_RESULT ", result);
+  struct text line = {0};
+  discard_input();
+  append(&line, "SET VARIABLE OFFHOOK_RESULT ");
+  append(&line, result);
+  append(&line, "\n");
+  if (write_all(STDOUT_FILENO, &line, kAgiReplyMs) == 0) await_agi_reply();
   return 0;
 }
 
@@ -282,7 +288,7 @@ static int report_no_connection(const char* path) {
 
 static const char kClosed[] = " closed the connection: see its log";
 static const char kUsage[] =
-    "usage: EAGI(offhook-eagi,AGENT[,ARG...]) in Asterisk's extensions.conf\n"
+    "usage: EAGI(offhook-eagi,${UNIQUEID}[,agent=NAME]) in Asterisk's extensions.conf\n"
     "\n"
     "Hands the call to the offhook daemon and waits for its end.  Afterwards the channel variable\n"
     "OFFHOOK_RESULT is ok, unavailable (no daemon), busy or failed, and the dialplan goes on.\n"

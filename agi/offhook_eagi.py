@@ -2,7 +2,7 @@
 """offhook_eagi.py: the launcher again, in standard-library Python.
 
 It does what offhook_eagi.c does, message for message, and is there to be read, and for
-machines without a C compiler.  It starts in about 20 ms instead of 1.  The wire format is
+machines without a C compiler.  It takes tens of milliseconds to start instead of one.  The wire format is
 described byte by byte in handoff.h.  Works under ``python3 -IS``.
 """
 
@@ -16,7 +16,6 @@ import stat
 import struct
 import sys
 import time
-from typing import NoReturn
 
 RELEASE = "0.1.0"
 DEFAULT_SOCKET = "/run/offhook/offhook.sock"
@@ -46,7 +45,7 @@ FAILURES = {
     5: " cannot use the agent named in the dialplan: see its log",
 }
 USAGE = f"""\
-usage: EAGI(offhook_eagi.py,AGENT[,ARG...]) in Asterisk's extensions.conf
+usage: EAGI(offhook_eagi.py,${{UNIQUEID}}[,agent=NAME]) in Asterisk's extensions.conf
 
 Hands the call to the offhook daemon and waits for its end.  Afterwards the channel variable
 OFFHOOK_RESULT is ok, unavailable (no daemon), busy or failed, and the dialplan goes on.
@@ -91,7 +90,7 @@ def complain(words: str) -> None:
 def await_agi_reply() -> None:
     """Read what Asterisk prints until a reply ("200 ...", "511 ...") has gone by.
 
-    The unread AGI header may come first; nobody else wants it any more.
+    The rest of the AGI header may come first; nobody else wants it any more.
     """
     deadline = time.monotonic() + AGI_REPLY_MS / 1000
     rest = b""
@@ -109,8 +108,19 @@ def await_agi_reply() -> None:
             return
 
 
+def discard_input() -> None:
+    """Drop what Asterisk has printed so far: the header, or replies to a daemon that is gone."""
+    for _ in range(64):
+        try:
+            if not wait_readable(STDIN, 0) or not os.read(STDIN, 4096):
+                return
+        except OSError:
+            return
+
+
 def give_up(result: str) -> None:
     """Let the dialplan know, and leave it the call."""
+    discard_input()
     if write_all(STDOUT, f"SET VARIABLE OFFHOOK_RESULT {result}\n".encode(), AGI_REPLY_MS):
         await_agi_reply()
 
@@ -215,7 +225,7 @@ def prepare_process() -> None:
         os.open("/dev/null", os.O_WRONLY)  # or the socket would become fd 2
 
 
-def leave(status: int) -> NoReturn:
+def leave(status: int) -> None:
     """Exit without flushing: nothing here is buffered, and nothing may be added for Asterisk."""
     os._exit(status)
 

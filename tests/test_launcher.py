@@ -82,6 +82,14 @@ def take(door: socket.socket) -> tuple[socket.socket, Hello, Descriptors]:
     return sock, hello, descriptors
 
 
+def closed(sock: socket.socket) -> bool:
+    """Waits for the other end to close.  With an answer of ours unread, that is a reset."""
+    try:
+        return sock.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
 def fallen_back(script: Script, result: str) -> str:
     """The launcher sets the variable, waits for the reply and exits; what it said on the console."""
     assert script.read_command() == f"SET VARIABLE OFFHOOK_RESULT {result}"
@@ -337,7 +345,7 @@ def test_hang_up_kills_it_and_the_daemon_sees_it(run: Starter, door: socket.sock
     with sock, descriptors:
         sock.send(Answer(AnswerKind.ACCEPTED).encode())
         os.kill(script.pid, signal.SIGHUP)
-        assert sock.recv(1) == b""
+        assert closed(sock)
         assert script.wait() == -signal.SIGHUP
         descriptors.close()
         assert script.finish()[1:] == ("", "")
@@ -348,7 +356,7 @@ def test_hang_up_kills_it_although_sighup_was_ignored(run: Starter, door: socket
     sock, _, descriptors = take(door)
     with sock, descriptors:
         os.kill(script.pid, signal.SIGHUP)
-        assert sock.recv(1) == b""
+        assert closed(sock)
         assert script.wait() == -signal.SIGHUP
 
 

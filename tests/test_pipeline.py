@@ -28,7 +28,12 @@ class Bench:
     """A pipeline over scripted engines, and what it left behind."""
 
     def __init__(
-        self, folder: Path, heard: list[str], answers: list[list[Any]], voice: ScriptedVoice | None = None
+        self,
+        folder: Path,
+        heard: list[str],
+        answers: list[list[Any]],
+        voice: ScriptedVoice | None = None,
+        history_turns: int | None = None,
     ) -> None:
         self.recognizer = ScriptedRecognizer(heard)
         self.conversation = ScriptedConversation(answers)
@@ -45,6 +50,7 @@ class Bench:
             self.shelf,
             8_000,
             Limits(),
+            history_turns,
         )
 
     def prepare(self, number: int = 1) -> Revision:
@@ -53,6 +59,9 @@ class Bench:
     @property
     def text(self) -> str:
         return "".join(self.conversation.text)
+
+    def asked(self, heard: str) -> str:
+        return "".join(self.dialog.turn(heard).pieces)
 
     def close(self) -> None:
         self.worker.shutdown()
@@ -63,8 +72,8 @@ class Bench:
 def benches(tmp_path: Path) -> Iterator[Any]:
     made: list[Bench] = []
 
-    def make(heard: list[str], answers: list[list[Any]], voice: ScriptedVoice | None = None) -> Bench:
-        made.append(Bench(tmp_path / str(len(made)), heard, answers, voice))
+    def make(heard: list[str], answers: list[list[Any]], *rest: Any) -> Bench:
+        made.append(Bench(tmp_path / str(len(made)), heard, answers, *rest))
         return made[-1]
 
     yield make
@@ -86,7 +95,7 @@ async def test_a_whole_answer_is_remembered_word_for_word(benches: Any) -> None:
     assert " ".join(clause.text for clause in clauses) == "".join(ANSWER)
     assert all(clause.clip.file.exists() for clause in clauses)
     await revision.settle(Outcome("".join(ANSWER), complete=True))
-    assert bench.text == f"<user>Caller: Something unrelated.<agent>{''.join(ANSWER)}<end>"
+    assert bench.text == bench.asked("Something unrelated.") + "".join(ANSWER) + "<end>"
 
 
 async def test_a_cancelled_revision_leaves_nothing(benches: Any) -> None:
@@ -98,8 +107,7 @@ async def test_a_cancelled_revision_leaves_nothing(benches: Any) -> None:
     second = bench.prepare(2)
     await collect(second)
     await second.settle(Outcome("".join(ANSWER), complete=True))
-    assert "Something unrelated" not in bench.text
-    assert bench.text.startswith("<user>Caller: Another thing.")
+    assert bench.text == bench.asked("Another thing.") + "".join(ANSWER) + "<end>"
 
 
 async def test_a_revision_waits_for_the_one_before_to_be_forgotten(benches: Any) -> None:
@@ -120,6 +128,18 @@ async def test_an_interrupted_answer_is_remembered_as_it_was_heard(benches: Any)
     assert "anything else" not in bench.text
     assert "We open at eight" in bench.text
     assert bench.text.endswith("<end>")
+
+
+async def test_stopping_between_clauses_ends_the_answer_there(benches: Any) -> None:
+    bench = benches(["Something unrelated."], [ANSWER])
+    revision = bench.prepare()
+    clauses = revision.clauses()
+    first = await anext(clauses)
+    revision.stop()
+    assert [clause async for clause in clauses] == []
+    await revision.settle(Outcome(first.text, complete=False))
+    assert first.text in bench.text
+    assert "anything else" not in bench.text
 
 
 async def test_no_words_no_answer(benches: Any) -> None:
@@ -182,3 +202,14 @@ async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(benches: Any) ->
     assert f"Remark {turns - 1}." in bench.text
     assert "Remark 0." not in bench.text
     assert bench.conversation.tokens_used + Limits().max_tokens + 192 <= bench.conversation.tokens_limit
+
+
+@pytest.mark.parametrize("history_turns", [0, 2])
+async def test_only_so_many_turns_are_remembered(benches: Any, history_turns: int) -> None:
+    bench = benches([f"Remark {n}." for n in range(5)], [ANSWER] * 5, None, history_turns)
+    for number in range(5):
+        revision = bench.prepare(number)
+        await collect(revision)
+        await revision.settle(Outcome("".join(ANSWER), complete=True))
+        held = [n for n in range(5) if f"Remark {n}." in bench.text]
+        assert held == [n for n in range(5) if number - history_turns < n <= number]

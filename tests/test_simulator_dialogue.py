@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from offhook.protocol.agi_text import split_command
 from offhook.simulator.activity import ChannelState, End
 from offhook.simulator.audible import Samples
-from offhook.simulator.commands import split_words
 from offhook.simulator.dialogue import LINE_BYTES, Dialogue
 from offhook.simulator.playback import FilePlayback, open_playback
 
@@ -75,10 +75,10 @@ class TestWords:
         ],
     )
     def test_as_asterisk_splits(self, line: str, words: list[str]) -> None:
-        assert split_words(line) == words
+        assert split_command(line) == words
 
     def test_too_many_words_are_cut(self) -> None:
-        assert len(split_words("x " * 500)) == 127
+        assert len(split_command("x " * 500)) == 127
 
 
 class TestPlayback:

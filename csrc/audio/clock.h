@@ -2,9 +2,8 @@
 
 #pragma once
 
-#include <ctime>
-
 #include <cstdint>
+#include <ctime>
 
 namespace offhook {
 

@@ -25,14 +25,15 @@ struct SpeechEvent {
 ///
 ///  - Started: Silero is sure, and at least 60 ms of the sound it is sure of are loud enough.  Back-dated to
 ///    where the level rose.  Clicks start nothing.
-///  - Paused: pause_ms have passed since the *true* end.  By level alone when it has fallen far below the
-///    speech so far: the fast trigger.  Else (noise hides the fall) by Silero, back-dated by its lag.
+///  - Paused: pause_ms have passed since the *true* end.  By level when it has fallen far below the speech
+///    so far (the fast trigger; Silero can hold it back for 60 ms by not doubting in the least).  Else, when
+///    noise hides the fall, by Silero, back-dated by its lag.
 ///  - Resumed: the level is back for 30 ms and Silero agrees; or Silero stays sure so long after
 ///    the supposed end that its lag cannot explain it: then it was soft speech.
 ///  - Stopped: endpointing_ms have passed since the true end, and Silero has let go.
 ///
-/// Order: Started, (Paused, Resumed)*, Paused, Stopped, and again.  Positions never decrease, and no position lies
-/// beyond what was pushed.
+/// Order: Started, (Paused, Resumed)*, Paused, Stopped, and again.  Positions never decrease, and no position
+/// lies beyond what was pushed.
 ///
 /// One object per stream, one thread at a time.  Nothing blocks, allocates or throws.
 class Endpointer {
@@ -97,12 +98,12 @@ class Endpointer {
   int endpointing_hops_;
 
   State state_ = State::kIdle;
-  bool candidate_ = false;      ///< idle, and Silero heard something
-  int sure_windows_ = 0;        ///< windows in a row at or above kOn
-  int unsure_windows_ = 0;      ///< windows in a row below kOff
+  bool candidate_ = false;  ///< idle, and Silero heard something
+  int sure_windows_ = 0;    ///< windows in a row at or above kOn
+  int unsure_windows_ = 0;  ///< windows in a row below kOff
   float probability_ = 0;
   float floor_db_ = -60;
-  float speech_db_ = -30;       ///< how loud this caller speaks, near the louder end
+  float speech_db_ = -30;  ///< how loud this caller speaks, near the louder end
   bool speech_known_ = false;
   int64_t hops_ = 0;            ///< complete hops so far
   int64_t end_hop_ = 0;         ///< one past the last hop of speech (true end, while paused or idle)

@@ -6,11 +6,12 @@
 namespace offhook {
 namespace {
 
-constexpr float kLowestFloorDb = -72.0f;   // A-law and mu-law steps lie here: less is not noise
+constexpr float kLowestFloorDb = -72.0f;  // A-law and mu-law steps lie here: less is not noise
 constexpr float kHighestFloorDb = -20.0f;
-constexpr float kStartFloorDb = -60.0f;    // before anything was heard
+constexpr float kStartFloorDb = -60.0f;  // before anything was heard
 constexpr float kDigitalSilenceDb = -84.0f;
-constexpr float kMinimumBiasDb = 1.5f;     // the minimum of 200 averaged hops of white noise is this far below the mean
+constexpr float kMinimumBiasDb =
+    1.5f;  // the minimum of 200 averaged hops of white noise is this far below the mean
 constexpr float kSilentMarginDb = 4.0f;    // hops of steady noise stay within this of the mean
 constexpr float kSurelySilentDb = -66.0f;  // speech this low cannot be understood
 

@@ -8,8 +8,8 @@
 
 namespace offhook {
 
-constexpr int kHopMs = 10;                  ///< the grain in which levels are measured
-constexpr float kSilenceFloorDb = -96.0f;   ///< level of digital silence [dBFS]
+constexpr int kHopMs = 10;                 ///< the grain in which levels are measured
+constexpr float kSilenceFloorDb = -96.0f;  ///< level of digital silence [dBFS]
 
 /// Measures levels per hop of 10 ms and follows the noise floor.
 ///
@@ -44,7 +44,7 @@ class EnergyGate {
   void finish_hop() noexcept;
   void follow_floor() noexcept;
 
-  static constexpr int kParts = 8;      ///< the two seconds, in parts, so that the minimum is cheap
+  static constexpr int kParts = 8;  ///< the two seconds, in parts, so that the minimum is cheap
   static constexpr int kPartHops = 25;
 
   int hop_samples_;

@@ -16,18 +16,24 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kNsPerS = 1'000'000'000;
-constexpr int64_t kGapNs = 100 * kNsPerMs;     // no data for this long is silence
-constexpr int64_t kInsertNs = 20 * kNsPerMs;   // then silence comes in pieces like frames
-constexpr int64_t kMostInsertNs = kNsPerS;     // per round, so that a long sleep is caught up in steps
+constexpr int64_t kGapNs = 100 * kNsPerMs;    // no data for this long is silence
+constexpr int64_t kInsertNs = 20 * kNsPerMs;  // then silence comes in pieces like frames
+constexpr int64_t kMostInsertNs = kNsPerS;    // per round, so that a long sleep is caught up in steps
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-constexpr int kRetryMs = 5;                    // how soon events that found the queue full are tried again
+constexpr int kRetryMs = 5;  // how soon events that found the queue full are tried again
 constexpr int64_t kSilenceSamples = 512;
 constexpr int16_t kSilence[kSilenceSamples] = {};
 
-std::system_error os_error(const char* what) { return {errno, std::generic_category(), what}; }
+std::system_error os_error(const char* what) {
+  return {errno, std::generic_category(), what};
+}
 
-int64_t to_ns(int64_t samples, int rate_hz) noexcept { return samples * kNsPerS / rate_hz; }
-int64_t to_samples(int64_t ns, int rate_hz) noexcept { return ns * rate_hz / kNsPerS; }
+int64_t to_ns(int64_t samples, int rate_hz) noexcept {
+  return samples * kNsPerS / rate_hz;
+}
+int64_t to_samples(int64_t ns, int rate_hz) noexcept {
+  return ns * rate_hz / kNsPerS;
+}
 
 }  // namespace
 
@@ -49,19 +55,22 @@ MediaLoop::MediaLoop(const SileroModel& model, const Clock& clock, size_t max_st
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &wake) != 0) throw os_error("epoll_ctl");
 }
 
-MediaLoop::~MediaLoop() { shutdown(); }
+MediaLoop::~MediaLoop() {
+  shutdown();
+}
 
 // --- Control side -------------------------------------------------------------------------------------
 
 std::shared_ptr<MediaStream> MediaLoop::add(int fd, const StreamOptions& options) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) throw os_error("audio descriptor");
   if (!S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode) && !S_ISCHR(status.st_mode)) {
     errno = EPERM;  // what epoll would say
     throw os_error("audio descriptor is neither a pipe nor a socket");
   }
   const std::lock_guard lock(control_);
-  if (stopping_.load(std::memory_order_relaxed)) throw std::runtime_error("the media thread has been stopped");
+  if (stopping_.load(std::memory_order_relaxed))
+    throw std::runtime_error("the media thread has been stopped");
   sweep();
   if (registry_.size() >= max_streams_) {
     throw TooManyStreams("all " + std::to_string(max_streams_) + " audio streams are taken");
@@ -249,7 +258,8 @@ void MediaLoop::fill_gaps(int64_t now_ns) noexcept {
   next_gap_check_ns_ = kNever;
   for (MediaStream* stream : streams_) {
     if (!stream->fd_.is_open()) continue;
-    if (now_ns - stream->last_data_ns_ >= kGapNs && !read_some(*stream, now_ns)) insert_silence(*stream, now_ns);
+    if (now_ns - stream->last_data_ns_ >= kGapNs && !read_some(*stream, now_ns))
+      insert_silence(*stream, now_ns);
     if (!stream->fd_.is_open()) continue;
     const int64_t due_ns = std::max(stream->last_data_ns_ + kGapNs, stream->newest_ns_ + kInsertNs);
     next_gap_check_ns_ = std::min(next_gap_check_ns_, due_ns);
@@ -270,8 +280,8 @@ void MediaLoop::insert_silence(MediaStream& stream, int64_t now_ns) noexcept {
 
 // --- Loop side: speech out ----------------------------------------------------------------------------
 
-/// Takes every stream that has news one window further, runs the network once for all of them, and again until
-/// nobody has a whole window left.
+/// Takes every stream that has news one window further, runs the network once for all of them, and again
+/// until nobody has a whole window left.
 void MediaLoop::detect() noexcept {
   while (!dirty_.empty()) {
     size_t kept = 0;
@@ -328,8 +338,9 @@ void MediaLoop::send(MediaStream& stream, const Endpointer::Events& events) noex
   for (const SpeechEvent& event : events) {
     const int64_t age_ns = to_ns(stream.ring_.written() - event.position_samples, stream.rate_hz_);
     const bool waited = !stream.outbox_.empty();
-    stream.outbox_.send({stream.id_, event.position_samples, stream.newest_ns_ - age_ns, event.voiced_ms, event.kind},
-                        events_);
+    stream.outbox_.send(
+        {stream.id_, event.position_samples, stream.newest_ns_ - age_ns, event.voiced_ms, event.kind},
+        events_);
     if (!waited && !stream.outbox_.empty()) ++waiting_outboxes_;
     notify_ = true;
   }

@@ -32,21 +32,22 @@ class TooManyStreams : public std::runtime_error {
 ///
 /// Two sides, which share nothing but queues and atomics:
 ///
-/// - The *loop side* is run_once() and shutdown(), called by one thread for ever (MediaThread).  It never locks, allocates,
+/// - The *loop side* is run_once() and shutdown(), called by one thread for ever (MediaThread).  It never
+/// locks, allocates,
 ///   logs, throws or calls Python, and waits only in epoll.
 /// - The *control side* is everything else, callable by any thread; control calls exclude each other with a
 ///   mutex that the loop never takes.  They allocate and free; the loop never does.
 ///
-/// Lifetime of a stream.  add() makes it and hands a bare pointer to the loop through the command queue.  remove()
-/// asks for it back; the loop closes the descriptor, forgets the pointer and sets retired_, after which the next
-/// control call drops the control side's reference.  Whoever holds the shared_ptr may read the ring until
-/// letting go, also after the loop is gone.
+/// Lifetime of a stream.  add() makes it and hands a bare pointer to the loop through the command queue.
+/// remove() asks for it back; the loop closes the descriptor, forgets the pointer and sets retired_, after
+/// which the next control call drops the control side's reference.  Whoever holds the shared_ptr may read the
+/// ring until letting go, also after the loop is gone.
 ///
-/// Time.  A pipe that brings nothing does not stop the clock (DTX, hold): from 100 ms without data on, silence is
-/// inserted up to the present, so that positions keep following time and an utterance ends.  A stream counts as silent only
-/// after its descriptor was asked again and had nothing, so a late thread does not invent silence before a
-/// backlog.  The newest sample of a backlog is dated by what still waits behind it (FIONREAD), not by
-/// when it was read: events carry the time at which their audio was new.
+/// Time.  A pipe that brings nothing does not stop the clock (DTX, hold): from 100 ms without data on,
+/// silence is inserted up to the present, so that positions keep following time and an utterance ends.  A
+/// stream counts as silent only after its descriptor was asked again and had nothing, so a late thread does
+/// not invent silence before a backlog.  The newest sample of a backlog is dated by what still waits behind
+/// it (FIONREAD), not by when it was read: events carry the time at which their audio was new.
 class MediaLoop {
  public:
   static constexpr size_t kDefaultMaxStreams = 2048;
@@ -62,10 +63,12 @@ class MediaLoop {
 
   // --- Control side: any thread -------------------------------------------------------------------
 
-  /// Takes over fd (a pipe, socket or character device; made non-blocking, closed at its end) and reads it from now on.
+  /// Takes over fd (a pipe, socket or character device; made non-blocking, closed at its end) and reads it
+  /// from now on.
   ///
   /// On failure the descriptor stays with the caller.  Throws std::invalid_argument (options),
-  /// std::system_error (not a descriptor that can be waited for), TooManyStreams, std::runtime_error (after stop()).
+  /// std::system_error (not a descriptor that can be waited for), TooManyStreams, std::runtime_error (after
+  /// stop()).
   std::shared_ptr<MediaStream> add(int fd, const StreamOptions& options);
 
   /// Stops reading the stream and closes its descriptor, soon.  Events already queued may still come out
@@ -75,8 +78,8 @@ class MediaLoop {
   /// Readable when poll() has something.  Poll it for input, do not read it.
   int event_fd() const noexcept { return events_ready_.get(); }
 
-  /// Takes up to max_events, oldest first, and returns how many there were.  Does not wait.  event_fd() stays readable when
-  /// there may be more.
+  /// Takes up to max_events, oldest first, and returns how many there were.  Does not wait.  event_fd() stays
+  /// readable when there may be more.
   size_t poll(MediaEvent* events, size_t max_events);
 
   /// Makes run_once() return false, soon.  Any thread, any number of times.
@@ -87,8 +90,8 @@ class MediaLoop {
 
   // --- Loop side: one thread ------------------------------------------------------------------------
 
-  /// Waits at most max_wait_ms (less when a stream's silence is due; negative: no limit), then does all that is to do.
-  /// False after stop().
+  /// Waits at most max_wait_ms (less when a stream's silence is due; negative: no limit), then does all that
+  /// is to do. False after stop().
   bool run_once(int max_wait_ms) noexcept;
 
   /// Closes all descriptors and retires all streams; the loop's last act.
@@ -144,7 +147,7 @@ class MediaLoop {
   std::vector<MediaStream*> streams_;
   std::vector<MediaStream*> dirty_;
   int64_t next_gap_check_ns_;
-  bool notify_ = false;    ///< events were queued in this round
+  bool notify_ = false;  ///< events were queued in this round
   int waiting_outboxes_ = 0;
   std::vector<char> read_buffer_;
   const float* windows_[kBatch] = {};

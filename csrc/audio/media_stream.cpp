@@ -12,10 +12,12 @@ constexpr int kMostRingMs = 600'000;
 
 size_t ring_samples(const StreamOptions& options) {
   if (!SpeechDetector::supports(options.rate_hz)) {
-    throw std::invalid_argument("rate_hz is " + std::to_string(options.rate_hz) + "; it can be 8000 or 16000");
+    throw std::invalid_argument("rate_hz is " + std::to_string(options.rate_hz) +
+                                "; it can be 8000 or 16000");
   }
   if (options.ring_ms < kLeastRingMs || options.ring_ms > kMostRingMs) {
-    throw std::invalid_argument("ring_ms is " + std::to_string(options.ring_ms) + "; it can be 2000 to 600000");
+    throw std::invalid_argument("ring_ms is " + std::to_string(options.ring_ms) +
+                                "; it can be 2000 to 600000");
   }
   return static_cast<size_t>(options.ring_ms) * static_cast<size_t>(options.rate_hz) / 1000;
 }

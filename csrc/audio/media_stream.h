@@ -37,7 +37,9 @@ class MediaStream : Counted<MediaStream> {
   int rate_hz() const noexcept { return rate_hz_; }
 
   /// Copies [start, stop) of the caller's audio; see RingBuffer::read().
-  RingBuffer::Span read(int64_t start, int64_t stop, int16_t* out) noexcept { return ring_.read(start, stop, out); }
+  RingBuffer::Span read(int64_t start, int64_t stop, int16_t* out) noexcept {
+    return ring_.read(start, stop, out);
+  }
   size_t capacity_samples() const noexcept { return ring_.capacity(); }
   int64_t written_samples() const noexcept { return ring_.written(); }
   uint64_t overrun_samples() const noexcept { return ring_.overrun_samples(); }
@@ -76,9 +78,9 @@ class MediaStream : Counted<MediaStream> {
   SpeechDetector detector_;
   EventOutbox outbox_;
   int applied_endpointing_ms_;
-  size_t place_ = 0;          ///< index in the loop's list
-  bool dirty_ = false;        ///< has samples, or an end, that the detector has not seen
-  bool ended_ = false;        ///< end of file or error; AudioEnded follows
+  size_t place_ = 0;    ///< index in the loop's list
+  bool dirty_ = false;  ///< has samples, or an end, that the detector has not seen
+  bool ended_ = false;  ///< end of file or error; AudioEnded follows
   bool end_sent_ = false;
   bool has_odd_byte_ = false;
   char odd_byte_ = 0;

@@ -31,7 +31,9 @@ MediaThread::MediaThread(std::shared_ptr<const SileroModel> model, size_t max_st
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-MediaThread::~MediaThread() { stop(); }
+MediaThread::~MediaThread() {
+  stop();
+}
 
 void MediaThread::run() noexcept {
   ::pthread_setname_np(::pthread_self(), "offhook-media");

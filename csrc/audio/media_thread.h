@@ -20,15 +20,16 @@ class MediaThread : Counted<MediaThread> {
   using Counted<MediaThread>::live;
 
   /// Starts the thread.  The model must outlive it.  Throws std::system_error.
-  explicit MediaThread(std::shared_ptr<const SileroModel> model, size_t max_streams = MediaLoop::kDefaultMaxStreams);
+  explicit MediaThread(std::shared_ptr<const SileroModel> model,
+                       size_t max_streams = MediaLoop::kDefaultMaxStreams);
 
   /// stop().
   ~MediaThread();
 
   MediaLoop& loop() noexcept { return loop_; }
 
-  /// Ends the thread and waits for it: at most one round of work.  All descriptors are closed, streams' audio stays
-  /// readable, events already queued can still be polled.  Any thread, any number of times.
+  /// Ends the thread and waits for it: at most one round of work.  All descriptors are closed, streams' audio
+  /// stays readable, events already queued can still be polled.  Any thread, any number of times.
   void stop();
 
   /// CPU time that the thread has used. [ns]

@@ -44,12 +44,18 @@ const std::array<float, kTapPairs>& taps() {
 
 constexpr float kScale = 1.0f / 32768;
 
-void put(float value, float* out) noexcept { *out = value * kScale; }
+void put(float value, float* out) noexcept {
+  *out = value * kScale;
+}
 void put(float value, int16_t* out) noexcept {
   *out = static_cast<int16_t>(std::lrintf(std::clamp(value, -32768.0f, 32767.0f)));
 }
-void put(int16_t value, float* out) noexcept { *out = static_cast<float>(value) * kScale; }
-void put(int16_t value, int16_t* out) noexcept { *out = value; }
+void put(int16_t value, float* out) noexcept {
+  *out = static_cast<float>(value) * kScale;
+}
+void put(int16_t value, int16_t* out) noexcept {
+  *out = value;
+}
 
 /// sums[i] = what lies half-way between newer[i - 1] and newer[i], for count positions; older == newer - 1.
 /// Written output by output inside, tap by tap outside, so that it is a vector loop.
@@ -72,7 +78,9 @@ bool Resampler::supports(int from_hz, int to_hz) noexcept {
 }
 
 Resampler::Resampler(int from_hz, int to_hz)
-    : ratio_(from_hz == to_hz ? Ratio::kSame : from_hz < to_hz ? Ratio::kDouble : Ratio::kHalve) {
+    : ratio_(from_hz == to_hz  ? Ratio::kSame
+             : from_hz < to_hz ? Ratio::kDouble
+                               : Ratio::kHalve) {
   static_assert(kPairs == kTapPairs);
   if (!supports(from_hz, to_hz)) {
     throw std::invalid_argument("cannot resample from " + std::to_string(from_hz) + " Hz to " +
@@ -161,18 +169,25 @@ template <class Out>
 size_t Resampler::finish(Out* out) noexcept {
   static constexpr int16_t kSilence[2 * kPairs] = {};
   // Halving an odd number of samples: one more completes the last pair.
-  const auto owed = static_cast<size_t>(lookahead_samples()) - (ratio_ == Ratio::kHalve && !has_even_ ? 1 : 0);
+  const auto owed =
+      static_cast<size_t>(lookahead_samples()) - (ratio_ == Ratio::kHalve && !has_even_ ? 1 : 0);
   const size_t written = feed(kSilence, owed, out);
   reset();
   return written;
 }
 
-size_t Resampler::process(const int16_t* in, size_t count, float* out) noexcept { return feed(in, count, out); }
+size_t Resampler::process(const int16_t* in, size_t count, float* out) noexcept {
+  return feed(in, count, out);
+}
 size_t Resampler::process(const int16_t* in, size_t count, int16_t* out) noexcept {
   return feed(in, count, out);
 }
-size_t Resampler::flush(float* out) noexcept { return finish(out); }
-size_t Resampler::flush(int16_t* out) noexcept { return finish(out); }
+size_t Resampler::flush(float* out) noexcept {
+  return finish(out);
+}
+size_t Resampler::flush(int16_t* out) noexcept {
+  return finish(out);
+}
 
 std::vector<int16_t> resample(const int16_t* in, size_t count, int from_hz, int to_hz) {
   Resampler resampler(from_hz, to_hz);

@@ -49,7 +49,7 @@ class Resampler {
   void reset() noexcept;
 
  private:
-  static constexpr size_t kPairs = 16;               ///< symmetric tap pairs of the filtered phase
+  static constexpr size_t kPairs = 16;                ///< symmetric tap pairs of the filtered phase
   static constexpr size_t kHistory = 2 * kPairs - 1;  ///< samples of the filtered phase that are kept
   static constexpr size_t kMaxLookahead = 2 * kPairs;
   static constexpr size_t kBlock = 256;  ///< outputs of the filtered phase computed in one go
@@ -67,8 +67,8 @@ class Resampler {
   Ratio ratio_;
   std::array<float, kHistory + kBlock> filtered_;  ///< history, then the present block
   std::array<float, kPairs - 1 + kBlock> copied_;  ///< halving only: even samples waiting for lookahead
-  size_t skip_;        ///< centres still before the first sample, for which nothing is written
-  float even_ = 0;     ///< halving only: an even sample whose odd one has not come
+  size_t skip_;     ///< centres still before the first sample, for which nothing is written
+  float even_ = 0;  ///< halving only: an even sample whose odd one has not come
   bool has_even_ = false;
 };
 

@@ -89,8 +89,7 @@ class RingBuffer : Counted<RingBuffer> {
     if (start >= stop) return {std::max(start, oldest_of(newest)), 0};
     const int64_t first = std::clamp(oldest_of(newest), start, stop);
     for (int64_t position = first; position < stop; ++position) {
-      out[position - first] =
-          std::atomic_ref(samples_[index(position)]).load(std::memory_order_acquire);
+      out[position - first] = std::atomic_ref(samples_[index(position)]).load(std::memory_order_acquire);
     }
     // The acquire loads above keep this load after them.
     const int64_t sound = std::clamp(oldest_of(claimed_.load(std::memory_order_relaxed)), first, stop);

@@ -9,6 +9,8 @@
 #include <memory>
 #include <string>
 
+#include "audio/live_objects.h"
+
 namespace offhook {
 
 namespace silero {
@@ -20,8 +22,10 @@ constexpr int kSileroWindowSamples = 512;  ///< 32 ms at 16 kHz
 constexpr int kSileroHidden = 128;         ///< width of the LSTM
 
 /// The weights: immutable after load(), shared by all threads.
-class SileroModel {
+class SileroModel : Counted<SileroModel> {
  public:
+  using Counted<SileroModel>::live;
+
   /// Reads the weights; may block on the disk and allocate.
   /// Returns nullptr and fills *error (one line: file, what is wrong, what to do) when the file is
   /// missing, truncated, damaged or of another kind.  Does not throw for anything the file holds.
@@ -56,8 +60,10 @@ struct SileroState {
 };
 
 /// Working memory for up to max_batch windows.  One per thread; the model must outlive it.
-class SileroBatch {
+class SileroBatch : Counted<SileroBatch> {
  public:
+  using Counted<SileroBatch>::live;
+
   /// Allocates, for min(max_batch, 32) windows: longer batches gain nothing from going through together.
   SileroBatch(const SileroModel& model, int max_batch);
   ~SileroBatch();

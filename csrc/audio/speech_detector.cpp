@@ -16,8 +16,8 @@ SpeechDetector::SpeechDetector(int rate_hz, int pause_ms, int endpointing_ms)
       endpointer_(rate_hz, pause_ms, endpointing_ms),
       upsampling_(kSileroRateHz / rate_hz),
       windows_{},
-      // The resampler's lookahead is put before the first window as silence, so that a window is complete with
-      // the very sample that fills it and never waits for the next frame.
+      // The resampler's lookahead is put before the first window as silence, so that a window is complete
+      // with the very sample that fills it and never waits for the next frame.
       filled_(upsampling_ * resampler_.lookahead_samples()) {}
 
 size_t SpeechDetector::push(const int16_t* samples, size_t count, Endpointer::Events* events) noexcept {

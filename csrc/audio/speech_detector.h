@@ -61,12 +61,12 @@ class SpeechDetector {
   Resampler resampler_;
   Endpointer endpointer_;
   SileroState state_;
-  int upsampling_;                ///< windows hold this many samples for one of the stream
-  std::array<Window, 2> windows_; ///< the one being filled, and the one before it
+  int upsampling_;                 ///< windows hold this many samples for one of the stream
+  std::array<Window, 2> windows_;  ///< the one being filled, and the one before it
   int current_ = 0;
   int filled_;
-  bool waiting_ = false;           ///< the filled window waits for an answer
-  bool replaying_ = false;         ///< the previous window is shown first
+  bool waiting_ = false;    ///< the filled window waits for an answer
+  bool replaying_ = false;  ///< the previous window is shown first
   int64_t pushed_ = 0;
   int silent_windows_ = 0;
   uint64_t windows_run_ = 0;

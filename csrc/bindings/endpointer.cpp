@@ -71,8 +71,8 @@ class OfflineEndpointer {
 
 void bind_endpointer(py::module_& module) {
   py::classh<OfflineEndpointer>(module, "Endpointer")
-      .def(py::init<std::shared_ptr<const SileroModel>, int, int, int>(), py::arg("model"), py::arg("rate_hz"),
-           py::kw_only(), py::arg("pause_ms") = 100, py::arg("endpointing_ms") = 450)
+      .def(py::init<std::shared_ptr<const SileroModel>, int, int, int>(), py::arg("model"),
+           py::arg("rate_hz"), py::kw_only(), py::arg("pause_ms") = 100, py::arg("endpointing_ms") = 450)
       .def("process", &OfflineEndpointer::process, py::arg("audio").noconvert())
       .def("finish", &OfflineEndpointer::finish)
       .def("set_endpointing_ms", &OfflineEndpointer::set_endpointing_ms, py::arg("endpointing_ms"))

@@ -28,13 +28,16 @@ void translate(std::exception_ptr thrown) {
     raise_python_error("BusyError", error.what());
   } catch (const std::system_error& error) {
     // OSError(errno, text) picks the subclass, BrokenPipeError and the like.
-    const py::object os_error = py::module_::import("builtins").attr("OSError")(error.code().value(), error.what());
+    const py::object os_error =
+        py::module_::import("builtins").attr("OSError")(error.code().value(), error.what());
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(os_error.ptr())), os_error.ptr());
   }
 }
 
 }  // namespace
 
-void bind_errors(py::module_&) { py::register_local_exception_translator(translate); }
+void bind_errors(py::module_&) {
+  py::register_local_exception_translator(translate);
+}
 
 }  // namespace offhook

@@ -1,7 +1,9 @@
 #include "audio/live_objects.h"
 
 #include "audio/media_thread.h"
+#include "audio/silero.h"
 #include "bindings/module.h"
+#include "models/engine.h"
 
 namespace offhook {
 
@@ -12,7 +14,14 @@ void bind_live_objects(py::module_& module) {
         py::dict counts;
         counts["ring_buffers"] = RingBuffer::live();
         counts["streams"] = MediaStream::live();
+        counts["silero_models"] = SileroModel::live();
+        counts["silero_batches"] = SileroBatch::live();
         counts["media_threads"] = MediaThread::live();
+        const llm::LiveObjects llm = llm::live_objects();
+        counts["llm_engines"] = llm.engines;
+        counts["llm_conversations"] = llm.conversations;
+        counts["llm_generations"] = llm.generations;
+        counts["llm_prefixes"] = llm.prefixes;
         return counts;
       },
       "Native objects alive now, by kind.");

@@ -60,8 +60,8 @@ py::list poll(MediaThread& thread) {
     count = thread.loop().poll(events.data(), events.size());
     for (size_t i = 0; i < count; ++i) {
       const MediaEvent& event = events[i];
-      list.append(py::make_tuple(event.stream_id, static_cast<int>(event.kind), event.position_samples, event.at_ns,
-                                 event.voiced_ms));
+      list.append(py::make_tuple(event.stream_id, static_cast<int>(event.kind), event.position_samples,
+                                 event.at_ns, event.voiced_ms));
     }
   }
   return list;

@@ -23,12 +23,13 @@ from offhook.dialog import STOP, Dialog
 from offhook.errors import BusyError, ConfigError, HangupError, OffhookError
 from offhook.events import SpeechEvent
 from offhook.hearing import Hearing
-from offhook.listener import Handoff
 from offhook.llm.base import Conversation, Limits
 from offhook.models import Models
 from offhook.pipeline import Outcome, Pipeline, Revision, Voice
 from offhook.playout import Clip, PlaybackFolder, Shelf
 from offhook.protocol.agi import AgiChannel
+from offhook.protocol.handoff import Reason
+from offhook.protocol.lifeline import Handoff
 from offhook.ready import Kind, ReadyClips
 from offhook.trace import TraceWriter, TurnTrace, now_ms
 from offhook.transcript import TranscriptWriter
@@ -57,6 +58,8 @@ class Services:
     ready: ReadyClips
     trace: TraceWriter | None
     transcript: TranscriptWriter | None
+    history_turns: int | None
+    """Turns that the language model remembers; None: as many as fit."""
 
 
 class Call:
@@ -82,6 +85,8 @@ class Call:
         self._ending = False
         self._failure: OffhookError | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._clearing: set[asyncio.Task[None]] = set()
+        """Those of the tasks that clear up behind a cancelled revision: they are never cancelled."""
         self._player: asyncio.Task[None] | None = None
         self._agi: AgiChannel | None = None
         self._stream: Stream | None = None
@@ -154,6 +159,7 @@ class Call:
                 temperature=services.config.llm.temperature,
                 stop=STOP,
             ),
+            services.history_turns,
         )
 
     async def _converse(self, started_ns: int) -> None:
@@ -170,7 +176,7 @@ class Call:
                 self._act(turn.SayGoodbye())
 
     async def _close(self, result: str) -> None:
-        for task in [*self._tasks]:
+        for task in self._tasks - self._clearing:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -178,8 +184,10 @@ class Call:
             await self._revision.cancel()
         if self._agi is not None:
             if result != "hangup":
-                with contextlib.suppress(OffhookError):
+                try:
                     await self._agi.set_variable(RESULT_VARIABLE, result)
+                except OffhookError:
+                    self._handoff.refuse(Reason.INTERNAL)  # then the launcher sets it
             self._agi.close()
         if self._stream is not None:
             self._services.hearing.remove(self._stream)
@@ -228,6 +236,8 @@ class Call:
                 self._revision.trace.committed_ns = time.monotonic_ns()
                 self._player = self._spawn(self._play_revision(self._revision))
             case turn.StopPlayback():
+                if self._revision is not None and self._revision.number == action.revision:
+                    self._revision.stop()
                 self._spawn(self._stop_playback())
             case turn.AskStillThere():
                 self._spawn(self._prompt_ready("still_there"))
@@ -253,7 +263,7 @@ class Call:
     def _forget_revision(self) -> None:
         if self._revision is not None:
             revision, self._revision = self._revision, None
-            self._spawn(revision.cancel())
+            self._clearing.add(self._spawn(revision.cancel()))
 
     # --- speaking --------------------------------------------------------------------------
 
@@ -278,7 +288,7 @@ class Call:
                 revision.trace.playback_ended_ns = time.monotonic_ns()
                 revision.trace.interrupted = not heard.complete
                 self._remember(revision, heard.heard_text)
-        if revision.empty.is_set():
+        if revision.trace.playback_started_ns is None and heard.complete:
             return  # committed before the recogniser found no words in it
         await revision.settle(heard)
         if heard.complete:
@@ -303,7 +313,7 @@ class Call:
                 self._shelf.drop(clause.clip)
             if not whole:
                 return
-        heard.complete = not revision.empty.is_set()
+        heard.complete = not revision.stopped
 
     def _remember(self, revision: Revision, heard_text: str) -> None:
         self._wasted_revisions = 0
@@ -339,14 +349,19 @@ class Call:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run ``work`` beside the call; its failure is the call's."""
-        task = asyncio.create_task(self._guard(work))
+        task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return task
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except OffhookError as error:
-            self._failure = self._failure or error
-            self._post(turn.CallEnded())
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._clearing.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if not isinstance(error, OffhookError):
+            _log.error("call=%s: unexpected error", self.id, exc_info=error)
+            error = OffhookError(f"{type(error).__name__} in {task.get_name()}")
+        self._failure = self._failure or error
+        self._post(turn.CallEnded())

@@ -70,8 +70,10 @@ class SttConfig(Section):
 class LlmConfig(Section):
     """The language model."""
 
+    engine: Literal["llama", "openai", "ollama"] = "llama"
+    """llama runs here; openai speaks to any server with ``/chat/completions``, ollama to Ollama."""
     model: str = "smollm2-135m-instruct"
-    """``smollm2-135m-instruct`` (embedded) or the path of a GGUF file."""
+    """llama: ``smollm2-135m-instruct`` (embedded) or a GGUF file's path; else the server's name for it."""
     n_ctx: int = Field(8192, ge=512, le=1_048_576)
     """Tokens of context for all calls together."""
     n_ctx_call: int = Field(1024, ge=256)
@@ -80,9 +82,28 @@ class LlmConfig(Section):
     """Threads that decode single tokens; None uses the machine's cores."""
     threads_batch: int | None = Field(None, ge=1, le=256)
     """Threads that read prompts; None uses the machine's cores."""
+    history_turns: int | None = Field(None, ge=0, le=1000)
+    """Turns of the call that the model remembers. None: as many as fit; with the embedded model
+    none, because a model that small gives an old answer to a new question."""
     max_tokens: int = Field(96, ge=1, le=4096)
     temperature: float = Field(0.0, ge=0.0, le=2.0)
     n_gpu_layers: int = Field(0, ge=-1)
+    base_url: str | None = None
+    """openai: up to and with ``/v1``; None is OpenAI's own.  ollama: None is http://127.0.0.1:11434."""
+    api_key_env: str | None = None
+    """NAME of the environment variable that holds the server's key; never the key itself."""
+    api_key_file: Path | None = None
+    """File whose only line is the server's key; readable by the daemon and nobody else."""
+    connect_timeout_s: float = Field(3.0, gt=0, le=60)
+    first_token_timeout_s: float = Field(8.0, gt=0, le=300)
+    """From the question to the answer's first word; connecting and a second try are part of it."""
+    token_gap_timeout_s: float = Field(5.0, gt=0, le=300)
+    """From one piece of the answer to the next."""
+    total_timeout_s: float = Field(30.0, gt=0, le=3600)
+    """For a whole answer."""
+    extra: dict[str, Any] = {}
+    """More fields for each request to the server, as its manual names them:
+    ``chat_template_kwargs = { enable_thinking = false }``, ``reasoning_effort = "none"``."""
 
 
 class TtsConfig(Section):

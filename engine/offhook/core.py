@@ -6,7 +6,9 @@ dataclasses of :mod:`offhook.events`, and its objects get the shapes Python expe
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -24,10 +26,39 @@ from offhook.events import (
     SpeechStopped,
 )
 
+
+def _load_libllama() -> None:
+    """Load the file that the package llama_cpp would load, before the compiled core asks for it by name.
+
+    The wheel installs two copies.  The loader knows a library by its name, so the first one serves
+    everybody.  Not RTLD_GLOBAL: whisper.cpp brings an older ggml, which must not find these symbols.
+    """
+    folder = os.environ.get("LLAMA_CPP_LIB_PATH")
+    if folder is None:
+        found = importlib.util.find_spec("llama_cpp")
+        if found is None or found.origin is None:
+            raise ImportError("llama-cpp-python is not installed; run: pip install llama-cpp-python==0.3.36")
+        folder = str(Path(found.origin).parent / "lib")
+    try:
+        ctypes.CDLL(str(Path(folder) / "libllama.so"))
+    except OSError as error:
+        raise ImportError(f"libllama cannot be loaded: {error}") from error
+
+
 try:
+    _load_libllama()
     from offhook import _core
 except ImportError as error:
     raise ImportError(f"offhook's compiled core cannot be loaded; run `make build` ({error})") from error
+
+# The language model engine; offhook.llm.native gives it its Python shape.
+LlmModel = _core.LlmModel
+LlmEngine = _core.LlmEngine
+LlmConversation = _core.LlmConversation
+LlmGeneration = _core.LlmGeneration
+llm_library = _core.llm_library
+llm_log = _core.llm_log
+llm_requantise = _core.llm_requantise
 
 SILERO_FILE: Final = "ggml-silero-v6.2.0.bin"
 SILERO_RATE_HZ: Final = 16_000

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from offhook.agents.loader import Agent, load_agent
 from offhook.call import Call, Services
-from offhook.config import Config
+from offhook.config import Config, LlmConfig
 from offhook.dialog import Dialog
 from offhook.errors import BusyError, ConfigError
 from offhook.hearing import Hearing
 from offhook.listener import Handoff, Listener
+from offhook.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.models import load_models
 from offhook.pipeline import Voice
 from offhook.playout import PlaybackFolder
@@ -82,8 +83,17 @@ class Daemon:
             hearing = Hearing()
             stack.callback(hearing.close)
             voice = Voice(models.synthesizer, speaker)
-            ready_clips = ReadyClips(voice, folder)
-            self._services = Services(config, models, voice, hearing, folder, ready_clips, trace, transcript)
+            self._services = Services(
+                config,
+                models,
+                voice,
+                hearing,
+                folder,
+                ReadyClips(voice, folder),
+                trace,
+                transcript,
+                _history_turns(config.llm),
+            )
             self._dialogs[config.agent.default] = await self._warm(default)
             listener.start()
             progress(f"ready in {time.monotonic() - began:.1f} s, listening on {config.daemon.socket}")
@@ -129,6 +139,11 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(listener.drained(), limit_s)
         await listener.close()
+
+
+def _history_turns(llm: LlmConfig) -> int | None:
+    """See ``llm.history_turns``: the embedded model answers best without any."""
+    return 0 if llm.history_turns is None and llm.model == EMBEDDED_NAME else llm.history_turns
 
 
 def _agent_name(args: tuple[str, ...]) -> str | None:

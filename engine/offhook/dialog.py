@@ -15,7 +15,7 @@ from typing import Protocol
 from offhook.agents.knowledge import Knowledge, content_words
 from offhook.agents.loader import Agent
 
-STOP = ("\nNote:", "\nCaller:", "Note:", "Caller:", "<|im_")
+STOP = ("Caller:", "Say:", "<|im_")
 """An answer ends where the model begins to write the other side's part."""
 
 _MAX_SENTENCES = 2
@@ -30,10 +30,13 @@ _QUESTION = re.compile(
     re.IGNORECASE,
 )
 _FAREWELL = re.compile(
-    r"\b(?:good ?bye|bye(?: bye)?|see you(?: later| then| soon)?|talk to you later|have a (?:nice|good|great) (?:day|one|evening)"
-    r"|(?:that's|that is|that will be|that'll be|that was) (?:all|it|everything)(?: (?:i needed|i need|for now|for today|then))?"
+    r"\b(?:good[ -]?bye?|bye(?: bye)?|see you(?: later| then| soon)?|talk to you later"
+    r"|have a (?:nice|good|great) (?:day|one|evening)"
+    r"|(?:that's|that is|that will be|that'll be|that was) (?:all|it|everything)"
+    r"(?: (?:i needed|i need|for now|for today|then))?"
     r"|nothing else|hang up(?: now)?|i'm done|i am done)"
-    r"(?:\W+(?:now|then|thanks|thank you|very much|so much|you too|for your help|for the help|have a (?:nice|good|great) day))*\W*$",
+    r"(?:\W+(?:now|then|thanks|thank you|very much|so much|you too|for (?:your|the) help"
+    r"|have a (?:nice|good|great) day))*\W*$",
     re.IGNORECASE,
 )
 _MAX_FAREWELL_WORDS = 14
@@ -59,6 +62,8 @@ class Turn:
     note: str | None
     goodbye: bool
     """The caller said goodbye: the agent's farewell is the answer, and the call may end."""
+    heard: str = ""
+    """The caller's words."""
 
 
 class Dialog:
@@ -78,16 +83,15 @@ class Dialog:
         """The caller's words, with the fact that fits them beside them."""
         words = " ".join(heard.split())
         note = self.note(words)
-        return Turn(self._template.user(beside(note or "", words)), note, is_goodbye(words))
+        return Turn(self._template.user(beside(note or "", words)), note, is_goodbye(words), words)
 
     def note(self, heard: str) -> str | None:
-        """What the agent knows about ``heard``; for a question it knows nothing about, how to say so."""
+        """What the agent knows about ``heard``; when that is nothing, how to say so."""
         matches = self._knowledge.best(heard)
         if matches:
             return matches[0].fact.text
-        if self.agent.unknown and content_words(heard) and _QUESTION.search(heard):
-            return self.agent.unknown
-        return None
+        asks = content_words(heard) and _QUESTION.search(heard)
+        return (self.agent.unknown if asks else self.agent.otherwise) or None
 
     def close_answer(self) -> tuple[str, ...]:
         """To append when an answer was said to its end."""
@@ -98,20 +102,29 @@ class Dialog:
         said = said.strip()
         return (f"{said} \u2014" if said else "\u2014", self._template.assistant_close)
 
-    def guard(self) -> Guard:
-        """The check of one answer's clauses."""
-        return Guard(self.agent.persona)
+    def guard(self, turn: Turn | None = None) -> Guard:
+        """The check of one answer's clauses.
+
+        With ``turn``, an answer that only repeats the caller's words is replaced by the
+        note that lay beside them: very small models echo statements.
+        """
+        if turn is None:
+            return Guard(self.agent.persona)
+        return Guard(self.agent.persona, echo=turn.heard, instead=turn.note or "")
 
 
 class Guard:
     """Lets an answer's clauses through as long as they are fit to be said."""
 
-    def __init__(self, persona: str = "") -> None:
+    def __init__(self, persona: str = "", *, echo: str = "", instead: str = "") -> None:
         self.finished = False
         """True when no more of this answer is wanted: stop the generation."""
         self.said_words = 0
         self._sentences = 0
+        self._last: list[str] = []
         self._persona = _words(persona)
+        self._echo = [_words(echo), _words(mirrored(echo))]
+        self._instead = instead
 
     def accept(self, clause: str) -> str:
         """The part of ``clause`` that may be said; empty for none."""
@@ -124,6 +137,13 @@ class Guard:
         words = clause.split()
         if not any(char.isalnum() for char in clause) or self._leaks(clause):
             return ""
+        if not self.said_words and _words(clause) and _words(clause) in self._echo:
+            self.finished = True
+            return self._instead
+        if _words(clause) == self._last:  # a small model going round in circles
+            self.finished = True
+            return ""
+        self._last = _words(clause)
         if self.said_words and self.said_words + len(words) > _MAX_WORDS:
             self.finished = True
             return ""
@@ -142,8 +162,28 @@ class Guard:
 
 
 def beside(note: str, heard: str) -> str:
-    """The caller's words as the model sees them."""
-    return f"Note: {note}\nCaller: {heard}" if note else f"Caller: {heard}"
+    """The caller's words and the note, as the model sees them.
+
+    Of nine forms tried with SmolLM2-135M (bench/bench_answers.py), "Say:" after the
+    words made it use the note most often; "Note:" before them, least.  The note comes
+    last, so that the words can be computed while the caller is still speaking.
+    """
+    words = heard.replace('"', "'")
+    return f'Caller: "{words}"\nSay: "{note}"' if note else f'Caller: "{words}"'
+
+
+def mirrored(heard: str) -> str:
+    """``heard`` with the persons exchanged: "you are" is echoed as "I'm"."""
+    swaps = {
+        "i": "you",
+        "you": "i",
+        "my": "your",
+        "your": "my",
+        "am": "are",
+        "i'm": "you're",
+        "you're": "i'm",
+    }
+    return " ".join(swaps.get(word, word) for word in heard.lower().replace("\u2019", "'").split())
 
 
 def is_goodbye(heard: str) -> bool:

@@ -18,6 +18,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from offhook.errors import BusyError, ConfigError, HandoffError, HangupError
 from offhook.protocol.handoff import Answer, AnswerKind, ForeignVersionError, Reason, receive_hello
@@ -31,9 +32,10 @@ log = logging.getLogger(__name__)
 HELLO_TIMEOUT_S = 2.0
 MAX_UNKNOWN = 64
 """Connections that have not said hello yet; one more pushes out the oldest."""
+_ACCEPT_AT_ONCE = 16
 _ACCEPT_PAUSE_S = 0.1  # after accept() failed for want of descriptors or memory
 
-
+Read = TypeVar("Read")
 OnCall = Callable[[Handoff], Awaitable[None]]
 
 
@@ -94,7 +96,8 @@ class Listener:
         if self._bound is None or self._stopping:
             return
         self._stopping = True
-        self._accept_waiting()  # whoever already stands in the queue is told why
+        while self._accept_one():  # whoever already stands in the queue is told why
+            pass
         asyncio.get_running_loop().remove_reader(self._bound.sock.fileno())
         self._bound.close()
 
@@ -125,31 +128,41 @@ class Listener:
             asyncio.get_running_loop().add_reader(self._bound.sock.fileno(), self._accept_waiting)
 
     def _accept_waiting(self) -> None:
+        """Accept a few; the loop comes back for the rest after their hellos have been read."""
+        for _ in range(_ACCEPT_AT_ONCE):
+            if not self._accept_one():
+                return
+
+    def _accept_one(self) -> bool:
+        """False when nobody is waiting, or nobody can be let in now."""
         assert self._bound is not None
-        listening = self._bound.sock
-        while True:
-            try:
-                sock, _ = listening.accept()
-            except BlockingIOError:
-                return
-            except ConnectionAbortedError:
-                continue
-            except OSError as error:
-                if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    raise
-                # The queue stays readable: without a pause this would spin.
-                log.error("cannot accept a call: %s: raise the daemon's LimitNOFILE", error.strerror)
-                loop = asyncio.get_running_loop()
-                loop.remove_reader(listening.fileno())
-                loop.call_later(_ACCEPT_PAUSE_S, self._listen)
-                return
-            sock.setblocking(False)
-            if len(self._unknown) >= self._max_unknown:
-                # An honest launcher says hello at once: the one that has been silent longest goes.
-                next(iter(self._unknown)).cancel()
-            task = asyncio.get_running_loop().create_task(self._serve(sock))
-            self._unknown[task] = None
-            task.add_done_callback(self._forget)
+        loop = asyncio.get_running_loop()
+        try:
+            sock, _ = self._bound.sock.accept()
+        except BlockingIOError:
+            return False
+        except ConnectionAbortedError:
+            return True
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                raise
+            # The queue stays readable: without a pause this would spin.
+            log.error("cannot accept a call: %s: raise the daemon's LimitNOFILE", error.strerror)
+            loop.remove_reader(self._bound.sock.fileno())
+            loop.call_later(_ACCEPT_PAUSE_S, self._listen)
+            return False
+        sock.setblocking(False)
+        if len(self._unknown) >= self._max_unknown:
+            # An honest launcher says hello at once: the one that has been silent longest goes.
+            oldest = next(iter(self._unknown))
+            del self._unknown[oldest]
+            oldest.cancel()
+        task = loop.create_task(self._serve(sock))
+        self._unknown[task] = None
+        task.add_done_callback(self._forget)
+        # Also when it is cancelled before its first step; after a handoff this does nothing.
+        task.add_done_callback(lambda _: sock.close())
+        return True
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._unknown.pop(task, None)
@@ -160,33 +173,25 @@ class Listener:
             log.error("a connection failed", exc_info=error)
 
     async def _serve(self, sock: socket.socket) -> None:
-        try:
-            handoff = await self._receive(sock)
-        except BaseException:
-            sock.close()
-            raise
-        if handoff is None:
-            sock.close()
-            return
-        try:
-            await self._admit(handoff)
-        finally:
-            handoff.close()
+        handoff = await self._receive(sock)
+        if handoff is not None:
+            try:
+                await self._admit(handoff)
+            finally:
+                handoff.close()
 
     async def _receive(self, sock: socket.socket) -> Handoff | None:
         """The call that the connection brings, or None after answering what is wrong with it."""
         peer = self._peer_of(sock)
         reason = Reason.PROTOCOL
         try:
-            async with asyncio.timeout(self._hello_timeout_s):
-                await _readable(sock)
             if not self._may_come(peer):
                 reason = Reason.NOT_ALLOWED
-                sock.recv(1)  # takes the hello, so that closing is no reset; its descriptors are dropped
+                await self._hello_read(sock, lambda: sock.recv(1))  # its descriptors die in the kernel
                 raise HandoffError(
                     f"uid {peer.uid} is neither root, nor this daemon's, nor in the socket's group"
                 )
-            hello, descriptors = receive_hello(sock)
+            hello, descriptors = await self._hello_read(sock, lambda: receive_hello(sock))
         except TimeoutError:
             log.warning("launcher %d (uid %d) did not say hello in time; closed", peer.pid, peer.uid)
             return None
@@ -201,6 +206,15 @@ class Listener:
         with contextlib.suppress(OSError):
             sock.send(Answer(AnswerKind.FAILED, reason).encode())
         return None
+
+    async def _hello_read(self, sock: socket.socket, read: Callable[[], Read]) -> Read:
+        """What ``read`` returns, at once or as soon as something has come."""
+        try:
+            return read()
+        except BlockingIOError:
+            async with asyncio.timeout(self._hello_timeout_s):
+                await _readable(sock)
+            return read()
 
     def _may_come(self, peer: Peer) -> bool:
         assert self._bound is not None

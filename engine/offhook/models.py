@@ -66,19 +66,28 @@ def load_recognizer(stt: SttConfig) -> Recognizer:
         from offhook.stt.whisper import Whisper
 
         if stt.model is None:
-            raise ConfigError("stt.engine is whisper: stt.model must name a ggml file, such as ggml-base.en.bin")
+            raise ConfigError(
+                "stt.engine is whisper: stt.model must name a ggml file, such as ggml-base.en.bin"
+            )
         transcriber = Whisper(stt.model, threads=stt.threads, language=stt.language, workers=stt.workers)
     else:
         from offhook.stt.moonshine import Moonshine
 
         if stt.language != "en":
-            raise ConfigError(f"stt.language is {stt.language!r}: Moonshine knows English only; use stt.engine whisper")
+            raise ConfigError(
+                f"stt.language is {stt.language!r}: Moonshine knows English only; use stt.engine whisper"
+            )
         transcriber = Moonshine(stt.model, threads=stt.threads)
     return Recognizer(transcriber, workers=stt.workers, min_voiced_ms=stt.min_voiced_ms)
 
 
 def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _silent) -> LanguageModel:
     """The language model that ``[llm]`` names; the embedded one is prepared on first use."""
+    if llm.engine != "llama":
+        return _remote_model(llm, max_calls)
+    from offhook.llm.endpoint import check_no_endpoint
+
+    check_no_endpoint(llm)
     from offhook.llm.embedded import NAME, embedded_model
     from offhook.llm.llama import LlamaModel
 
@@ -93,6 +102,18 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
         threads_batch=llm.threads_batch,
         n_gpu_layers=llm.n_gpu_layers,
     )
+
+
+def _remote_model(llm: LlmConfig, max_calls: int) -> LanguageModel:
+    from offhook.llm.endpoint import endpoint_of
+    from offhook.llm.exchange import Dialect
+    from offhook.llm.ollama import Ollama
+    from offhook.llm.openai import OpenAi
+    from offhook.llm.remote import RemoteModel
+
+    endpoint = endpoint_of(llm)
+    dialect: Dialect = Ollama(endpoint) if llm.engine == "ollama" else OpenAi(endpoint)
+    return RemoteModel(endpoint, dialect, n_ctx_call=llm.n_ctx_call, max_conversations=max_calls)
 
 
 def load_synthesizer(tts: TtsConfig) -> Synthesizer:

@@ -9,6 +9,8 @@ their turn on the conversation; they never overlap there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -19,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.core import resample
-from offhook.dialog import Dialog
+from offhook.dialog import Dialog, Guard
 from offhook.errors import ModelError, OffhookError
 from offhook.llm.base import Conversation, Generation, Limits
 from offhook.models import Models
@@ -29,6 +31,8 @@ from offhook.stt.base import STT_RATE_HZ
 from offhook.trace import TurnTrace
 from offhook.tts.base import Synthesizer
 from offhook.tts.slin import to_slin
+
+_log = logging.getLogger("offhook.pipeline")
 
 KEPT_TURNS = 4
 """Turns that survive when the conversation outgrows its share of the context."""
@@ -90,19 +94,29 @@ class Revision:
     """The caller has taken leave: the call may end after this answer."""
     empty: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there were no words in the audio."""
+    stopped: bool = False
+    """The caller has interrupted: no further clause is wanted."""
     _clauses: asyncio.Queue[Clause | None] = field(default_factory=asyncio.Queue)
     """Never more than an answer's clauses, and an answer is bounded by ``Limits.max_tokens``."""
     _outcome: asyncio.Future[Outcome] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     _task: asyncio.Task[None] | None = None
+    _generation: Generation | None = None
 
     async def clauses(self) -> AsyncIterator[Clause]:
-        """The answer's clauses as they become ready; ends with the answer, or raises its error."""
-        while (clause := await self._clauses.get()) is not None:
+        """The answer's clauses as they become ready; ends with the answer or a stop, or raises its error."""
+        while (clause := await self._clauses.get()) is not None and not self.stopped:
             yield clause
-        if self.error is not None:
+        if self.error is not None and not self.stopped:
             raise self.error
+
+    def stop(self) -> None:
+        """No clause after the one that is being played is wanted."""
+        self.stopped = True
+        self._clauses.put_nowait(None)
+        if self._generation is not None:
+            self._generation.cancel()
 
     async def cancel(self) -> None:
         """Forget the revision; returns when the conversation is as it was before."""
@@ -130,7 +144,9 @@ class Pipeline:
         shelf: Shelf,
         rate_hz: int,
         limits: Limits,
+        history_turns: int | None = None,
     ) -> None:
+        """``history_turns`` is how many turns the model remembers; None: as many as fit."""
         self._models = models
         self._voice = voice
         self._dialog = dialog
@@ -139,7 +155,11 @@ class Pipeline:
         self._rate_hz = rate_hz
         self._limits = limits
         self._turn = asyncio.Lock()
-        self._history: deque[tuple[str, ...]] = deque(maxlen=KEPT_TURNS)
+        self._history_turns = history_turns
+        self._history: deque[tuple[str, ...]] = deque(
+            maxlen=KEPT_TURNS if history_turns is None else history_turns
+        )
+        self._turns_held = 0
 
     def prepare(self, number: int, audio: NDArray[np.int16], trace: TurnTrace) -> Revision:
         """Begin a revision on ``audio`` (``[samples]`` at the call's rate); returns at once."""
@@ -156,6 +176,9 @@ class Pipeline:
                 await self._answer(revision)
         except OffhookError as error:
             revision.error = error
+        except Exception as error:
+            _log.exception("revision %d of call %s", revision.number, revision.trace.call_id)
+            revision.error = ModelError(f"{type(error).__name__} while making an answer")
         finally:
             revision._clauses.put_nowait(None)  # whoever waits for clauses learns that no more will come
 
@@ -181,8 +204,8 @@ class Pipeline:
                 await self._speak(revision, dialog.agent.goodbye)
                 verbatim = False
             else:
-                generation = conversation.generate(self._limits)
-                verbatim = await self._speak_generation(revision, generation)
+                generation = revision._generation = conversation.generate(self._limits)
+                verbatim = await self._speak_generation(revision, generation, dialog.guard(turn))
             revision._clauses.put_nowait(None)
             outcome = await revision._outcome
             if outcome.complete:
@@ -195,6 +218,7 @@ class Pipeline:
                 await conversation.rollback(asked)
                 await conversation.append(*said)
             self._history.append((*turn.pieces, *said))
+            self._turns_held += 1
             await self._make_room()
         except BaseException:
             if generation is not None:
@@ -204,30 +228,32 @@ class Pipeline:
             raise
 
     async def _make_room(self) -> None:
-        """Forget the oldest turns when the next one might not fit; done while nobody waits for us."""
+        """Forget the turns that shall not be remembered or leave no room; done while nobody waits for us."""
         conversation = self._conversation
         needed = self._limits.max_tokens + ROOM_FOR_CALLER_TOKENS
-        if conversation.tokens_used + needed <= conversation.tokens_limit:
+        too_many = self._history_turns is not None and self._turns_held > self._history_turns
+        if not too_many and conversation.tokens_used + needed <= conversation.tokens_limit:
             return
-        await conversation.rollback(conversation.start)
-        while self._history:
-            try:
-                await conversation.append(*(piece for kept in self._history for piece in kept))
-            except ModelError:  # too much: nothing was appended
-                self._history.popleft()
-                continue
-            if conversation.tokens_used + needed <= conversation.tokens_limit:
-                return
-            self._history.popleft()
+        while True:
             await conversation.rollback(conversation.start)
+            self._turns_held = len(self._history)
+            with contextlib.suppress(ModelError):  # too much: then nothing was appended
+                await conversation.append(*(piece for kept in self._history for piece in kept))
+                if conversation.tokens_used + needed <= conversation.tokens_limit:
+                    return
+            if not self._history:
+                return  # the prefix alone leaves too little: the next turn will say so
+            self._history.popleft()
 
-    async def _speak_generation(self, revision: Revision, generation: Generation) -> bool:
+    async def _speak_generation(self, revision: Revision, generation: Generation, guard: Guard) -> bool:
         """Speak what the model writes; False when that is not word for word what it wrote."""
-        splitter, guard, verbatim = ClauseSplitter(), self._dialog.guard(), True
+        splitter, verbatim = ClauseSplitter(), True
 
         async def take(clauses: list[str]) -> bool:
             faithful = True
             for clause in clauses:
+                if revision.stopped:
+                    return False
                 said = guard.accept(clause)
                 faithful = faithful and said == clause
                 if said:
@@ -242,7 +268,7 @@ class Pipeline:
                 break
         else:
             verbatim = await take(splitter.flush()) and verbatim
-        if not revision.answer:
+        if not revision.answer and not revision.stopped:
             await self._speak(revision, self._dialog.agent.unclear)
             verbatim = False
         stats, trace = generation.stats, revision.trace

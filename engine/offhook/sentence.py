@@ -20,26 +20,33 @@ _LATER_COMMA_WORDS = 10
 _LATER_SOFT_WORDS = 22
 _LATER_HARD_WORDS = 40
 
-_NEVER_LAST = frozenset(
-    "dr mr mrs ms mx prof rev hon gen st mt ft no nr ext tel fig vs e.g i.e approx dept appt "
-    "jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thurs fri sat sun".split()
-)
+_NEVER_LAST_TEXT = """
+dr mr mrs ms mx prof rev hon gen st mt ft no nr ext tel fig vs e.g i.e approx dept appt jan feb mar
+apr jun jul aug sep sept oct nov dec mon tue tues wed thu thurs fri sat sun
+"""
+_NEVER_LAST = frozenset(_NEVER_LAST_TEXT.split())
 """Abbreviations that something follows: their full stop ends no sentence."""
-_SOMETIMES_LAST = frozenset("a.m p.m etc inc ltd co corp jr sr ave rd blvd u.s u.k ph.d b.c a.d".split())
+_SOMETIMES_LAST_TEXT = """
+a.m p.m etc inc ltd co corp jr sr ave rd blvd u.s u.k ph.d b.c a.d
+"""
+_SOMETIMES_LAST = frozenset(_SOMETIMES_LAST_TEXT.split())
 """Abbreviations that may end a sentence: they do when a capital letter follows."""
-_JOINTS = frozenset(
-    "and but or so because since although though while which who where when whether if unless until "
-    "before after from with without for at on in by near between during through".split()
-)
+_JOINTS_TEXT = """
+and but or so because since although though while which who where when whether if unless until
+before after from with without for at on in by near between during through
+"""
+_JOINTS = frozenset(_JOINTS_TEXT.split())
 """Words before which a speaker may breathe."""
 
-_STRIPPED = str.maketrans({char: None for char in "*`~|#<>^\\\ufe0f"} | {"\u2014": " \u2014 ", "\u2013": "-"})
+_STRIPPED = str.maketrans(dict.fromkeys("*`~|#<>^\\️") | {"\u2014": " \u2014 ", "\u2013": "-"})
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()\s]*\))?")
 _BULLET = re.compile(r"^\s*(?:[-+*\u2022]|#{1,6}|>)\s+")
 _UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 _KEPT_SYMBOLS = frozenset("\u00b0\u2122\u00a9\u00ae\u2116")
-_CLOSERS = "\"')]*_`\u201d\u2019"  # noqa: RUF001
-_CANDIDATE = re.compile(rf"[.?!\u2026]+[{re.escape(_CLOSERS)}]*(?=\s)|[,;:][{re.escape(_CLOSERS)}]*(?=\s)|\u2014|\n|\s+")
+_CLOSERS = "\"')]*_`\u201d\u2019"
+_CANDIDATE = re.compile(
+    rf"[.?!\u2026]+[{re.escape(_CLOSERS)}]*(?=\s)|[,;:][{re.escape(_CLOSERS)}]*(?=\s)|\u2014|\n|\s+"
+)
 
 
 class ClauseSplitter:
@@ -97,8 +104,6 @@ def _spoken(char: str) -> str:
     return " " if category in ("Cc", "Zl", "Zp", "Zs") else char
 
 
-
-
 def _find_cut(text: str, *, first: bool) -> int | None:
     """Where the first clause of ``text`` ends, the white space after it included; None: not known yet."""
     words = 0
@@ -144,7 +149,7 @@ def _ends_sentence(before: str, mark: str, following: str) -> bool:
     if mark.startswith(".."):
         return True
     word = before.split()[-1] if before.split() else ""
-    bare = word.lower().lstrip("\"'([*_\u201c\u2018")  # noqa: RUF001
+    bare = word.lower().lstrip("\"'([*_\u201c\u2018")
     if bare in _NEVER_LAST:
         return False
     if len(bare) == 1 and bare.isalpha() and bare != "i":
@@ -165,12 +170,19 @@ def _may_breathe(text: str, end: int, after: int, words: int, *, first: bool) ->
     right = following.group().lower()
     if left[-1] in ".,;:?!\u2026":
         return False  # punctuation has decided already
-    if any(char.isdigit() for char in left + right) or left.strip(".") in _NEVER_LAST or left in _JOINTS | _BOUND:
+    if (
+        any(char.isdigit() for char in left + right)
+        or left.strip(".") in _NEVER_LAST
+        or left in _JOINTS | _BOUND
+    ):
         return False
     return right in _JOINTS or words >= (_FIRST_HARD_WORDS if first else _LATER_HARD_WORDS)
 
 
-_BOUND = frozenset("a an the to of our your my his her its their this that is are was be am not no very".split())
+_BOUND_TEXT = """
+a an the to of our your my his her its their this that is are was be am not no very
+"""
+_BOUND = frozenset(_BOUND_TEXT.split())
 """Words that belong to the next one."""
 
 

@@ -70,10 +70,17 @@ def shared_daemon() -> Iterator[DaemonProcess]:
 
 @pytest.fixture
 def daemon(asterisk: AsteriskServer, shared_daemon: DaemonProcess) -> Iterator[DaemonProcess]:
-    """The shared daemon, taking this test's calls."""
+    """The shared daemon, taking this test's calls; its log of them has to be free of accidents."""
+    mark = len(shared_daemon.log())
     asterisk.use_daemon(shared_daemon.socket)
     yield shared_daemon
     asterisk.use_daemon(None)
+    deadline = time.monotonic() + 20
+    while (log := shared_daemon.log()).count(" started agent=") != log.count(" ended result="):
+        assert time.monotonic() < deadline, f"a call outlives its channel:\n{log[mark:]}"
+        time.sleep(0.05)  # the daemon's log is all there is to see
+    for accident in ("Traceback", "RuntimeWarning", "never retrieved"):
+        assert accident not in log[mark:], log[mark:]
 
 
 @pytest.fixture(scope="session")

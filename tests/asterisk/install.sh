@@ -13,11 +13,10 @@
 # Environment
 #   OFFHOOK_ASTERISK        an asterisk program of your own to test with; nothing is fetched then
 #   OFFHOOK_CACHE           cache folder (default: ${XDG_CACHE_HOME:-~/.cache}/offhook)
-#   OFFHOOK_DEBIAN_MIRROR   Debian mirror (default: the one this system's apt uses, else deb.debian.org)
+#   OFFHOOK_DEBIAN_MIRROR   Debian mirror (default: the one this system's apt uses, else debootstrap's)
 set -eu
 
 readonly MINIMUM=18
-readonly DEFAULT_MIRROR=http://deb.debian.org/debian
 # GSM prompts are the small ones, and the fallback's sounds need no more.
 readonly PACKAGES='asterisk asterisk-modules asterisk-core-sounds-en-gsm'
 
@@ -50,7 +49,8 @@ mirrors() {
         # A fresh system has no lists, so no labels: there, an address that looks right is tried.
         apt-get update --print-uris -o Debug::NoLocking=true 2>/dev/null |
             sed -n "s,^'\(.*/debian\)/*/dists/.*,\1,p"
-        echo "$DEFAULT_MIRROR"
+        # Ubuntu's apt knows no Debian mirror, but its debootstrap does.
+        sed -n 's/^DEF_MIRROR="\(http.*\)"$/\1/p' /usr/sbin/debootstrap 2>/dev/null || true
     } | sed 's,/*$,,' | awk '!seen[$0]++'
 }
 

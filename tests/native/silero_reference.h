@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <string>
@@ -41,14 +42,15 @@ class Network {
     for (int i = 0; i < 512; ++i) padded.push_back(static_cast<double>(samples[i]));
     for (int i = 510; i > 446; --i) padded.push_back(static_cast<double>(samples[i]));
 
+    const Values& basis = values("_model.stft.forward_basis_buffer");
     Matrix x(129, std::vector<double>(4));
     for (std::size_t bin = 0; bin < 129; ++bin) {
       for (std::size_t frame = 0; frame < 4; ++frame) {
         double real = 0.0, imaginary = 0.0;
         for (std::size_t n = 0; n < 256; ++n) {
           const double sample = to_half(padded[frame * 128 + n]);
-          real += sample * at("_model.stft.forward_basis_buffer", bin * 256 + n);
-          imaginary += sample * at("_model.stft.forward_basis_buffer", (bin + 129) * 256 + n);
+          real += sample * static_cast<double>(basis[bin * 256 + n]);
+          imaginary += sample * static_cast<double>(basis[(bin + 129) * 256 + n]);
         }
         x[bin][frame] = std::hypot(real, imaginary);
       }
@@ -61,15 +63,14 @@ class Network {
   }
 
  private:
-  double at(const char* name, std::size_t index) const {
-    return static_cast<double>(file_.tensors.at(name).values.at(index));
-  }
+  using Values = std::vector<float>;
+  const Values& values(const std::string& name) const { return file_.tensors.at(name).values; }
 
   /// Three taps, one column of zeros on either side, then rectified.
   Matrix convolve(const Matrix& x, int layer, std::size_t outputs, std::size_t stride) const {
     const std::string name = "_model.encoder." + std::to_string(layer) + ".reparam_conv.";
-    const auto& weight = file_.tensors.at(name + "weight").values;
-    const auto& bias = file_.tensors.at(name + "bias").values;
+    const Values& weight = values(name + "weight");
+    const Values& bias = values(name + "bias");
     const std::size_t length = x[0].size();
     Matrix y(outputs);
     for (std::size_t out = 0; out < outputs; ++out) {
@@ -87,18 +88,23 @@ class Network {
   }
 
   double decode(const Matrix& x) {
+    const Values& input = values("_model.decoder.rnn.weight_ih");
+    const Values& hidden = values("_model.decoder.rnn.weight_hh");
+    const Values& input_bias = values("_model.decoder.rnn.bias_ih");
+    const Values& hidden_bias = values("_model.decoder.rnn.bias_hh");
+    const Values& head = values("_model.decoder.decoder.2.weight");
     std::vector<double> gates(512);
     for (std::size_t row = 0; row < 512; ++row) {
-      gates[row] = at("_model.decoder.rnn.bias_ih", row) + at("_model.decoder.rnn.bias_hh", row);
+      gates[row] = static_cast<double>(input_bias[row]) + static_cast<double>(hidden_bias[row]);
       for (std::size_t i = 0; i < 128; ++i)
-        gates[row] += at("_model.decoder.rnn.weight_ih", row * 128 + i) * x[i][0] +
-                      at("_model.decoder.rnn.weight_hh", row * 128 + i) * hidden_[i];
+        gates[row] += static_cast<double>(input[row * 128 + i]) * x[i][0] +
+                      static_cast<double>(hidden[row * 128 + i]) * hidden_[i];
     }
-    double logit = at("_model.decoder.decoder.2.bias", 0);
+    double logit = static_cast<double>(values("_model.decoder.decoder.2.bias")[0]);
     for (std::size_t i = 0; i < 128; ++i) {
       cell_[i] = sigmoid(gates[128 + i]) * cell_[i] + sigmoid(gates[i]) * std::tanh(gates[256 + i]);
       hidden_[i] = sigmoid(gates[384 + i]) * std::tanh(cell_[i]);
-      logit += at("_model.decoder.decoder.2.weight", i) * to_half(std::max(hidden_[i], 0.0));
+      logit += static_cast<double>(head[i]) * to_half(std::max(hidden_[i], 0.0));
     }
     return sigmoid(logit);
   }

@@ -42,12 +42,17 @@ inline Samples noise(double level_db, size_t count, unsigned seed = 1) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal(0, 32768 * std::pow(10, level_db / 20));
   Samples out(count);
-  for (auto& sample : out) sample = static_cast<int16_t>(std::clamp(std::lround(normal(random)), -32768L, 32767L));
+  for (auto& sample : out)
+    sample = static_cast<int16_t>(std::clamp(std::lround(normal(random)), -32768L, 32767L));
   return out;
 }
 
-inline void append(Samples* out, const Samples& more) { out->insert(out->end(), more.begin(), more.end()); }
-inline void append_silence(Samples* out, size_t count) { out->insert(out->end(), count, int16_t{0}); }
+inline void append(Samples* out, const Samples& more) {
+  out->insert(out->end(), more.begin(), more.end());
+}
+inline void append_silence(Samples* out, size_t count) {
+  out->insert(out->end(), count, int16_t{0});
+}
 
 /// A recording of tests/data/speech: 8 kHz, 16-bit, mono, with the plain 44-byte header.
 inline Samples speech(const std::string& name) {
@@ -68,7 +73,8 @@ inline std::shared_ptr<const SileroModel> silero() {
     const char* path = std::getenv("OFFHOOK_SILERO_WEIGHTS");
     std::string error;
     std::shared_ptr<const SileroModel> loaded = SileroModel::load(path ? path : "", &error);
-    if (!loaded) throw std::runtime_error("OFFHOOK_SILERO_WEIGHTS must name ggml-silero-v6.2.0.bin: " + error);
+    if (!loaded)
+      throw std::runtime_error("OFFHOOK_SILERO_WEIGHTS must name ggml-silero-v6.2.0.bin: " + error);
     return loaded;
   }();
   return model;

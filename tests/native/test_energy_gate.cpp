@@ -1,12 +1,11 @@
-#include "audio/energy_gate.h"
-
 #include <doctest/doctest.h>
 
+#include "audio/energy_gate.h"
 #include "support.h"
 
 using offhook::EnergyGate;
-using offhook::test::Samples;
 using offhook::test::noise;
+using offhook::test::Samples;
 using offhook::test::sine;
 
 namespace {
@@ -70,7 +69,7 @@ TEST_CASE("the floor rises with the noise within two seconds, and falls at once"
 TEST_CASE("speech is not silence, and does not lift the floor between its words") {
   EnergyGate gate(8000);
   feed(&gate, noise(-60, 8000));
-  auto samples = offhook::test::speech("hello");
+  auto samples = offhook::test::speech("emergency");
   for (size_t i = 0; i < samples.size(); ++i) {
     samples[i] = static_cast<int16_t>(samples[i] + noise(-60, 1, static_cast<unsigned>(i))[0]);
   }

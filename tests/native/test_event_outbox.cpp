@@ -1,8 +1,8 @@
-#include "audio/event_outbox.h"
-
 #include <doctest/doctest.h>
 
 #include <vector>
+
+#include "audio/event_outbox.h"
 
 using offhook::EventKind;
 using offhook::EventOutbox;
@@ -22,8 +22,9 @@ std::vector<MediaEvent> drain(MediaEventQueue* queue) {
 void talk(EventOutbox* outbox, MediaEventQueue* queue, int utterances) {
   int64_t position = 0;
   for (int i = 0; i < utterances; ++i) {
-    for (const EventKind kind : {EventKind::kSpeechStarted, EventKind::kSpeechPaused, EventKind::kSpeechResumed,
-                                 EventKind::kSpeechPaused, EventKind::kSpeechStopped}) {
+    for (const EventKind kind :
+         {EventKind::kSpeechStarted, EventKind::kSpeechPaused, EventKind::kSpeechResumed,
+          EventKind::kSpeechPaused, EventKind::kSpeechStopped}) {
       outbox->send({1, position++, 0, 0, kind}, *queue);
     }
   }
@@ -37,10 +38,16 @@ bool is_well_formed(const std::vector<MediaEvent>& events) {
     bool fits = false;
     switch (event.kind) {
       case EventKind::kSpeechStarted:
-      case EventKind::kAudioEnded: fits = before == EventKind::kSpeechStopped; break;
-      case EventKind::kSpeechPaused: fits = before == EventKind::kSpeechStarted || before == EventKind::kSpeechResumed; break;
+      case EventKind::kAudioEnded:
+        fits = before == EventKind::kSpeechStopped;
+        break;
+      case EventKind::kSpeechPaused:
+        fits = before == EventKind::kSpeechStarted || before == EventKind::kSpeechResumed;
+        break;
       case EventKind::kSpeechResumed:
-      case EventKind::kSpeechStopped: fits = before == EventKind::kSpeechPaused; break;
+      case EventKind::kSpeechStopped:
+        fits = before == EventKind::kSpeechPaused;
+        break;
     }
     if (!fits || event.position_samples <= position) return false;
     before = event.kind;

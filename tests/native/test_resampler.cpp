@@ -1,5 +1,3 @@
-#include "audio/resampler.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,12 +6,13 @@
 #include <numbers>
 #include <vector>
 
+#include "audio/resampler.h"
 #include "support.h"
 
-using offhook::Resampler;
 using offhook::resample;
-using offhook::test::Samples;
+using offhook::Resampler;
 using offhook::test::noise;
+using offhook::test::Samples;
 using offhook::test::sine;
 
 namespace {
@@ -24,14 +23,18 @@ double amplitude(const Samples& signal, double hz, int rate_hz) {
   std::complex<double> sum = 0;
   double weight = 0;
   for (size_t i = 0; i < count; ++i) {
-    const double hann = 0.5 - 0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(count));
-    sum += hann * signal[from + i] * std::polar(1.0, -2 * std::numbers::pi * hz * static_cast<double>(from + i) / rate_hz);
+    const double hann =
+        0.5 - 0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(count));
+    sum += hann * signal[from + i] *
+           std::polar(1.0, -2 * std::numbers::pi * hz * static_cast<double>(from + i) / rate_hz);
     weight += hann;
   }
   return 2 * std::abs(sum) / weight;
 }
 
-double db(double ratio) { return 20 * std::log10(std::max(ratio, 1e-9)); }
+double db(double ratio) {
+  return 20 * std::log10(std::max(ratio, 1e-9));
+}
 
 }  // namespace
 
@@ -96,7 +99,8 @@ TEST_CASE("any chunk sizes give the same output") {
     CAPTURE(from);
     CAPTURE(to);
     const auto whole = resample(in.data(), in.size(), from, to);
-    CHECK(whole.size() == (in.size() * static_cast<size_t>(to) + static_cast<size_t>(from) - 1) / static_cast<size_t>(from));
+    CHECK(whole.size() ==
+          (in.size() * static_cast<size_t>(to) + static_cast<size_t>(from) - 1) / static_cast<size_t>(from));
     for (const size_t chunk : {size_t{1}, size_t{2}, size_t{7}, size_t{160}, size_t{257}, size_t{1000}}) {
       CAPTURE(chunk);
       Resampler resampler(from, to);
@@ -143,5 +147,6 @@ TEST_CASE("full scale saturates and does not wrap") {
   for (size_t i = 0; i < in.size(); ++i) in[i] = i / 40 % 2 ? int16_t{32767} : int16_t{-32768};
   const auto out = resample(in.data(), in.size(), 8000, 16000);
   for (size_t i = 0; i < in.size(); ++i) CHECK(out[2 * i] == in[i]);
-  for (size_t i = 2 * 10 + 1; i < 2 * 30; i += 2) CHECK(out[i] < 0);  // inside the first plateau: overshoot stays negative
+  for (size_t i = 2 * 10 + 1; i < 2 * 30; i += 2)
+    CHECK(out[i] < 0);  // inside the first plateau: overshoot stays negative
 }

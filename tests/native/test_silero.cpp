@@ -18,19 +18,20 @@
 namespace {
 
 /// Counts every operator new of this program, so that a test can see that run() makes none.
+/// (Not inlined: the compiler would then complain that malloc's block is deleted.)
 std::atomic<long> allocations{0};
 
 }  // namespace
 
-void* operator new(std::size_t bytes) {
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   if (void* block = std::malloc(bytes ? bytes : 1)) return block;
   throw std::bad_alloc();
 }
-void operator delete(void* block) noexcept {
+[[gnu::noinline]] void operator delete(void* block) noexcept {
   std::free(block);
 }
-void operator delete(void* block, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept {
   std::free(block);
 }
 
@@ -136,7 +137,7 @@ TEST_CASE("every instruction set computes what the weights say") {
     double worst = 0.0;
     for (std::size_t i = 0; i < actual.size(); ++i)
       worst = std::max(worst, std::fabs(static_cast<double>(actual[i]) - expected[i]));
-    CHECK(worst < 1e-3);
+    CHECK(worst < 3e-4);
   }
 }
 

@@ -1,8 +1,8 @@
-#include "audio/spsc_queue.h"
-
 #include <doctest/doctest.h>
 
 #include <thread>
+
+#include "audio/spsc_queue.h"
 
 using offhook::SpscQueue;
 

@@ -193,9 +193,9 @@ def _readable(fd: int, timeout_s: float) -> bool:
 
 
 def _drain(fd: int) -> bytes:
-    """Everything up to end of file; the writer is gone, so nothing waits."""
+    """What lies in the pipe.  Its writer has exited, so there is no more to come."""
     data = b""
-    while _readable(fd, WAIT_S) and (chunk := os.read(fd, 65536)):
+    while _readable(fd, 0) and (chunk := os.read(fd, 65536)):
         data += chunk
     return data
 

@@ -17,19 +17,20 @@ from offhook.agents.loader import Fact
 _KEYWORD_WEIGHT = 2.0
 """Keywords are put there on purpose; a word in the text may be there by chance."""
 
-STOP_WORDS = frozenset(
-    """
-    a about after again all also am an and any anybody anyone anything are as at be been being but by bye can cannot
-    cant could couldn couldnt d did didn do does doesn doesnt doing don done dont else ever every for from get gets
-    getting give go goes going gonna good goodbye got great had has have haven having he hear hello help her here hey
-    hi him his how i id if ill im in into is isn isnt it its just kind know let lets like ll look lot m make many may
-    maybe me might mine more much must my need no not now of off oh ok okay on one only or other our out over please
-    possible question quick re really right s say see shall she should so some somebody someone something sorry sort
-    still such sure t take tell than thank thanks that thats the their them then there these they thing things think
-    this those to too try uh um us use very wanna want was way we well were what whats when where wheres which while
-    who whos why will with won wonder wondering wont would wouldn yeah yes yet you your yours
-    """.split()
-)
+_STOP_WORDS_TEXT = """
+a about after again all also am an and any anybody anyone anything are as at be been being but by
+bye can cannot cant could couldn couldnt d did didn do does doesn doesnt doing don done dont else
+ever every for from get gets getting give go goes going gonna good goodbye got great had has have
+haven having he hear hello help her here hey hi him his how i id if ill im in into is isn isnt it
+its just kind know let lets like ll look lot m make many may maybe me might mine minute moment more
+much must my need no not now of off oh ok okay on one only or other our out over please possible
+question quick re really right s say see shall she should so some somebody someone something sorry
+sort still stop such sure t take tell than thank thanks that thats the their them then there these
+they thing things think this those to too try uh um us use very wait wanna want was way we well were
+what whats when where wheres which while who whos why will with won wonder wondering wont would
+wouldn yeah yes yet you your yours
+"""
+STOP_WORDS = frozenset(_STOP_WORDS_TEXT.split())
 """Words that say nothing about which fact is meant."""
 
 
@@ -46,10 +47,12 @@ class Knowledge:
 
     def __init__(self, facts: Sequence[Fact]) -> None:
         self._facts = tuple(facts)
+        self._phrases = {_plain(phrase): fact for fact in reversed(self._facts) for phrase in fact.keywords}
         self._lock = threading.Lock()
         self._index = sqlite3.connect(":memory:", check_same_thread=False)
         self._index.execute(
-            "CREATE VIRTUAL TABLE facts USING fts5(text, keywords, tokenize='porter unicode61 remove_diacritics 2')"
+            "CREATE VIRTUAL TABLE facts USING fts5"
+            "(text, keywords, tokenize='porter unicode61 remove_diacritics 2')"
         )
         self._index.executemany(
             "INSERT INTO facts(rowid, text, keywords) VALUES (?, ?, ?)",
@@ -58,9 +61,12 @@ class Knowledge:
 
     def best(self, text: str, k: int = 1, min_score: float = 0.0) -> list[Match]:
         """The ``k`` facts that fit ``text`` best; none when no word of weight is shared."""
+        said = _plain(text)
+        if said in self._phrases:
+            return [Match(self._phrases[said], float("inf"))]
         words = content_words(text)
-        if not words or not self._facts:
-            return []
+        if not words:
+            return self._by_phrase(said)
         # Each word in quotes: nothing a caller says is query syntax.
         query = " OR ".join(f'"{word}"' for word in words)
         with self._lock:
@@ -71,6 +77,11 @@ class Knowledge:
             ).fetchall()
         return [Match(self._facts[number], score) for number, score in rows if score >= min_score]
 
+    def _by_phrase(self, said: str) -> list[Match]:
+        """Small talk has no words of weight: "hello, is anybody there" is found by a phrase in it."""
+        found = [phrase for phrase in self._phrases if f" {phrase} " in f" {said} "]
+        return [Match(self._phrases[max(found, key=len)], 0.0)] if found else []
+
     def close(self) -> None:
         """Free the index."""
         with self._lock:
@@ -79,5 +90,9 @@ class Knowledge:
 
 def content_words(text: str) -> list[str]:
     """The words of ``text`` that say what it is about, each once."""
-    words = re.findall(r"[^\W_]+", re.sub(r"['\u2019]", "", text.lower()))
-    return list(dict.fromkeys(word for word in words if word not in STOP_WORDS))[:32]
+    return list(dict.fromkeys(word for word in _plain(text).split() if word not in STOP_WORDS))[:32]
+
+
+def _plain(text: str) -> str:
+    """Lower case, letters and digits, single spaces; "what's" is one word."""
+    return " ".join(re.findall(r"[^\W_]+", re.sub(r"['\u2019]", "", text.lower())))

@@ -39,8 +39,14 @@ class Fact(Section):
     """One thing the agent knows.  A statement that answers by itself works best."""
 
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-    keywords: tuple[Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)], ...] = ()
-    """Words callers use that the text does not: "doctor" for "dentist"."""
+    keywords: tuple[
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)], ...
+    ] = ()
+    """Words callers use that the text does not: "doctor" for "dentist".
+
+    A phrase made of everyday words only, such as "thank you", counts when it is all
+    that the caller says, or when nothing else they say has any weight.
+    """
 
 
 class Agent(Section):
@@ -60,6 +66,10 @@ class Agent(Section):
     """The system prompt: who the agent is and how it answers.  Small models follow short ones best."""
     unknown: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
     """The note beside a question that no fact answers; empty for none."""
+    otherwise: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
+    """The note beside words that ask nothing and match no fact; empty for none."""
+    memory_turns: int = Field(4, ge=0, le=100)
+    """Earlier turns that stay in the conversation.  Very small models repeat them: 0 for those."""
     examples: tuple[Example, ...] = Field((), max_length=8)
     facts: tuple[Fact, ...] = Field((), max_length=2000)
 
@@ -72,7 +82,9 @@ def load_agent(name: str, search: Iterable[Path] = ()) -> Agent:
     if "/" in name or name.endswith(".toml"):
         return parse_toml(Path(name).expanduser(), Agent)
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"agent {name!r}: a name has letters, digits, '-' and '_' only; a path contains '/'")
+        raise ConfigError(
+            f"agent {name!r}: a name has letters, digits, '-' and '_' only; a path contains '/'"
+        )
     folders = [*search, SHIPPED]
     for folder in folders:
         path = folder / f"{name}.toml"

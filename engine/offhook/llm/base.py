@@ -62,8 +62,8 @@ class GenerationStats:
 class Generation(Protocol):
     """An answer being written: iterate once for pieces of text, valid UTF-8 each.
 
-    Iteration raises :class:`~offhook.errors.ModelError` when the model fails.  After
-    the iteration the conversation ends with the answer, without its end-of-message
+    Iteration raises :class:`~offhook.errors.ModelError` when the model fails; a remote one
+    also BusyError or DeadlineError.  After the iteration the conversation ends with the answer, without its end-of-message
     markup: append ``template.assistant_close`` to keep it, or roll back.
     """
 

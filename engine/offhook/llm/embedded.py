@@ -24,7 +24,7 @@ _ADVICE = "install it with: pip install 'offhook[embedded]'"
 
 
 def cache_folder() -> Path:
-    """``$OFFHOOK_CACHE/models``, else ``$XDG_CACHE_HOME/offhook/models``, else ``~/.cache/offhook/models``."""
+    """``models`` in ``$OFFHOOK_CACHE``, ``$XDG_CACHE_HOME/offhook`` or ``~/.cache/offhook``."""
     own = os.environ.get("OFFHOOK_CACHE")
     base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offhook"
     return base / "models"
@@ -57,7 +57,8 @@ def embedded_model(progress: Callable[[str], None] = lambda line: None, folder: 
             note.replace(record)
     except OSError as error:
         raise ModelError(
-            f"{folder}: the model cache cannot be written: {error.strerror}; set OFFHOOK_CACHE to a folder that can"
+            f"{folder}: the model cache cannot be written: {error.strerror};"
+            " set OFFHOOK_CACHE to a folder that can"
         ) from error
     return target
 

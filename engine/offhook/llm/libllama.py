@@ -32,7 +32,7 @@ from offhook.errors import ModelError
 # libgomp reads this when it is loaded, that is, with the next import.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-import llama_cpp.llama_cpp as ll  # noqa: E402
+import llama_cpp.llama_cpp as ll
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ _WORTH_A_THREAD = 1.4
 """More threads have to be this much faster: on a busy machine they wait for each other, one does not."""
 _GGUF_MAGIC = b"GGUF"
 
+_FITTING = "a pure-attention chat model (Llama 3, Qwen3, SmolLM2)"
 _LOG_ERROR = 4
 """Of ggml_log_level; the binding does not name it."""
 
@@ -54,7 +55,7 @@ _complaints: deque[str] = deque(maxlen=8)
 _quiet = threading.Lock()
 
 
-@ll.llama_log_callback
+@ll.llama_log_callback  # type: ignore[untyped-decorator]
 def _log(level: int, text: bytes | None, _: Any) -> None:
     if level == _LOG_ERROR:
         _complaints.append(" ".join((text or b"").decode("utf-8", "replace").split()))
@@ -170,9 +171,9 @@ class Model:
         if ll.llama_model_has_encoder(model) or not ll.llama_model_has_decoder(model):
             wrong = "has an encoder; a decoder-only chat model is needed"
         elif ll.llama_model_is_recurrent(model) or ll.llama_model_is_hybrid(model):
-            wrong = "is recurrent and cannot take words back; use a pure-attention model (Llama 3, Qwen3, SmolLM2)"
+            wrong = f"is recurrent and cannot take words back; use {_FITTING}"
         elif ll.llama_model_is_diffusion(model):
-            wrong = "writes by diffusion, not word by word; use a pure-attention chat model"
+            wrong = f"writes by diffusion, not word by word; use {_FITTING}"
         elif self.n_vocab <= 0 or ll.llama_vocab_type(self.vocab) == ll.LLAMA_VOCAB_TYPE_NONE:
             wrong = "has no vocabulary; a chat model is needed"
         if wrong:
@@ -182,10 +183,14 @@ class Model:
 class Context:
     """The computed text of all conversations: numbered sequences over one memory."""
 
-    def __init__(self, model: Model, *, n_ctx: int, sequences: int, threads: int | None, batch_threads: int | None):
+    def __init__(
+        self, model: Model, *, n_ctx: int, sequences: int, threads: int | None, batch_threads: int | None
+    ):
         """``n_ctx`` tokens for all sequences together; threads None: measured here."""
         if sequences > _MAX_SEQUENCES:
-            raise ModelError(f"llama.cpp keeps {_MAX_SEQUENCES} sequences at most, {sequences} were asked for")
+            raise ModelError(
+                f"llama.cpp keeps {_MAX_SEQUENCES} sequences at most, {sequences} were asked for"
+            )
         cores = len(os.sched_getaffinity(0))
         params = ll.llama_context_default_params()
         params.n_ctx = n_ctx
@@ -201,7 +206,9 @@ class Context:
         self.sequences = sequences
         self._pointer = ll.llama_init_from_model(model.pointer, params)
         if not self._pointer:
-            raise ModelError(f"{model.path}: no memory for a context of {n_ctx} tokens ({_why()}); lower llm.n_ctx")
+            raise ModelError(
+                f"{model.path}: no memory for a context of {n_ctx} tokens ({_why()}); lower llm.n_ctx"
+            )
         self.n_ctx = int(ll.llama_n_ctx(self._pointer))
         self._memory = ll.llama_get_memory(self._pointer)
         self._batch = ll.llama_batch_init(CHUNK_TOKENS, 0, 1)
@@ -216,7 +223,9 @@ class Context:
             self.close()
             raise
 
-    def decode(self, sequence: int, position: int, tokens: Sequence[int], *, logits: bool = True) -> Logits | None:
+    def decode(
+        self, sequence: int, position: int, tokens: Sequence[int], *, logits: bool = True
+    ) -> Logits | None:
         """Compute up to ``CHUNK_TOKENS`` tokens of ``sequence`` from ``position`` on.
 
         Returns a copy of the last token's logits (``[n_vocab]`` float32), None unless
@@ -265,14 +274,13 @@ class Context:
     def _check_rollback(self) -> None:
         """Take words back once, for real, before a call depends on it.  Also warms up."""
         if not self._memory:
-            raise ModelError(f"{self.model.path}: an embedding model, it cannot write; a chat model is needed")
+            raise ModelError(
+                f"{self.model.path}: an embedding model, it cannot write; a chat model is needed"
+            )
         token = min(self.model.n_vocab - 1, 100)
         self.decode(0, 0, [token] * 4)
         if not ll.llama_memory_seq_rm(self._memory, 0, 2, -1):
-            raise ModelError(
-                f"{self.model.path}: this model cannot take words back; use a pure-attention model"
-                " (Llama 3, Qwen3, SmolLM2)"
-            )
+            raise ModelError(f"{self.model.path}: this model cannot take words back; use {_FITTING}")
         self.decode(0, 2, [token])
         self.forget(0)
 

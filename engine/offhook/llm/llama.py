@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,7 +106,7 @@ class LlamaModel:
             return await self._worker.call(job)
         except asyncio.CancelledError:
             # Whoever asked is gone: give the place back as soon as it exists.
-            self._worker.post(lambda: made and made[0].release())
+            self._worker.post(lambda: _release(made))
             raise
 
     def close(self) -> None:
@@ -176,8 +176,8 @@ class LlamaModel:
             idle = [p for p in self._prefixes.items() if not p[1].users and p[1] is not keep]
             if not idle:
                 raise BusyError(
-                    f"the language model's {self._context.n_ctx} tokens are promised to {len(self._open)} calls;"
-                    " raise llm.n_ctx or lower llm.n_ctx_call"
+                    f"the language model's {self._context.n_ctx} tokens are promised"
+                    f" to {len(self._open)} calls; raise llm.n_ctx or lower llm.n_ctx_call"
                 )
             key, oldest = min(idle, key=lambda item: item[1].used_at)
             self._context.forget(oldest.sequence)
@@ -232,6 +232,11 @@ class LlamaModel:
     def worker(self) -> Worker:
         """The thread that owns the context."""
         return self._worker
+
+
+def _release(conversations: Sequence[LlamaConversation]) -> None:
+    for conversation in conversations:
+        conversation.release()
 
 
 class LlamaConversation:
@@ -355,7 +360,8 @@ class LlamaConversation:
         tokens = self._model.tokens(pieces)
         if len(tokens) > self.room():
             raise ModelError(
-                f"the call's context is full: {len(self._tokens)} of {self._limit} tokens used, {len(tokens)} more needed"
+                f"the call's context is full: {len(self._tokens)} of {self._limit} tokens used,"
+                f" {len(tokens)} more needed"
             )
         if tokens:
             self.add(tokens)
@@ -410,8 +416,6 @@ class LlamaGeneration:
     def begin(self) -> None:
         """Take stock before the first step."""
         self._first_token = self._conversation.tokens_used
-        self.stats.prompt_tokens_computed = self._conversation.take_fresh()
-        self.stats.prompt_tokens_reused = self._first_token - self.stats.prompt_tokens_computed
 
     def finish_cancelled(self) -> None:
         """End now; nothing when it has ended."""
@@ -424,7 +428,9 @@ class LlamaGeneration:
         try:
             reason = self._step()
         except Exception as error:
-            problem = error if isinstance(error, ModelError) else ModelError(f"the language model failed: {error}")
+            problem = (
+                error if isinstance(error, ModelError) else ModelError(f"the language model failed: {error}")
+            )
             self._finish("failed", problem)
             return False
         if reason:
@@ -439,6 +445,8 @@ class LlamaGeneration:
         token = self._sampler.pick(talk.next_logits())
         if stats.first_token_ns is None:
             stats.first_token_ns = time.monotonic_ns()
+            stats.prompt_tokens_computed = talk.take_fresh()
+            stats.prompt_tokens_reused = self._first_token - stats.prompt_tokens_computed
         if self._model.is_end(token):
             return "end"
         if talk.room() < 1:
@@ -508,5 +516,3 @@ class _StopText:
 def _overlap(text: str, stop: str) -> int:
     """How many characters at the end of ``text`` may be the beginning of ``stop``."""
     return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)
-
-

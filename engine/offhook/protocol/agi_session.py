@@ -37,7 +37,7 @@ from offhook.protocol.agi_text import (
 
 log = logging.getLogger(__name__)
 
-_MARKER_REPEAT_S = 0.04
+_MARKER_REPEAT_S = 0.01
 _MARKER_REPEAT_MAX_S = 0.64
 
 

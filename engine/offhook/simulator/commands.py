@@ -17,7 +17,6 @@ from offhook.simulator.playback import open_playback
 if TYPE_CHECKING:
     from offhook.simulator.dialogue import Dialogue
 
-_MAX_WORDS = 127
 _SAY_CHARACTER_MS = 300
 _NUMBER = re.compile(r"[+-]?\d+")
 
@@ -208,38 +207,6 @@ COMMANDS = {
     "VERBOSE": Command(_verbose, "VERBOSE <message> [<level>]", True),
     "WAIT FOR DIGIT": Command(_wait_for_digit, "WAIT FOR DIGIT <timeout ms>"),
 }
-
-
-def split_words(line: str) -> list[str]:
-    """Split a command line as Asterisk does: quotes group, a backslash takes the next character.
-
-    A quote opens a word only after white space; elsewhere it merely switches grouping.
-    A backslash works inside quotes too, and before a blank keeps the blank.
-    """
-    words: list[str] = []
-    quoted = escaped = False
-    between = True
-    for char in line:
-        if char == '"' and not escaped:
-            quoted = not quoted
-            if quoted and between:
-                words.append("")
-                between = False
-            continue
-        if char in " \t" and not quoted and not escaped:
-            between = True
-            continue
-        if char == "\\" and not escaped:
-            escaped = True
-            continue
-        if between:
-            if len(words) >= _MAX_WORDS:
-                continue
-            words.append("")
-            between = False
-        words[-1] += char
-        escaped = False
-    return words
 
 
 def _atoi(text: str) -> int:

@@ -16,9 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from offhook.protocol.agi_text import split_command
 from offhook.simulator.activity import FOREVER_NS, Activity, ChannelState, End, Played
 from offhook.simulator.audible import Samples
-from offhook.simulator.commands import COMMANDS, split_words
+from offhook.simulator.commands import COMMANDS
 
 LINE_BYTES = 2047
 _MAX_UNKNOWN = 20
@@ -132,7 +133,7 @@ class Dialogue:
         if line[:7].lower() == "failure":
             self.failed = True
             return
-        words = split_words(line)
+        words = split_command(line)
         for name, command in COMMANDS.items():
             parts = name.split()
             if [word.upper() for word in words[: len(parts)]] == parts:

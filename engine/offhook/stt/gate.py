@@ -48,7 +48,7 @@ _SURE_VOICED_MS = 400
 _MAX_CHARS_PER_VOICED_S = 40
 """Twice what a fast speaker says; more is a decoder running in circles."""
 _PAD_MS = 200
-"""Zeros after the audio: cut 100 ms after the last word, it is then recognised as if 400 ms had been waited."""
+"""Zeros after the audio: cut 100 ms after the last word, it is recognised like audio cut at 400 ms."""
 _BRACKETED = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|♪")
 """Whisper describes sounds: "[Music]", "(coughs)", "*sigh*"."""
 
@@ -144,4 +144,7 @@ def is_repetition(words: str) -> bool:
     return False
 
 
-_DIGIT_WORDS = frozenset("zero oh one two three four five six seven eight nine double triple".split())
+_DIGIT_WORDS_TEXT = """
+zero oh one two three four five six seven eight nine double triple
+"""
+_DIGIT_WORDS = frozenset(_DIGIT_WORDS_TEXT.split())

