@@ -61,7 +61,7 @@ def test_names_cannot_leave_the_folders(name: str) -> None:
         (MINIMAL.replace("You are A.", "x" * 2001), "persona"),
         (MINIMAL + '[[facts]]\ntext = "' + "x" * 301 + '"\n', r"facts\.0\.text"),
         (MINIMAL + '[[examples]]\ncaller = "a"\nagent = "b"\n' * 9, "examples"),
-        (MINIMAL + "memory_turns = -1\n", "memory_turns"),
+        (MINIMAL + "facts = 3\n", "facts"),
         (MINIMAL + 'language = "xx"\n', "language"),
         ("name = ", "not valid TOML"),
     ],

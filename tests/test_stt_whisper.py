@@ -6,6 +6,8 @@ The model knows no words, so nothing here says how well Whisper understands.
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +75,18 @@ def test_cancelling_stops_it(model: Whisper) -> None:
     assert model.transcribe(noise(8), cancelled=soon).text == ""
     assert asked > 2
     assert model.transcribe(noise(2)).text, "the next utterance is not disturbed"
+
+
+def test_a_process_that_used_it_ends_quietly(file: Path) -> None:
+    code = (
+        "import sys, gc, numpy as np; from pathlib import Path; from offhook.stt.whisper import Whisper\n"
+        "model = Whisper(Path(sys.argv[1])); model.transcribe(np.zeros(16000, np.int16))\n"
+        "import offhook.stt.whisper as module; del module._log; gc.collect()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_nothing_is_written_to_the_terminal(file: Path, capfd: pytest.CaptureFixture[str]) -> None:

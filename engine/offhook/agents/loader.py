@@ -54,8 +54,6 @@ class Agent(Section):
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
     language: Literal["en"] = "en"
-    voice: str | None = None
-    """Overrides ``tts.voice`` for this agent's calls."""
     greeting: Spoken
     goodbye: Spoken = "Goodbye."
     apology: Spoken = "I'm sorry, something went wrong. Please try again later."
@@ -68,8 +66,6 @@ class Agent(Section):
     """The note beside a question that no fact answers; empty for none."""
     otherwise: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
     """The note beside words that ask nothing and match no fact; empty for none."""
-    memory_turns: int = Field(4, ge=0, le=100)
-    """Earlier turns that stay in the conversation.  Very small models repeat them: 0 for those."""
     examples: tuple[Example, ...] = Field((), max_length=8)
     facts: tuple[Fact, ...] = Field((), max_length=2000)
 

@@ -63,8 +63,8 @@ class Generation(Protocol):
     """An answer being written: iterate once for pieces of text, valid UTF-8 each.
 
     Iteration raises :class:`~offhook.errors.ModelError` when the model fails; a remote one
-    also BusyError or DeadlineError.  After the iteration the conversation ends with the answer, without its end-of-message
-    markup: append ``template.assistant_close`` to keep it, or roll back.
+    also BusyError or DeadlineError.  After the iteration the conversation ends with the
+    answer, without its end-of-message markup: append ``template.assistant_close`` to keep it, or roll back.
     """
 
     stats: GenerationStats

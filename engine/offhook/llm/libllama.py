@@ -27,10 +27,10 @@ from offhook.errors import ModelError
 
 # OpenMP's threads wait for each other at hundreds of barriers per token, spinning.  When a
 # core is taken by somebody else for a moment, a long spin burns the time slice that the
-# missing thread needs: 30 tokens took 45 ms on two free cores, and seconds on busy ones.
-# A short spin costs nothing measurable when the cores are free (bench/bench_llm.py).
+# missing thread needs: 30 tokens took 45 ms on two free cores, and up to seconds on busy
+# ones.  Sleeping at once costs a third more on free cores; a short spin lies between.
 # libgomp reads this when it is loaded, that is, with the next import.
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import llama_cpp.llama_cpp as ll
 

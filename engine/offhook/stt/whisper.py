@@ -10,6 +10,7 @@ of its own: they are made when first needed and kept.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import logging
 import os
@@ -145,7 +146,7 @@ def audio_window(seconds: float) -> int:
 def _binding() -> Any:
     # OpenMP's threads spin while they wait for each other.  On a busy machine a long spin burns the
     # time slice that the missing thread needs; libgomp reads this when it is loaded, with the import.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         native = importlib.import_module("_pywhispercpp")
     except ImportError as error:
@@ -154,6 +155,9 @@ def _binding() -> Any:
             " install it with: pip install 'offhook[whisper]'"
         ) from error
     native.whisper_log_set(_log)
+    # The binding lets go of a callback only after Python has ended, which aborts the process.
+    atexit.unregister(native.whisper_log_set)
+    atexit.register(native.whisper_log_set, None)
     return native
 
 
