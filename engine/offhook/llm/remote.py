@@ -1,0 +1,315 @@
+"""A language model on another server behind the interface of :mod:`offhook.llm.base`.
+
+The server keeps nothing between two requests: the conversation lies here, as pieces, and
+is sent as messages when an answer is wanted.  So appending, marking and rolling back are
+free, and a computation is spared only where the server caches prefixes by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from offhook import __version__
+from offhook.errors import BusyError, ConfigError, ModelError
+from offhook.llm.base import Limits, Mark
+from offhook.llm.endpoint import Endpoint
+from offhook.llm.exchange import Dialect, RemoteGeneration, build_request, read_body
+from offhook.llm.messages import ROLES, Script
+from offhook.llm.refusals import broken, detail_of, refused
+
+logger = logging.getLogger(__name__)
+
+_MIN_TALK_TOKENS = 128
+"""A prefix that leaves a call less than this is refused."""
+_KEEP_ALIVE_S = 60.0
+"""An idle connection is kept this long: a turn of the caller's, and the one after it."""
+_LOAD_S = 120.0
+"""So long a server may take to load a model from disk, when the daemon starts."""
+_MAX_LIST_BYTES = 4 << 20
+
+
+class RemoteModel:
+    """A chat model on a server, shared by all calls; see :class:`~offhook.llm.base.LanguageModel`."""
+
+    template = ROLES
+
+    def __init__(
+        self, endpoint: Endpoint, dialect: Dialect, *, n_ctx_call: int = 1024, max_conversations: int = 8
+    ) -> None:
+        """Contacts nobody.  ``n_ctx_call`` tokens, by our estimate, are one conversation's limit."""
+        self.name = endpoint.model
+        self.endpoint = endpoint
+        self.n_ctx_call = n_ctx_call
+        self._dialect = dialect
+        self._max_conversations = max_conversations
+        self._open: set[RemoteConversation] = set()
+        # Reading the trusted certificates takes long enough to be done before there are calls.
+        self._tls = _tls() if endpoint.url.startswith("https:") else False
+        self._client: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._closing: asyncio.Task[None] | None = None
+        self._answers: set[asyncio.Task[None]] = set()
+        """Answers that are being written, or whose connections are being closed."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} at {self.endpoint.url}>"
+
+    async def preload(self, prefix: Sequence[str]) -> int:
+        """Warm the server up; the prefix's tokens, estimated.
+
+        Ollama loads the model and computes the prefix; elsewhere the connection is opened
+        and the key tried.  Raises ModelError for what only a person can correct: a key or
+        a model that the server does not know, a prefix that is too long.  A server that
+        cannot be reached now is only warned of: it may be back when a call comes.
+        """
+        script = self._script(prefix)
+        client = self.client()
+        method, path, body = self._dialect.warm_up(script.messages(), self.n_ctx_call)
+        limit_s = _LOAD_S if body is not None else self.endpoint.first_token_timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                request = build_request(client, self.endpoint, method, path, body)
+                response = await client.send(request, stream=True)
+                try:
+                    content = await read_body(response, _MAX_LIST_BYTES)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            logger.warning("%s: no answer to the first request within %g s", self.endpoint.url, limit_s)
+        except httpx.HTTPError as error:
+            logger.warning("%s", broken(error, self.endpoint, self._dialect.hints, begun=False))
+        else:
+            self._judge(response, content, asked_for_model=body is not None)
+        return script.tokens
+
+    async def conversation(self, prefix: Sequence[str]) -> RemoteConversation:
+        """Open a conversation; see :class:`~offhook.llm.base.LanguageModel`."""
+        script = self._script(prefix)
+        if len(self._open) >= self._max_conversations:
+            raise BusyError(f"all {self._max_conversations} conversations of the language model are taken")
+        conversation = RemoteConversation(self, script)
+        self._open.add(conversation)
+        return conversation
+
+    def close(self) -> None:
+        """End running answers and close all connections.  Any number of times, from any thread."""
+        if self._closed:
+            return
+        self._closed = True
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            self._open.clear()
+        elif _is_current(loop):
+            self._shut_down()
+        elif loop.is_running():
+            loop.call_soon_threadsafe(self._shut_down)
+        else:
+            loop.run_until_complete(self.aclose())
+
+    async def aclose(self) -> None:
+        """:meth:`close`, and wait until the connections are closed."""
+        self._closed = True
+        self._shut_down()
+        if self._closing is not None:
+            await self._closing
+
+    # -- for conversations ---------------------------------------------------------------
+
+    def client(self) -> httpx.AsyncClient:
+        """The connections of the running event loop.  Raises ModelError when closed."""
+        if self._closed:
+            raise ModelError("the language model is closed")
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            self._loop = loop
+            self._client = httpx.AsyncClient(
+                verify=self._tls,
+                http1=True,
+                http2=False,
+                follow_redirects=False,
+                trust_env=not self.endpoint.is_local,  # proxies
+                timeout=httpx.Timeout(None, connect=self.endpoint.connect_timeout_s),
+                limits=httpx.Limits(
+                    max_connections=None,  # bounded by the number of conversations
+                    max_keepalive_connections=self._max_conversations,
+                    keepalive_expiry=_KEEP_ALIVE_S,
+                ),
+                # Compressed streams come in lumps.
+                headers={"User-Agent": f"offhook/{__version__}", "Accept-Encoding": "identity"},
+            )
+        return self._client
+
+    def answer(self, script: Script, limits: Limits) -> RemoteGeneration:
+        """Ask for the next message of ``script``, and write it there."""
+        messages, tokens = script.messages(), script.tokens
+        script.begin_answer()
+
+        def body() -> dict[str, Any]:
+            return self._dialect.request(messages, limits, self.n_ctx_call)
+
+        generation = RemoteGeneration(
+            self.client(), self.endpoint, self._dialect, body, limits, tokens, script.write
+        )
+        self._answers.add(generation.task)
+        generation.task.add_done_callback(self._answers.discard)
+        return generation
+
+    def give_back(self, conversation: RemoteConversation) -> None:
+        """Take a conversation's place back."""
+        self._open.discard(conversation)
+
+    # -- inside --------------------------------------------------------------------------
+
+    def _script(self, prefix: Sequence[str]) -> Script:
+        if self._closed:
+            raise ModelError("the language model is closed")
+        script = Script(prefix)
+        if script.tokens + _MIN_TALK_TOKENS > self.n_ctx_call:
+            raise ModelError(
+                f"the agent's prompt and examples take about {script.tokens} of a call's {self.n_ctx_call}"
+                f" tokens and leave less than {_MIN_TALK_TOKENS}; shorten them or raise llm.n_ctx_call"
+            )
+        return script
+
+    def _judge(self, response: httpx.Response, content: bytes, *, asked_for_model: bool) -> None:
+        """Raise what a person has to correct, warn of the rest."""
+        status = response.status_code
+        if status == 200:
+            if not asked_for_model and self.name not in (listed := _listed(content) or [self.name]):
+                some = ", ".join(sorted(listed)[:5])
+                logger.warning("%s does not list %r, but %s", self.endpoint.url, self.name, some)
+            return
+        error = refused(status, response.headers, detail_of(content), self.endpoint, self._dialect.hints)
+        if status == 401 or (status == 404 and asked_for_model):
+            raise error
+        if asked_for_model or status not in (403, 404, 405):  # many servers have no list of models
+            logger.warning("%s", error)
+
+    def _shut_down(self) -> None:
+        for conversation in list(self._open):
+            conversation.fail(ModelError("the language model is closed"))
+        client, self._client = self._client, None
+        if client is not None and self._loop is asyncio.get_running_loop():
+            self._closing = asyncio.create_task(self._disconnect(client), name="offhook-llm-close")
+
+    async def _disconnect(self, client: httpx.AsyncClient) -> None:
+        if self._answers:
+            await asyncio.wait(self._answers)
+        await client.aclose()
+
+
+class RemoteConversation:
+    """One call's messages; see :class:`~offhook.llm.base.Conversation`.
+
+    ``tokens_used`` is an estimate (see :class:`~offhook.llm.messages.Script`), and a
+    conversation that outgrows its limit drops its oldest turns by itself.
+    """
+
+    def __init__(self, model: RemoteModel, script: Script) -> None:
+        self.start = script.start
+        self._model = model
+        self._script = script
+        self._generation: RemoteGeneration | None = None
+        self._closed = ""
+        """Why nothing can be done any more."""
+
+    @property
+    def tokens_used(self) -> int:
+        """Tokens in the conversation now, estimated from its length."""
+        return self._script.tokens
+
+    @property
+    def tokens_limit(self) -> int:
+        """Tokens that the conversation may hold."""
+        return self._model.n_ctx_call
+
+    @property
+    def tokens_dropped(self) -> int:
+        """Tokens of old turns given up so far, to stay within the limit."""
+        return self._script.tokens_dropped
+
+    async def append(self, *pieces: str) -> None:
+        """Add text at the end; costs nothing until an answer is asked for.
+
+        Raises ModelError when the limit is too small for it even without the older turns,
+        ValueError for markup that is not the model's own template's.
+        """
+        self._at_rest()
+        dropped = self._script.tokens_dropped
+        self._script.append(pieces, self.tokens_limit)
+        if self._script.tokens_dropped > dropped:
+            logger.info("a long call: about %d tokens of old turns dropped", self._script.tokens_dropped)
+
+    async def mark(self) -> Mark:
+        """Remember the present end."""
+        self._at_rest()
+        return self._script.mark()
+
+    async def rollback(self, mark: Mark) -> None:
+        """Forget everything after ``mark``."""
+        self._at_rest()
+        self._script.rollback(mark)
+
+    def generate(self, limits: Limits) -> RemoteGeneration:
+        """Begin an answer.  Raises ValueError when the conversation does not end with a question."""
+        self._at_rest()
+        if self._script.role != "assistant":
+            raise ValueError("nothing to answer: append template.user(...) first")
+        self._generation = self._model.answer(self._script, limits)
+        return self._generation
+
+    async def close(self) -> None:
+        """Give the conversation's place back.  Any number of times."""
+        if not self._closed:
+            self._at_rest()
+            self._closed = "the conversation is closed"
+            self._model.give_back(self)
+
+    def fail(self, error: ModelError) -> None:
+        """The model is gone: a running answer ends with ``error``, and so does what is asked later."""
+        if not self._closed:
+            self._closed = str(error)
+            self._model.give_back(self)
+            if self._generation is not None:
+                self._generation.fail(error)
+
+    def _at_rest(self) -> None:
+        """Cancel a running answer, so that nothing more is written.  Raises ModelError when closed."""
+        if self._closed:
+            raise ModelError(self._closed)
+        generation, self._generation = self._generation, None
+        if generation is not None:
+            generation.cancel()
+
+
+def _tls() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:  # SSLError is one
+        raise ConfigError(
+            f"the trusted certificates cannot be read ({error.strerror}): check SSL_CERT_FILE"
+        ) from error
+
+
+def _listed(content: bytes) -> list[str] | None:
+    """The models that a server lists; None when it says nothing of the kind."""
+    try:
+        entries = json.loads(content)["data"]
+        return [entry["id"] for entry in entries if isinstance(entry["id"], str)] or None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _is_current(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
