@@ -1,11 +1,11 @@
 """Writes a GGUF language model of a real shape with random weights: for speed, not for words.
 
-    python -m bench.synthetic_model /tmp/llama-8b-q4_0.gguf            # the shape of Llama 3 8B, 4.7 GB
-    python -m bench.synthetic_model small.gguf --layers 4 --embedding 1024 --heads 16 --kv-heads 4 --inner 2816
+    python -m bench.synthetic_model llama-8b-q4_0.gguf     # the shape of Llama 3 8B, 4.5 GB
+    python -m bench.synthetic_model small.gguf --layers 4 --embedding 1024 --heads 16 --kv-heads 4
 
 How long a token takes depends on the shapes and the quantisation, not on the values, so timing
-with random weights is honest; what the model says is noise.  The tokenizer is that of another GGUF file
-(``--tokenizer``, by default the embedded SmolLM2), padded with unused tokens to the vocabulary of the shape.
+with random weights is honest; what the model says is noise.  The tokenizer is that of another GGUF
+file (``--tokenizer``, by default the embedded SmolLM2), padded with unused tokens.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ def write(args: argparse.Namespace) -> None:
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     rng = np.random.default_rng(1)
-    for name in (*norms, "output_norm.weight"):
+    for _ in (*norms, "output_norm.weight"):
         writer.write_tensor_data(np.ones(args.embedding, np.float32))
-    for name, rows, columns in tensors(args):
+    for _, rows, columns in tensors(args):
         writer.write_tensor_data(q4_0(rng, rows, columns))
     writer.close()
 

@@ -213,3 +213,12 @@ async def test_only_so_many_turns_are_remembered(benches: Any, history_turns: in
         await revision.settle(Outcome("".join(ANSWER), complete=True))
         held = [n for n in range(5) if f"Remark {n}." in bench.text]
         assert held == [n for n in range(5) if number - history_turns < n <= number]
+
+
+async def test_closing_ends_every_revision_and_rolls_back(benches: Any) -> None:
+    bench = benches(["First.", "Second."], [ANSWER, ANSWER])
+    first, second = bench.prepare(1), bench.prepare(2)
+    await collect(first)
+    await bench.pipeline.close()
+    assert bench.text == ""
+    assert await collect(second) == []

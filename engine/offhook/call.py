@@ -180,8 +180,8 @@ class Call:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        if self._revision is not None:
-            await self._revision.cancel()
+        if self._pipeline is not None:
+            await self._pipeline.close()
         if self._agi is not None:
             if result != "hangup":
                 try:

@@ -160,12 +160,23 @@ class Pipeline:
             maxlen=KEPT_TURNS if history_turns is None else history_turns
         )
         self._turns_held = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def prepare(self, number: int, audio: NDArray[np.int16], trace: TurnTrace) -> Revision:
         """Begin a revision on ``audio`` (``[samples]`` at the call's rate); returns at once."""
         revision = Revision(number, trace)
-        revision._task = asyncio.create_task(self._run(revision, audio), name=f"revision-{number}")
+        task = asyncio.create_task(self._run(revision, audio), name=f"revision-{number}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        revision._task = task
         return revision
+
+    async def close(self) -> None:
+        """Cancel whatever is being made and wait for it: then the conversation may be closed."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _run(self, revision: Revision, audio: NDArray[np.int16]) -> None:
         try:
