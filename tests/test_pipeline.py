@@ -16,7 +16,7 @@ from offhook.dialog import Dialog
 from offhook.errors import ModelError, PlaybackError
 from offhook.llm.base import Limits, Mark
 from offhook.models import Models
-from offhook.pipeline import Clause, Outcome, Pipeline, Revision, Voice
+from offhook.pipeline import Clause, Outcome, Pipeline, Revision, Voice, without_lead
 from offhook.playout import PlaybackFolder
 from offhook.trace import TurnTrace
 from tests.support.engines import PlainTemplate, ScriptedConversation, ScriptedRecognizer, ScriptedVoice
@@ -222,3 +222,13 @@ async def test_closing_ends_every_revision_and_rolls_back(benches: Any) -> None:
     await bench.pipeline.close()
     assert bench.text == ""
     assert await collect(second) == []
+
+
+def test_silence_in_front_is_cut_and_a_soft_onset_kept() -> None:
+    speech = np.full(800, 2_000, np.int16)
+    soft = np.full(60, 90, np.int16)
+    trimmed = without_lead(np.concatenate([np.zeros(4_000, np.int16), soft, speech]), 8_000)
+    np.testing.assert_array_equal(trimmed, np.concatenate([np.zeros(20, np.int16), soft, speech]))
+    np.testing.assert_array_equal(without_lead(speech, 8_000), speech)
+    silence = np.zeros(100, np.int16)
+    np.testing.assert_array_equal(without_lead(silence, 8_000), silence)

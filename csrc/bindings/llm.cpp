@@ -5,6 +5,7 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -140,8 +141,9 @@ std::unique_ptr<PyEngine> make_engine(const std::shared_ptr<LlamaModel>& model, 
                                       int32_t prefixes, int32_t context_tokens, int32_t call_tokens,
                                       int32_t batch_tokens, int32_t threads, int32_t batch_threads,
                                       std::optional<bool> flash_attention, const std::string& key_type,
-                                      const std::string& value_type, bool full_window, int32_t queue_pieces,
-                                      Nanoseconds decode_ns, Nanoseconds prefill_token_ns) {
+                                      const std::string& value_type, bool full_window, bool reproducible,
+                                      int32_t queue_pieces, Nanoseconds decode_ns,
+                                      Nanoseconds prefill_token_ns) {
   BackendSettings backend;
   backend.cells = context_tokens;
   backend.sequences = calls + prefixes;
@@ -153,12 +155,14 @@ std::unique_ptr<PyEngine> make_engine(const std::shared_ptr<LlamaModel>& model, 
   backend.key_type = cache_type(key_type);
   backend.value_type = cache_type(value_type);
   backend.full_window = full_window;
+  backend.reproducible = reproducible;
   EngineSettings settings;
   settings.calls = calls;
   settings.prefixes = prefixes;
   settings.call_tokens = call_tokens;
   settings.queue_pieces = queue_pieces;
-  settings.scheduler.max_batch_tokens = batch_tokens;
+  settings.scheduler.max_batch_tokens =
+      reproducible ? std::min(batch_tokens, kReproducibleBatchTokens) : batch_tokens;
   settings.decode_ns = decode_ns;
   settings.prefill_token_ns = prefill_token_ns;
   settings.prefill_tokens = kTuningTokens;
@@ -227,11 +231,12 @@ void bind_model(py::module_& module) {
       .def("is_control", &LlamaModel::is_control, py::arg("token"))
       .def(
           "tune_threads",
-          [](const std::shared_ptr<LlamaModel>& model, int32_t max_threads, int32_t rounds) {
+          [](const std::shared_ptr<LlamaModel>& model, int32_t max_threads, int32_t rounds,
+             bool reproducible) {
             std::vector<ThreadTiming> timings;
             {
               const py::gil_scoped_release release;
-              timings = tune_threads(model, max_threads, rounds);
+              timings = tune_threads(model, max_threads, rounds, reproducible);
             }
             py::list out;
             for (const ThreadTiming& timing : timings) {
@@ -239,7 +244,7 @@ void bind_model(py::module_& module) {
             }
             return out;
           },
-          py::arg("max_threads"), py::arg("rounds"));
+          py::arg("max_threads"), py::arg("rounds"), py::arg("reproducible"));
 }
 
 void bind_engine(py::module_& module) {
@@ -247,8 +252,8 @@ void bind_engine(py::module_& module) {
       .def(py::init(&make_engine), py::arg("model"), py::kw_only(), py::arg("calls"), py::arg("prefixes"),
            py::arg("context_tokens"), py::arg("call_tokens"), py::arg("batch_tokens"), py::arg("threads"),
            py::arg("batch_threads"), py::arg("flash_attention") = py::none(), py::arg("key_type") = "f16",
-           py::arg("value_type") = "f16", py::arg("full_window") = true, py::arg("queue_pieces") = 256,
-           py::arg("decode_ns") = 0, py::arg("prefill_token_ns") = 0, NoGil())
+           py::arg("value_type") = "f16", py::arg("full_window") = true, py::arg("reproducible") = false,
+           py::arg("queue_pieces") = 256, py::arg("decode_ns") = 0, py::arg("prefill_token_ns") = 0, NoGil())
       .def_property_readonly("event_fd", [](PyEngine& engine) { return engine.get().event_fd(); })
       .def(
           "poll", [](PyEngine& engine) { return engine.get().poll(); }, NoGil())

@@ -41,7 +41,7 @@ bool aborted(void* flag) {
 
 void check_settings(const LlamaModel& model, const BackendSettings& settings) {
   require(settings.cells >= 64 && settings.cells <= (1 << 24), "n_ctx must be between 64 and 16777216");
-  const auto most = static_cast<int32_t>(llama_max_parallel_sequences());
+  const auto most = static_cast<int32_t>(llama_max_parallel_sequences()) - (settings.reproducible ? 1 : 0);
   require(settings.sequences >= 1 && settings.sequences <= most,
           "calls and prefixes together must be between 1 and " + std::to_string(most));
   require(settings.batch_tokens >= 1 && settings.batch_tokens <= 8192,
@@ -68,9 +68,10 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Backen
   params.n_ctx = static_cast<uint32_t>(settings.cells);
   params.n_batch = static_cast<uint32_t>(settings.batch_tokens);
   params.n_ubatch = static_cast<uint32_t>(settings.batch_tokens);
-  params.n_seq_max = static_cast<uint32_t>(settings.sequences);
-  // At most one row of logits per sequence and batch; the default reserves one per token.
-  params.n_outputs_max = static_cast<uint32_t>(std::min(settings.sequences, settings.batch_tokens));
+  params.n_seq_max = static_cast<uint32_t>(settings.sequences + (settings.reproducible ? 1 : 0));
+  // At most one row of logits per sequence and batch; the default reserves one per token.  Fewer than
+  // n_seq_max end the process.
+  params.n_outputs_max = params.n_seq_max;
   params.n_threads = settings.threads;
   params.n_threads_batch = settings.batch_threads;
   params.flash_attn_type = static_cast<llama_flash_attn_type>(settings.flash_attention);
@@ -91,14 +92,15 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Backen
     throw EngineError(ErrorCode::kModel, "the model's context cannot be made: " +
                                              (lines.empty() ? std::string("no reason given") : lines.back()));
   }
-  cells_ = static_cast<int32_t>(llama_n_ctx(context_));
+  cells_ = static_cast<int32_t>(llama_n_ctx(context_)) - (settings.reproducible ? 1 : 0);
+  threads_ = settings.threads;
   can_shift_ = llama_memory_can_shift(llama_get_memory(context_));
   lengths_.assign(static_cast<size_t>(settings.sequences), 0);
-  batch_ = std::make_unique<llama_batch>(llama_batch_init(settings.batch_tokens, 0, 1));
+  batch_ = std::make_unique<llama_batch>(llama_batch_init(settings.batch_tokens + 1, 0, 1));
 
   const std::vector<BatchToken> one{{0, 0, 0, true}};
   std::vector<BatchToken> many;
-  for (int32_t i = 0; i < std::min(settings.batch_tokens, 16); ++i) many.push_back({0, i, 0, false});
+  for (int32_t i = 0; i < std::min(max_batch_tokens(), 16); ++i) many.push_back({0, i, 0, false});
   decode(many);
   remove(0, 0);
   decode(one);
@@ -114,10 +116,20 @@ void LlamaBackend::set_threads(int32_t threads, int32_t batch_threads) {
   require(threads >= 1 && threads <= 512 && batch_threads >= 1 && batch_threads <= 512,
           "threads must be between 1 and 512");
   llama_set_n_threads(context_, threads, batch_threads);
+  threads_ = threads;
+}
+
+int32_t LlamaBackend::max_batch_tokens() const noexcept {
+  return settings_.reproducible ? std::min(settings_.batch_tokens, kReproducibleBatchTokens)
+                                : settings_.batch_tokens;
+}
+
+bool LlamaBackend::needs_companion(size_t tokens) const {
+  return settings_.reproducible && tokens == 1 && threads_ > 1 && settings_.batch_tokens > 1;
 }
 
 bool LlamaBackend::well_formed(std::span<const BatchToken> batch) {
-  if (batch.empty() || batch.size() > static_cast<size_t>(settings_.batch_tokens)) return false;
+  if (batch.empty() || batch.size() > static_cast<size_t>(max_batch_tokens())) return false;
   std::vector<int32_t> next = lengths_;
   int32_t outputs = 0;
   for (const BatchToken& entry : batch) {
@@ -142,6 +154,15 @@ DecodeStatus LlamaBackend::decode(std::span<const BatchToken> batch) {
     out.seq_id[i][0] = batch[i].sequence;
     out.logits[i] = batch[i].logits ? 1 : 0;
   }
+  const bool companion = needs_companion(batch.size());
+  if (companion) {
+    out.n_tokens = 2;
+    out.token[1] = 0;
+    out.pos[1] = 0;
+    out.n_seq_id[1] = 1;
+    out.seq_id[1][0] = companion_sequence();
+    out.logits[1] = 0;
+  }
   int32_t result = 0;
   try {
     result = llama_decode(context_, out);
@@ -149,6 +170,7 @@ DecodeStatus LlamaBackend::decode(std::span<const BatchToken> batch) {
   } catch (const std::exception&) {
     result = -3;
   }
+  if (companion) llama_memory_seq_rm(llama_get_memory(context_), companion_sequence(), -1, -1);
   switch (result) {
     case 0:
       break;
@@ -207,14 +229,16 @@ std::unique_ptr<Sampler> LlamaBackend::make_sampler(const SamplingOptions& optio
 // --- threads -----------------------------------------------------------------------------------
 
 std::vector<ThreadTiming> tune_threads(const std::shared_ptr<const LlamaModel>& model, int32_t max_threads,
-                                       int32_t rounds) {
+                                       int32_t rounds, bool reproducible) {
   require(max_threads >= 1 && max_threads <= 512 && rounds >= 1 && rounds <= 100,
           "tuning takes 1 to 512 threads and 1 to 100 rounds");
   BackendSettings settings;
   settings.cells = 512;
   settings.sequences = 1;
   settings.batch_tokens = kTuningTokens;
+  settings.reproducible = reproducible;
   LlamaBackend backend(model, settings);
+  const int32_t tokens = backend.max_batch_tokens();
   std::vector<int32_t> counts;
   for (int32_t threads = 1; threads < max_threads; threads = threads < 4 ? threads + 1 : threads * 3 / 2) {
     counts.push_back(threads);
@@ -229,13 +253,13 @@ std::vector<ThreadTiming> tune_threads(const std::shared_ptr<const LlamaModel>& 
       backend.set_threads(counts[i], counts[i]);
       backend.remove(0, 0);
       std::vector<BatchToken> prompt;
-      for (int32_t p = 0; p < kTuningTokens; ++p) prompt.push_back({(p * 7919) % model->size(), p, 0, false});
+      for (int32_t p = 0; p < tokens; ++p) prompt.push_back({(p * 7919) % model->size(), p, 0, false});
       const Nanoseconds begin = clock.now_ns();
       if (backend.decode(prompt) != DecodeStatus::kOk)
         throw EngineError(ErrorCode::kModel, "the model failed while tuning");
       prefill_ns[i].push_back(clock.now_ns() - begin);
       for (int32_t step = 0; step < 4; ++step) {
-        const std::vector<BatchToken> one{{step, kTuningTokens + step, 0, true}};
+        const std::vector<BatchToken> one{{step, tokens + step, 0, true}};
         const Nanoseconds start = clock.now_ns();
         if (backend.decode(one) != DecodeStatus::kOk)
           throw EngineError(ErrorCode::kModel, "the model failed while tuning");

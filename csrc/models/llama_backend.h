@@ -28,7 +28,19 @@ struct BackendSettings {
   /// Models whose attention has a sliding window keep it at full size, so that they can be rolled back.
   /// False: refuse such models instead of paying for it.
   bool full_window = true;
+  /// The same text for the same history, whatever else is in the batch, as far as the library allows.
+  ///
+  /// On a CPU the library's attention takes another path, with sums in another order, from 64 rows on, and
+  /// for a single row when more than one thread works on a long cache.  So batches stay below 64 tokens,
+  /// and a lone token gets a companion that is thrown away.  The logits then do not depend on the slicing, on
+  /// the company or on the place in the cache, bit for bit (measured: Q4_0, Q4_1, Q8_0 weights).  What
+  /// remains: attention sums in the order of the cells, and a sequence that fills holes of others has its
+  /// cells out of order; of 64 texts of 48 tokens, 1 or 2 turned at a near tie.  K-quants, F16 and GPUs have
+  /// matrix kernels that depend on the number of rows.  Long prompts are read about a third more slowly.
+  bool reproducible = false;
 };
+
+constexpr int32_t kReproducibleBatchTokens = 63;
 
 /// Every argument is checked here before the library sees it: its assertions end the process.
 class LlamaBackend final : public Backend {
@@ -40,7 +52,7 @@ class LlamaBackend final : public Backend {
 
   const Vocabulary& vocabulary() const noexcept override { return *model_; }
   int32_t cells() const noexcept override { return cells_; }
-  int32_t max_batch_tokens() const noexcept override { return settings_.batch_tokens; }
+  int32_t max_batch_tokens() const noexcept override;
   int32_t max_sequences() const noexcept override { return settings_.sequences; }
   bool can_shift() const noexcept override { return can_shift_; }
 
@@ -56,6 +68,9 @@ class LlamaBackend final : public Backend {
 
  private:
   bool well_formed(std::span<const BatchToken> batch);
+  /// A lone token that needs company to be computed reproducibly.
+  bool needs_companion(size_t tokens) const;
+  SequenceId companion_sequence() const { return settings_.sequences; }
   int32_t& length(SequenceId sequence) { return lengths_[static_cast<size_t>(sequence)]; }
   bool is_sequence(SequenceId sequence) const { return sequence >= 0 && sequence < settings_.sequences; }
 
@@ -64,6 +79,7 @@ class LlamaBackend final : public Backend {
   llama_context* context_ = nullptr;
   std::unique_ptr<llama_batch> batch_;
   int32_t cells_ = 0;
+  int32_t threads_ = 1;
   bool can_shift_ = false;
   std::vector<int32_t> lengths_;  // by sequence: positions in the cache, as far as we asked for
   std::vector<int8_t> asked_;     // by token of the last good batch: logits were asked for
@@ -77,11 +93,11 @@ struct ThreadTiming {
   Nanoseconds prefill_ns = 0;  ///< a batch of kTuningTokens
 };
 
-constexpr int32_t kTuningTokens = 64;
+constexpr int32_t kTuningTokens = 63;
 
 /// Measures 1 .. max_threads threads, taking turns so that other load falls on all alike; the best of each.
 /// Blocks for `rounds` times the sum of what it measures.  Throws as LlamaBackend does.
 std::vector<ThreadTiming> tune_threads(const std::shared_ptr<const LlamaModel>& model, int32_t max_threads,
-                                       int32_t rounds);
+                                       int32_t rounds, bool reproducible);
 
 }  // namespace offhook::llm

@@ -45,7 +45,7 @@ struct Job {
 
 struct SchedulerSettings {
   int32_t max_batch_tokens = 512;
-  int32_t min_slice_tokens = 8;  ///< a prompt in a batch moves by at least this much
+  int32_t min_slice_tokens = 4;  ///< a prompt in a batch moves by at least this much
   int32_t gap_tokens = 4;        ///< "a few tokens' time"
   Nanoseconds min_gap_ns = 15 * kMillisecond;
   Nanoseconds quiet_batch_ns = 80 * kMillisecond;  ///< longest batch when no committed call is running

@@ -106,7 +106,7 @@ class LlmModel(metaclass=_NativeType):
     def tokenize(self, text: str, *, markup: bool) -> list[int]: ...
     def piece(self, token: int) -> bytes: ...
     def is_control(self, token: int) -> bool: ...
-    def tune_threads(self, max_threads: int, rounds: int) -> list[tuple[int, int, int]]: ...
+    def tune_threads(self, max_threads: int, rounds: int, reproducible: bool) -> list[tuple[int, int, int]]: ...
 
 @final
 class LlmEngine(metaclass=_NativeType):
@@ -127,6 +127,7 @@ class LlmEngine(metaclass=_NativeType):
         key_type: str = "f16",
         value_type: str = "f16",
         full_window: bool = True,
+        reproducible: bool = False,
         queue_pieces: int = 256,
         decode_ns: int = 0,
         prefill_token_ns: int = 0,

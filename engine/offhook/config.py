@@ -88,6 +88,11 @@ class LlmConfig(Section):
     max_tokens: int = Field(96, ge=1, le=4096)
     temperature: float = Field(0.0, ge=0.0, le=2.0)
     n_gpu_layers: int = Field(0, ge=-1)
+    """Layers computed on the GPU; -1: all. Needs llama-cpp-python built with CUDA."""
+    flash_attention: bool | None = None
+    """None: where the library finds it faster."""
+    cache_type: Literal["f16", "f32", "q8_0", "q4_0"] = "f16"
+    """How keys and values are kept; q8_0 halves the memory of a call and costs a little speed."""
     base_url: str | None = None
     """openai: up to and with ``/v1``; None is OpenAI's own.  ollama: None is http://127.0.0.1:11434."""
     api_key_env: str | None = None

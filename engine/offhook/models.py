@@ -89,11 +89,11 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
 
     check_no_endpoint(llm)
     from offhook.llm.embedded import NAME, embedded_model
-    from offhook.llm.llama import LlamaModel
+    from offhook.llm.native import NativeModel
 
     if llm.n_ctx_call > llm.n_ctx:
         raise ConfigError(f"llm.n_ctx_call ({llm.n_ctx_call}) is larger than llm.n_ctx ({llm.n_ctx})")
-    return LlamaModel(
+    return NativeModel(
         embedded_model(progress) if llm.model == NAME else Path(llm.model).expanduser(),
         n_ctx=llm.n_ctx,
         n_ctx_call=llm.n_ctx_call,
@@ -101,6 +101,9 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
         threads=llm.threads,
         threads_batch=llm.threads_batch,
         n_gpu_layers=llm.n_gpu_layers,
+        flash_attention=llm.flash_attention,
+        type_k=llm.cache_type,
+        type_v=llm.cache_type,
     )
 
 

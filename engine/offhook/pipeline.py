@@ -38,6 +38,8 @@ KEPT_TURNS = 4
 """Turns that survive when the conversation outgrows its share of the context."""
 ROOM_FOR_CALLER_TOKENS = 192
 """Room kept for the caller's next words and the note beside them: half a minute of speech."""
+LEAD_THRESHOLD = 100
+"""-50 dBFS: what a voice puts out below this before its first word is silence on a telephone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,24 @@ class Voice:
         def synthesize() -> NDArray[np.int16]:
             blocks = self._synthesizer.synthesize(text, cancelled=lambda: abandoned)
             parts = list(to_slin(blocks, self._synthesizer.sample_rate_hz, rate_hz))
-            return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+            return without_lead(np.concatenate(parts), rate_hz) if parts else np.zeros(0, np.int16)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._worker, synthesize)
         except asyncio.CancelledError:
             abandoned = True
             raise
+
+
+def without_lead(audio: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:
+    """``audio`` without the silence that voices put in front: the caller would wait for its end.
+
+    10 ms are kept before the first sample above the threshold, so that no soft onset is cut.
+    """
+    loud = np.flatnonzero(np.abs(audio.astype(np.int32)) > LEAD_THRESHOLD)
+    if not len(loud):
+        return audio
+    return audio[max(0, int(loud[0]) - rate_hz // 100) :]
 
 
 @dataclass(slots=True)

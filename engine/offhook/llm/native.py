@@ -24,7 +24,7 @@ from offhook import core
 from offhook.errors import ModelError
 from offhook.llm.base import FinishReason, GenerationStats, Limits, Mark
 from offhook.llm.template import Markup, chat_template
-from offhook.llm.threads import tuned_threads
+from offhook.llm.threads import Tuned, tuned_threads
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _Runs = list[tuple[str, bool, bool]]
 _PREFIXES = 16
 """Prefixes kept computed; the least recently used one without a call makes room."""
 _BATCH_TOKENS = 512
-_MAX_SEQUENCES = 256
+_MAX_SEQUENCES = 255
 _HUNG_S = 10.0
 """A batch that takes longer hangs: the largest one takes a second or two on the slowest machine."""
 
@@ -92,20 +92,29 @@ class NativeModel:
         type_k: str = "f16",
         type_v: str = "f16",
         full_window: bool = True,
+        reproducible: bool | None = None,
     ) -> None:
         """Load, measure threads once per machine and model, and start the thread.  Blocks for seconds.
 
         ``n_ctx`` tokens are shared by all conversations, ``n_ctx_call`` is one
         conversation's share with its prefix.  ``threads`` and ``threads_batch`` None take
         what was measured to be fastest.  ``type_k`` and ``type_v`` (f16, f32, q8_0, q4_0)
-        are how the cache is kept.  Raises ModelError with one line that says what to do.
+        are how the cache is kept.  ``reproducible`` (None: when nothing is on a GPU): what
+        other calls do changes an answer at temperature 0 as little as the library allows (see
+        csrc/models/llama_backend.h); long prompts are read a third more slowly.
+
+        Raises ModelError with one line that says what to do.
         """
         if n_ctx_call > n_ctx:
             raise ModelError(f"llm.n_ctx_call ({n_ctx_call}) is larger than llm.n_ctx ({n_ctx})")
         self.name = path.stem
         model = core.LlmModel(str(path), n_gpu_layers=n_gpu_layers)
         self.template = chat_template(model.chat_template, bos=model.begin_text)
-        tuned = tuned_threads(model, n_gpu_layers=n_gpu_layers)
+        if reproducible is None:
+            reproducible = n_gpu_layers == 0
+        tuned = Tuned(threads or 1, threads_batch or 1, 0, 0)
+        if threads is None or threads_batch is None:
+            tuned = tuned_threads(model, n_gpu_layers=n_gpu_layers, reproducible=reproducible)
         self.threads = threads or tuned.decode
         self.threads_batch = threads_batch or tuned.batch
         prefixes = min(_PREFIXES, _MAX_SEQUENCES - max_conversations)
@@ -114,7 +123,7 @@ class NativeModel:
                 model,
                 calls=max_conversations,
                 prefixes=max(prefixes, 1),
-                context_tokens=n_ctx + max_conversations,
+                context_tokens=n_ctx + max_conversations + 1,
                 call_tokens=min(n_ctx_call, model.trained_context_tokens),
                 batch_tokens=min(_BATCH_TOKENS, n_ctx),
                 threads=self.threads,
@@ -123,6 +132,7 @@ class NativeModel:
                 key_type=type_k,
                 value_type=type_v,
                 full_window=full_window,
+                reproducible=reproducible,
                 decode_ns=tuned.decode_ns,
                 prefill_token_ns=tuned.prefill_token_ns,
             )

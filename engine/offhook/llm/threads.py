@@ -44,7 +44,12 @@ class Tuned:
 
 
 def tuned_threads(
-    model: core.LlmModel, *, n_gpu_layers: int = 0, file: Path | None = None, max_threads: int | None = None
+    model: core.LlmModel,
+    *,
+    n_gpu_layers: int = 0,
+    reproducible: bool = False,
+    file: Path | None = None,
+    max_threads: int | None = None,
 ) -> Tuned:
     """What was measured for this machine and model, measured now when it never was.
 
@@ -54,27 +59,31 @@ def tuned_threads(
     file = cache_folder().parent / "llm-threads.json" if file is None else file
     cores = min(len(os.sched_getaffinity(0)), _MAX_THREADS)
     max_threads = cores if max_threads is None else max_threads
-    key = _key(model, n_gpu_layers, max_threads)
+    key = _key(model, n_gpu_layers, max_threads, reproducible)
     known = _read(file)
     if (tuned := known.get(key)) is not None:
         return tuned
     busy = os.getloadavg()[0] > _BUSY * cores
-    timings = _measure(model, max_threads)
+    timings = _measure(model, max_threads, reproducible)
     decode = _fastest([(threads, decode_ns) for threads, decode_ns, _ in timings])
     batch = _fastest([(threads, prefill_ns) for threads, _, prefill_ns in timings])
     tuned = Tuned(decode[0], batch[0], decode[1], batch[1])
     logger.info("measured %s: %s", model.description, tuned)
     if busy:
-        logger.warning("the machine was busy while threads were measured; they are measured again next time")
+        logger.info("the machine was busy while threads were measured; they are measured again next time")
     else:
         _write(file, {**known, key: tuned})
     return tuned
 
 
-def _measure(model: core.LlmModel, max_threads: int) -> list[tuple[int, int, int]]:
-    timings = model.tune_threads(max_threads, 1)
+def _measure(model: core.LlmModel, max_threads: int, reproducible: bool) -> list[tuple[int, int, int]]:
+    timings = model.tune_threads(max_threads, 1, reproducible)
     spent_ns = sum(4 * decode_ns + 64 * prefill_ns for _, decode_ns, prefill_ns in timings)
-    return timings if spent_ns > _QUICK_NS * len(timings) else model.tune_threads(max_threads, _ROUNDS)
+    return (
+        timings
+        if spent_ns > _QUICK_NS * len(timings)
+        else model.tune_threads(max_threads, _ROUNDS, reproducible)
+    )
 
 
 def _fastest(timings: list[tuple[int, int]]) -> tuple[int, int]:
@@ -82,13 +91,14 @@ def _fastest(timings: list[tuple[int, int]]) -> tuple[int, int]:
     return next((threads, ns) for threads, ns in sorted(timings) if ns <= best * _TIE)
 
 
-def _key(model: core.LlmModel, n_gpu_layers: int, max_threads: int) -> str:
+def _key(model: core.LlmModel, n_gpu_layers: int, max_threads: int, reproducible: bool) -> str:
     parts = (
         _processor(),
         max_threads,
         model.description,
         model.size_bytes,
         n_gpu_layers,
+        reproducible,
         core.llm_library()[1],
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -34,11 +34,12 @@ struct Room {
     backend.sequences = calls + 8;
     backend.batch_tokens = 256;
     backend.threads = backend.batch_threads = 2;
+    backend.reproducible = true;
     EngineSettings settings;
     settings.calls = calls;
     settings.prefixes = 8;
     settings.call_tokens = call_tokens;
-    settings.scheduler.max_batch_tokens = 256;
+    settings.scheduler.max_batch_tokens = kReproducibleBatchTokens;
     engine = std::make_unique<Engine>(std::make_shared<LlamaBackend>(the_model(), backend), settings);
   }
   static std::vector<Token> markup(const std::string& text) { return the_model()->tokenize(text, true); }
@@ -152,6 +153,38 @@ TEST_CASE("bad batches are refused before the library sees them") {
   }
 }
 
+TEST_CASE("reproducible: the same logits in every company, place and slicing") {
+  BackendSettings settings;
+  settings.cells = 2048;
+  settings.sequences = 3;
+  settings.batch_tokens = 256;
+  settings.threads = settings.batch_threads = 2;
+  settings.reproducible = true;
+  LlamaBackend backend(the_model(), settings);
+  REQUIRE(backend.max_batch_tokens() == kReproducibleBatchTokens);
+  std::vector<Token> text;
+  for (int32_t i = 0; i < 560; ++i)
+    text.push_back((i * 7919) % 40'000 + 10);  // long enough for the split path
+  const auto after = [&](SequenceId sequence, int32_t slice, int32_t last_slice) {
+    std::vector<BatchToken> batch;
+    const auto size = static_cast<int32_t>(text.size());
+    for (int32_t at = 0; at < size;) {
+      const int32_t n = std::min(at + slice > size - 4 ? last_slice : slice, size - at);
+      batch.clear();
+      for (int32_t i = at; i < at + n; ++i)
+        batch.push_back({text[static_cast<size_t>(i)], i, sequence, i + 1 == size});
+      REQUIRE(backend.decode(batch) == DecodeStatus::kOk);
+      at += n;
+    }
+    const float* row = backend.logits(static_cast<int32_t>(batch.size()) - 1);
+    REQUIRE(row != nullptr);
+    return std::vector<float>(row, row + the_model()->size());
+  };
+  const auto first = after(0, 63, 1);
+  CHECK(after(1, 32, 4) == first);  // elsewhere in the cache, in other slices
+  CHECK(after(2, 17, 1) == first);  // the last tokens one by one
+}
+
 TEST_CASE("an answer makes sense, and the second turn computes only what is new") {
   Room room;
   const auto call =
@@ -248,7 +281,7 @@ TEST_CASE("a grammar is followed, from the start or from its trigger on") {
   }
 }
 
-TEST_CASE("sixteen calls at once: how often the text equals the one written alone") {
+TEST_CASE("sixteen calls at once write what each writes alone") {
   Room room(16, 512, 8192);
   std::vector<std::string> alone;
   for (int i = 0; i < 16; ++i) {
@@ -267,11 +300,11 @@ TEST_CASE("sixteen calls at once: how often the text equals the one written alon
   for (size_t i = 0; i < 16; ++i) {
     const std::string text = read_all(*room.engine, *answers[i]).text;
     equal += text == alone[i];
-    CHECK(text.substr(0, 3) ==
-          alone[i].substr(0, 3));  // another rounding may change a near tie, not the answer
   }
   MESSAGE("equal: " << equal << " of 16");
-  CHECK(equal >= 12);
+  // Calls that end early leave holes; a sequence that fills them is summed in another order, and a near tie
+  // may turn.  See BackendSettings::reproducible; without it 7 of 16 were seen.
+  CHECK(equal >= 14);
   CHECK(room.engine->stats().batches < 16 * 24 * 2);
 }
 
@@ -317,13 +350,13 @@ TEST_CASE("stopping in the middle of a long prompt is quick and clean") {
 }
 
 TEST_CASE("threads are measured, the model is written again in another type") {
-  const auto timings = tune_threads(the_model(), 2, 1);
+  const auto timings = tune_threads(the_model(), 2, 1, true);
   REQUIRE(timings.size() == 2);
   for (const ThreadTiming& timing : timings) {
     CHECK(timing.decode_ns > 0);
     CHECK(timing.prefill_ns > 0);
   }
-  CHECK_THROWS_AS(tune_threads(the_model(), 0, 1), EngineError);
+  CHECK_THROWS_AS(tune_threads(the_model(), 0, 1, false), EngineError);
   CHECK_THROWS_AS(requantise("/nonexistent.gguf", "/nonexistent-2.gguf", 1), EngineError);
 }
 

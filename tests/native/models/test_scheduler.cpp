@@ -100,7 +100,7 @@ TEST_CASE("a new turn's prompt goes alone, before running calls, when they can w
   SUBCASE("not when a running call has waited already") {
     const auto slices = plan(with({running(5, 50 * kMs), first(9, 12)}), cpu());
     CHECK(tokens_of(slices, 5) == 1);
-    CHECK(tokens_of(slices, 9) >= 8);
+    CHECK(tokens_of(slices, 9) >= SchedulerSettings{}.min_slice_tokens);
   }
   SUBCASE("where they cost next to nothing they come along") {
     CHECK(plan({running(1), first(2, 12)}, gpu()) == std::vector<Slice>{{1, 1}, {2, 12}});
