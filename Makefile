@@ -14,7 +14,7 @@ JOBS   ?= $(shell nproc)
 
 NATIVE_SOURCES := $(shell find csrc agi -name '*.cpp' -o -name '*.h' -o -name '*.c') CMakeLists.txt \
 	$(shell find csrc agi tests/native -name CMakeLists.txt) setup.py
-LLAMA_PIN := $(shell sed -n 's/.*"\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproject.toml)
+LLAMA_PIN := $(shell sed -n 's/^ *"\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproject.toml)
 CMAKE  := $(BIN)/cmake
 CTEST  := $(BIN)/ctest --output-on-failure -j $(JOBS)
 

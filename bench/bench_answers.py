@@ -23,7 +23,7 @@ from offhook.agents.loader import load_agent
 from offhook.dialog import STOP, Dialog
 from offhook.llm.base import Limits
 from offhook.llm.embedded import embedded_model
-from offhook.llm.llama import LlamaModel
+from offhook.llm.native import NativeModel
 from offhook.sentence import ClauseSplitter
 
 WITH_HELP = 0.85
@@ -66,7 +66,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.model = LlamaModel(embedded_model(), n_ctx=4096, n_ctx_call=2048, max_conversations=1)
+        self.model = NativeModel(embedded_model(), n_ctx=4096, n_ctx_call=2048, max_conversations=1)
         self.agent = load_agent("receptionist")
         self.dialog = Dialog(self.agent, self.model.template)
 

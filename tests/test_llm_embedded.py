@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from offhook.core import llm_requantise
 from offhook.errors import ModelError
 from offhook.llm.embedded import cache_folder, embedded_model
-from offhook.llm.libllama import quantize
 
 
 def test_it_is_made_once(tmp_path: Path) -> None:
@@ -73,5 +73,5 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
 def test_requantising_something_else_is_an_error(tmp_path: Path) -> None:
     source = tmp_path / "x.gguf"
     source.write_bytes(b"GGUF" + b"\xff" * 4000)
-    with pytest.raises(ModelError, match="cannot requantise"):
-        quantize(source, tmp_path / "y.gguf")
+    with pytest.raises(ModelError, match="cannot be requantised"):
+        llm_requantise(str(source), str(tmp_path / "y.gguf"), threads=1)

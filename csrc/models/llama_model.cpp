@@ -3,8 +3,10 @@
 #include <llama.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <cstring>
 
 #include "models/llama_library.h"
 
@@ -29,7 +31,7 @@ std::shared_ptr<LlamaModel> LlamaModel::load(const std::string& path, const Mode
   capture_library_log();
   llama_backend_init();
   std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) throw model_error(path + ": cannot be read");
+  if (file == nullptr) throw model_error(path + ": cannot be read: " + std::strerror(errno));
   char magic[4] = {};
   const bool is_gguf =
       std::fread(magic, 1, sizeof magic, file) == sizeof magic && std::string_view(magic, 4) == "GGUF";

