@@ -113,6 +113,9 @@ class Daemon:
         """One launcher.  Raises BusyError or ConfigError before the caller hears anything from us."""
         if self._services is None or self._stopping.is_set():
             raise BusyError("the daemon is starting or stopping")
+        problem = self._services.models.language_model.problem()
+        if problem is not None:
+            raise BusyError(problem)  # the dialplan finds the caller someone who can answer
         dialog = await self._dialog(_agent_name(handoff.hello.args) or self._config.agent.default)
         handoff.accepted()
         await Call(handoff, dialog, self._services).run()

@@ -142,6 +142,10 @@ class LanguageModel(Protocol):
         """
         ...
 
+    def problem(self) -> str | None:
+        """Why no call should be given to the model now, in one line; None while it is well.  Never waits."""
+        ...
+
     def close(self) -> None:
         """Free the model.  Conversations that are still open end with ModelError."""
         ...

@@ -165,6 +165,15 @@ class NativeModel:
         decoding_ms = (time.monotonic_ns() - decoding_since_ns) / 1e6 if decoding_since_ns else 0.0
         return EngineHealth(not stopped, decoding_ms, decoding_ms > _HUNG_S * 1000)
 
+    def problem(self) -> str | None:
+        """See :class:`~offhook.llm.base.LanguageModel`: a thread that has stopped, a batch that hangs."""
+        health = self.health()
+        if not health.alive:
+            return "the language model's thread has stopped; restart the daemon"
+        if health.hung:
+            return f"the language model has computed one batch for {health.decoding_ms / 1000:.0f} s"
+        return None
+
     def stats(self) -> dict[str, int]:
         """Counters since the start, and what the cache holds now."""
         return self._engine.stats()

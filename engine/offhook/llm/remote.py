@@ -99,6 +99,10 @@ class RemoteModel:
         self._open.add(conversation)
         return conversation
 
+    def problem(self) -> str | None:
+        """None: whether a server is well shows when it is asked."""
+        return None
+
     def close(self) -> None:
         """End running answers and close all connections.  Any number of times, from any thread."""
         if self._closed:
