@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import offhook
+from offhook.agents.loader import load_agent
 from offhook.cli.call import listen
 from offhook.config import Config
 from offhook.simulator import (
@@ -146,3 +147,25 @@ async def test_a_full_daemon_says_busy() -> None:
     assert refused.end is CallEnd.DIALPLAN
     assert refused.result == "busy"
     assert held.errors == []
+
+
+async def test_a_silent_caller_is_asked_once_and_then_said_goodbye_to() -> None:
+    with DaemonProcess("[turn]\nmax_silence_s = 1.0\n") as daemon:
+        steps = [HangUp(After(60_000))]
+        record = await SimulatedCall(steps, ChannelOptions(socket=daemon.socket, deadline_s=90)).run()
+        agent = load_agent("receptionist")
+        heard = " ".join(await listen(record, Config()))
+    assert record.end is CallEnd.DIALPLAN, "the agent ends the call"
+    assert record.result == "ok"
+    assert record.turns == []
+    for phrase in (agent.greeting, agent.still_there, agent.goodbye):
+        assert recall(phrase, heard) >= 0.5, (phrase, heard)
+
+
+async def test_a_call_in_wideband(daemon: DaemonProcess) -> None:
+    spoken = Say(read_wav(SPEECH / "04_parking.wav", 16_000), POLITELY, "04_parking")
+    options = ChannelOptions(socket=daemon.socket, deadline_s=120, rate_hz=16_000)
+    record = completed(await SimulatedCall([spoken, HangUp(POLITELY)], options).run(), daemon)
+    assert record.errors == []
+    assert {"do", "you", "have"} <= set(words(record.turns[0].heard or ""))
+    assert record.turns[0].answer

@@ -171,8 +171,8 @@ class Call:
             except TimeoutError:
                 event = turn.Tick()
             self._take(event)
-            if time.monotonic_ns() > limit_ns and self._state.floor is turn.Floor.LISTENING:
-                self._ending = True
+            overdue = time.monotonic_ns() > limit_ns and self._state.floor is turn.Floor.LISTENING
+            if overdue and not self._ending:
                 self._act(turn.SayGoodbye())
 
     async def _close(self, result: str) -> None:
@@ -268,6 +268,8 @@ class Call:
     # --- speaking --------------------------------------------------------------------------
 
     def _prompt(self, clip: Clip) -> None:
+        if self._state.floor is not turn.Floor.LISTENING:
+            return  # the caller has begun to speak meanwhile: theirs is the floor
         self._take(turn.PromptStarted())
         self._player = self._spawn(self._play_prompt(clip))
 
@@ -306,7 +308,8 @@ class Call:
             try:
                 whole = await self._play(clause.clip)
             finally:
-                share = 1.0 if whole else (time.monotonic_ns() - begun_ns) / 1e6 / clause.clip.duration_ms
+                played_ms = (time.monotonic_ns() - begun_ns) / 1e6
+                share = 1.0 if whole else played_ms / max(1.0, clause.clip.duration_ms)
                 words = clause.text.split()
                 heard.heard_text = " ".join([heard.heard_text, *words[: round(share * len(words))]]).strip()
                 assert self._shelf is not None

@@ -307,6 +307,8 @@ class Pipeline:
         if trace.clause_ready_ns is None:
             trace.clause_ready_ns = time.monotonic_ns()
         audio = await self._voice.say(text, self._rate_hz)
+        if not len(audio):
+            return  # nothing in it that can be spoken
         clip = self._shelf.put(audio, self._rate_hz)
         if trace.tts_first_audio_ns is None:
             trace.tts_first_audio_ns = time.monotonic_ns()
