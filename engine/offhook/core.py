@@ -33,6 +33,10 @@ def _load_libllama() -> None:
     The wheel installs two copies.  The loader knows a library by its name, so the first one serves
     everybody.  Not RTLD_GLOBAL: whisper.cpp brings an older ggml, which must not find these symbols.
     """
+    # Between two layers OpenMP's threads spin while they wait for each other.  With the default spin a
+    # missing core costs seconds (30 tokens took 45 ms on two free cores, up to 7.8 s on contended
+    # ones); sleeping at once costs a third more on free cores.  Read when libgomp is loaded, so: now.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     folder = os.environ.get("LLAMA_CPP_LIB_PATH")
     if folder is None:
         found = importlib.util.find_spec("llama_cpp")

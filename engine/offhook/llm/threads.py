@@ -27,6 +27,8 @@ _QUICK_NS = 400_000_000
 """A round that takes longer is not repeated: a large model on a slow machine would take minutes."""
 _BUSY = 0.6
 """Load per core above which a measurement is not worth remembering: with others at work, one thread wins."""
+_WORTH_A_THREAD = 1.4
+"""What decoding by more threads has to gain: on a busy machine they wait for each other at every layer."""
 _TIE = 1.05
 """Fewer threads win when they are no slower than this: the other cores hear and speak."""
 
@@ -65,8 +67,8 @@ def tuned_threads(
         return tuned
     busy = os.getloadavg()[0] > _BUSY * cores
     timings = _measure(model, max_threads, reproducible)
-    decode = _fastest([(threads, decode_ns) for threads, decode_ns, _ in timings])
-    batch = _fastest([(threads, prefill_ns) for threads, _, prefill_ns in timings])
+    decode = _fastest([(threads, decode_ns) for threads, decode_ns, _ in timings], _WORTH_A_THREAD)
+    batch = _fastest([(threads, prefill_ns) for threads, _, prefill_ns in timings], _TIE)
     tuned = Tuned(decode[0], batch[0], decode[1], batch[1])
     logger.info("measured %s: %s", model.description, tuned)
     if busy:
@@ -86,9 +88,10 @@ def _measure(model: core.LlmModel, max_threads: int, reproducible: bool) -> list
     )
 
 
-def _fastest(timings: list[tuple[int, int]]) -> tuple[int, int]:
+def _fastest(timings: list[tuple[int, int]], worth: float) -> tuple[int, int]:
+    """The fewest threads that are not more than ``worth`` times slower than the fastest number."""
     best = min(ns for _, ns in timings)
-    return next((threads, ns) for threads, ns in sorted(timings) if ns <= best * _TIE)
+    return next((threads, ns) for threads, ns in sorted(timings) if ns <= best * worth)
 
 
 def _key(model: core.LlmModel, n_gpu_layers: int, max_threads: int, reproducible: bool) -> str:
