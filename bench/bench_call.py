@@ -39,6 +39,8 @@ QUESTIONS = {
     "04_parking": r"(?i)park|behind",
 }
 
+pytestmark = pytest.mark.timeout(7200)  # calls are held in real time
+
 Benchmark = Any
 """pytest-benchmark's fixture, whose methods have no annotations."""
 
