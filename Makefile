@@ -50,7 +50,9 @@ format: build  ## Format the sources
 
 .PHONY: bench
 bench: build  ## Measure: latency per stage, VAD, media thread, handoff (writes nothing)
+	tests/asterisk/install.sh
 	$(BIN)/pytest bench --benchmark-only --timeout=1200 -o python_files='bench_*.py' -p no:cacheprovider
+	$(BIN)/python bench/bench_llm_engine.py
 
 # --- building --------------------------------------------------------------------------------
 
