@@ -7,7 +7,9 @@ import importlib.util
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.support.asterisk_server import TRUNK_HOST, AsteriskServer, complaints
 from tests.support.audio import Phrase, phrase, read_wav, split_utterances
@@ -30,6 +32,18 @@ async def converse(call: SipCall, daemon: DaemonProcess, said: list[Phrase]) -> 
     for spoken in said:
         turns.append(await call.ask(spoken, quiet_ms=1_000))
     return turns
+
+
+def listenings(understand: Understand, audio: NDArray[np.int16]) -> list[str]:
+    """What a listener makes of ``audio`` in three listenings, which differ in the silence around it.
+
+    The recogniser hears the robotic voice at 8 kHz with about 70 % of its words right, and other ones
+    each time: a short answer can fall below any threshold once.
+    """
+    texts = []
+    for lead, tail in ((0, 0), (1_600, 0), (800, 1_600)):
+        texts.append(understand(np.concatenate([np.zeros(lead, np.int16), audio, np.zeros(tail, np.int16)])))
+    return texts
 
 
 def new_turns(daemon: DaemonProcess, seen: list[Heard]) -> list[Heard]:
@@ -64,12 +78,19 @@ async def test_conversation(
     assert recall(" ".join(spoken.text for spoken in said), heard) >= 0.85, heard
     # What the caller received is what the daemon said, and each answer in its own turn: put one
     # or more turns off, answers and received audio fit worse.
-    received = [understand(turn.answer) for turn in turns]
-    for line, text in zip(written, received, strict=True):
-        assert recall(line.answer, text) >= 0.4, (line.answer, text)
-    assert recall(" ".join(line.answer for line in written), " ".join(received)) >= 0.5, received
+    received = [listenings(understand, turn.answer) for turn in turns]
+    best = [
+        max(texts, key=lambda text: recall(line.answer, text))
+        for line, texts in zip(written, received, strict=True)
+    ]
+    for line, text in zip(written, best, strict=True):
+        assert recall(line.answer, text) >= 0.4, (line.answer, received)
+    assert recall(" ".join(line.answer for line in written), " ".join(best)) >= 0.5, received
     fits = [
-        sum(similarity(line.answer, received[(at + off) % len(received)]) for at, line in enumerate(written))
+        sum(
+            max(similarity(line.answer, text) for text in received[(at + off) % len(received)])
+            for at, line in enumerate(written)
+        )
         for off in range(len(received))
     ]
     assert fits[0] > max(fits[1:]), (written, received)
@@ -239,4 +260,5 @@ async def test_other_ways_of_handing_over(
         asterisk.cli(f"dialplan set global {variable} {usual}")
     assert recall(phrases["01_hours"].text, line.heard) >= 0.6, line
     assert words(line.answer)
-    assert recall(line.answer, understand(turn.answer)) >= 0.4, line
+    received = listenings(understand, turn.answer)
+    assert max(recall(line.answer, text) for text in received) >= 0.4, (line, received)
