@@ -54,6 +54,15 @@ bench: build  ## Measure: latency per stage, VAD, media thread, handoff (writes 
 	$(BIN)/pytest bench --benchmark-only --timeout=1200 -o python_files='bench_*.py' -p no:cacheprovider
 	$(BIN)/python bench/bench_llm_engine.py
 
+.PHONY: bench-gate
+bench-gate: build  ## Measure every stage; fails when one is slower than the committed baseline
+	$(BIN)/python -m bench.gate
+
+.PHONY: turnaround
+turnaround: build  ## Measure turnaround, premature answers and barge-in on a real Asterisk (about 40 minutes)
+	tests/asterisk/install.sh
+	$(BIN)/python -m bench.turnaround
+
 # --- building --------------------------------------------------------------------------------
 
 .PHONY: build

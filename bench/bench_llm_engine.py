@@ -15,6 +15,9 @@ locked       time to first token of 8 calls that ask at once, against llama-cpp-
              under a lock, one generation at a time: 95th percentile over all calls and rounds.
 prefix       time to first token of a 12-token question behind a cached prefix of 400 tokens, next to
              computing those 12 tokens alone in an empty conversation.
+draft        the shipped receptionist's turns (example exchanges cached, the caller's words and the fact that
+             fits them appended, about 50 tokens): from append() to the first and to the 12th token, without
+             a draft, with the fact as draft, and with the fact of another question; in turns.
 gap          the longest wait between two tokens of a running call while another call reads 1,000 tokens,
              next to what one token takes when nobody reads.
 cancel       from cancel() to the place being free and the thread idle, next to one batch of that call.
@@ -35,11 +38,14 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 from offhook import core
+from offhook.agents.loader import load_agent
+from offhook.dialog import STOP, Dialog
 from offhook.llm.base import Limits
 from offhook.llm.embedded import embedded_model
 from offhook.llm.native import NativeConversation, NativeModel
@@ -324,6 +330,70 @@ async def bench_prefix(path: Path, rounds: int) -> Result:
     }
 
 
+# --- drafts -----------------------------------------------------------------------------------------
+
+FIRST_CLAUSE_TOKENS = 12
+
+
+async def bench_draft(path: Path, rounds: int) -> Result:
+    table = tomllib.loads((Path(__file__).parent / "answers.toml").read_text(encoding="utf-8"))
+    questions = [entry["text"] for entry in table["questions"] if entry["set"] == "tune"]
+    model = make(path, 2)
+    dialog = Dialog(load_agent("receptionist"), model.template)
+    turns = [turn for turn in map(dialog.turn, questions) if turn.note and not turn.goodbye]
+    notes = [turn.note or "" for turn in turns]
+    kinds = {"none": [""] * len(notes), "fact": notes, "wrong": notes[1:] + notes[:1]}
+    first_ms: dict[str, list[float]] = {kind: [] for kind in kinds}
+    clause_ms: dict[str, list[float]] = {kind: [] for kind in kinds}
+    drafted, accepted = dict.fromkeys(kinds, 0), dict.fromkeys(kinds, 0)
+    appended: list[float] = []
+    try:
+        await model.preload(dialog.prefix())
+        talk = await model.conversation(dialog.prefix())
+        for index, turn in enumerate(turns):
+            texts: list[str] = []
+            for kind, drafts in list(kinds.items()) * rounds:
+                await talk.rollback(talk.start)
+                await talk.computed()
+                began = time.perf_counter()
+                await talk.append(*turn.pieces)
+                appended.append(talk.tokens_used - talk.start.tokens)
+                generation = talk.generate(Limits(max_tokens=60, stop=STOP), draft=drafts[index])
+                first = clause = 0.0
+                text = ""
+                async for piece in generation:
+                    now = (time.perf_counter() - began) * 1000
+                    first = first or now
+                    if not clause and generation.stats.generated_tokens >= FIRST_CLAUSE_TOKENS:
+                        clause = now
+                    text += piece
+                texts.append(text)
+                if clause:
+                    first_ms[kind].append(first)
+                    clause_ms[kind].append(clause)
+                drafted[kind] += generation.stats.drafted_tokens
+                accepted[kind] += generation.stats.accepted_tokens
+            if len(set(texts)) != 1:
+                raise AssertionError(f"drafts changed the text: {set(texts)}")
+        await talk.close()
+    finally:
+        model.close()
+    return {
+        "turns": len(turns),
+        "tokens_appended_median": median(appended),
+        **{f"{kind}_first_token_ms": round(median(first_ms[kind]), 1) for kind in kinds},
+        **{f"{kind}_{FIRST_CLAUSE_TOKENS}_tokens_ms": round(median(clause_ms[kind]), 1) for kind in kinds},
+        "ratio_median": round(
+            median([b / a for a, b in zip(clause_ms["none"], clause_ms["fact"], strict=True)]), 3
+        ),
+        "wrong_ratio_median": round(
+            median([b / a for a, b in zip(clause_ms["none"], clause_ms["wrong"], strict=True)]), 3
+        ),
+        "accepted": f"{accepted['fact']} of {drafted['fact']}",
+        "accepted_wrong": f"{accepted['wrong']} of {drafted['wrong']}",
+    }
+
+
 # --- a running call while another reads ---------------------------------------------------------------
 
 
@@ -454,7 +524,7 @@ def resident_bytes() -> int:
 
 async def bench_growth(path: Path, rounds: int) -> Result:
     model = make(path, 8)
-    conversations = 500 * rounds
+    conversations = 10_000
 
     async def caller(count: int) -> None:
         for _ in range(count):
@@ -493,6 +563,7 @@ BENCHES: dict[str, Callable[[Path, int], Coroutine[Any, Any, Result]]] = {
     "throughput": bench_throughput,
     "locked": bench_locked,
     "prefix": bench_prefix,
+    "draft": bench_draft,
     "gap": bench_gap,
     "cancel": bench_cancel,
     "equality": bench_equality,

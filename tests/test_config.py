@@ -30,9 +30,9 @@ def test_environment_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[turn]\nendpointing_mss = 3\n", "did you mean 'endpointing_ms'"),
+        ("[turn]\nbarge_inn = 3\n", "did you mean 'barge_in'"),
         ("[turns]\n", "did you mean 'turn'"),
-        ("[turn]\nzzz = 1\n", "known keys: pause_ms"),
+        ("[turn]\nzzz = 1\n", "known keys: responsiveness"),
         ("[turn]\npause_ms = 5\n", "turn.pause_ms: Input should be greater than or equal to 40, got 5"),
         ("[stt]\nengine = 'vosk'\n", "stt.engine: Input should be 'moonshine' or 'whisper'"),
         ("[llm]\nthreads = 'many'\n", "llm.threads"),

@@ -106,6 +106,21 @@ class TestAnswers:
         with pytest.raises(StopAsyncIteration):
             await anext(pieces)
 
+    async def test_what_a_server_cannot_do_changes_nothing(self, side: Side) -> None:
+        side.server.will(side.answer("Yes."), side.answer("Yes."))
+        conversation = await side.talk()
+        conversation.speculative = True
+        assert await conversation.end_probability() is None
+        asked = await conversation.mark()
+        drafted = conversation.generate(LIMITS, draft="Yes, from seven.")
+        assert await text_of(drafted) == "Yes."
+        assert (drafted.stats.drafted_tokens, drafted.stats.accepted_tokens) == (0, 0)
+        await conversation.rollback(asked)
+        conversation.speculative = False
+        await text_of(conversation.generate(LIMITS))
+        first, second = (request.body for request in side.server.requests)
+        assert first == second
+
     async def test_the_dialogue_is_sent_as_messages(self, side: Side) -> None:
         side.server.will(side.answer("Yes, from", " seven."), side.answer("Until six."))
         template = side.model.template

@@ -12,13 +12,18 @@ import numpy as np
 import pytest
 
 from offhook.agents.loader import load_agent
+from offhook.answer import Answer
+from offhook.core import PlayoutThread
 from offhook.dialog import Dialog
+from offhook.endpointing import Asked, Expected
 from offhook.errors import ModelError, PlaybackError
 from offhook.llm.base import Limits, Mark
 from offhook.models import Models
-from offhook.pipeline import Clause, Outcome, Pipeline, Revision, Voice, without_lead
+from offhook.pipeline import Outcome, Pipeline, Revision
 from offhook.playout import PlaybackFolder
 from offhook.trace import TurnTrace
+from offhook.turn import Expecting, NothingHeard, TurnEvent, WordsHeard
+from offhook.voice import Voice
 from tests.support.engines import PlainTemplate, ScriptedConversation, ScriptedRecognizer, ScriptedVoice
 
 AUDIO = np.zeros(8_000, np.int16)
@@ -30,6 +35,7 @@ class Bench:
     def __init__(
         self,
         folder: Path,
+        thread: PlayoutThread,
         heard: list[str],
         answers: list[list[Any]],
         voice: ScriptedVoice | None = None,
@@ -41,20 +47,23 @@ class Bench:
         self.playback = PlaybackFolder(folder)
         self.shelf = self.playback.shelf("call")
         self.dialog = Dialog(load_agent("receptionist"), PlainTemplate())
+        self.events: list[TurnEvent] = []
         voice = voice or ScriptedVoice()
         self.pipeline = Pipeline(
             Models(cast(Any, self.recognizer), cast(Any, None), voice),
             Voice(voice, self.worker),
             self.dialog,
             self.conversation,
-            self.shelf,
+            lambda: Answer(self.shelf, thread, 8_000),
             8_000,
             Limits(),
             history_turns,
+            post=self.events.append,
         )
 
-    def prepare(self, number: int = 1) -> Revision:
-        return self.pipeline.prepare(number, AUDIO, TurnTrace("call", 1, voiced_ms=500))
+    def prepare(self, number: int = 1, saying: str = "") -> Revision:
+        trace = TurnTrace("call", 1, voiced_ms=500)
+        return self.pipeline.prepare(number, AUDIO, trace, saying=saying)
 
     @property
     def text(self) -> str:
@@ -62,6 +71,9 @@ class Bench:
 
     def asked(self, heard: str) -> str:
         return "".join(self.dialog.turn(heard).pieces)
+
+    def opening(self, heard: str) -> str:
+        return "".join(self.dialog.opening(self.dialog.turn(heard).words))
 
     def close(self) -> None:
         self.worker.shutdown()
@@ -73,95 +85,165 @@ def benches(tmp_path: Path) -> Iterator[Any]:
     made: list[Bench] = []
 
     def make(heard: list[str], answers: list[list[Any]], *rest: Any) -> Bench:
-        made.append(Bench(tmp_path / str(len(made)), heard, answers, *rest))
+        made.append(Bench(tmp_path / str(len(made)), thread, heard, answers, *rest))
         return made[-1]
 
-    yield make
-    for bench in made:
-        bench.close()
+    with PlayoutThread() as thread:
+        yield make
+        for bench in made:
+            bench.close()
 
 
-async def collect(revision: Revision) -> list[Clause]:
-    return [clause async for clause in revision.clauses()]
+async def whole(revision: Revision) -> str:
+    """The revision's answer, once it is complete."""
+    while not revision.answer.finished:
+        revision.answer.ready.clear()
+        await revision.answer.ready.wait()
+    if revision.error is not None:
+        raise revision.error
+    return revision.answer.text
 
 
 ANSWER = ["We open ", "at eight in the morning. ", "Can I help you with ", "anything else today?"]
+SAID = "".join(ANSWER)
 
 
 async def test_a_whole_answer_is_remembered_word_for_word(benches: Any) -> None:
     bench = benches(["Something unrelated."], [ANSWER])
     revision = bench.prepare()
-    clauses = await collect(revision)
-    assert " ".join(clause.text for clause in clauses) == "".join(ANSWER)
-    assert all(clause.clip.file.exists() for clause in clauses)
-    await revision.settle(Outcome("".join(ANSWER), complete=True))
-    assert bench.text == bench.asked("Something unrelated.") + "".join(ANSWER) + "<end>"
+    assert await whole(revision) == SAID
+    assert revision.answer.written_samples == 80 * len(SAID.replace(". C", ".C"))
+    await revision.settle(Outcome(SAID, complete=True))
+    assert bench.text == bench.asked("Something unrelated.") + SAID + "<end>"
 
 
-async def test_a_cancelled_revision_leaves_nothing(benches: Any) -> None:
+async def test_what_is_found_out_is_told(benches: Any) -> None:
+    bench = benches(["Something unrelated"], [["We do. ", "Would you like to hear more?"]])
+    bench.conversation.ends = [0.9]
+    await whole(bench.prepare(7))
+    first, second, expecting = bench.events
+    assert isinstance(first, WordsHeard)
+    assert isinstance(second, WordsHeard)
+    assert (first.revision, first.text, first.backchannel) == (7, "Something unrelated", False)
+    assert second.complete > first.complete  # the model is sure
+    assert expecting == Expecting(Expected(Asked.YES_NO))
+
+
+async def test_our_own_words_coming_back_are_nobodys_turn(benches: Any) -> None:
+    bench = benches(["We open at eight in the morning.", "Mm-hm."], [ANSWER, ANSWER])
+    for number, flagged in ((1, True), (2, True)):
+        revision = bench.prepare(number, saying=SAID)
+        await whole(revision)
+        assert {event.backchannel for event in bench.events if isinstance(event, WordsHeard)} == {flagged}
+        await revision.cancel()
+
+
+async def test_the_fitting_fact_is_given_as_a_draft(benches: Any) -> None:
+    bench = benches(["What are your opening hours?"], [ANSWER])
+    await whole(bench.prepare())
+    assert bench.conversation.drafts == [bench.dialog.turn("What are your opening hours?").note]
+    assert "Monday" in bench.conversation.drafts[0]
+
+
+async def test_a_cancelled_revision_leaves_only_the_callers_words(benches: Any) -> None:
     bench = benches(["Something unrelated.", "Another thing."], [ANSWER, ANSWER])
     first = bench.prepare(1)
-    await collect(first)
+    await whole(first)
     await first.cancel()
-    assert bench.text == ""
+    assert bench.text == bench.opening("Something unrelated.")
     second = bench.prepare(2)
-    await collect(second)
-    await second.settle(Outcome("".join(ANSWER), complete=True))
-    assert bench.text == bench.asked("Another thing.") + "".join(ANSWER) + "<end>"
+    await whole(second)
+    await second.settle(Outcome(SAID, complete=True))
+    assert bench.text == bench.asked("Another thing.") + SAID + "<end>"
+
+
+async def test_words_that_go_on_are_computed_once(benches: Any) -> None:
+    bench = benches(["I would like to.", "I would like to come in."], [ANSWER, ANSWER])
+    first = bench.prepare(1)
+    await whole(first)
+    pieces = list(bench.conversation.text[:2])
+    await first.cancel()
+    second = bench.prepare(2)
+    await whole(second)
+    assert bench.conversation.text[:3] == [*pieces, " come in"]
+    await second.settle(Outcome(SAID, complete=True))
+    assert bench.text == bench.asked("I would like to come in.") + SAID + "<end>"
+
+
+async def test_words_are_anticipated_and_given_up_when_they_change(benches: Any) -> None:
+    bench = benches(["What does a check up cost?", "Where are you?"], [ANSWER, ANSWER])
+    await bench.pipeline.anticipate("What does")
+    await bench.pipeline.anticipate("What does a check")
+    assert bench.text == bench.opening("What does a check")
+    assert len(bench.conversation.text) == 3
+    revision = bench.prepare(1)
+    await whole(revision)
+    assert bench.text.startswith(bench.asked("What does a check up cost?"))
+    await bench.pipeline.anticipate("What else")  # not while a revision has the conversation
+    await revision.settle(Outcome(SAID, complete=True))
+    before = bench.text
+    await bench.pipeline.anticipate("Where is")
+    other = bench.prepare(2)
+    await whole(other)
+    assert bench.text.startswith(before + bench.asked("Where are you?"))
 
 
 async def test_a_revision_waits_for_the_one_before_to_be_forgotten(benches: Any) -> None:
     bench = benches(["First.", "Second."], [ANSWER, ["Yes, of course I can. "]])
     first, second = bench.prepare(1), bench.prepare(2)
-    await collect(first)
-    assert not second.answer
+    await whole(first)
+    assert not second.answer.text
     await first.cancel()
-    await collect(second)
+    await whole(second)
     assert "First" not in bench.text
 
 
 async def test_an_interrupted_answer_is_remembered_as_it_was_heard(benches: Any) -> None:
     bench = benches(["Something unrelated."], [ANSWER])
     revision = bench.prepare()
-    await collect(revision)
+    await whole(revision)
     await revision.settle(Outcome("We open at eight", complete=False))
     assert "anything else" not in bench.text
     assert "We open at eight" in bench.text
     assert bench.text.endswith("<end>")
 
 
-async def test_stopping_between_clauses_ends_the_answer_there(benches: Any) -> None:
+async def test_committed_work_is_no_guess_any_more(benches: Any) -> None:
     bench = benches(["Something unrelated."], [ANSWER])
     revision = bench.prepare()
-    clauses = revision.clauses()
-    first = await anext(clauses)
-    revision.stop()
-    assert [clause async for clause in clauses] == []
-    await revision.settle(Outcome(first.text, complete=False))
-    assert first.text in bench.text
-    assert "anything else" not in bench.text
+    await whole(revision)
+    assert bench.conversation.speculative
+    bench.pipeline.commit(revision)
+    assert not bench.conversation.speculative
 
 
 async def test_no_words_no_answer(benches: Any) -> None:
     bench = benches([""], [])
-    revision = bench.prepare()
-    assert await collect(revision) == []
-    assert revision.empty.is_set()
+    revision = bench.prepare(3)
+    assert await whole(revision) == ""
+    assert revision.answer.name is None
+    assert bench.events == [NothingHeard(3, 500)]
     assert bench.text == ""
+
+
+async def test_keys_are_words_of_the_callers(benches: Any) -> None:
+    bench = benches([], [ANSWER])
+    revision = bench.pipeline.prepare_text(1, "4 2", TurnTrace("call", 1))
+    await whole(revision)
+    await revision.settle(Outcome(SAID, complete=True))
+    assert bench.text == bench.asked("4 2") + SAID + "<end>"
 
 
 async def test_goodbye_is_answered_by_the_agents_farewell(benches: Any) -> None:
     bench = benches(["Thank you, goodbye."], [])
     revision = bench.prepare()
-    clauses = await collect(revision)
+    assert await whole(revision) == bench.dialog.agent.goodbye
     assert revision.ends_call
-    assert [clause.text for clause in clauses] == [bench.dialog.agent.goodbye]
 
 
 async def test_an_unusable_answer_becomes_a_question(benches: Any) -> None:
     bench = benches(["Something unrelated."], [["*** "]])
-    clauses = await collect(bench.prepare())
-    assert [clause.text for clause in clauses] == [bench.dialog.agent.unclear]
+    assert await whole(bench.prepare()) == bench.dialog.agent.unclear
 
 
 @pytest.mark.parametrize("stage", ["llm", "tts", "disk"])
@@ -173,9 +255,12 @@ async def test_a_failure_reaches_whoever_waits_and_rolls_back(benches: Any, stag
         bench.shelf.close()
     revision = bench.prepare()
     with pytest.raises(PlaybackError if stage == "disk" else ModelError):
-        await collect(revision)
+        await whole(revision)
     await revision.cancel()
-    assert bench.text == ""
+    assert bench.text == bench.opening("Something unrelated.")
+    last = bench.events[-1]
+    assert isinstance(last, WordsHeard)
+    assert last.complete == 1.0  # so that the turn is committed, and the failure seen
 
 
 async def test_cancelling_during_recognition_is_clean(benches: Any) -> None:
@@ -185,7 +270,7 @@ async def test_cancelling_during_recognition_is_clean(benches: Any) -> None:
     await asyncio.sleep(0)
     await revision.cancel()
     assert bench.text == ""
-    assert await collect(revision) == []
+    assert await whole(revision) == ""
 
 
 async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(benches: Any) -> None:
@@ -196,8 +281,8 @@ async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(benches: Any) ->
     bench.conversation.tokens_limit = Limits().max_tokens + 192 + 40
     for number in range(turns):
         revision = bench.prepare(number)
-        await collect(revision)
-        await revision.settle(Outcome("".join(ANSWER), complete=True))
+        await whole(revision)
+        await revision.settle(Outcome(SAID, complete=True))
     assert bench.text.startswith("<prefix>")
     assert f"Remark {turns - 1}." in bench.text
     assert "Remark 0." not in bench.text
@@ -209,8 +294,8 @@ async def test_only_so_many_turns_are_remembered(benches: Any, history_turns: in
     bench = benches([f"Remark {n}." for n in range(5)], [ANSWER] * 5, None, history_turns)
     for number in range(5):
         revision = bench.prepare(number)
-        await collect(revision)
-        await revision.settle(Outcome("".join(ANSWER), complete=True))
+        await whole(revision)
+        await revision.settle(Outcome(SAID, complete=True))
         held = [n for n in range(5) if f"Remark {n}." in bench.text]
         assert held == [n for n in range(5) if number - history_turns < n <= number]
 
@@ -218,17 +303,7 @@ async def test_only_so_many_turns_are_remembered(benches: Any, history_turns: in
 async def test_closing_ends_every_revision_and_rolls_back(benches: Any) -> None:
     bench = benches(["First.", "Second."], [ANSWER, ANSWER])
     first, second = bench.prepare(1), bench.prepare(2)
-    await collect(first)
+    await whole(first)
     await bench.pipeline.close()
-    assert bench.text == ""
-    assert await collect(second) == []
-
-
-def test_silence_in_front_is_cut_and_a_soft_onset_kept() -> None:
-    speech = np.full(800, 2_000, np.int16)
-    soft = np.full(60, 90, np.int16)
-    trimmed = without_lead(np.concatenate([np.zeros(4_000, np.int16), soft, speech]), 8_000)
-    np.testing.assert_array_equal(trimmed, np.concatenate([np.zeros(20, np.int16), soft, speech]))
-    np.testing.assert_array_equal(without_lead(speech, 8_000), speech)
-    silence = np.zeros(100, np.int16)
-    np.testing.assert_array_equal(without_lead(silence, 8_000), silence)
+    assert bench.text == bench.opening("First.")
+    assert await whole(second) == ""

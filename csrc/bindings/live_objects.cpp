@@ -1,6 +1,7 @@
 #include "audio/live_objects.h"
 
 #include "audio/media_thread.h"
+#include "audio/playout_thread.h"
 #include "audio/silero.h"
 #include "bindings/module.h"
 #include "models/engine.h"
@@ -17,6 +18,8 @@ void bind_live_objects(py::module_& module) {
         counts["silero_models"] = SileroModel::live();
         counts["silero_batches"] = SileroBatch::live();
         counts["media_threads"] = MediaThread::live();
+        counts["playout_files"] = PlayoutFile::live();
+        counts["playout_threads"] = PlayoutThread::live();
         const llm::LiveObjects llm = llm::live_objects();
         counts["llm_engines"] = llm.engines;
         counts["llm_conversations"] = llm.conversations;

@@ -77,6 +77,14 @@ std::vector<Token> write_prefix(const LlamaModel& model, const Runs& runs) {
   return tokens;
 }
 
+/// A draft's tokens: never markup, and not more than the engine keeps.
+std::vector<Token> write_draft(const LlamaModel& model, std::string_view text) {
+  size_t bytes = std::min(text.size(), static_cast<size_t>(kDraftTokens) * 16);
+  while (bytes > 0 && bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80)
+    --bytes;
+  return model.tokenize(text.substr(0, bytes), false);
+}
+
 /// A conversation together with the words of its model.
 class PyConversation {
  public:
@@ -84,6 +92,7 @@ class PyConversation {
       : model_(std::move(model)), native_(std::move(native)) {}
 
   Conversation& get() { return *native_; }
+  const LlamaModel& model() const { return *model_; }
 
   void append(const Runs& runs) {
     const Written written = write(*model_, runs);
@@ -170,15 +179,16 @@ std::unique_ptr<PyEngine> make_engine(const std::shared_ptr<LlamaModel>& model, 
 }
 
 std::unique_ptr<Generation> generate(PyConversation& conversation, int32_t max_tokens,
-                                     std::vector<std::string> stop, float temperature, int32_t top_k,
-                                     float top_p, float min_p, float repeat_penalty, float frequency_penalty,
-                                     float presence_penalty, uint32_t seed,
-                                     const std::optional<std::string>& grammar,
+                                     std::vector<std::string> stop, const std::string& draft,
+                                     float temperature, int32_t top_k, float top_p, float min_p,
+                                     float repeat_penalty, float frequency_penalty, float presence_penalty,
+                                     uint32_t seed, const std::optional<std::string>& grammar,
                                      const std::string& grammar_root,
                                      std::vector<std::string> grammar_triggers) {
   GenerationOptions options;
   options.max_tokens = max_tokens;
   options.stop = std::move(stop);
+  options.draft = write_draft(conversation.model(), draft);
   SamplingOptions& sampling = options.sampling;
   sampling.temperature = temperature;
   sampling.top_k = top_k;
@@ -202,6 +212,7 @@ py::dict stats_of(PyEngine& engine) {
   return py::dict("calls"_a = stats.calls, "prefixes"_a = stats.prefixes, "cells"_a = stats.cells,
                   "cells_used"_a = stats.cells_used, "batches"_a = stats.batches,
                   "batch_tokens"_a = stats.batch_tokens, "generated_tokens"_a = stats.generated_tokens,
+                  "drafted_tokens"_a = stats.drafted_tokens, "accepted_tokens"_a = stats.accepted_tokens,
                   "prefix_hits"_a = stats.prefix_hits, "prefix_misses"_a = stats.prefix_misses,
                   "prefix_evictions"_a = stats.prefix_evictions, "dropped_tokens"_a = stats.dropped_tokens,
                   "failures"_a = stats.failures, "decoding_ns"_a = stats.decoding_ns);
@@ -285,11 +296,12 @@ void bind_conversation(py::module_& module) {
           [](PyConversation& c, int64_t position, uint64_t serial) { c.get().rollback({position, serial}); },
           py::arg("position"), py::arg("serial"), NoGil())
       .def("generate", &generate, py::kw_only(), py::arg("max_tokens"),
-           py::arg("stop") = std::vector<std::string>(), py::arg("temperature") = 0.0F, py::arg("top_k") = 40,
-           py::arg("top_p") = 1.0F, py::arg("min_p") = 0.0F, py::arg("repeat_penalty") = 1.0F,
-           py::arg("frequency_penalty") = 0.0F, py::arg("presence_penalty") = 0.0F, py::arg("seed") = 0,
-           py::arg("grammar") = py::none(), py::arg("grammar_root") = "root",
-           py::arg("grammar_triggers") = std::vector<std::string>(), NoGil())
+           py::arg("stop") = std::vector<std::string>(), py::arg("draft") = "", py::arg("temperature") = 0.0F,
+           py::arg("top_k") = 40, py::arg("top_p") = 1.0F, py::arg("min_p") = 0.0F,
+           py::arg("repeat_penalty") = 1.0F, py::arg("frequency_penalty") = 0.0F,
+           py::arg("presence_penalty") = 0.0F, py::arg("seed") = 0, py::arg("grammar") = py::none(),
+           py::arg("grammar_root") = "root", py::arg("grammar_triggers") = std::vector<std::string>(),
+           NoGil())
       .def(
           "keep_answer", [](PyConversation& c, size_t bytes) { c.get().keep_answer(bytes); },
           py::arg("bytes"), NoGil())
@@ -328,8 +340,8 @@ void bind_conversation(py::module_& module) {
           stats = generation.stats();
         }
         return py::make_tuple(stats.prompt_tokens_reused, stats.prompt_tokens_computed,
-                              stats.generated_tokens, stats.decodes, stats.submitted_ns,
-                              stats.first_token_ns);
+                              stats.generated_tokens, stats.decodes, stats.submitted_ns, stats.first_token_ns,
+                              stats.drafted_tokens, stats.accepted_tokens);
       });
 }
 

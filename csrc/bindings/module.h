@@ -27,6 +27,7 @@ void bind_silero(py::module_& module);
 void bind_resampler(py::module_& module);
 void bind_endpointer(py::module_& module);
 void bind_media_thread(py::module_& module);
+void bind_playout(py::module_& module);
 void bind_llm(py::module_& module);
 
 }  // namespace offhook

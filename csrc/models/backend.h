@@ -29,7 +29,8 @@ class Vocabulary {
   /// Tokens of `text`.  With `markup` false, the model's control tokens are ordinary characters.
   /// Throws EngineError(kInvalid) for text that is too long.
   virtual std::vector<Token> tokenize(std::string_view text, bool markup) const = 0;
-  /// Tokens that begin with `.`, `?` or `!` (a space before it allowed), and those that end a message.
+  /// Tokens that say that a sentence ends before them: `.`, `?`, `!` (but no ellipsis), a closing quote, and
+  /// those that end a message.
   virtual std::span<const Token> sentence_ends() const noexcept = 0;
 };
 
@@ -58,6 +59,8 @@ class Backend {
   virtual int32_t cells() const noexcept = 0;  ///< tokens that the cache holds, all sequences together
   virtual int32_t max_batch_tokens() const noexcept = 0;
   virtual int32_t max_sequences() const noexcept = 0;
+  /// Tokens of one batch that may ask for logits; max_sequences() or more.
+  virtual int32_t max_logit_rows() const noexcept = 0;
   virtual bool can_shift() const noexcept = 0;
 
   /// Computes a batch.  Blocks for milliseconds to seconds.  Tokens of one sequence are in order and go

@@ -125,6 +125,7 @@ std::unique_ptr<Generation> Conversation::generate(const GenerationOptions& opti
   const EngineCore::Lock lock(core_->mutex_);
   CallState& call = *state_;
   core_->require_usable(call);
+  core_->check_tokens(options.draft);
   if (call.size() == 0)
     throw EngineError(ErrorCode::kInvalid, "there is nothing to answer: the conversation is empty");
   core_->cancel_generation(call);

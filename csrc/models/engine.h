@@ -53,17 +53,29 @@ enum class Finish : uint8_t {
   kFailed,     ///< the model failed; the error says how
 };
 
+/// The longest guess that is kept of generate()'s draft, and how much of it goes into one batch: little at
+/// first, as a wrong guess is computed for nothing, and twice as much each time all of it was right.
+constexpr int32_t kDraftTokens = 192;
+constexpr int32_t kFirstDraftTokens = 12;
+constexpr int32_t kMostDraftTokens = 48;
+
 struct GenerationOptions {
   int32_t max_tokens = 96;
   std::vector<std::string> stop;  ///< at most 16, each at most 256 bytes
   SamplingOptions sampling;
+  /// A guess of how the answer begins.  It changes no answer: its tokens are computed together with the last
+  /// pending one, and those that the sampler chooses anyway cost no batch of their own.  Behind the first
+  /// that it does not choose, and beyond kDraftTokens, the draft is dropped.
+  std::vector<Token> draft;
 };
 
 struct GenerationStats {
   int32_t prompt_tokens_reused = 0;    ///< ready before, of the tokens the answer is based on
   int32_t prompt_tokens_computed = 0;  ///< computed since the last generation of this conversation
   int32_t generated_tokens = 0;
-  int32_t decodes = 0;  ///< batches that held a token of this generation
+  int32_t decodes = 0;          ///< batches that held a token of this generation
+  int32_t drafted_tokens = 0;   ///< guessed tokens computed
+  int32_t accepted_tokens = 0;  ///< of these, the ones that were said; part of generated_tokens
   Nanoseconds submitted_ns = 0;
   Nanoseconds first_token_ns = 0;  ///< 0: there was none yet
 };
@@ -124,7 +136,8 @@ class Conversation {
   /// Throws kInvalid for a mark that an earlier rollback, or the dropping of its turn, has undone.
   void rollback(const Mark& mark);
 
-  /// Begins an answer.  Throws kInvalid for bad options and when there is nothing to answer.
+  /// Begins an answer.  Throws kInvalid for bad options, for a draft with tokens that the model does not
+  /// have, and when there is nothing to answer.
   std::unique_ptr<Generation> generate(const GenerationOptions& options);
 
   /// Cuts the last answer after its first `bytes` bytes of text: what was heard.  What came after the
@@ -179,6 +192,8 @@ struct EngineStats {
   uint64_t batches = 0;
   uint64_t batch_tokens = 0;  ///< tokens computed in them
   uint64_t generated_tokens = 0;
+  uint64_t drafted_tokens = 0;
+  uint64_t accepted_tokens = 0;
   uint64_t prefix_hits = 0;  ///< conversations whose prefix was ready or on its way
   uint64_t prefix_misses = 0;
   uint64_t prefix_evictions = 0;

@@ -1,7 +1,8 @@
 // The engine's inside: state that user threads and the engine thread share under one lock.
 //
 // engine.cpp holds what user threads do, engine_core.cpp the bookkeeping, engine_loop.cpp the thread,
-// engine_settle.cpp how its cache follows the transcripts.
+// engine_apply.cpp what it makes of a computed batch, engine_settle.cpp how its cache follows the
+// transcripts.
 //
 // How a change that comes in the middle of a batch is handled: user threads change the transcript at
 // once and never touch the cache.  Each sequence remembers how much of it is in the cache (`resident`),
@@ -34,6 +35,7 @@ struct PreloadState {
 };
 
 /// What one sequence has in the cache.  0 <= shared <= computed <= resident.
+/// Between `computed` and `resident` lies what a rollback or a wrong draft has left, until the next batch.
 struct Residence {
   SequenceId sequence = kNone;
   int32_t computed = 0;   ///< leading tokens that are in the cache and right
@@ -68,7 +70,9 @@ struct PrefixState : Counted<PrefixState> {
 
 struct GenerationState : Counted<GenerationState> {
   GenerationState(GenerationOptions given, std::unique_ptr<Sampler> made)
-      : options(std::move(given)), sampler(std::move(made)), stops(options.stop) {}
+      : options(std::move(given)), sampler(std::move(made)), stops(options.stop), draft(options.draft) {
+    draft.resize(std::min(draft.size(), static_cast<size_t>(kDraftTokens)));
+  }
 
   uint64_t id = 0;
   std::weak_ptr<CallState> call;
@@ -76,9 +80,12 @@ struct GenerationState : Counted<GenerationState> {
   const std::unique_ptr<Sampler> sampler;  // used by the engine thread only, without the lock
   Utf8Joiner joiner;
   StopMatcher stops;
-  std::string said;          // the answer's bytes, all of them
-  std::vector<size_t> ends;  // said.size() after each token
-  Mark begin;                // the answer's place in the transcript
+  std::vector<Token> draft;  // the guess; what is said agrees with draft[0 .. draft_at)
+  size_t draft_at = 0;
+  int32_t draft_step = kFirstDraftTokens;  // how much of it the next batch may hold
+  std::string said;                        // the answer's bytes, all of them
+  std::vector<size_t> ends;                // said.size() after each token
+  Mark begin;                              // the answer's place in the transcript
   Mark end;
   std::deque<std::string> pieces;
   Finish finish = Finish::kNone;
@@ -87,6 +94,10 @@ struct GenerationState : Counted<GenerationState> {
 
   bool first() const { return stats.first_token_ns == 0; }
   bool running() const { return finish == Finish::kNone; }
+  void drop_draft() {
+    draft.clear();
+    draft_at = 0;
+  }
 };
 
 struct CallState : Counted<CallState> {
@@ -142,11 +153,12 @@ class EngineCore : Counted<EngineCore> {
     int32_t tokens = 0;
     int32_t end = 0;            // the sequence's length after it
     int32_t logits_index = -1;  // batch token whose logits were wanted
+    int32_t draft = 0;          // guessed tokens behind it, each with logits
     std::shared_ptr<GenerationState> generation;
     bool end_wanted = false;
     // After decoding:
-    Token token = -1;
-    std::string sampling_error;
+    std::vector<Token> tokens_said;  // all but the last agree with the draft
+    std::string sampling_error;      // why none follows them
     double end_probability = 0;
     bool logits_kept = false;
   };
@@ -189,14 +201,18 @@ class EngineCore : Counted<EngineCore> {
   bool serve_ready(Lock& lock);
   std::vector<Job> collect();
   void add_prefix_jobs(std::vector<Job>& jobs);
+  int32_t draft_wanted(const CallState& call) const;
   Work build(const std::vector<Slice>& slices);
   void decode(Lock& lock, Work& work);
+
+  // engine_apply.cpp: engine thread.
   void choose(Outcome& outcome, const float* logits);
+  void sample(Outcome& outcome, const float* logits);
+  void verify(Outcome& outcome, std::span<const BatchToken> batch);
   void apply(Work& work);
   void apply_token(CallState& call, GenerationState& generation, Token token);
   void cut_at_stop(CallState& call, GenerationState& generation);
   void apply_call(CallState& call, Outcome& outcome);
-  void apply_prefix(PrefixState& prefix);
   void decode_failed(Work& work, DecodeStatus status);
   void give_up(const Outcome& outcome, Finish reason, const std::string& why);
   void end_all(const std::string& why);
@@ -223,6 +239,7 @@ class EngineCore : Counted<EngineCore> {
   std::vector<Outcome> targets_;  ///< what the jobs of the batch being planned stand for
   std::deque<uint64_t> alone_;    ///< ids to be computed one by one: a batch with them failed
   int32_t batch_limit_;           ///< smaller than the backend's for a while after kNoRoom
+  bool drafts_ = true;            ///< false once the cache could not give back a tail: drafts leave some
   CostModel costs_;               ///< engine thread only
   EngineStats stats_;
 

@@ -1,15 +1,34 @@
-// The engine thread: settle what changed, plan a batch, compute it, hand out what came of it.
+// The engine thread: settle what changed, plan a batch, compute it.
 
 #include <pthread.h>
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <exception>
 #include <limits>
 
 #include "models/engine_core.h"
 
 namespace offhook::llm {
+
+namespace {
+
+// Text that came in and that nobody waits for yet lies this long before it is computed: as a rule
+// generate() follows within microseconds, and its draft then goes into the same batch.
+constexpr Nanoseconds kLinger_ns = kMillisecond / 4;
+
+/// How long to wait for what may follow; 0 when something is wanted at once.
+Nanoseconds linger(const std::vector<Job>& jobs, Nanoseconds now_ns) {
+  Nanoseconds left = 0;
+  for (const Job& job : jobs) {
+    if (job.kind != JobKind::kText || job.awaited) return 0;
+    left = std::max(left, job.arrived_ns + kLinger_ns - now_ns);
+  }
+  return left;
+}
+
+}  // namespace
 
 void EngineCore::run() {
   ::pthread_setname_np(::pthread_self(), "offhook-llm");
@@ -20,6 +39,11 @@ void EngineCore::run() {
       settle();
       if (serve_ready(lock)) continue;
       const std::vector<Job> jobs = collect();
+      if (const Nanoseconds wait_ns = linger(jobs, now()); wait_ns > 0) {
+        wanted_.wait_for(lock, std::chrono::nanoseconds(wait_ns),
+                         [this] { return stopping_ || work_wanted_; });
+        continue;
+      }
       SchedulerSettings scheduler = settings_.scheduler;
       scheduler.max_batch_tokens = batch_limit_;
       const std::vector<Slice> slices = plan_batch(jobs, now(), costs_, scheduler);
@@ -91,6 +115,8 @@ std::vector<Job> EngineCore::collect() {
     job.id = static_cast<uint32_t>(targets_.size());
     job.committed = call->committed;
     job.pending = pending;
+    job.draft = draft_wanted(*call);
+    job.awaited = call->end_wanted || call->computed_wanted;
     job.since_ns = call->since_ns;
     job.arrived_ns = call->arrived_ns;
     jobs.push_back(job);
@@ -134,12 +160,26 @@ void EngineCore::add_prefix_jobs(std::vector<Job>& jobs) {
   }
 }
 
+int32_t EngineCore::draft_wanted(const CallState& call) const {
+  const GenerationState* generation = call.generation.get();
+  if (!generation || !drafts_) return 0;
+  const size_t guessed = generation->draft.size() - generation->draft_at;
+  int32_t tokens = std::min(static_cast<int32_t>(guessed), generation->draft_step);
+  // One more token than guessed may be said, and all of them must find room.
+  tokens = std::min(tokens, generation->options.max_tokens - generation->stats.generated_tokens - 1);
+  tokens = std::min(tokens, settings_.call_tokens - call.size() - 1);
+  tokens = std::min(tokens, settings_.queue_pieces - static_cast<int32_t>(generation->pieces.size()) - 1);
+  return std::max(tokens, 0);
+}
+
 EngineCore::Work EngineCore::build(const std::vector<Slice>& slices) {
   int32_t wanted = 0;
   for (const Slice& slice : slices) wanted += slice.tokens;
   while (cells_used() + wanted > backend_->cells() && evict_one()) {
   }
   int32_t room = backend_->cells() - cells_used();
+  int32_t spare = room - wanted;
+  int32_t spare_rows = backend_->max_logit_rows() - static_cast<int32_t>(slices.size());
   Work work;
   for (const Slice& slice : slices) {
     Outcome outcome = targets_[slice.id];
@@ -160,6 +200,14 @@ EngineCore::Work EngineCore::build(const std::vector<Slice>& slices) {
       work.batch.back().logits = true;
       outcome.generation = outcome.call->generation;
       outcome.end_wanted = outcome.call->end_wanted;
+      outcome.draft = std::max(0, std::min({slice.draft, spare, spare_rows}));
+      spare -= outcome.draft;
+      spare_rows -= outcome.draft;
+      for (int32_t i = 0; i < outcome.draft; ++i) {
+        const GenerationState& generation = *outcome.generation;
+        const Token token = generation.draft[generation.draft_at + static_cast<size_t>(i)];
+        work.batch.push_back({token, outcome.end + i, cache.sequence, true});
+      }
     }
     cache.in_flight = tokens;
     cache.low_water = std::numeric_limits<int32_t>::max();
@@ -183,7 +231,9 @@ void EngineCore::decode(Lock& lock, Work& work) {
   const Nanoseconds elapsed = now() - begin;
   if (status == DecodeStatus::kOk) {
     for (Outcome& outcome : work.outcomes) {
-      if (outcome.logits_index >= 0) choose(outcome, backend_->logits(outcome.logits_index));
+      if (outcome.logits_index < 0) continue;
+      choose(outcome, backend_->logits(outcome.logits_index));
+      verify(outcome, work.batch);
     }
   }
   lock.lock();
@@ -199,163 +249,6 @@ void EngineCore::decode(Lock& lock, Work& work) {
   } else {
     decode_failed(work, status);
   }
-}
-
-// Without the lock.
-void EngineCore::choose(Outcome& outcome, const float* logits) {
-  const Vocabulary& vocabulary = backend_->vocabulary();
-  if (logits == nullptr) {
-    outcome.sampling_error = "the model gave no probabilities";
-    return;
-  }
-  if (outcome.end_wanted) {
-    const auto ends = vocabulary.sentence_ends();
-    outcome.end_probability = probability_of(logits, vocabulary.size(), ends.data(), ends.size());
-  }
-  if (outcome.generation) {
-    try {
-      outcome.token = outcome.generation->sampler->sample(logits, vocabulary.size());
-    } catch (const std::exception& error) {
-      outcome.sampling_error = error.what();
-    }
-  } else if (logits != outcome.call->logits.data()) {
-    // Nobody asks for a token yet; when a generation begins here, its first one costs no computation.
-    outcome.call->logits.assign(logits, logits + vocabulary.size());
-    outcome.logits_kept = true;
-  }
-}
-
-void EngineCore::apply(Work& work) {
-  for (Outcome& outcome : work.outcomes) {
-    Residence& cache = outcome.call ? outcome.call->cache : outcome.prefix->cache;
-    cache.in_flight = 0;
-    cache.resident = outcome.end;
-    cache.computed = std::min(outcome.end, cache.low_water);
-    cache.shared = std::min(cache.shared, cache.computed);
-    if (outcome.prefix) {
-      outcome.prefix->since_ns = now();
-      continue;
-    }
-    outcome.call->since_ns = now();
-    outcome.call->computed_since += outcome.tokens;
-    apply_call(*outcome.call, outcome);
-  }
-}
-
-void EngineCore::apply_call(CallState& call, Outcome& outcome) {
-  if (call.closed || !call.failure.empty()) return;
-  if (outcome.generation) ++outcome.generation->stats.decodes;
-  // Rolled back or written on meanwhile: what was computed stays, what it said does not count.
-  const bool fresh =
-      call.cache.low_water >= outcome.end && call.size() == outcome.end && call.cache.computed == outcome.end;
-  if (!fresh) return;
-  call.logits_at = outcome.logits_kept ? outcome.end : CallState::kNone;
-  if (outcome.end_wanted && call.end_wanted) {
-    call.end_wanted = false;
-    call.end_ready = true;
-    call.end_probability = outcome.end_probability;
-    announce(call.id);
-  }
-  GenerationState* generation = outcome.generation.get();
-  if (!generation || call.generation != outcome.generation) return;
-  if (!outcome.sampling_error.empty()) return finish(call, Finish::kFailed, outcome.sampling_error);
-  apply_token(call, *generation, outcome.token);
-}
-
-void EngineCore::apply_token(CallState& call, GenerationState& generation, Token token) {
-  const Vocabulary& vocabulary = backend_->vocabulary();
-  if (generation.first()) {
-    generation.stats.first_token_ns = now();
-    generation.stats.prompt_tokens_computed = std::min(call.computed_since, call.size());
-    generation.stats.prompt_tokens_reused = call.size() - generation.stats.prompt_tokens_computed;
-    announce(generation.id);
-  }
-  if (vocabulary.ends_message(token)) return finish(call, Finish::kEnd);
-  ++generation.stats.generated_tokens;
-  ++stats_.generated_tokens;
-  call.transcript.append({&token, 1});
-  call.said_last = true;
-  call.logits_at = CallState::kNone;
-  call.end_ready = false;
-  call.since_ns = call.arrived_ns = now();
-  const std::string_view piece = vocabulary.piece(token);
-  generation.said.append(piece);
-  generation.ends.push_back(generation.said.size());
-  std::string text = generation.stops.push(generation.joiner.push(piece));
-  if (!text.empty()) {
-    generation.pieces.push_back(std::move(text));
-    announce(generation.id);
-  }
-  if (generation.stops.stopped()) return cut_at_stop(call, generation);
-  if (generation.stats.generated_tokens >= generation.options.max_tokens)
-    return finish(call, Finish::kLength);
-  if (call.size() >= settings_.call_tokens || cells_wanted() > usable_cells()) finish(call, Finish::kContext);
-}
-
-void EngineCore::cut_at_stop(CallState& call, GenerationState& generation) {
-  const size_t bytes = std::min(*generation.stops.stop_at(), generation.said.size());
-  auto& ends = generation.ends;
-  const auto whole = std::upper_bound(ends.begin(), ends.end(), bytes) - ends.begin();
-  const size_t kept = whole > 0 ? ends[static_cast<size_t>(whole) - 1] : 0;
-  const std::string rest = generation.said.substr(kept, bytes - kept);
-  truncate(call, call.transcript.index_of(generation.begin) + static_cast<int32_t>(whole));
-  ends.resize(static_cast<size_t>(whole));
-  generation.said.resize(bytes);
-  if (!rest.empty()) {
-    // The stop string began inside a token: what came before it in that token is written anew.
-    call.transcript.append(backend_->vocabulary().tokenize(rest, false));
-  }
-  finish(call, Finish::kStop);
-}
-
-// --- when it goes wrong ------------------------------------------------------------------------------
-
-void EngineCore::decode_failed(Work& work, DecodeStatus status) {
-  for (Outcome& outcome : work.outcomes)
-    (outcome.call ? outcome.call->cache : outcome.prefix->cache).in_flight = 0;
-  if (stopping_) return;
-  ++stats_.failures;
-  if (status == DecodeStatus::kNoRoom) {
-    // Nothing was computed.  Make the batch smaller; a single token that finds no cell gives up.
-    if (evict_one()) return;
-    if (work.batch.size() > 1) {
-      batch_limit_ = std::max<int32_t>(1, static_cast<int32_t>(work.batch.size() / 2));
-      return;
-    }
-    batch_limit_ = settings_.scheduler.max_batch_tokens;
-    return give_up(work.outcomes.front(), Finish::kContext, "the model's cache has no room left");
-  }
-  // What the cache holds of these sequences is unknown: forget it all.  The transcripts are intact, so
-  // a call that is not the cause is computed again and goes on.
-  for (Outcome& outcome : work.outcomes) {
-    Residence& cache = outcome.call ? outcome.call->cache : outcome.prefix->cache;
-    cache.resident = std::max(cache.resident, outcome.end);
-    cache.forget();
-    cache.shared = 0;
-    if (outcome.call) outcome.call->logits_at = CallState::kNone;
-  }
-  if (work.outcomes.size() == 1) {
-    return give_up(work.outcomes.front(), Finish::kFailed,
-                   "the model failed while computing; see the model's log");
-  }
-  for (const Outcome& outcome : work.outcomes)
-    alone_.push_back(outcome.call ? outcome.call->id : outcome.prefix->id);
-}
-
-void EngineCore::give_up(const Outcome& outcome, Finish reason, const std::string& why) {
-  if (outcome.call) {
-    if (outcome.call->generation) return finish(*outcome.call, reason, why);
-    if (!outcome.call->closed) fail(*outcome.call, why);
-    return;
-  }
-  for (const auto& call : calls_) {
-    if (!call->closed && call->prefix == outcome.prefix) fail(*call, why);
-  }
-  for (const auto& preload : outcome.prefix->waiting) {
-    preload->failure = why;
-    announce(preload->id);
-  }
-  outcome.prefix->waiting.clear();
 }
 
 }  // namespace offhook::llm

@@ -13,6 +13,7 @@ void EngineCore::trim(Residence& cache) {
   if (!backend_->remove(cache.sequence, cache.computed)) {
     backend_->remove(cache.sequence, 0);
     cache.computed = 0;
+    drafts_ = false;
   }
   cache.resident = cache.computed;
   cache.shared = std::min(cache.shared, cache.computed);

@@ -3,7 +3,8 @@
 #include <llama.h>
 
 #include <algorithm>
-#include <ctime>
+#include <exception>
+#include <thread>
 
 #include "audio/clock.h"
 #include "models/llama_library.h"
@@ -39,6 +40,25 @@ bool aborted(void* flag) {
   return static_cast<std::atomic<bool>*>(flag)->load(std::memory_order_relaxed);
 }
 
+/// Runs `work` on a thread of its own and waits for it; what it throws is thrown here.
+///
+/// OpenMP keeps a team of workers for every thread that ever computed, until that thread ends.  As soon as
+/// all teams together have more threads than there are cores, the teams that do compute go to sleep at every
+/// barrier instead of spinning for a moment: a batch of 45 tokens took 75 ms for 55, one of 16 took 35
+/// for 21.  So whatever computes besides the engine's thread does it on a thread that ends.
+template <class Work>
+void on_passing_thread(const Work& work) {
+  std::exception_ptr thrown;
+  std::thread([&] {
+    try {
+      work();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  }).join();
+  if (thrown) std::rethrow_exception(thrown);
+}
+
 void check_settings(const LlamaModel& model, const BackendSettings& settings) {
   require(settings.cells >= 64 && settings.cells <= (1 << 24), "n_ctx must be between 64 and 16777216");
   const auto most = static_cast<int32_t>(llama_max_parallel_sequences()) - (settings.reproducible ? 1 : 0);
@@ -69,9 +89,10 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Backen
   params.n_batch = static_cast<uint32_t>(settings.batch_tokens);
   params.n_ubatch = static_cast<uint32_t>(settings.batch_tokens);
   params.n_seq_max = static_cast<uint32_t>(settings.sequences + (settings.reproducible ? 1 : 0));
-  // At most one row of logits per sequence and batch; the default reserves one per token.  Fewer than
-  // n_seq_max end the process.
-  params.n_outputs_max = params.n_seq_max;
+  // One row of logits per sequence and batch, and the drafts' rows; the default reserves one per token. Fewer
+  // than n_seq_max end the process.
+  params.n_outputs_max = std::min(params.n_seq_max + static_cast<uint32_t>(kDraftRows),
+                                  std::max(params.n_batch, params.n_seq_max));
   params.n_threads = settings.threads;
   params.n_threads_batch = settings.batch_threads;
   params.flash_attn_type = static_cast<llama_flash_attn_type>(settings.flash_attention);
@@ -98,6 +119,10 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Backen
   lengths_.assign(static_cast<size_t>(settings.sequences), 0);
   batch_ = std::make_unique<llama_batch>(llama_batch_init(settings.batch_tokens + 1, 0, 1));
 
+  on_passing_thread([this] { warm_up(); });
+}
+
+void LlamaBackend::warm_up() {
   const std::vector<BatchToken> one{{0, 0, 0, true}};
   std::vector<BatchToken> many;
   for (int32_t i = 0; i < std::min(max_batch_tokens(), 16); ++i) many.push_back({0, i, 0, false});
@@ -124,6 +149,10 @@ int32_t LlamaBackend::max_batch_tokens() const noexcept {
                                 : settings_.batch_tokens;
 }
 
+int32_t LlamaBackend::max_logit_rows() const noexcept {
+  return std::min(settings_.sequences + kDraftRows, std::max(settings_.batch_tokens, settings_.sequences));
+}
+
 bool LlamaBackend::needs_companion(size_t tokens) const {
   return settings_.reproducible && tokens == 1 && threads_ > 1 && settings_.batch_tokens > 1;
 }
@@ -138,7 +167,7 @@ bool LlamaBackend::well_formed(std::span<const BatchToken> batch) {
     if (entry.position != next[static_cast<size_t>(entry.sequence)]++) return false;
     outputs += entry.logits ? 1 : 0;
   }
-  return outputs <= std::min(settings_.sequences, settings_.batch_tokens);
+  return outputs <= max_logit_rows();
 }
 
 DecodeStatus LlamaBackend::decode(std::span<const BatchToken> batch) {
@@ -228,10 +257,10 @@ std::unique_ptr<Sampler> LlamaBackend::make_sampler(const SamplingOptions& optio
 
 // --- threads -----------------------------------------------------------------------------------
 
-std::vector<ThreadTiming> tune_threads(const std::shared_ptr<const LlamaModel>& model, int32_t max_threads,
-                                       int32_t rounds, bool reproducible) {
-  require(max_threads >= 1 && max_threads <= 512 && rounds >= 1 && rounds <= 100,
-          "tuning takes 1 to 512 threads and 1 to 100 rounds");
+namespace {
+
+std::vector<ThreadTiming> measure_threads(const std::shared_ptr<const LlamaModel>& model, int32_t max_threads,
+                                          int32_t rounds, bool reproducible) {
   BackendSettings settings;
   settings.cells = 512;
   settings.sequences = 1;
@@ -275,6 +304,17 @@ std::vector<ThreadTiming> tune_threads(const std::shared_ptr<const LlamaModel>& 
   for (size_t i = 0; i < counts.size(); ++i) {
     timings.push_back({counts[i], best(decode_ns[i]), best(prefill_ns[i])});
   }
+  return timings;
+}
+
+}  // namespace
+
+std::vector<ThreadTiming> tune_threads(const std::shared_ptr<const LlamaModel>& model, int32_t max_threads,
+                                       int32_t rounds, bool reproducible) {
+  require(max_threads >= 1 && max_threads <= 512 && rounds >= 1 && rounds <= 100,
+          "tuning takes 1 to 512 threads and 1 to 100 rounds");
+  std::vector<ThreadTiming> timings;
+  on_passing_thread([&] { timings = measure_threads(model, max_threads, rounds, reproducible); });
   return timings;
 }
 

@@ -42,6 +42,9 @@ struct BackendSettings {
 
 constexpr int32_t kReproducibleBatchTokens = 63;
 
+/// Rows of logits in one batch for drafts, beyond one per sequence.  A row is n_vocab floats.
+constexpr int32_t kDraftRows = 48;
+
 /// Every argument is checked here before the library sees it: its assertions end the process.
 class LlamaBackend final : public Backend {
  public:
@@ -54,6 +57,7 @@ class LlamaBackend final : public Backend {
   int32_t cells() const noexcept override { return cells_; }
   int32_t max_batch_tokens() const noexcept override;
   int32_t max_sequences() const noexcept override { return settings_.sequences; }
+  int32_t max_logit_rows() const noexcept override;
   bool can_shift() const noexcept override { return can_shift_; }
 
   DecodeStatus decode(std::span<const BatchToken> batch) override;
@@ -67,6 +71,7 @@ class LlamaBackend final : public Backend {
   void set_threads(int32_t threads, int32_t batch_threads);
 
  private:
+  void warm_up();
   bool well_formed(std::span<const BatchToken> batch);
   /// A lone token that needs company to be computed reproducibly.
   bool needs_companion(size_t tokens) const;

@@ -3,6 +3,7 @@
 #include <llama.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
@@ -23,6 +24,24 @@ EngineError model_error(const std::string& message) {
 std::string last_complaint() {
   const auto lines = library_log();
   return lines.empty() ? "no reason given" : lines.back();
+}
+
+/// Whether a token's text says that a sentence, or the quotation that it stands in, ends before it.
+///
+/// `."`, `?` and `"` do, `...` says the opposite, and the dot in `.com` or `.5` says nothing.  Measured
+/// with bench/bench_end_of_turn.py on 280 phrases: separates finished from cut-off ones better (0.986
+/// of pairs in order for 0.981) than everything that begins with a dot.
+bool closes_sentence(std::string_view text) {
+  const auto is_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || (static_cast<unsigned char>(c) & 0x80) != 0;
+  };
+  if (text.starts_with('"') || text.starts_with("\xE2\x80\x9D")) {
+    const size_t quote = text.starts_with('"') ? 1 : 3;
+    return text.size() == quote || !is_word(text[quote]);
+  }
+  if (text.starts_with(' ')) text.remove_prefix(1);
+  if (text.empty() || std::string_view(".?!").find(text.front()) == std::string_view::npos) return false;
+  return !text.starts_with("..") && (text.size() == 1 || !is_word(text[1]));
 }
 
 }  // namespace
@@ -90,10 +109,7 @@ void LlamaModel::index_vocabulary() {
           llama_token_to_piece(vocab_, token, buffer.data(), static_cast<int32_t>(buffer.size()), 0, false);
     }
     if (length > 0 && !is_control(token)) pieces_[index].assign(buffer, 0, static_cast<size_t>(length));
-    std::string_view text = pieces_[index];
-    if (text.starts_with(' ')) text.remove_prefix(1);
-    const bool closes = !text.empty() && (text.front() == '.' || text.front() == '?' || text.front() == '!');
-    if (closes || ends_[index]) sentence_ends_.push_back(token);
+    if (ends_[index] || closes_sentence(pieces_[index])) sentence_ends_.push_back(token);
   }
 }
 

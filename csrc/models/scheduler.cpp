@@ -42,14 +42,35 @@ class Batch {
   void add(const Job& job, int32_t tokens) {
     tokens = std::min({tokens, job.pending, left_});
     if (tokens <= 0) return;
-    slices_.push_back({job.id, tokens});
+    slices_.push_back({job.id, tokens, 0});
+    jobs_.push_back(&job);
     left_ -= tokens;
     tokens_ += tokens;
+  }
+  /// Guessed tokens behind the jobs that are complete, in their order, at most `room` of them.
+  void add_drafts(int32_t room) {
+    room = std::min(room, left_);
+    for (size_t i = 0; i < slices_.size() && room > 0; ++i) {
+      if (slices_[i].tokens < jobs_[i]->pending) continue;
+      const int32_t draft = std::clamp(jobs_[i]->draft, 0, room);
+      slices_[i].draft = draft;
+      room -= draft;
+      left_ -= draft;
+      tokens_ += draft;
+    }
+  }
+  /// Every one of `jobs` is in the batch with all its tokens.
+  bool completes(std::span<const Job* const> jobs) const {
+    return std::all_of(jobs.begin(), jobs.end(), [this](const Job* job) {
+      const auto at = std::find(jobs_.begin(), jobs_.end(), job);
+      return at != jobs_.end() && slices_[static_cast<size_t>(at - jobs_.begin())].tokens == job->pending;
+    });
   }
   std::vector<Slice> take() { return std::move(slices_); }
 
  private:
   std::vector<Slice> slices_;
+  std::vector<const Job*> jobs_;  // by slice
   int32_t left_;
   int32_t tokens_ = 0;
 };
@@ -106,6 +127,10 @@ std::vector<Slice> plan_batch(std::span<const Job> jobs, Nanoseconds now_ns, con
       for (const Job* job : prompts) {
         if (job->kind == JobKind::kFirst && job->committed) batch.add(*job, job->pending);
       }
+      if (batch.completes(prompts)) {
+        const Nanoseconds spare = gap - oldest - costs.estimate(n_running);
+        batch.add_drafts(costs.tokens_within(spare, settings.max_batch_tokens) - batch.tokens());
+      }
       return batch.take();
     }
   }
@@ -133,6 +158,15 @@ std::vector<Slice> plan_batch(std::span<const Job> jobs, Nanoseconds now_ns, con
     if (tokens <= 0) break;
     batch.add(*job, tokens);
     moved = true;
+  }
+
+  // Rule 5.  A call whose own draft it is waits for nothing: it may get many tokens at once.
+  const bool others_wait =
+      std::any_of(running.begin(), running.end(), [](const Job* j) { return j->draft == 0; });
+  if (batch.completes(prompts)) {
+    const Nanoseconds longest = others_wait ? budget : std::max(budget, settings.quiet_batch_ns);
+    const int32_t room = costs.tokens_within(longest, settings.max_batch_tokens) - batch.tokens();
+    batch.add_drafts(others_wait ? room : std::max(room, settings.min_slice_tokens));
   }
   return batch.take();
 }

@@ -14,6 +14,10 @@
 //   4. Nobody starves: a job moves up one class for every starve_ns without moving, a speculative
 //      running call gets a token at least every speculative_gaps gaps, and every batch with a prompt in
 //      it moves that prompt by min_slice_tokens or more.
+//   5. Drafts (guesses of what a generation says next) come behind a call's last pending token, and only in
+//   time
+//      that nobody else wants: no prompt is cut short or left out, and no running call waits longer than
+//      `gap`.
 
 #pragma once
 
@@ -41,6 +45,8 @@ struct Job {
   int32_t pending = 1;         ///< tokens not computed yet, >= 1
   Nanoseconds since_ns = 0;    ///< when it last moved, or began to wait (kRunning: had its last token)
   Nanoseconds arrived_ns = 0;  ///< when its oldest pending token came; first come, first served in a class
+  int32_t draft = 0;           ///< guessed tokens behind them, worth computing if there is room
+  bool awaited = false;        ///< somebody waits for it to be computed, though not for a token
 };
 
 struct SchedulerSettings {
@@ -48,20 +54,23 @@ struct SchedulerSettings {
   int32_t min_slice_tokens = 4;  ///< a prompt in a batch moves by at least this much
   int32_t gap_tokens = 4;        ///< "a few tokens' time"
   Nanoseconds min_gap_ns = 15 * kMillisecond;
-  Nanoseconds quiet_batch_ns = 80 * kMillisecond;  ///< longest batch when no committed call is running
+  /// Longest batch when no committed call is running: what a new caller may have to wait.  Long enough for
+  /// the caller's words, a note beside them and the first tokens of a draft on two slow cores.
+  Nanoseconds quiet_batch_ns = 100 * kMillisecond;
   int32_t speculative_gaps = 4;
   Nanoseconds starve_ns = 1'000 * kMillisecond;
 };
 
-/// `tokens` of job `id`'s pending ones, from the front.
+/// `tokens` of job `id`'s pending ones, from the front; behind all of them, `draft` guessed ones.
 struct Slice {
   uint32_t id = 0;
   int32_t tokens = 0;
+  int32_t draft = 0;
   bool operator==(const Slice&) const = default;
 };
 
-/// The next batch: slices of distinct jobs, at most max_batch_tokens together, in the order in which
-/// they were chosen.  Empty only when there are no jobs.
+/// The next batch: slices of distinct jobs, at most max_batch_tokens together (drafts included), in the order
+/// in which they were chosen.  Empty only when there are no jobs.
 std::vector<Slice> plan_batch(std::span<const Job> jobs, Nanoseconds now_ns, const CostModel& costs,
                               const SchedulerSettings& settings);
 

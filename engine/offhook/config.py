@@ -125,13 +125,25 @@ class TtsConfig(Section):
 class TurnConfig(Section):
     """When the caller's turn is over, and what interrupts ours."""
 
-    pause_ms: int = Field(100, ge=40, le=1000)
+    responsiveness: Literal["patient", "balanced", "snappy"] = "balanced"
+    """The dial: how soon an answer follows, against how often it comes too early."""
+    pause_ms: int = Field(60, ge=40, le=1000)
     """Silence after which the answer is prepared ("maybe done")."""
-    endpointing_ms: int = Field(450, ge=80, le=3000)
-    """Silence after which the caller's turn is over and the answer may be heard."""
+    endpointing_min_ms: int | None = Field(None, ge=60, le=3000)
+    """Silence after words that are certainly complete; None: the dial's."""
+    endpointing_max_ms: int | None = Field(None, ge=80, le=3000)
+    """Silence after which the turn is over whatever was said; None: the dial's."""
+    speculation: bool = True
+    """Recognise while the caller speaks, and answer in their pauses, as far as the machine has room."""
     barge_in: bool = True
-    barge_in_ms: int = Field(300, ge=60, le=3000)
-    """Caller speech during an answer that stops it."""
+    """The caller may interrupt; an agent can close it for itself, or for single phrases."""
+    barge_in_ms: int = Field(60, ge=20, le=1000)
+    """Evidence of clear speech during an answer that stops it: open, voiced sound that is not our own.
+    A stop comes some 80 ms later than that; unclear sounds need longer."""
+    digits_timeout_ms: int = Field(3_000, ge=500, le=30_000)
+    """Allowed between two keys; # ends an entry at once."""
+    holding_ms: int = Field(1_500, ge=0, le=30_000)
+    """An answer later than this is announced by the agent's holding phrase; 0: never."""
     max_utterance_s: float = Field(25.0, ge=2, le=60)
     max_silence_s: float = Field(10.0, ge=1, le=600)
     """Silence of both sides after which the caller is asked whether they are there."""

@@ -17,22 +17,28 @@ from pathlib import Path
 from offhook.agents.loader import Agent, load_agent
 from offhook.call import Call, Services
 from offhook.config import Config, LlmConfig
+from offhook.core import PlayoutThread
 from offhook.dialog import Dialog
 from offhook.errors import BusyError, ConfigError
 from offhook.hearing import Hearing
 from offhook.listener import Handoff, Listener
 from offhook.llm.embedded import NAME as EMBEDDED_NAME
+from offhook.load import LoadGauge, Speculation
+from offhook.metrics import Metrics
 from offhook.models import load_models
-from offhook.pipeline import Voice
 from offhook.playout import PlaybackFolder
-from offhook.ready import ReadyClips
+from offhook.ready import ReadyPhrases
 from offhook.trace import TraceWriter
 from offhook.transcript import TranscriptWriter
+from offhook.voice import Voice
 
 _log = logging.getLogger("offhook.daemon")
 
 AGENT_ARGUMENT = "agent="
 """``EAGI(offhook-eagi,${UNIQUEID},agent=helpdesk)`` chooses an agent for the call."""
+
+
+LOAD_SAMPLE_S = 0.5
 
 
 class Daemon:
@@ -82,14 +88,23 @@ class Daemon:
             stack.callback(speaker.shutdown, wait=True, cancel_futures=True)
             hearing = Hearing()
             stack.callback(hearing.close)
+            playout = PlayoutThread()
+            stack.callback(playout.stop)
             voice = Voice(models.synthesizer, speaker)
+            allowed = Speculation.FULL if config.turn.speculation else Speculation.OFF
+            load = LoadGauge(allowed=allowed)
+            watching = asyncio.create_task(_watch_load(load), name="load")
+            stack.callback(watching.cancel)
             self._services = Services(
                 config,
                 models,
                 voice,
                 hearing,
+                playout,
                 folder,
-                ReadyClips(voice, folder),
+                ReadyPhrases(voice),
+                load,
+                Metrics(),
                 trace,
                 transcript,
                 _history_turns(config.llm),
@@ -142,6 +157,12 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(listener.drained(), limit_s)
         await listener.close()
+
+
+async def _watch_load(load: LoadGauge) -> None:
+    while True:
+        load.sample()
+        await asyncio.sleep(LOAD_SAMPLE_S)
 
 
 def _history_turns(llm: LlmConfig) -> int | None:

@@ -40,6 +40,7 @@ _FAREWELL = re.compile(
     re.IGNORECASE,
 )
 _MAX_FAREWELL_WORDS = 14
+_FINAL = " .?!,;:\u2026"
 
 
 class Template(Protocol):
@@ -64,6 +65,8 @@ class Turn:
     """The caller said goodbye: the agent's farewell is the answer, and the call may end."""
     heard: str = ""
     """The caller's words."""
+    words: str = ""
+    """The same without their final punctuation: what can be said of a turn that may go on."""
 
 
 class Dialog:
@@ -83,7 +86,13 @@ class Dialog:
         """The caller's words, with the fact that fits them beside them."""
         words = " ".join(heard.split())
         note = self.note(words)
-        return Turn(self._template.user(beside(note or "", words)), note, is_goodbye(words), words)
+        pieces = self._template.user(beside(note or "", words))
+        return Turn(pieces, note, is_goodbye(words), words, words.rstrip(_FINAL))
+
+    def opening(self, words: str) -> tuple[str, ...]:
+        """How the pieces of every turn begin that begins with ``words``."""
+        user_open, text, _ = self._template.user(beside("", words))
+        return user_open, text.removesuffix('"')
 
     def note(self, heard: str) -> str | None:
         """What the agent knows about ``heard``; when that is nothing, how to say so."""

@@ -1,9 +1,12 @@
 """One revision of an answer: recognise, think, speak, clause by clause.
 
 A revision is prepared while the caller may still go on.  Until it is committed it
-has no effect outside this file: its clips are heard by nobody, and when it is
+has no effect outside this file: its audio is heard by nobody, and when it is
 cancelled the conversation is rolled back to where it was.  Revisions of one call take
 their turn on the conversation; they never overlap there.
+
+While the caller still speaks, :meth:`Pipeline.anticipate` puts the words that are sure
+already into the conversation, so that a revision has only the last ones to compute.
 """
 
 from __future__ import annotations
@@ -13,75 +16,39 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.answer import Answer
+from offhook.barge_in import is_backchannel, is_own_words, without_our_voice
+from offhook.completeness import completeness
 from offhook.core import resample
 from offhook.dialog import Dialog, Guard
+from offhook.endpointing import ProsodyModel, combined, expectation
 from offhook.errors import ModelError, OffhookError
-from offhook.llm.base import Conversation, Generation, Limits
+from offhook.levels import LEVEL_MS, frame_levels
+from offhook.llm.base import Conversation, Generation, Limits, Mark
 from offhook.models import Models
-from offhook.playout import Clip, Shelf
 from offhook.sentence import ClauseSplitter
 from offhook.stt.base import STT_RATE_HZ
 from offhook.trace import TurnTrace
-from offhook.tts.base import Synthesizer
-from offhook.tts.slin import to_slin
+from offhook.turn import Expecting, NothingHeard, TurnEvent, WordsHeard
+from offhook.voice import Voice
 
 _log = logging.getLogger("offhook.pipeline")
 
 KEPT_TURNS = 4
 """Turns that survive when the conversation outgrows its share of the context."""
+QUIET_DBFS = -50.0
+"""A frame below this is silence on a telephone line."""
+ECHO_DROP_DB = 6.0
+"""A frame that is so much quieter without our own voice was our own voice."""
 ROOM_FOR_CALLER_TOKENS = 192
 """Room kept for the caller's next words and the note beside them: half a minute of speech."""
-LEAD_THRESHOLD = 100
-"""-50 dBFS: what a voice puts out below this before its first word is silence on a telephone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A piece of the answer, ready to be played."""
-
-    text: str
-    clip: Clip
-
-
-class Voice:
-    """Synthesis off the event loop: blocking engines run on one worker thread."""
-
-    def __init__(self, synthesizer: Synthesizer, worker: ThreadPoolExecutor) -> None:
-        self._synthesizer = synthesizer
-        self._worker = worker
-
-    async def say(self, text: str, rate_hz: int) -> NDArray[np.int16]:
-        """Speak ``text``: ``[samples]`` int16 at ``rate_hz``.  Cancelling stops between two blocks."""
-        abandoned = False
-
-        def synthesize() -> NDArray[np.int16]:
-            blocks = self._synthesizer.synthesize(text, cancelled=lambda: abandoned)
-            parts = list(to_slin(blocks, self._synthesizer.sample_rate_hz, rate_hz))
-            return without_lead(np.concatenate(parts), rate_hz) if parts else np.zeros(0, np.int16)
-
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._worker, synthesize)
-        except asyncio.CancelledError:
-            abandoned = True
-            raise
-
-
-def without_lead(audio: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:
-    """``audio`` without the silence that voices put in front: the caller would wait for its end.
-
-    10 ms are kept before the first sample above the threshold, so that no soft onset is cut.
-    """
-    loud = np.flatnonzero(np.abs(audio.astype(np.int32)) > LEAD_THRESHOLD)
-    if not len(loud):
-        return audio
-    return audio[max(0, int(loud[0]) - rate_hz // 100) :]
 
 
 @dataclass(slots=True)
@@ -94,55 +61,44 @@ class Outcome:
 
 @dataclass(slots=True)
 class Revision:
-    """One attempt at a turn's answer; made by :meth:`Pipeline.prepare`."""
+    """One attempt at a turn's answer; made by :class:`Pipeline`."""
 
     number: int
     trace: TurnTrace
+    answer: Answer
     heard: str = ""
     """What the caller said, as recognised."""
-    answer: str = ""
-    """The answer's text so far."""
     error: OffhookError | None = None
     ends_call: bool = False
     """The caller has taken leave: the call may end after this answer."""
-    empty: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when there were no words in the audio."""
+    committed: bool = False
     stopped: bool = False
-    """The caller has interrupted: no further clause is wanted."""
-    _clauses: asyncio.Queue[Clause | None] = field(default_factory=asyncio.Queue)
-    """Never more than an answer's clauses, and an answer is bounded by ``Limits.max_tokens``."""
+    """No further clause is wanted."""
     _outcome: asyncio.Future[Outcome] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     _task: asyncio.Task[None] | None = None
     _generation: Generation | None = None
 
-    async def clauses(self) -> AsyncIterator[Clause]:
-        """The answer's clauses as they become ready; ends with the answer or a stop, or raises its error."""
-        while (clause := await self._clauses.get()) is not None and not self.stopped:
-            yield clause
-        if self.error is not None and not self.stopped:
-            raise self.error
-
-    def stop(self) -> None:
-        """No clause after the one that is being played is wanted."""
-        self.stopped = True
-        self._clauses.put_nowait(None)
-        if self._generation is not None:
-            self._generation.cancel()
-
     async def cancel(self) -> None:
         """Forget the revision; returns when the conversation is as it was before."""
+        self.stopped = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self.answer.drop()
 
     async def settle(self, outcome: Outcome) -> None:
-        """The revision has been played: remember what was heard of it."""
+        """The revision has been played as far as it will be: remember what was heard of it."""
+        if not outcome.complete:
+            self.stopped = True
+            if self._generation is not None:
+                self._generation.cancel()
         if not self._outcome.done():
             self._outcome.set_result(outcome)
         if self._task is not None:
             await asyncio.wait([self._task])
+        self.answer.drop()
 
 
 class Pipeline:
@@ -154,20 +110,29 @@ class Pipeline:
         voice: Voice,
         dialog: Dialog,
         conversation: Conversation,
-        shelf: Shelf,
+        make_answer: Callable[[], Answer],
         rate_hz: int,
         limits: Limits,
         history_turns: int | None = None,
+        *,
+        post: Callable[[TurnEvent], None],
+        prosody: ProsodyModel | None = None,
     ) -> None:
-        """``history_turns`` is how many turns the model remembers; None: as many as fit."""
+        """``history_turns`` is how many turns the model remembers; None: as many as fit.
+
+        ``post`` gets what revisions find out: WordsHeard, NothingHeard, Expecting.
+        """
         self._models = models
         self._voice = voice
         self._dialog = dialog
         self._conversation = conversation
-        self._shelf = shelf
+        self._make_answer = make_answer
         self._rate_hz = rate_hz
         self._limits = limits
+        self._post = post
+        self._prosody = prosody
         self._turn = asyncio.Lock()
+        self._ahead = _Ahead(conversation, dialog)
         self._history_turns = history_turns
         self._history: deque[tuple[str, ...]] = deque(
             maxlen=KEPT_TURNS if history_turns is None else history_turns
@@ -175,14 +140,43 @@ class Pipeline:
         self._turns_held = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def prepare(self, number: int, audio: NDArray[np.int16], trace: TurnTrace) -> Revision:
-        """Begin a revision on ``audio`` (``[samples]`` at the call's rate); returns at once."""
-        revision = Revision(number, trace)
-        task = asyncio.create_task(self._run(revision, audio), name=f"revision-{number}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        revision._task = task
-        return revision
+    def prepare(
+        self,
+        number: int,
+        audio: NDArray[np.int16],
+        trace: TurnTrace,
+        *,
+        played: NDArray[np.int16] | None = None,
+        saying: str = "",
+    ) -> Revision:
+        """Begin a revision on ``audio`` (``[samples]`` at the call's rate); returns at once.
+
+        ``played`` is what we sent meanwhile, and a little before; it ends when ``audio`` does.  It is
+        taken out.  ``saying`` is its words: where an echo is left all the same, it is nobody's turn.
+        """
+        revision = Revision(number, trace, self._make_answer())
+        return self._begin(revision, self._run(revision, audio, played, saying))
+
+    def prepare_text(self, number: int, text: str, trace: TurnTrace) -> Revision:
+        """Begin a revision on words that were not spoken, such as keys; returns at once."""
+        revision = Revision(number, trace, self._make_answer(), heard=text)
+        return self._begin(revision, self._run(revision, None, None, ""))
+
+    async def hear(self, audio: NDArray[np.int16], voiced_ms: int) -> str:
+        """The words in ``audio`` so far, while the caller still speaks.  Raises ModelError or BusyError."""
+        return (await self._models.recognizer.recognize(self._audio_16k(audio), voiced_ms)).text
+
+    async def anticipate(self, words: str) -> None:
+        """The caller's turn surely begins with ``words``: compute them now, if nothing else goes on."""
+        if self._turn.locked():
+            return
+        async with self._turn:
+            await self._ahead.extend(words)
+
+    def commit(self, revision: Revision) -> None:
+        """The revision will be heard: its work goes before other calls' guesses from now on."""
+        revision.committed = True
+        self._conversation.speculative = False
 
     async def close(self) -> None:
         """Cancel whatever is being made and wait for it: then the conversation may be closed."""
@@ -191,49 +185,99 @@ class Pipeline:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _run(self, revision: Revision, audio: NDArray[np.int16]) -> None:
+    # --- one revision ----------------------------------------------------------------------------
+
+    def _begin(self, revision: Revision, work: Coroutine[Any, Any, None]) -> Revision:
+        task = asyncio.create_task(work, name=f"revision-{revision.number}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        revision._task = task
+        return revision
+
+    async def _run(
+        self,
+        revision: Revision,
+        audio: NDArray[np.int16] | None,
+        played: NDArray[np.int16] | None,
+        saying: str,
+    ) -> None:
         try:
-            if not await self._recognize(revision, audio):
-                revision.empty.set()
-                return
+            prosody = None
+            if audio is not None:
+                if played is not None and played.any():
+                    audio = await self._without_echo(revision, audio, played)
+                prosody = await self._recognize(revision, audio)
+                if not revision.heard:
+                    self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
+                    return
+            echo = is_backchannel(revision.heard) or is_own_words(revision.heard, saying)
+            judge = _Judge(self._post, revision, prosody, echo)
+            judge.begin()
             async with self._turn:
-                await self._answer(revision)
+                await self._answer(revision, judge)
         except OffhookError as error:
             revision.error = error
         except Exception as error:
             _log.exception("revision %d of call %s", revision.number, revision.trace.call_id)
             revision.error = ModelError(f"{type(error).__name__} while making an answer")
         finally:
-            revision._clauses.put_nowait(None)  # whoever waits for clauses learns that no more will come
+            revision.answer.finish()  # whoever waits for it learns that no more will come
+        if revision.error is not None:
+            # The turn goes on to its commit, where the error is seen.
+            self._post(WordsHeard(revision.number, revision.heard, 1.0))
 
-    async def _recognize(self, revision: Revision, audio: NDArray[np.int16]) -> bool:
-        audio_16k = audio if self._rate_hz == STT_RATE_HZ else resample(audio, self._rate_hz, STT_RATE_HZ)
+    async def _without_echo(
+        self, revision: Revision, audio: NDArray[np.int16], played: NDArray[np.int16]
+    ) -> NDArray[np.int16]:
+        """Take our own voice out of ``audio``, and its share out of what counts as the caller's."""
+        own = await asyncio.to_thread(without_our_voice, audio, played, self._rate_hz)
+        before, after = frame_levels(audio, self._rate_hz), frame_levels(own, self._rate_hz)
+        loud = before > QUIET_DBFS
+        kept = loud & (after > QUIET_DBFS) & (after > before - ECHO_DROP_DB)
+        if loud.any():
+            share = float(kept.sum() / loud.sum())
+            revision.trace.voiced_ms = min(revision.trace.voiced_ms, round(share * len(loud) * LEVEL_MS))
+        return own
+
+    def _audio_16k(self, audio: NDArray[np.int16]) -> NDArray[np.int16]:
+        return audio if self._rate_hz == STT_RATE_HZ else resample(audio, self._rate_hz, STT_RATE_HZ)
+
+    async def _recognize(self, revision: Revision, audio: NDArray[np.int16]) -> float | None:
+        """Find the caller's words; what the melody says of their end is returned."""
+        audio_16k = self._audio_16k(audio)
+        over = None
+        if self._prosody is not None:
+            over = asyncio.create_task(asyncio.to_thread(self._prosody.turn_over, audio_16k))
         transcript = await self._models.recognizer.recognize(audio_16k, revision.trace.voiced_ms)
         revision.trace.stt_done_ns = time.monotonic_ns()
         revision.trace.audio_ms = transcript.audio_ms
         revision.heard = transcript.text
-        return bool(transcript.text)
+        return None if over is None else await over
 
-    async def _answer(self, revision: Revision) -> None:
+    async def _answer(self, revision: Revision, judge: _Judge) -> None:
         """Generate, speak, wait for what became of it, and leave the conversation saying just that."""
         conversation, dialog = self._conversation, self._dialog
-        before = await conversation.mark()
+        conversation.speculative = not revision.committed
+        turn = dialog.turn(revision.heard)
+        revision.ends_call = turn.goodbye
         generation: Generation | None = None
         try:
-            turn = dialog.turn(revision.heard)
-            revision.ends_call = turn.goodbye
-            await conversation.append(*turn.pieces)
+            await self._ahead.extend(turn.words)
+            judge.say(await conversation.end_probability())
+            await conversation.append(*self._ahead.left(turn.pieces))
             asked = await conversation.mark()
             if turn.goodbye:
                 await self._speak(revision, dialog.agent.goodbye)
                 verbatim = False
             else:
-                generation = revision._generation = conversation.generate(self._limits)
+                generation = conversation.generate(self._limits, draft=turn.note or "")
+                revision._generation = generation
                 verbatim = await self._speak_generation(revision, generation, dialog.guard(turn))
-            revision._clauses.put_nowait(None)
+            revision.answer.finish()
+            self._post(Expecting(expectation(revision.answer.text)))
             outcome = await revision._outcome
             if outcome.complete:
-                said = (revision.answer, *dialog.close_answer())
+                said = (revision.answer.text, *dialog.close_answer())
             else:
                 said = dialog.cut_answer(outcome.heard_text)
             if outcome.complete and verbatim:
@@ -241,6 +285,7 @@ class Pipeline:
             else:
                 await conversation.rollback(asked)
                 await conversation.append(*said)
+            self._ahead.taken()
             self._history.append((*turn.pieces, *said))
             self._turns_held += 1
             await self._make_room()
@@ -248,7 +293,7 @@ class Pipeline:
             if generation is not None:
                 generation.cancel()
             # Shielded: a second cancellation must not leave half a turn in the conversation.
-            await asyncio.shield(conversation.rollback(before))
+            await asyncio.shield(self._ahead.back())
             raise
 
     async def _make_room(self) -> None:
@@ -292,7 +337,7 @@ class Pipeline:
                 break
         else:
             verbatim = await take(splitter.flush()) and verbatim
-        if not revision.answer and not revision.stopped:
+        if not revision.answer.text and not revision.stopped:
             await self._speak(revision, self._dialog.agent.unclear)
             verbatim = False
         stats, trace = generation.stats, revision.trace
@@ -303,14 +348,105 @@ class Pipeline:
         return verbatim
 
     async def _speak(self, revision: Revision, text: str) -> None:
+        """Add a clause to the answer, block by block as the voice gives them."""
         trace = revision.trace
         if trace.clause_ready_ns is None:
             trace.clause_ready_ns = time.monotonic_ns()
-        audio = await self._voice.say(text, self._rate_hz)
-        if not len(audio):
-            return  # nothing in it that can be spoken
-        clip = self._shelf.put(audio, self._rate_hz)
-        if trace.tts_first_audio_ns is None:
-            trace.tts_first_audio_ns = time.monotonic_ns()
-        revision.answer = f"{revision.answer} {text}".strip()
-        revision._clauses.put_nowait(Clause(text, clip))
+        begun = False
+        async with contextlib.aclosing(self._voice.stream(text, self._rate_hz)) as blocks:
+            async for block in blocks:
+                if revision.stopped:
+                    return
+                if not begun:
+                    revision.answer.clause(text)
+                    begun = True
+                revision.answer.write(block)
+                if trace.tts_first_audio_ns is None:
+                    trace.tts_first_audio_ns = time.monotonic_ns()
+
+
+class _Judge:
+    """Says of one revision how complete its words are: from the words at once, then from the model too."""
+
+    def __init__(
+        self,
+        post: Callable[[TurnEvent], None],
+        revision: Revision,
+        prosody: float | None,
+        backchannel: bool,
+    ) -> None:
+        self._post = post
+        self._revision = revision
+        self._prosody = prosody
+        self._backchannel = backchannel
+
+    def say(self, end_probability: float | None) -> None:
+        """``end_probability`` is the model's; None when it cannot say."""
+        heard = self._revision.heard
+        complete = combined(completeness(heard, end_probability), self._prosody)
+        self._post(WordsHeard(self._revision.number, heard, complete, backchannel=self._backchannel))
+
+    def begin(self) -> None:
+        """The words are known, and the model has not been asked yet."""
+        heard, number = self._revision.heard, self._revision.number
+        complete = completeness(heard, None)
+        self._post(WordsHeard(number, heard, complete, provisional=True, backchannel=self._backchannel))
+
+
+class _Ahead:
+    """The caller's words that are in the conversation before their turn is known to be over.
+
+    Used by whoever holds the pipeline's turn.
+    """
+
+    def __init__(self, conversation: Conversation, dialog: Dialog) -> None:
+        self._conversation = conversation
+        self._dialog = dialog
+        self._before: Mark | None = None
+        """Where the turn begins; None when no words of one are in the conversation."""
+        self._mark: Mark | None = None
+        """Where the words end."""
+        self._words = ""
+
+    async def extend(self, words: str) -> None:
+        """Make the conversation end with the turn's opening and ``words``; only what is new is computed."""
+        conversation = self._conversation
+        if self._before is not None and not words.startswith(self._words):
+            await self.drop()
+        if self._before is None:
+            self._before = await conversation.mark()
+            await conversation.append(*self._dialog.opening(words))
+        elif len(words) > len(self._words):
+            await conversation.append(words[len(self._words) :])
+        self._words = words
+        self._mark = await conversation.mark()
+
+    def left(self, pieces: tuple[str, ...]) -> tuple[str, ...]:
+        """What has to be appended for a whole turn of ``pieces``."""
+        done = "".join(self._dialog.opening(self._words))
+        rest: list[str] = []
+        for piece in pieces:
+            if done.startswith(piece):
+                done = done[len(piece) :]
+            elif done:
+                assert piece.startswith(done), "a turn begins with its opening"
+                rest.append(piece[len(done) :])
+                done = ""
+            else:
+                rest.append(piece)
+        return tuple(rest)
+
+    async def back(self) -> None:
+        """Forget what came after the words."""
+        if self._mark is not None:
+            await self._conversation.rollback(self._mark)
+
+    async def drop(self) -> None:
+        """Forget the words too."""
+        if self._before is not None:
+            before, self._before, self._mark, self._words = self._before, None, None, ""
+            await self._conversation.rollback(before)
+
+    def taken(self) -> None:
+        """The words are a turn's now."""
+        self._before, self._mark, self._words = None, None, ""

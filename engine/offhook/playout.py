@@ -3,6 +3,9 @@
 Asterisk opens what ``STREAM FILE`` names, path without extension; ``.sln`` is
 signed 16-bit mono at 8 kHz, ``.sln16`` at 16 kHz.  Each daemon has one folder
 below ``playback_dir``, each call one below that.
+
+A :class:`Clip` is whole before it is played; a :class:`GrowingClip` is played by one
+``STREAM FILE`` while it is written.
 """
 
 from __future__ import annotations
@@ -11,15 +14,19 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.core import PlayoutFile, PlayoutThread
 from offhook.errors import ConfigError, PlaybackError
 
 _EXTENSIONS = {8_000: ".sln", 16_000: ".sln16"}
+_FRAME_MS = 20
+_SILENCE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,110 @@ class Clip:
     @property
     def duration_ms(self) -> float:
         return self.samples * 1000 / self.rate_hz
+
+
+class GrowingClip:
+    """One answer, written while Asterisk plays it; made by :meth:`Shelf.grow`.
+
+    The voice calls :meth:`write` and :meth:`finish`; the call calls :meth:`start` when it writes
+    ``STREAM FILE``, and :meth:`stop` when that is cut or over.  Any thread.  Times are monotonic.
+    A ``STREAM FILE`` that ended although :meth:`over` is false ran out of audio all the same
+    (a machine that stood still): ``stop``, and play :attr:`name` on from :meth:`offset_samples`.
+    """
+
+    def __init__(self, file: Path, growing: PlayoutFile) -> None:
+        self.file = file
+        self._growing = growing
+
+    @property
+    def name(self) -> str:
+        """What STREAM FILE wants: the path without its extension."""
+        return str(self.file.with_suffix(""))
+
+    @property
+    def rate_hz(self) -> int:
+        return self._growing.rate_hz
+
+    @property
+    def written_samples(self) -> int:
+        """Content so far, without the silence put in when it came late."""
+        return self._growing.written_samples
+
+    @property
+    def padded_samples(self) -> int:
+        """Silence put in because content came late."""
+        return self._growing.padded_samples
+
+    @property
+    def underruns(self) -> int:
+        """How often content came late, however long it took."""
+        return self._growing.underruns
+
+    @property
+    def failed(self) -> str | None:
+        """Why the file cannot grow any more (disk full), or None."""
+        return os.strerror(self._growing.write_errno) if self._growing.write_errno else None
+
+    def write(self, audio: NDArray[np.int16]) -> None:
+        """Append ``[samples]`` int16.  Raises PlaybackError (disk full, now or earlier).
+
+        ValueError: after :meth:`finish` or :meth:`drop`, or more than 120 s.
+        """
+        with self._errors():
+            self._growing.write(audio)
+
+    def finish(self) -> None:
+        """Nothing more will come.  Any number of times.  Raises PlaybackError as :meth:`write` does."""
+        with self._errors():
+            self._growing.finish()
+
+    def start(self, at_ns: int, offset_samples: int = 0) -> None:
+        """Asterisk plays from that offset of the file on; call it just before STREAM FILE is written."""
+        self._growing.start(at_ns, offset_samples)
+
+    def stop(self, at_ns: int) -> None:
+        """The playback was cut, or is over.  Harmless when none runs."""
+        self._growing.stop(at_ns)
+
+    def position(self, now_ns: int) -> int:
+        """How much of the content had been played by then. [samples]"""
+        return self._growing.position(now_ns)
+
+    def offset_samples(self, position: int) -> int:
+        """The offset into the file that plays the content on from ``position``, or up to 20 ms before.
+
+        A whole frame: Asterisk would send what is left over at the end as a short RTP packet, and
+        with a time stamp that makes it overlap the one before (seen on 22.10).
+        """
+        exact = self._growing.file_position(position)
+        return exact - exact % (self.rate_hz * _FRAME_MS // 1000)
+
+    def over(self, now_ns: int) -> bool:
+        """Whether all content had been played by then, and no more will come."""
+        growing = self._growing
+        return growing.finished and growing.position(now_ns) >= growing.written_samples
+
+    def played(self, start_ns: int, stop_ns: int) -> NDArray[np.int16]:
+        """What was in the air between two moments: ``[samples]``, zeros where nothing was."""
+        return self._growing.played(start_ns, stop_ns)
+
+    def content(self, start_samples: int, stop_samples: int) -> NDArray[np.int16]:
+        """A copy of content, as far as it exists: ``[samples]``."""
+        return self._growing.content(start_samples, stop_samples)
+
+    def drop(self) -> None:
+        """Close and remove the file; what was played can still be asked for.  Any number of times."""
+        self._growing.close()
+        with contextlib.suppress(OSError):
+            self.file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise PlaybackError(f"cannot write {self.file}: {reason}") from error
 
 
 class PlaybackFolder:
@@ -74,6 +185,20 @@ class PlaybackFolder:
             raise PlaybackError(f"cannot make a playback folder in {self.path}: {error.strerror}") from error
         return Shelf(folder)
 
+    def silence(self, rate_hz: int) -> Clip:
+        """An hour of silence that takes no memory, shared by all calls: played while listening.
+
+        It keeps RTP flowing and lets Asterisk notice keys.  Raises PlaybackError.
+        """
+        samples = _SILENCE_S * rate_hz
+        file = self.path / f"silence{_EXTENSIONS[rate_hz]}"
+        try:
+            with open(file, "ab") as sparse:  # append: another call may be playing it
+                sparse.truncate(2 * samples)
+        except OSError as error:
+            raise PlaybackError(f"cannot write {file}: {error.strerror}") from error
+        return Clip(file, samples, rate_hz)
+
     def close(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
@@ -85,21 +210,21 @@ class Shelf:
         self.folder = folder
         self._count = 0
 
-    def put(self, audio: NDArray[np.int16], rate_hz: int) -> Clip:
-        """Write ``[samples]`` int16 as one clip.  Raises PlaybackError (disk full, folder gone)."""
-        self._count += 1
-        file = self.folder / f"{self._count}{_EXTENSIONS[rate_hz]}"
-        try:
-            file.write_bytes(audio.astype("<i2", copy=False).tobytes())
-        except OSError as error:
-            file.unlink(missing_ok=True)
-            raise PlaybackError(f"cannot write {file}: {error.strerror}") from error
-        return Clip(file, len(audio), rate_hz)
+    def grow(self, thread: PlayoutThread, rate_hz: int) -> GrowingClip:
+        """Begin a clip that is played while it is written, kept ahead by ``thread``.
 
-    def drop(self, clip: Clip) -> None:
-        """Remove a clip; one that is gone already is fine (Asterisk keeps an open file playing)."""
-        with contextlib.suppress(OSError):
-            clip.file.unlink(missing_ok=True)
+        Raises PlaybackError (folder gone, no descriptors left).
+        """
+        file = self._next_file(rate_hz)
+        try:
+            return GrowingClip(file, thread.open(file, rate_hz))
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise PlaybackError(f"cannot write {file}: {reason}") from error
+
+    def _next_file(self, rate_hz: int) -> Path:
+        self._count += 1
+        return self.folder / f"{self._count}{_EXTENSIONS[rate_hz]}"
 
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

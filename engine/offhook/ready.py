@@ -1,38 +1,48 @@
-"""Fixed phrases, synthesised once and played by every call: greeting, apology, goodbye."""
+"""Fixed phrases, synthesised before the first call needs them: greeting, apology, goodbye."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from offhook.agents.loader import Agent
-from offhook.pipeline import Voice
-from offhook.playout import Clip, PlaybackFolder
+from offhook.voice import Voice
 
-Kind = Literal["greeting", "still_there", "goodbye", "apology"]
-KINDS: tuple[Kind, ...] = ("greeting", "still_there", "goodbye", "apology")
+Kind = Literal["greeting", "still_there", "unclear", "holding", "goodbye", "apology"]
+KINDS: tuple[Kind, ...] = ("greeting", "still_there", "unclear", "holding", "goodbye", "apology")
 
 
-class ReadyClips:
-    """Clips by agent, phrase and rate.  They stay until the daemon ends."""
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words with their audio: ``[samples]`` int16."""
 
-    def __init__(self, voice: Voice, folder: PlaybackFolder) -> None:
+    text: str
+    audio: NDArray[np.int16]
+
+
+class ReadyPhrases:
+    """Phrases by text and rate.  They stay until the daemon ends."""
+
+    def __init__(self, voice: Voice) -> None:
         self._voice = voice
-        self._shelf = folder.shelf("ready")
-        self._clips: dict[tuple[str, int], Clip] = {}
+        self._phrases: dict[tuple[str, int], Phrase] = {}
         self._making = asyncio.Lock()
 
-    async def clip(self, agent: Agent, kind: Kind, rate_hz: int) -> Clip:
-        """The clip of one phrase; made on first use.  Raises ModelError or PlaybackError."""
+    async def phrase(self, agent: Agent, kind: Kind, rate_hz: int) -> Phrase:
+        """One phrase of an agent; made on first use.  Raises ModelError."""
         text: str = getattr(agent, kind)
         key = (text, rate_hz)
-        if key not in self._clips:
+        if key not in self._phrases:
             async with self._making:
-                if key not in self._clips:
-                    self._clips[key] = self._shelf.put(await self._voice.say(text, rate_hz), rate_hz)
-        return self._clips[key]
+                if key not in self._phrases:
+                    self._phrases[key] = Phrase(text, await self._voice.say(text, rate_hz))
+        return self._phrases[key]
 
     async def make(self, agent: Agent, rate_hz: int) -> None:
         """Make all of an agent's phrases now, so that no call waits for one."""
         for kind in KINDS:
-            await self.clip(agent, kind, rate_hz)
+            await self.phrase(agent, kind, rate_hz)

@@ -66,6 +66,11 @@ class ScriptedConversation:
     generation: ScriptedGeneration | None = None
     start: Mark = field(default_factory=lambda: Mark(0))
     tokens_limit: int = 1_000_000
+    speculative: bool = False
+    ends: list[float | None] = field(default_factory=list)
+    """What :meth:`end_probability` says, one after the other; then None."""
+    drafts: list[str] = field(default_factory=list)
+    """The drafts given so far."""
 
     @property
     def tokens_used(self) -> int:
@@ -82,7 +87,11 @@ class ScriptedConversation:
             self.generation.cancel()
         del self.text[mark.tokens :]
 
-    def generate(self, limits: Limits) -> ScriptedGeneration:
+    async def end_probability(self) -> float | None:
+        return self.ends.pop(0) if self.ends else None
+
+    def generate(self, limits: Limits, *, draft: str = "") -> ScriptedGeneration:
+        self.drafts.append(draft)
         self.generation = ScriptedGeneration(self, self.answers.pop(0))
         return self.generation
 
@@ -118,4 +127,4 @@ class PlainTemplate:
         return (f"<system>{system}",)
 
     def user(self, text: str) -> tuple[str, ...]:
-        return (f"<user>{text}", "<agent>")
+        return ("<user>", text, "<agent>")

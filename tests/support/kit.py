@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,3 +20,16 @@ PlaceCall = Callable[..., Awaitable[SipCall]]
 
 Understand = Callable[[NDArray[np.int16]], str]
 """What a listener makes of 8 kHz audio."""
+
+MUSEUM_SILENCE_S = 3
+"""How long the museum's daemon bears silence (tests/data/agents/museum.toml)."""
+
+
+@dataclass(frozen=True)
+class LongAnswer:
+    """The museum's answer to its opening hours, some ten seconds, when nobody disturbs it."""
+
+    text: str
+    sound: NDArray[np.int16]
+    """What a caller receives of it, without silence."""
+    longest_silence_ms: float

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from tests.support import g711
 from tests.support.audio import Phrase
+from tests.support.impairments import Impairments
 from tests.support.rtp import (
     FRAME_NS,
     FRAME_SAMPLES,
@@ -85,6 +86,8 @@ class MediaStream:
     local_host: str
     background: NDArray[np.int16] | None = None
     """Noise under everything the caller sends, looped; None sends digital silence."""
+    impairments: Impairments = field(default_factory=Impairments)
+    """What befalls the caller's audio on its way; nothing, unless told."""
     received: ReceivedAudio = field(init=False)
     clock: SendClock = field(default_factory=SendClock)
     received_digits: str = ""
@@ -199,9 +202,17 @@ class MediaStream:
             indices = np.arange(FRAME_SAMPLES) + self._background_position
             frame += np.take(self.background, indices, mode="wrap")
             self._background_position += FRAME_SAMPLES
+        echo, loss = self.impairments.echo, self.impairments.loss
+        if echo is not None:
+            frame += np.round(echo.frame(time.monotonic_ns())).astype(np.int32)
         mixed = np.clip(frame, -32_768, 32_767).astype(np.int16)
-        self._send(PCMU, self._timestamp, g711.encode(mixed))
+        if loss is not None and loss.loses():
+            self._sequence = (self._sequence + 1) & 0xFFFF  # spoken, but never arrives
+        else:
+            self._send(PCMU, self._timestamp, g711.encode(mixed))
         sent_ns = time.monotonic_ns()
+        if self.impairments.sent_hook is not None:
+            self.impairments.sent_hook(mixed, sent_ns)
         if utterance is None:
             return
         start, phrase = utterance.position, utterance.phrase
@@ -281,6 +292,8 @@ class MediaStream:
                 continue
             if packet.payload_type == PCMU:
                 self.received.add(packet, at_ns)
+                if self.impairments.echo is not None:
+                    self.impairments.echo.hear(g711.decode(packet.payload), at_ns)
                 self._wake()
 
 

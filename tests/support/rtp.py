@@ -110,6 +110,20 @@ class ReceivedAudio:
                 return min(last, before_ns)
         return None
 
+    def audible_runs(self, join_ns: int) -> list[tuple[int, int]]:
+        """Stretches of sound as they were heard: first and last audible sample of each.
+
+        Times follow the arrivals, as in a telephone without a jitter buffer; silence of up
+        to ``join_ns`` does not end a stretch.
+        """
+        runs: list[tuple[int, int]] = []
+        for first, last in self._audible:
+            if runs and first - runs[-1][1] <= join_ns:
+                runs[-1] = (runs[-1][0], max(last, runs[-1][1]))
+            else:
+                runs.append((first, last))
+        return runs
+
     def timeline(self, until_ns: int | None = None) -> NDArray[np.int16]:
         """What the caller heard from ``origin_ns`` on, gaps as silence. [samples, 8 kHz]
 

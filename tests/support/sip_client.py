@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from tests.support import sip
 from tests.support.audio import Phrase
+from tests.support.impairments import Impairments
 from tests.support.media import CallEndedError, MediaStream, Utterance
 
 _T1_S = 0.5
@@ -89,6 +90,7 @@ class SipCall(asyncio.DatagramProtocol):
         password: str | None = None,
         local_host: str = "127.0.0.1",
         background: NDArray[np.int16] | None = None,
+        impairments: Impairments | None = None,
         timeout_s: float = 10.0,
     ) -> Self:
         """Calls and returns when the call is answered.
@@ -99,7 +101,7 @@ class SipCall(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         call._transport, _ = await loop.create_datagram_endpoint(lambda: call, local_addr=(local_host, 0))
         call._host, call._port = call._transport.get_extra_info("sockname")
-        call.media = MediaStream(local_host, background)
+        call.media = MediaStream(local_host, background, impairments or Impairments())
         try:
             async with asyncio.timeout(timeout_s):
                 await call._invite()

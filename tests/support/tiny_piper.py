@@ -66,10 +66,19 @@ def write_tiny_piper(
     onnx.checker.check_model(model)
     path = folder / f"{name}.onnx"
     onnx.save(model, str(path))
+    write_settings(path, rate_hz=rate_hz, speakers=speakers)
+    return path
+
+
+def write_settings(
+    path: Path, *, rate_hz: int = 22_050, speakers: int = 1, noise_scale: float = 0.667, noise_w: float = 0.8
+) -> None:
+    """Write the ``.onnx.json`` beside the network ``path``."""
+    symbols = [*MARKS, *LETTERS]
     settings = {
         "audio": {"sample_rate": rate_hz, "quality": "medium"},
         "espeak": {"voice": "en-us"},
-        "inference": {"noise_scale": 0.667, "length_scale": 1.0, "noise_w": 0.8},
+        "inference": {"noise_scale": noise_scale, "length_scale": 1.0, "noise_w": noise_w},
         "phoneme_type": "espeak",
         "phoneme_map": {},
         "phoneme_id_map": {symbol: [number] for number, symbol in enumerate(symbols)},
@@ -79,4 +88,3 @@ def write_tiny_piper(
         "piper_version": "1.0.0",
     }
     path.with_name(path.name + ".json").write_text(json.dumps(settings), encoding="utf-8")
-    return path

@@ -60,6 +60,12 @@ class Agent(Section):
     unclear: Spoken = "I'm sorry, could you say that again?"
     """Said when the model's answer cannot be used."""
     still_there: Spoken = "Are you still there?"
+    holding: Spoken = "One moment, please."
+    """Said when an answer takes long."""
+    barge_in: bool = True
+    """False: the caller cannot interrupt this agent."""
+    heard_in_full: tuple[Literal["greeting", "goodbye", "apology"], ...] = ()
+    """Phrases that the caller cannot interrupt, where barge-in is open otherwise."""
     persona: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
     """The system prompt: who the agent is and how it answers.  Small models follow short ones best."""
     unknown: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""

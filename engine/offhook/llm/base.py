@@ -54,6 +54,10 @@ class GenerationStats:
     prompt_tokens_computed: int = 0
     """Tokens appended since the last generation, computed for this one."""
     generated_tokens: int = 0
+    drafted_tokens: int = 0
+    """Tokens of the draft that were computed."""
+    accepted_tokens: int = 0
+    """Of these, the ones that were generated: they cost no decode of their own."""
     submitted_ns: int = 0
     first_token_ns: int | None = None
     finish_reason: FinishReason = field(default="")
@@ -81,6 +85,8 @@ class Conversation(Protocol):
 
     start: Mark
     """The end of the prefix: rolling back to it forgets the whole dialogue."""
+    speculative: bool
+    """Work that may be thrown away: where calls share a machine, it yields to their committed work."""
 
     @property
     def tokens_used(self) -> int:
@@ -112,8 +118,20 @@ class Conversation(Protocol):
         """
         ...
 
-    def generate(self, limits: Limits) -> Generation:
-        """Begin an answer.  What is generated becomes part of the conversation."""
+    async def end_probability(self) -> float | None:
+        """How probably the message that the conversation ends with is finished here; None: it cannot tell.
+
+        For the caller's words without their final punctuation, quoted or not (see
+        :mod:`offhook.completeness`).  Waits until what was appended is computed.
+        """
+        ...
+
+    def generate(self, limits: Limits, *, draft: str = "") -> Generation:
+        """Begin an answer.  What is generated becomes part of the conversation.
+
+        ``draft`` is a guess of how the answer begins, plain text.  It never changes what is
+        generated; where it is right, the engine is faster.
+        """
         ...
 
     async def close(self) -> None:

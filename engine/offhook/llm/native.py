@@ -261,8 +261,8 @@ class NativeConversation:
     async def end_probability(self) -> float:
         """How probably the message that was appended last ends here.
 
-        The mass on `.`, `?`, `!` and the end of the message; take off the text's own final
-        punctuation before.  Waits for the text to be computed, and costs nothing more.
+        The mass on `.`, `?`, `!`, a closing quote and the end of the message; take off the text's own
+        final punctuation before.  Waits for the text to be computed, and costs nothing more.
         """
         self._native.ask_end_probability()
         found: list[float] = []
@@ -293,8 +293,16 @@ class NativeConversation:
         """
         self._native.keep_answer(len(heard.encode()))
 
-    def generate(self, limits: Limits, *, grammar: Grammar | None = None) -> NativeGeneration:
-        """Begin an answer.  Raises ValueError for limits or a grammar that cannot be used."""
+    def generate(
+        self, limits: Limits, *, draft: str = "", grammar: Grammar | None = None
+    ) -> NativeGeneration:
+        """Begin an answer; see :class:`~offhook.llm.base.Conversation`.
+
+        The draft's tokens are computed together with the last of what was appended, and go through
+        the ordinary sampler one by one up to the first that it does not choose: a 12-token clause
+        then takes one decode instead of twelve.  Raises ValueError for limits or a grammar that
+        cannot be used.
+        """
         options: dict[str, Any] = {}
         if limits.temperature > 0:
             options = {"top_p": limits.top_p, "seed": limits.seed}
@@ -305,7 +313,11 @@ class NativeConversation:
                 "grammar_triggers": grammar.triggers,
             }
         native = self._native.generate(
-            max_tokens=limits.max_tokens, stop=limits.stop, temperature=limits.temperature, **options
+            max_tokens=limits.max_tokens,
+            stop=limits.stop,
+            draft=draft.strip(),
+            temperature=limits.temperature,
+            **options,
         )
         return NativeGeneration(self._model.news, native)
 
@@ -354,10 +366,12 @@ class NativeGeneration:
             return
         text, finish, self._error = self._native.take()
         self._held += text
-        reused, computed, generated, _, _, first_token_ns = self._native.stats()
+        reused, computed, generated, _, _, first_token_ns, drafted, accepted = self._native.stats()
         self.stats.prompt_tokens_reused = reused
         self.stats.prompt_tokens_computed = computed
         self.stats.generated_tokens = generated
+        self.stats.drafted_tokens = drafted
+        self.stats.accepted_tokens = accepted
         self.stats.first_token_ns = first_token_ns or None
         self.stats.finish_reason = cast("FinishReason", finish)
 

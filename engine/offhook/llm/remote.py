@@ -219,6 +219,8 @@ class RemoteConversation:
 
     def __init__(self, model: RemoteModel, script: Script) -> None:
         self.start = script.start
+        self.speculative = False
+        """Changes nothing: a server takes requests as they come."""
         self._model = model
         self._script = script
         self._generation: RemoteGeneration | None = None
@@ -262,8 +264,15 @@ class RemoteConversation:
         self._at_rest()
         self._script.rollback(mark)
 
-    def generate(self, limits: Limits) -> RemoteGeneration:
-        """Begin an answer.  Raises ValueError when the conversation does not end with a question."""
+    async def end_probability(self) -> float | None:
+        """None: servers do not tell."""
+        return None
+
+    def generate(self, limits: Limits, *, draft: str = "") -> RemoteGeneration:
+        """Begin an answer; the draft is of no use to a server.
+
+        Raises ValueError when the conversation does not end with a question.
+        """
         self._at_rest()
         if self._script.role != "assistant":
             raise ValueError("nothing to answer: append template.user(...) first")

@@ -7,6 +7,7 @@ look is :mod:`offhook.protocol.agi_text`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from offhook.errors import AgiError, HangupError, PlaybackError
@@ -97,17 +98,19 @@ class AgiChannel:
         offset_samples: int = 0,
         *,
         timeout_s: float | None = None,
+        started: Callable[[], None] | None = None,
     ) -> PlaybackResult:
         """Play the file at ``path`` (no extension) and wait for its end.
 
         Raises PlaybackError when Asterisk cannot open or play it.  When the waiting task is
         cancelled, the file plays on until the next command or :meth:`stop_playback`.
-        ``timeout_s`` None waits as long as the session lasts.
+        ``timeout_s`` None waits as long as the session lasts.  ``started`` is called when the
+        command has been written: the caller hears the file's beginning a moment later.
         """
         name = quote_exact(path, "the file")
         keys = _checked_digits(escape_digits)
         line = f'STREAM FILE {name} "{keys}" {max(0, offset_samples)}'
-        reply = await self._session.run(line, Interruption.SILENT, timeout_s)
+        reply = await self._session.run(line, Interruption.SILENT, timeout_s, started)
         if isinstance(reply, Lost):
             return PlaybackResult(interrupted=True)
         if reply.number < 0:

@@ -20,6 +20,7 @@ import itertools
 import logging
 import os
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from offhook.errors import AgiError, DeadlineError, HangupError, OffhookError
@@ -132,9 +133,16 @@ class AgiSession:
         self._header = None
         return environment
 
-    async def run(self, line: str, interruption: Interruption, timeout_s: float | None) -> Reply | Lost:
+    async def run(
+        self,
+        line: str,
+        interruption: Interruption,
+        timeout_s: float | None,
+        written: Callable[[], None] | None = None,
+    ) -> Reply | Lost:
         """Write one command when it is its turn, and wait for its reply or its interruption.
 
+        ``written`` is called when it is on its way.
         ``timeout_s`` is for the reply; None waits as long as the session lasts.  When the
         waiting task is cancelled, the command goes on, and the next one interrupts it.
         """
@@ -145,6 +153,8 @@ class AgiSession:
             await self._wait_turn()
             await self._write(data)
             running = self._running = _Running(interruption)
+            if written is not None:
+                written()
         try:
             done, _ = await asyncio.wait({running.over}, timeout=timeout_s)
         except asyncio.CancelledError:

@@ -34,6 +34,8 @@ _COUNTS = (
     "tokens_reused",
     "tokens_computed",
     "tokens_generated",
+    "wait_ms",
+    "underruns",
 )
 
 
@@ -78,6 +80,10 @@ class TurnTrace:
     tokens_reused: int = 0
     tokens_computed: int = 0
     tokens_generated: int = 0
+    wait_ms: int = 0
+    """Silence that was waited for before the turn was taken to be over."""
+    underruns: int = 0
+    """Times that the answer's audio ran dry while it was played."""
     interrupted: bool = False
     """The caller cut the answer short."""
     speech_end_ns: int | None = None

@@ -1,8 +1,9 @@
 """Piper voices: VITS networks in ONNX form, phonemes from ``piper-tts``.
 
 A voice is two files, ``NAME.onnx`` and ``NAME.onnx.json``.  A text is spoken sentence
-by sentence, each in one run of the network.  ``piper-tts`` is GPL-3.0 and therefore an
-optional extra; only its phonemiser is used.
+by sentence; the first block of each is about 160 ms of audio, whatever the sentence's
+length (see :mod:`offhook.tts.vits`).  ``piper-tts`` is GPL-3.0 and therefore an optional
+extra; only its phonemiser is used.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
 from offhook.errors import ModelError
 from offhook.tts.base import never
 from offhook.tts.text import has_words, parts, speakable
+from offhook.tts.vits import Feed, Vits, one_line
 
 _BOS, _EOS, _PAD = "^", "$", "_"
 _SWITCH = re.compile(r"\([^)]*\)")
@@ -74,17 +75,16 @@ class Piper:
         self._speaker = _speaker_number(path, settings, speaker)
         self._phonemizer = _Phonemizer.load()
         self._phonemizer.check(settings.espeak.voice, path)
-        self._session = _session(path, threads)
-        self._inputs = {node.name for node in self._session.get_inputs()}
-        if not {"input", "input_lengths", "scales"} <= self._inputs:
-            raise ModelError(f"{path}: not a Piper voice: its inputs are {', '.join(sorted(self._inputs))}")
-        if self._speaker is not None and "sid" not in self._inputs:
+        self._network = Vits(path, self.sample_rate_hz, threads)
+        inputs = self._network.inputs
+        if not {"input", "input_lengths", "scales"} <= inputs:
+            raise ModelError(f"{path}: not a Piper voice: its inputs are {', '.join(sorted(inputs))}")
+        if self._speaker is not None and "sid" not in inputs:
             raise ModelError(
                 f"{path}: has {settings.num_speakers} speakers but no speaker input; fetch it again"
             )
-        # The first run plans memory; a caller should not wait for that.
-        for _ in self.synthesize("Hello."):
-            pass
+        hello = self._phonemizer.sentences(settings.espeak.voice, "Hello.")
+        self._network.warm_up(self._feed(phoneme for sentence in hello for phoneme in sentence))
 
     def synthesize(self, text: str, *, cancelled: Callable[[], bool] = never) -> Iterator[NDArray[np.int16]]:
         """Speak ``text``; see :class:`~offhook.tts.base.Synthesizer`."""
@@ -94,9 +94,11 @@ class Piper:
             for sentence in self._phonemizer.sentences(self._settings.espeak.voice, part):
                 if cancelled():
                     return
-                samples = self._run(self.phoneme_ids(sentence))
-                if len(samples):
-                    yield samples
+                loudest = 1.0
+                for samples in self._network.blocks(self._feed(sentence), cancelled):
+                    block, loudest = _int16(samples, loudest)
+                    if len(block):
+                        yield block
 
     def phoneme_ids(self, phonemes: Iterable[str]) -> list[int]:
         """The network's input: begin, then each phoneme followed by padding, end."""
@@ -110,30 +112,36 @@ class Piper:
 
     def close(self) -> None:
         """Free the network."""
-        del self._session
+        self._network.close()
 
-    def _run(self, ids: list[int]) -> NDArray[np.int16]:
+    @property
+    def streams(self) -> bool:
+        """True when a long sentence comes in several blocks; False: this network cannot do that."""
+        return self._network.windowed
+
+    def _feed(self, phonemes: Iterable[str]) -> Feed:
+        ids = self.phoneme_ids(phonemes)
         inference = self._settings.inference
-        feed: dict[str, Any] = {
+        scales = [inference.noise_scale, inference.length_scale, inference.noise_w]
+        feed: Feed = {
             "input": np.array([ids], np.int64),
             "input_lengths": np.array([len(ids)], np.int64),
-            "scales": np.array(
-                [inference.noise_scale, inference.length_scale, inference.noise_w], np.float32
-            ),
+            "scales": np.array(scales, np.float32),
         }
         if self._speaker is not None:
             feed["sid"] = np.array([self._speaker], np.int64)
-        try:
-            output = self._session.run(None, feed)[0]
-        except Exception as error:  # onnxruntime's exceptions have no common base of their own
-            raise ModelError(f"{self.name}: synthesis failed: {_one_line(error)}") from error
-        return _int16(np.asarray(output, np.float32).reshape(-1))
+        return feed
 
 
-def _int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    """As the network made them; a sentence that is too loud is turned down, broken numbers are silence."""
+def _int16(samples: NDArray[np.float32], loudest: float) -> tuple[NDArray[np.int16], float]:
+    """As loud as the network made them; a sentence that passes full scale is turned down from there on.
+
+    ``loudest`` is the sentence's peak so far, 1.0 at first; returned anew.  Broken numbers are silence.
+    Real networks end in a tanh and never pass full scale.
+    """
     samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    return (samples * (32767 / max(1.0, float(np.abs(samples).max(initial=0.0))))).astype(np.int16)
+    loudest = max(loudest, float(np.abs(samples).max(initial=0.0)))
+    return (samples * (32767 / loudest)).astype(np.int16), loudest
 
 
 class _Phonemizer:
@@ -197,7 +205,7 @@ def _read_settings(path: Path) -> _VoiceFile:
             first = error.errors()[0]
             reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         else:
-            reason = _one_line(error)
+            reason = one_line(error)
         raise ModelError(f"{beside}: not a Piper voice's settings: {reason}") from error
     if settings.phoneme_type != "espeak":
         raise ModelError(
@@ -217,22 +225,3 @@ def _speaker_number(path: Path, settings: _VoiceFile, speaker: str | int | None)
         names = ", ".join(list(settings.speaker_id_map)[:8]) or f"0 to {settings.num_speakers - 1}"
         raise ModelError(f"{path}: no speaker {speaker!r}; there are: {names}")
     return number
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Idle threads must sleep: the cores belong to the other models and to the audio thread.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions have no common base of their own
-        raise ModelError(
-            f"{path}: not a usable ONNX file ({_one_line(error)}); fetch the voice again"
-        ) from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

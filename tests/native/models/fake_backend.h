@@ -77,6 +77,8 @@ class FakeBackend final : public Backend {
     int32_t sequences = 32;
     int32_t batch_tokens = 256;
     bool can_shift = true;
+    int32_t logit_rows = 1024;
+    bool can_remove_part = true;
   };
   explicit FakeBackend(const Shape& shape)
       : shape_(shape), sequences_(static_cast<size_t>(shape.sequences)) {}
@@ -85,6 +87,7 @@ class FakeBackend final : public Backend {
   int32_t cells() const noexcept override { return shape_.cells; }
   int32_t max_batch_tokens() const noexcept override { return shape_.batch_tokens; }
   int32_t max_sequences() const noexcept override { return shape_.sequences; }
+  int32_t max_logit_rows() const noexcept override { return shape_.logit_rows; }
   bool can_shift() const noexcept override { return shape_.can_shift; }
 
   DecodeStatus decode(std::span<const BatchToken> batch) override {
@@ -101,6 +104,9 @@ class FakeBackend final : public Backend {
     }
     if (*live_cells_ + static_cast<int32_t>(batch.size()) > shape_.cells) return DecodeStatus::kNoRoom;
     rows_.resize(batch.size());
+    int32_t wanted = 0;
+    for (const BatchToken& entry : batch) wanted += entry.logits ? 1 : 0;
+    if (wanted > shape_.logit_rows) return misuse("more rows of logits than there are");
     for (size_t i = 0; i < batch.size(); ++i) {
       const BatchToken& entry = batch[i];
       if (entry.sequence < 0 || entry.sequence >= shape_.sequences) return misuse("sequence out of range");
@@ -124,6 +130,7 @@ class FakeBackend final : public Backend {
 
   bool remove(SequenceId sequence, int32_t from) override {
     auto& cells = sequences_[static_cast<size_t>(sequence)];
+    if (from > 0 && !shape_.can_remove_part) return false;
     if (from < static_cast<int32_t>(cells.size())) cells.resize(static_cast<size_t>(from));
     return true;
   }

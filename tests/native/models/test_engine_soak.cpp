@@ -66,6 +66,8 @@ struct Tally {
   std::atomic<int64_t> failed{0};
   std::atomic<int64_t> wrong{0};
   std::atomic<int64_t> stuck{0};
+  uint64_t drafted = 0;
+  uint64_t accepted = 0;
 };
 
 class Caller {
@@ -143,6 +145,7 @@ class Caller {
     const Mark before = call.mark();
     GenerationOptions options;
     options.max_tokens = pick(1, 30);
+    options.draft = guess();
     const auto generation = call.generate(options);
     if (pick(0, 3) == 0) {
       // Cut it short somewhere, in one of three ways.
@@ -196,6 +199,19 @@ class Caller {
     history_.insert(history_.end(), said.begin(), said.end());
   }
 
+  /// A draft that is right for a while, or all the way, or not at all.
+  std::vector<Token> guess() {
+    std::vector<Token> draft;
+    if (pick(0, 2) == 0) return draft;
+    std::vector<Token> history = history_;
+    for (int left = pick(0, 40); left > 0; --left) {
+      const Token next = pick(0, 19) == 0 ? 'x' : fake_next(history);
+      draft.push_back(next);
+      history.push_back(next);
+    }
+    return draft;
+  }
+
   Engine& engine_;
   Pump& pump_;
   Tally& tally_;
@@ -231,6 +247,8 @@ void soak(const FakeBackend::Shape& shape, const EngineSettings& settings, int f
       // All conversations are closed: what is left in the cache are idle prefixes, and nothing else.
       CHECK(pump.wait([&] { return live_objects().conversations == 0; }));
       const EngineStats stats = engine.stats();
+      tally.drafted = stats.drafted_tokens;
+      tally.accepted = stats.accepted_tokens;
       CHECK(stats.calls == 0);
       CHECK(stats.cells_used == backend->live_cells());
       CHECK(stats.prefixes <= settings.prefixes);
@@ -240,12 +258,15 @@ void soak(const FakeBackend::Shape& shape, const EngineSettings& settings, int f
   CHECK(tally.wrong.load() == 0);
   CHECK(tally.stuck.load() == 0);
   CHECK(tally.answers_checked.load() > 0);
+  CHECK(tally.accepted > 0);
+  CHECK(tally.accepted < tally.drafted);
   CHECK(live_objects().generations == 0);
   CHECK(live_objects().prefixes == 0);
   MESSAGE("conversations " << tally.conversations.load() << ", refused " << tally.refused.load()
                            << ", answers checked " << tally.answers_checked.load() << ", cancelled "
                            << tally.cancelled.load() << ", rolled back " << tally.rolled_back.load()
-                           << ", failed " << tally.failed.load() << ", batches " << backend->batches.load()
+                           << ", failed " << tally.failed.load() << ", drafted " << tally.drafted
+                           << ", accepted " << tally.accepted << ", batches " << backend->batches.load()
                            << ", largest " << backend->largest_batch.load());
 }
 
@@ -261,8 +282,8 @@ EngineSettings settings_with(int32_t calls, int32_t prefixes, int32_t call_token
   settings.call_tokens = call_tokens;
   settings.queue_pieces = 8;
   settings.scheduler.max_batch_tokens = 64;
-  settings.scheduler.min_gap_ns = 1000;
-  settings.scheduler.quiet_batch_ns = 1000;
+  settings.scheduler.min_gap_ns = 200'000;  // room for drafts beside what else is wanted
+  settings.scheduler.quiet_batch_ns = 500'000;
   return settings;
 }
 

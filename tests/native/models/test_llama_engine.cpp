@@ -2,6 +2,7 @@
 // SmolLM2-135M-Instruct.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -130,8 +131,6 @@ TEST_CASE("bad batches are refused before the library sees them") {
   CHECK(status({{1, 0, 2, false}}) == DecodeStatus::kInvalid);
   CHECK(status({{1, 0, -1, false}}) == DecodeStatus::kInvalid);
   CHECK(status({{1, 1, 0, false}}) == DecodeStatus::kInvalid);  // does not go on where the sequence ends
-  CHECK(status({{1, 0, 0, true}, {1, 1, 0, true}, {1, 0, 1, true}}) ==
-        DecodeStatus::kInvalid);  // too many rows
   CHECK(status(std::vector<BatchToken>(17, {1, 0, 0, false})) == DecodeStatus::kInvalid);
   CHECK(backend.logits(0) == nullptr);
   CHECK(status({{1, 0, 0, false}, {2, 1, 0, true}}) == DecodeStatus::kOk);
@@ -151,6 +150,22 @@ TEST_CASE("bad batches are refused before the library sees them") {
     CHECK(backend.remove(0, 10));
     CHECK(status({{1, 10, 0, false}}) == DecodeStatus::kOk);
   }
+}
+
+TEST_CASE("rows of logits: one per sequence and those of the drafts, and not one more") {
+  BackendSettings settings;
+  settings.cells = 256;
+  settings.sequences = 2;
+  settings.batch_tokens = 128;
+  LlamaBackend backend(the_model(), settings);
+  CHECK(backend.max_logit_rows() == 2 + kDraftRows);
+  std::vector<BatchToken> batch;
+  for (int32_t i = 0; i < backend.max_logit_rows() + 1; ++i) batch.push_back({i + 100, i, 0, true});
+  CHECK(backend.decode(batch) == DecodeStatus::kInvalid);
+  batch.pop_back();
+  REQUIRE(backend.decode(batch) == DecodeStatus::kOk);
+  for (int32_t i = 0; i < backend.max_logit_rows(); ++i) CHECK(backend.logits(i) != nullptr);
+  CHECK(backend.logits(backend.max_logit_rows()) == nullptr);
 }
 
 TEST_CASE("reproducible: the same logits in every company, place and slicing") {
@@ -281,6 +296,44 @@ TEST_CASE("a grammar is followed, from the start or from its trigger on") {
   }
 }
 
+TEST_CASE("a draft changes no text: likeliest tokens, dice and grammars") {
+  Room room;
+  const auto call = room.engine->open(Room::prefix());
+  const Mark begin = call->mark();
+  std::vector<GenerationOptions> kinds(3, Room::up_to(32));
+  kinds[1].sampling.temperature = 0.9F;
+  kinds[1].sampling.top_p = 0.9F;
+  kinds[1].sampling.repeat_penalty = 1.1F;
+  kinds[1].sampling.seed = 3;
+  kinds[2].sampling.grammar = GrammarOptions{"root ::= ([A-Za-z,' ] | [0-9])* [.!]", "root", {}};
+  int64_t accepted = 0;
+  int64_t drafted = 0;
+  for (const GenerationOptions& kind : kinds) {
+    for (size_t i = 0; i < 3; ++i) {
+      const std::string& question = kQuestions[i];
+      const auto ask = [&](const std::string& draft) {
+        call->rollback(begin);
+        Room::ask(*call, question);
+        GenerationOptions options = kind;
+        options.draft = Room::plain(draft);
+        const auto generation = call->generate(options);
+        const std::string text = read_all(*room.engine, *generation).text;
+        accepted += generation->stats().accepted_tokens;
+        drafted += generation->stats().drafted_tokens;
+        return text;
+      };
+      const std::string free_text = ask("");
+      REQUIRE(free_text.size() > 12);
+      CHECK(ask(free_text) == free_text);
+      const int64_t right = accepted;
+      CHECK(ask(free_text.substr(0, free_text.size() / 2) + " purple elephants") == free_text);
+      CHECK(accepted > right);
+      CHECK(ask("I would rather talk about purple elephants.") == free_text);
+    }
+  }
+  MESSAGE("accepted " << accepted << " of " << drafted);
+}
+
 TEST_CASE("sixteen calls at once write what each writes alone") {
   Room room(16, 512, 8192);
   std::vector<std::string> alone;
@@ -322,6 +375,20 @@ TEST_CASE("finished phrases end more probably than cut-off ones") {
   CHECK(probability("I would like to order a cake") > probability("I would like to order a"));
   CHECK(probability("What time do you open on Sunday") > probability("What time do you"));
   CHECK(probability("Yes please") > probability("My phone number is five five"));
+}
+
+TEST_CASE("what ends a sentence: marks and closing quotes, no ellipsis, no dot inside a name") {
+  const auto model = the_model();
+  const auto ends = model->sentence_ends();
+  const auto closes = [&](const std::string& text) {
+    const auto tokens = model->tokenize(text, false);
+    REQUIRE_MESSAGE(tokens.size() == 1, text);
+    return std::find(ends.begin(), ends.end(), tokens[0]) != ends.end();
+  };
+  for (const char* text : {".", "?", "!", ".\"", "?\"", "\"", " ?"}) CHECK_MESSAGE(closes(text), text);
+  for (const char* text : {"...", ",", " \"", "-", "a", " and", ":"}) CHECK_FALSE_MESSAGE(closes(text), text);
+  const auto end = model->tokenize("<|im_end|>", true);
+  CHECK(std::find(ends.begin(), ends.end(), end[0]) != ends.end());
 }
 
 TEST_CASE("old turns are dropped from a real cache and the talk goes on") {

@@ -262,3 +262,64 @@ TEST_CASE("costs: the mean follows, outliers are clipped, unknown sizes are gues
   large.observe(64, 64 * kMs);
   CHECK(large.estimate(1) <= 64 * kMs);
 }
+
+namespace {
+
+// A large model on a small machine.
+CostModel slow() {
+  CostModel costs;
+  for (int32_t tokens = 1; tokens <= 64; tokens *= 2) costs.observe(tokens, tokens * 200 * kMs);
+  return costs;
+}
+
+Job drafting(Job job, int32_t draft) {
+  job.draft = draft;
+  return job;
+}
+
+}  // namespace
+
+TEST_CASE("a draft comes behind the prompt of a call that is alone") {
+  CHECK(plan({drafting(first(1, 12), 16)}, cpu()) == std::vector<Slice>{{1, 12, 16}});
+  SUBCASE("as far as the batch goes") {
+    SchedulerSettings settings;
+    settings.max_batch_tokens = 20;
+    CHECK(plan_batch(std::vector<Job>{drafting(first(1, 12), 16)}, kNow, cpu(), settings) ==
+          std::vector<Slice>{{1, 12, 8}});
+  }
+  SUBCASE("a little of it even where the machine is slow") {
+    CHECK(plan({drafting(first(1, 120), 16)}, slow()) == std::vector<Slice>{{1, 4, 0}});
+    CHECK(plan({drafting(first(1, 2), 16)}, slow()) == std::vector<Slice>{{1, 2, 4}});
+  }
+  SUBCASE("not before all of the prompt is in") {
+    CHECK(plan({drafting(first(1, 1000), 16)}, cpu())[0].draft == 0);
+  }
+  SUBCASE("and goes on while it is right: nobody else waits") {
+    CHECK(plan({drafting(running(1), 32)}, cpu()) == std::vector<Slice>{{1, 1, 32}});
+  }
+}
+
+TEST_CASE("a draft never makes anybody wait") {
+  SUBCASE("a prompt that is not all in") {
+    for (const Slice& slice : plan({drafting(first(1, 12), 16), text(2, 1000)}, cpu())) {
+      CHECK(slice.draft == 0);
+    }
+  }
+  SUBCASE("a running call: both within its gap") {
+    const auto slices = plan({running(1), drafting(running(2), 48)}, cpu());
+    REQUIRE(slices.size() == 2);
+    CHECK(cpu().estimate(2 + slices[1].draft) <= token_gap_ns(2, cpu(), {}));
+    CHECK(slices[0].draft == 0);
+  }
+  SUBCASE("a running call that has waited long") {
+    const auto slices = plan({running(1, 100 * kMs), drafting(running(2), 48)}, cpu());
+    CHECK(slices == std::vector<Slice>{{1, 1}, {2, 1}});
+  }
+  SUBCASE("running calls that sit out a batch") {
+    const std::vector<Job> jobs{running(1), running(2), running(3), running(4), drafting(first(9, 6), 48)};
+    const auto slices = plan(jobs, cpu());
+    REQUIRE(slices.size() == 1);
+    CHECK(slices[0].id == 9);
+    CHECK(cpu().estimate(6 + slices[0].draft) + cpu().estimate(4) <= token_gap_ns(4, cpu(), {}));
+  }
+}

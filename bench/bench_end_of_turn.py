@@ -1,0 +1,178 @@
+"""How well finished phrases are told from cut-off ones, and the constants of offhook/completeness.py.
+
+    python bench/bench_end_of_turn.py [--model FILE] [--agents NAME ...] [--fit] [--wrong] [--json FILE]
+
+The phrases of end_of_turn.toml are put behind each agent's cached prefix as a call does it (quoted, without
+the closing quote), the model is asked how probably the message ends there, and completeness() judges.
+
+auc       share of pairs (finished, cut off) that are in the right order; 0.5 is guessing
+brier     mean squared error of the probability; always saying 0.5 gives 0.25
+accuracy  share right when more than 0.5 counts as finished
+mass      the end probability alone, calibrated on the tuned half; words: completeness(text, None);
+          both: completeness(text, end_probability)
+
+The program fails when "both" does worse than 0.97 (auc, held-out half, embedded model): then a change of the
+prompt, of the tokens that count as an end, or of the constants was a step back.  --fit prints constants
+fitted anew on the tuned half; --wrong the tuned phrases that are judged worst (held-out ones stay unread).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.agents.loader import load_agent
+from offhook.completeness import completeness, cues, log_odds
+from offhook.dialog import Dialog
+from offhook.llm.embedded import embedded_model
+from offhook.llm.native import NativeModel
+
+LEAST_AUC = 0.97
+RIDGE = 0.3
+"""Keeps the fitted weights small: there are few phrases.  For each agent that repeats them."""
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    text: str
+    half: str
+    finished: bool
+    agent: str
+    end_probability: float
+
+
+def phrases() -> list[tuple[str, str, bool]]:
+    table = tomllib.loads((Path(__file__).parent / "end_of_turn.toml").read_text(encoding="utf-8"))
+    return [
+        (text, half, kind == "finished")
+        for half, kinds in table.items()
+        for kind, texts in kinds.items()
+        for text in texts
+    ]
+
+
+async def ask(path: Path, agents: list[str]) -> tuple[list[Phrase], list[float]]:
+    """Every phrase behind every agent's prefix, and the milliseconds of each."""
+    model = NativeModel(path, n_ctx=4096, n_ctx_call=2048, max_conversations=1)
+    found, taken_ms = [], []
+    try:
+        for agent in agents:
+            dialog = Dialog(load_agent(agent), model.template)
+            talk = await model.conversation(dialog.prefix())
+            await talk.computed()
+            for text, half, finished in phrases():
+                await talk.rollback(talk.start)
+                await talk.computed()
+                began = time.perf_counter()
+                await talk.append(*dialog.opening(text))
+                found.append(Phrase(text, half, finished, agent, await talk.end_probability()))
+                taken_ms.append((time.perf_counter() - began) * 1000)
+            await talk.close()
+    finally:
+        model.close()
+    return found, taken_ms
+
+
+def auc(scores: Numbers, finished: NDArray[np.bool_]) -> float:
+    good, bad = scores[finished][:, None], scores[~finished][None, :]
+    return float(np.mean((good > bad) + 0.5 * (good == bad)))
+
+
+def fit(features: Numbers, finished: NDArray[np.bool_], ridge: float) -> Numbers:
+    """Weights of a logistic regression by Newton's method; the last one is the constant."""
+    x = np.column_stack([features, np.ones(len(features))])
+    penalty = np.diag([ridge] * features.shape[1] + [1e-6])
+    weights: Numbers = np.zeros(x.shape[1])
+    for _ in range(60):
+        p = 1 / (1 + np.exp(-x @ weights))
+        gradient = x.T @ (p - finished) + penalty @ weights
+        weights = weights - np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, gradient)
+    return weights
+
+
+def judge(probabilities: Numbers, finished: NDArray[np.bool_]) -> dict[str, float]:
+    return {
+        "auc": round(auc(probabilities, finished), 3),
+        "brier": round(float(np.mean((probabilities - finished) ** 2)), 4),
+        "accuracy": round(float(np.mean((probabilities > 0.5) == finished)), 3),
+    }
+
+
+def report_on(asked: list[Phrase]) -> dict[str, Any]:
+    halves = {half: [p for p in asked if p.half == half] for half in ("tune", "held_out")}
+    odds = {half: np.array([[log_odds(p.end_probability)] for p in found]) for half, found in halves.items()}
+    truth = {half: np.array([p.finished for p in found]) for half, found in halves.items()}
+    slope, constant = fit(odds["tune"], truth["tune"], 0.01)
+    report: dict[str, Any] = {"mass_calibration": {"a": round(slope, 2), "b": round(constant, 2)}}
+    for half, found in halves.items():
+        both = np.array([completeness(p.text, p.end_probability) for p in found])
+        words = np.array([completeness(p.text, None) for p in found])
+        mass = 1 / (1 + np.exp(-(slope * odds[half][:, 0] + constant)))
+        report[half] = {
+            "finished": int(truth[half].sum()),
+            "cut_off": int((~truth[half]).sum()),
+            "mass": judge(mass, truth[half]),
+            "words": judge(words, truth[half]),
+            "both": judge(both, truth[half]),
+        }
+    return report
+
+
+def fitted(asked: list[Phrase]) -> dict[str, list[float]]:
+    tune = [p for p in asked if p.half == "tune"]
+    seen = np.array([cues(p.text) for p in tune], dtype=float)
+    odds = np.array([[log_odds(p.end_probability)] for p in tune])
+    finished = np.array([p.finished for p in tune])
+    ridge = RIDGE * len({p.agent for p in tune})
+    with_model = fit(np.column_stack([odds, seen]), finished, ridge)
+    text_only = fit(seen, finished, ridge)
+    return {
+        "_WITH_MODEL": [round(float(weight), 2) for weight in with_model],
+        "_TEXT_ONLY": [0.0, *(round(float(weight), 2) for weight in text_only)],
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, help="a GGUF chat model; the embedded one when left out")
+    parser.add_argument("--agents", nargs="+", default=["receptionist", "helpdesk"])
+    parser.add_argument("--fit", action="store_true", help="print constants fitted on the tuned half")
+    parser.add_argument("--wrong", action="store_true", help="print the tuned phrases judged worst")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args(arguments)
+    asked, taken_ms = asyncio.run(ask(options.model or embedded_model(), options.agents))
+    report = report_on(asked)
+    report["agents"] = options.agents
+    report["ms_per_phrase_median"] = round(statistics.median(taken_ms), 1)
+    print(json.dumps(report, indent=1))
+    if options.fit:
+        print(json.dumps(fitted(asked)))
+    if options.wrong:
+        judged = [(abs(completeness(p.text, p.end_probability) - p.finished), p) for p in asked]
+        for error, phrase in sorted(judged, key=lambda item: -item[0])[:40]:
+            if phrase.half == "tune":
+                print(f"{error:.2f} {'finished' if phrase.finished else 'cut off '} {phrase.text}")
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    if options.model is None and report["held_out"]["both"]["auc"] < LEAST_AUC:
+        print("worse than it has to be", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

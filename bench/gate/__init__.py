@@ -1,0 +1,1 @@
+"""The gate: is a stage slower than it was?  See ``__main__``."""

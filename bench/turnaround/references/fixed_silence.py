@@ -1,0 +1,125 @@
+"""Reference: our own parts put together the plain way.
+
+500 ms of silence end a turn; then the utterance is recognised, the whole answer is generated, the whole
+answer is synthesised, and one STREAM FILE plays it.  Models are loaded once and shared, voice activity
+is detected by our own media thread, the prompt's prefix is cached: only nothing is begun early, nothing
+overlaps, and nobody can interrupt.  What is said during an answer is answered after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.turnaround.references.frame import RATE_HZ, SILENCE_MS, Line, Office, open_office, options, serve
+from offhook.config import Config
+from offhook.core import resample
+from offhook.dialog import STOP, Dialog
+from offhook.events import SpeechEvent, SpeechStarted, SpeechStopped
+from offhook.hearing import Hearing
+from offhook.llm.base import Conversation, Limits
+from offhook.models import Models, load_models
+from offhook.sentence import ClauseSplitter
+from offhook.stt.base import STT_RATE_HZ
+from offhook.tts.slin import to_slin
+
+PRE_ROLL_MS = 200
+POST_ROLL_MS = 100
+
+
+class FixedSilence:
+    """The models, and how a call is held with them."""
+
+    def __init__(self, models: Models, dialog: Dialog, hearing: Hearing, greeting: NDArray[np.int16]) -> None:
+        self._models = models
+        self._dialog = dialog
+        self._hearing = hearing
+        self._greeting = greeting
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="voice")
+
+    async def converse(self, line: Line) -> None:
+        """One call, one turn after the other."""
+        events: asyncio.Queue[SpeechEvent] = asyncio.Queue()
+        audio = line.handoff.descriptors.audio
+        assert audio is not None
+        stream = self._hearing.add(
+            audio, RATE_HZ, events.put_nowait, pause_ms=100, endpointing_ms=SILENCE_MS, ring_s=25.0
+        )
+        line.handoff.descriptors.take_audio()
+        conversation = await self._models.language_model.conversation(self._dialog.prefix())
+        try:
+            await line.play(self._greeting)
+            started = 0
+            while True:
+                event = await events.get()
+                if isinstance(event, SpeechStarted):
+                    started = event.position_samples
+                if not isinstance(event, SpeechStopped):
+                    continue
+                trace = line.begin_turn(event.at_ns, event.voiced_ms)
+                first = max(0, started - PRE_ROLL_MS * RATE_HZ // 1000)
+                _, samples = stream.read(first, event.position_samples + POST_ROLL_MS * RATE_HZ // 1000)
+                said = await self._models.recognizer.recognize(
+                    resample(samples, RATE_HZ, STT_RATE_HZ), event.voiced_ms
+                )
+                trace.stt_done_ns = time.monotonic_ns()
+                if not said.text:
+                    continue
+                text = await self._think(conversation, said.text)
+                trace.clause_ready_ns = time.monotonic_ns()
+                spoken = await asyncio.get_running_loop().run_in_executor(
+                    self._worker, speak, self._models, text
+                )
+                await line.answer(trace, said.text, text, spoken)
+        finally:
+            self._hearing.remove(stream)
+            await conversation.close()
+
+    async def _think(self, conversation: Conversation, heard: str) -> str:
+        """The whole answer.  Nothing of the turn is remembered, as the daemon does with this model."""
+        turn = self._dialog.turn(heard)
+        if turn.goodbye:
+            return self._dialog.agent.goodbye
+        before = await conversation.mark()
+        await conversation.append(*turn.pieces)
+        pieces = [piece async for piece in conversation.generate(Limits(stop=STOP))]
+        await conversation.rollback(before)
+        splitter, guard = ClauseSplitter(), self._dialog.guard(turn)
+        clauses = [*(clause for piece in pieces for clause in splitter.push(piece)), *splitter.flush()]
+        said = [accepted for clause in clauses if (accepted := guard.accept(clause))]
+        return " ".join(said) or self._dialog.agent.unclear
+
+    def close(self) -> None:
+        """No call may be running."""
+        self._worker.shutdown()
+
+
+def speak(models: Models, text: str) -> NDArray[np.int16]:
+    """The whole text at 8 kHz."""
+    blocks = models.synthesizer.synthesize(text)
+    return np.concatenate(list(to_slin(blocks, models.synthesizer.sample_rate_hz, RATE_HZ)))
+
+
+async def main() -> None:
+    """Loads, serves."""
+    given = options(__doc__ or "")
+    async with AsyncExitStack() as stack:
+        office: Office = open_office(given, stack)
+        models = await asyncio.to_thread(load_models, Config())
+        stack.callback(models.close)
+        dialog = Dialog(office.agent, models.language_model.template)
+        await models.language_model.preload(dialog.prefix())
+        hearing = Hearing()
+        stack.callback(hearing.close)
+        reference = FixedSilence(models, dialog, hearing, speak(models, office.agent.greeting))
+        stack.callback(reference.close)
+        await serve(given, office, reference.converse)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,15 @@
+"""Barge-in: is it the caller, speaking to us?  ``judge`` for the sound, ``is_backchannel`` for the words."""
+
+from offhook.barge_in.cancel import without_our_voice
+from offhook.barge_in.judge import Judgement, JudgeSettings, Verdict, judge
+from offhook.barge_in.words import is_backchannel, is_own_words
+
+__all__ = [
+    "JudgeSettings",
+    "Judgement",
+    "Verdict",
+    "is_backchannel",
+    "is_own_words",
+    "judge",
+    "without_our_voice",
+]

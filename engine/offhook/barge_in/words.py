@@ -1,0 +1,63 @@
+"""Whether words that came while we spoke mean "go on", or are our own come back."""
+
+from __future__ import annotations
+
+import re
+
+_WORDS = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_GO_ON_TEXT = """
+mm mmm mhm mmhm mm-hm mm-hmm mhmm mmhmm hm hmm hmmm uh-huh uhhuh uhuh aha ah oh yeah yep yup yes ok okay okey
+right sure fine alright uh um huh good great cool nice exactly true
+"""
+_GO_ON = frozenset(_GO_ON_TEXT.split())
+_GO_ON_PHRASES = tuple(
+    tuple(phrase.split())
+    for phrase in ("i see", "got it", "uh huh", "mm hm", "mm hmm", "m hm", "all right", "of course", "go on")
+)
+_LONGEST_BACKCHANNEL = 4
+
+
+def words_of(text: str) -> list[str]:
+    """The words of ``text``, in lower case, with inner hyphens and apostrophes."""
+    return _WORDS.findall(text.lower().replace("\u2019", "'"))
+
+
+def is_backchannel(text: str) -> bool:
+    """Whether ``text`` only says "go on": "mm-hm", "yeah yeah", "okay, I see".
+
+    At most four such words or phrases; more is an answer.  An empty text is no backchannel.
+    """
+    words = words_of(text)
+    parts = 0
+    while words:
+        taken = next((len(phrase) for phrase in _GO_ON_PHRASES if tuple(words[: len(phrase)]) == phrase), 0)
+        if not taken:
+            taken = int(words[0] in _GO_ON)
+        if not taken:
+            return False
+        words = words[taken:]
+        parts += 1
+    return 0 < parts <= _LONGEST_BACKCHANNEL
+
+
+def is_own_words(text: str, said: str) -> bool:
+    """Whether ``text`` is an echo of ``said``, what we said in the last seconds.
+
+    Three words or more, nine of ten of them found in ``said`` in the same order: recognisers
+    mishear an echo, and a caller who repeats two of our words is answering.
+    """
+    words, ours = words_of(text), words_of(said)
+    if len(words) < 3 or not ours:
+        return False
+    return _common(words, ours) >= 0.9 * len(words)
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    """Length of the longest common subsequence."""
+    row = [0] * (len(other) + 1)
+    for word in one:
+        previous = row
+        row = [0]
+        for index, candidate in enumerate(other):
+            row.append(previous[index] + 1 if word == candidate else max(previous[index + 1], row[index]))
+    return row[-1]

@@ -1,0 +1,50 @@
+"""Keys that a caller presses, collected into what they meant to enter.  Pure: time is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TERMINATOR = "#"
+MAX_DIGITS = 64
+MS = 1_000_000
+
+
+@dataclass(slots=True)
+class DigitCollector:
+    """An entry is over when it has its length, at the terminator, or when nothing follows for a while.
+
+    The same three ends as AGI's GET DATA has.
+    """
+
+    timeout_ms: int = 3_000
+    """Allowed between two keys."""
+    _digits: str = ""
+    _last_ns: int = 0
+
+    def press(self, key: str, now_ns: int, length: int | None = None) -> str | None:
+        """One more key; the entry, when that completes it.
+
+        ``length`` is how many are expected, None when that is not known.  The terminator is not
+        part of the entry; alone, it enters nothing.
+        """
+        self._last_ns = now_ns
+        if key == TERMINATOR:
+            return self._take()
+        self._digits += key
+        if len(self._digits) >= (length or MAX_DIGITS):
+            return self._take()
+        return None
+
+    def tick(self, now_ns: int) -> str | None:
+        """Time has passed; the entry, when nothing has followed for too long."""
+        if self._digits and now_ns - self._last_ns >= self.timeout_ms * MS:
+            return self._take()
+        return None
+
+    def clear(self) -> None:
+        """What was entered so far is not wanted."""
+        self._digits = ""
+
+    def _take(self) -> str | None:
+        digits, self._digits = self._digits, ""
+        return digits or None

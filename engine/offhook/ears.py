@@ -1,0 +1,140 @@
+"""Listening closely to one caller: words while they still speak, and who it is that we hear.
+
+Two things that the endpointer alone cannot do.  While the caller speaks, what there is gets
+recognised again and again, and the words that stay the same go to the language model ahead of
+the turn's end.  While we speak, the caller's line is judged: speech that is meant for us, or a
+hum, a cough, our own echo.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from offhook.barge_in import JudgeSettings, Verdict, judge
+from offhook.core import Stream
+from offhook.errors import BusyError, ModelError
+from offhook.levels import is_loud_now
+from offhook.pipeline import Pipeline
+from offhook.speaker import Speaker
+
+_log = logging.getLogger("offhook.ears")
+
+FIRST_MS = 700
+"""Speech before which there is nothing worth recognising."""
+EVERY_MS = 350
+"""Between two recognitions of a turn that goes on, at least ..."""
+SHARE = 6
+"""... and at least so many times what the last one took: at most a sixth of one core per speaking caller."""
+LEVEL_S = 2
+"""Audio that tells how loud speech and pauses are."""
+ECHO_SHARE = 0.2
+"""From here on the line has an echo ..."""
+ECHO_EVIDENCE_MS = 140
+"""... and so much evidence of speech is wanted; false stops at -12 dB were seen with up to 90."""
+JUDGED_MS = 500
+"""Audio from before the onset that judging needs: the noise that was there, the echo that began earlier."""
+_NS_PER_S = 1_000_000_000
+
+
+class Ears:
+    """One call's close listening.  Lives on the event loop."""
+
+    def __init__(self, stream: Stream, pipeline: Pipeline, speaker: Speaker, settings: JudgeSettings) -> None:
+        self._stream = stream
+        self._pipeline = pipeline
+        self._speaker = speaker
+        self._settings = settings
+        self._following: asyncio.Task[None] | None = None
+        self._onset: tuple[int, int] = (0, 0)
+        """Where and when the caller began or went on: position in samples, monotonic ns."""
+        self._verdict = Verdict.WAIT
+        self._echo_delay_ms: float | None = None
+        self.recognised = 0
+        """Recognitions of turns that were still going on."""
+
+    # --- while the caller speaks -----------------------------------------------------------------
+
+    def follow(self, start_samples: int) -> None:
+        """Recognise the turn that began at ``start_samples`` while it goes on, until :meth:`leave`."""
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._follow(start_samples), name="follow")
+
+    def leave(self) -> None:
+        """The caller has paused: their words are recognised elsewhere now."""
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+
+    async def _follow(self, start_samples: int) -> None:
+        rate = self._stream.rate_hz
+        before: list[str] = []
+        sent = 0
+        wait_ms = FIRST_MS - (self._stream.written_samples - start_samples) * 1000 / rate
+        try:
+            while True:
+                await asyncio.sleep(max(wait_ms, 20) / 1000)
+                _, audio = self._stream.read(start_samples, self._stream.written_samples)
+                began = time.monotonic()
+                words = (await self._pipeline.hear(audio, len(audio) * 1000 // rate)).split()
+                self.recognised += 1
+                wait_ms = max(EVERY_MS, (time.monotonic() - began) * 1000 * SHARE)
+                stable = common(before, words)
+                before = words
+                if len(stable) > sent:
+                    sent = len(stable)
+                    await self._pipeline.anticipate(" ".join(stable))
+        except BusyError:
+            pass  # others' finished turns come first
+        except ModelError as error:
+            _log.warning("words could not be recognised ahead of the turn's end: %s", error)
+
+    # --- while we speak --------------------------------------------------------------------------
+
+    def began(self, position_samples: int, at_ns: int) -> None:
+        """The caller began to speak, or went on, there and then."""
+        self._onset = (position_samples, at_ns)
+        self._verdict = Verdict.WAIT
+
+    def wants_the_floor(self) -> bool:
+        """Whether what the caller's line has carried since the onset is speech, meant to stop us."""
+        position, at_ns = self._onset
+        rate = self._stream.rate_hz
+        first, heard = self._stream.read(
+            max(0, position - JUDGED_MS * rate // 1000), self._stream.written_samples
+        )
+        start_ns = at_ns + (first - position) * _NS_PER_S // rate
+        stop_ns = start_ns + len(heard) * _NS_PER_S // rate
+        played = self._speaker.played(start_ns - JUDGED_MS * 1_000_000, stop_ns, rate)
+        judged = judge(heard, position - first, played, self._settings, echo_delay_ms=self._echo_delay_ms)
+        self._verdict = judged.verdict
+        if judged.verdict is Verdict.ECHO:
+            self._echo_delay_ms = judged.echo_delay_ms  # a call's echo keeps its way, and so its delay
+        if judged.verdict is not Verdict.SPEECH:
+            return False
+        # Where our echo comes back, what is left of it looks like a little speech now and then.
+        return judged.echo_share < ECHO_SHARE or judged.evidence_ms >= ECHO_EVIDENCE_MS
+
+    @property
+    def not_for_us(self) -> bool:
+        """What was judged last was our own echo, a noise or a hum."""
+        return self._verdict in (Verdict.ECHO, Verdict.NOISE, Verdict.BACKCHANNEL)
+
+    def sound_now(self) -> bool:
+        """Whether something as loud as speech is on the caller's line at this moment."""
+        end = self._stream.written_samples
+        _, audio = self._stream.read(max(0, end - LEVEL_S * self._stream.rate_hz), end)
+        return is_loud_now(audio, self._stream.rate_hz)
+
+
+def common(before: list[str], now: list[str]) -> list[str]:
+    """The words that two recognitions agree on, but the last: it may have been cut in two."""
+    count = 0
+    for one, other in zip(before, now, strict=False):
+        if one != other:
+            break
+        count += 1
+    stable = now[: min(count, len(now) - 1)] if now else []
+    # Punctuation at the end is the recogniser's guess that this is the end.
+    return [*stable[:-1], stable[-1].rstrip(".?!,;:")] if stable else []

@@ -1,0 +1,254 @@
+"""When the caller's turn is over: a wait that depends on how finished it sounds.
+
+A fixed silence is either slow or rude.  Here the wait after the caller's last sound is a
+smooth function of what is known: how complete the words are, what had been asked, how
+long this caller has paused inside their turns so far, and one dial::
+
+    wait = shortest + (longest - shortest) * (1 - complete) ** curve
+
+The shape is the one that products have converged on (a delay that falls smoothly with the
+probability of being finished); the constants are ours and are measured, latency and
+premature answers together, by ``python -m bench.turnaround``.
+
+Pure: no clock, no I/O.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Asked(enum.Enum):
+    """What kind of answer the caller was asked for."""
+
+    OPEN = "open"
+    YES_NO = "yes_no"
+    DIGITS = "digits"
+    SPELLING = "spelling"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the caller was asked for last."""
+
+    asked: Asked = Asked.OPEN
+    digits: int | None = None
+    """How many digits, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseHabit:
+    """How long this caller pauses inside their turns, learnt from pauses that they went on after."""
+
+    pauses: int = 0
+    mean_ms: float = 0.0
+    spread_ms: float = 0.0
+    """Mean absolute deviation."""
+
+    def learnt(self, pause_ms: float) -> PauseHabit:
+        """The habit after one more inner pause: moving averages, as TCP's timers estimate a round
+        trip and its spread (Jacobson 1988), with weights of 1/4."""
+        if not self.pauses:
+            return PauseHabit(1, pause_ms, pause_ms / 4)
+        error = pause_ms - self.mean_ms
+        return PauseHabit(
+            self.pauses + 1, self.mean_ms + error / 4, self.spread_ms + (abs(error) - self.spread_ms) / 4
+        )
+
+    @property
+    def usual_ms(self) -> float:
+        """Pauses longer than this are not usual for the caller; 0 before any was seen."""
+        return self.mean_ms + 2 * self.spread_ms
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointingSettings:
+    """The curve. [ms]"""
+
+    shortest_ms: int = 150
+    """After words that are certainly complete."""
+    longest_ms: int = 860
+    """After words that certainly are not; also the cap of everything else here."""
+    curve: float = 0.6
+    """Below 1, doubt costs much at once; above, only great doubt does."""
+    asked_ms: int = 700
+    """At least this while digits or letters are expected and not all have come."""
+
+
+DIAL = {
+    "patient": EndpointingSettings(shortest_ms=380, longest_ms=1000, curve=0.5, asked_ms=950),
+    "balanced": EndpointingSettings(),
+    "snappy": EndpointingSettings(shortest_ms=100, longest_ms=650, curve=1.0, asked_ms=550),
+}
+"""What ``turn.responsiveness`` chooses from."""
+
+
+class ProsodyModel(Protocol):
+    """A model that hears from melody and rhythm whether a turn is over.  None is shipped."""
+
+    def turn_over(self, audio: NDArray[np.int16]) -> float:
+        """The probability, from a turn's last seconds (silence included): ``[samples]`` int16 at 16 kHz."""
+        ...
+
+
+def wait_ms(
+    text: str,
+    complete: float,
+    expected: Expected,
+    habit: PauseHabit,
+    settings: EndpointingSettings,
+) -> int:
+    """Silence after the caller's last sound until the turn is theirs no more. [ms]
+
+    ``complete`` is the probability, from words (and prosody), that the turn ends here.
+    """
+    complete = min(1.0, max(0.0, complete))
+    at_least = 0.0
+    match expected.asked:
+        case Asked.YES_NO if is_yes_or_no(text):
+            complete = 1.0
+        case Asked.DIGITS:
+            count = count_digits(text)
+            if expected.digits is not None and count >= expected.digits:
+                complete = 1.0
+            elif count:
+                at_least = settings.asked_ms
+        case Asked.SPELLING:
+            at_least = settings.asked_ms
+        case _:
+            if is_preface(text):
+                at_least = settings.asked_ms
+            elif ends_in_digits(text):
+                # Numbers are said in groups, whatever was asked: "two oh two ... five five five ...".
+                at_least = settings.asked_ms * 0.75
+    doubt: float = (1.0 - complete) ** settings.curve
+    span = settings.longest_ms - settings.shortest_ms
+    wait = settings.shortest_ms + span * doubt
+    # A caller who pauses long pauses long again; the surer their words are complete, the less it matters.
+    wait = max(wait, habit.usual_ms * min(1.0, 1.5 * doubt), at_least)
+    return round(min(wait, settings.longest_ms))
+
+
+def combined(complete: float, prosody: float | None) -> float:
+    """Two opinions of one thing as one: the mean of their log-odds."""
+    if prosody is None:
+        return complete
+    odds = [np.log(p / (1 - p)) for p in (min(max(value, 1e-4), 1 - 1e-4) for value in (complete, prosody))]
+    return float(1 / (1 + np.exp(-np.mean(odds))))
+
+
+# --- reading short answers -----------------------------------------------------------------------
+
+_YES_NO_TEXT = """
+yes|no|yeah|yep|yup|nope|nah|sure|correct|right|exactly|ok|okay|of course|absolutely|definitely|please
+|mm hm|mhm|mm hmm|uh huh|that is right|that's right|that is correct|that's correct|not really|no thanks
+|no thank you|yes please|please do|i do|i don't|i would|it is|it isn't|certainly|not at all|why not
+"""
+_YES_NO_ONE = "|".join(re.escape(answer.strip()) for answer in _YES_NO_TEXT.replace("\n", "").split("|"))
+_YES_NO = re.compile(rf"(?:(?:{_YES_NO_ONE})\b[\s,.!]*){{1,3}}")
+_DIGIT_WORDS_TEXT = """
+zero oh o one two three four five six seven eight nine
+"""
+_DIGIT_WORDS = frozenset(_DIGIT_WORDS_TEXT.split())
+_TIMES = {"double": 1, "triple": 2}
+
+
+def is_yes_or_no(text: str) -> bool:
+    """True when all that was said is a yes or a no."""
+    words = " ".join(re.findall(r"[a-z']+", text.lower().replace("\u2019", "'").replace("-", " ")))
+    return bool(_YES_NO.fullmatch(words + " "))
+
+
+_PREFACE = re.compile(
+    r"(?:(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|excuse me|sorry|okay|ok|so|well|um|uh"
+    r"|yes|yeah|no|listen|look|please|there)\W+)*"
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|excuse me|sorry|so|well|um|uh|listen|look"
+    r"|(?:i have|i've got|i got) (?:a|an|another|one more|two|some) (?:\w+ )?questions?"
+    r"|(?:can|could|may) i (?:just )?ask (?:you )?(?:something|a question|one thing)"
+    r"|i(?:'d| would) like to ask (?:you )?(?:something|a question)"
+    r"|let me (?:see|think)|just a (?:moment|second)|one (?:moment|second)|hang on|hold on|here's the thing"
+    r"|my name is \w+(?: \w+)?|this is \w+(?: \w+)? speaking)"
+)
+
+
+def is_preface(text: str) -> bool:
+    """True when what was said opens something: a greeting, "I have a question", a name."""
+    words = " ".join(re.findall(r"[a-z']+", text.lower().replace("\u2019", "'").replace("-", " ")))
+    return bool(_PREFACE.fullmatch(words))
+
+
+def count_digits(text: str) -> int:
+    """How many digits were said: "4 2, seven one" are four, "double five" two, "12" two."""
+    count, more = 0, 0
+    for word in re.findall(r"[a-z]+|\d+", text.lower()):
+        if word.isdigit():
+            count += len(word) + more
+        elif word in _DIGIT_WORDS:
+            count += 1 + more
+        more = _TIMES.get(word, 0)
+    return count
+
+
+def ends_in_digits(text: str) -> bool:
+    """True when the last words are two digits or more: part of a number that may go on."""
+    words = re.findall(r"[a-z']+|\d+", text.lower())
+    spoken = 0
+    for word in reversed(words):
+        if word.isdigit():
+            spoken += len(word)
+        elif word in _DIGIT_WORDS:
+            spoken += 1
+        else:
+            break
+    return spoken >= 2
+
+
+_SPELL = re.compile(r"\b(?:spell|letter by letter)\b", re.IGNORECASE)
+_NUMBER_TEXT = r"(?:phone|telephone|customer|account|order|invoice|case|reference|card|pin|zip|postal|post)"
+_NUMBERS = {
+    word: n
+    for n, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+    )
+}
+_DIGITS = re.compile(
+    rf"\b(?:(?P<n>\d{{1,2}}|{'|'.join(_NUMBERS)})[- ]digits?\b"
+    rf"|{_NUMBER_TEXT}(?:\s\w+)?\s(?:number|code)\b|digits\b)",
+    re.IGNORECASE,
+)
+_YES_NO_QUESTION = re.compile(
+    r"(?:^|[.!?,;:]\s+|\b(?:and|so|or|then|okay|well)\s+)"
+    r"(?:do|does|did|is|are|was|were|will|would|can|could|shall|should|may|have|has|am)\s(?:[^.!?]*)\?$",
+    re.IGNORECASE,
+)
+_OPEN_INSIDE = re.compile(
+    r"\b(?:what|which|who|whom|whose|when|where|why|how)\b|\bor\b|\bhelp you\b|\btell me\b|\banything else\b",
+    re.IGNORECASE,
+)
+
+
+def expectation(said: str) -> Expected:
+    """What a caller who has just heard ``said`` will answer, judged by its last sentence."""
+    sentences = re.split(r"(?<=[.!?])\s+", said.strip())
+    last = sentences[-1] if sentences else ""
+    asks = last.endswith("?") or re.match(r"(?:please|now|and)\b", last, re.IGNORECASE)
+    if asks and _SPELL.search(last):
+        return Expected(Asked.SPELLING)
+    if asks and (digits := _DIGITS.search(last)):
+        n = digits["n"]
+        count = None if n is None else int(n) if n.isdigit() else _NUMBERS[n.lower()]
+        return Expected(Asked.DIGITS, count)
+    if _YES_NO_QUESTION.search(last) and not _OPEN_INSIDE.search(last):
+        return Expected(Asked.YES_NO)
+    return Expected()
+
+
+def with_digits(expected: Expected, digits: int) -> Expected:
+    """``expected`` where the number of digits is known from elsewhere."""
+    return replace(expected, asked=Asked.DIGITS, digits=digits)

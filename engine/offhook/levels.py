@@ -1,0 +1,38 @@
+"""How loud audio is, frame by frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL_MS = 20
+"""Of one frame."""
+_FULL_SCALE = 32_768.0
+
+
+def frame_levels(audio: NDArray[np.int16], rate_hz: int) -> NDArray[np.float64]:
+    """The level of each whole 20 ms frame of ``[samples]`` int16, counted from the end: ``[frames]`` dBFS."""
+    size = LEVEL_MS * rate_hz // 1000
+    count = len(audio) // size
+    frames = audio[len(audio) - count * size :].reshape(count, size).astype(np.float64)
+    power = np.mean(frames * frames, axis=1) if count else np.zeros(0)
+    return 10 * np.log10(power / _FULL_SCALE**2 + 1e-12)
+
+
+def is_loud_now(audio: NDArray[np.int16], rate_hz: int) -> bool:
+    """Whether the last frame of ``audio`` sounds like the speech before it, rather than like its pauses.
+
+    ``audio`` is the last one or two seconds.  A consonant can begin to be heard before a detector is
+    sure of it; this errs towards hearing something.
+    """
+    levels = frame_levels(audio, rate_hz)
+    if len(levels) < 10:
+        return False
+    speech, pause = np.percentile(levels, (90, 10))
+    return bool(levels[-1] > max(speech - SPEECH_BELOW_DB, pause + PAUSE_ABOVE_DB))
+
+
+SPEECH_BELOW_DB = 18.0
+"""A first consonant is so much quieter than the loud vowels."""
+PAUSE_ABOVE_DB = 8.0
+"""Noise varies less than this from frame to frame."""

@@ -1,0 +1,141 @@
+"""What the caller hears: one answer at a time, and silence in between.
+
+Silence is played too, as a file: it keeps RTP flowing (a NAT on the way forgets calls that are
+quiet), it lets Asterisk see DTMF, which it throws away while no command waits for it, and ending
+it costs no log line.  Any command ends a file that plays, at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.answer import Answer
+from offhook.errors import HangupError, OffhookError, PlaybackError
+from offhook.playout import Clip
+from offhook.protocol.agi import AgiChannel, PlaybackResult
+
+_log = logging.getLogger("offhook.speaker")
+
+KEYS = "0123456789*#"
+REMEMBERED = 3
+"""Answers whose sound is kept, because its echo may still come back."""
+MAX_RESTARTS = 100
+"""Files that one answer may need before something is taken to be wrong with the playback."""
+
+OnKey = Callable[[str], None]
+
+
+class Speaker:
+    """One call's mouth.  Lives on the event loop; :meth:`close` before the AGI channel is closed."""
+
+    def __init__(self, agi: AgiChannel, silence: Clip, on_key: OnKey) -> None:
+        """``on_key`` gets each key the caller presses, while it may interrupt or nothing is said."""
+        self._agi = agi
+        self._silence = silence
+        self._on_key = on_key
+        self._hush: asyncio.Task[None] | None = None
+        self._answer: Answer | None = None
+        self._said: deque[Answer] = deque(maxlen=REMEMBERED)
+        self._mouth = asyncio.Lock()
+        self._stops = 0
+        """Times that :meth:`stop` was called: what was to be said before is not said after."""
+        self._closed = False
+        self._late_stop: asyncio.Task[None] | None = None
+
+    def listen(self) -> None:
+        """Nothing is said: play silence from now on, until something is."""
+        if self._hush is None and self._answer is None and not self._closed:
+            self._hush = asyncio.create_task(self._play_silence(), name="silence")
+
+    async def say(self, answer: Answer, *, keys: bool = True, heard: Callable[[], None]) -> bool:
+        """Play ``answer`` from where it was last cut; ``heard`` is called when the caller begins to hear it.
+
+        True at its end, False when :meth:`stop` or a key has cut it.  Raises PlaybackError,
+        HangupError, DeadlineError.
+        """
+        wanted = self._stops
+        for _ in range(MAX_RESTARTS):
+            await answer.ready.wait()
+            async with self._mouth:
+                if answer.name is None or self._stops != wanted:
+                    return self._stops == wanted
+                result = await self._play(answer, KEYS if keys else "", heard)
+            if result.digit is not None:
+                self._on_key(result.digit)
+                return False
+            if result.interrupted:
+                return False
+            if answer.heard_all:
+                return True
+            answer.restarts += 1  # Asterisk met the end of what there was of it
+        raise PlaybackError(f"an answer's playback has ended too early {MAX_RESTARTS} times")
+
+    async def stop(self) -> None:
+        """Cut what is said, and what is waiting to be; returns when nothing of it is sent any more."""
+        self._stops += 1
+        if self._answer is not None:
+            await self._agi.stop_playback()
+
+    async def _play(self, answer: Answer, keys: str, heard: Callable[[], None]) -> PlaybackResult:
+        """One STREAM FILE, from where the answer was last cut."""
+        assert answer.name is not None
+        wanted = self._stops
+
+        def started() -> None:
+            heard()
+            if self._stops != wanted:  # while the command was on its way
+                self._late_stop = asyncio.create_task(self.stop(), name="late-stop")
+
+        self._answer = answer
+        if answer not in self._said:
+            self._said.append(answer)
+        self._be_quiet()
+        offset = answer.offset_samples
+        answer.started(time.monotonic_ns())
+        try:
+            return await self._agi.stream_file(answer.name, keys, offset, started=started)
+        finally:
+            answer.stopped(time.monotonic_ns())
+            self._answer = None
+            self.listen()
+
+    def played(self, start_ns: int, stop_ns: int, rate_hz: int) -> NDArray[np.int16]:
+        """What the caller was sent between two times: ``[samples]`` int16, zeros where nothing was."""
+        sent = np.zeros(max(0, (stop_ns - start_ns) * rate_hz // 1_000_000_000), np.int16)
+        for answer in self._said:
+            part = answer.played(start_ns, stop_ns)
+            length = min(len(part), len(sent))
+            sent[:length] |= part[:length]  # never two at a time: the other one is zero there
+        return sent
+
+    async def close(self) -> None:
+        """No more silence.  What is being said is its task's business."""
+        self._closed = True
+        task, self._hush = self._hush, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _be_quiet(self) -> None:
+        """Let go of the silence: the next command ends it."""
+        if self._hush is not None:
+            self._hush.cancel()
+            self._hush = None
+
+    async def _play_silence(self) -> None:
+        try:
+            while True:
+                result = await self._agi.stream_file(self._silence.name, KEYS)
+                if result.digit is not None:
+                    self._on_key(result.digit)
+        except HangupError:
+            pass  # the lifeline ends the call
+        except OffhookError as error:
+            _log.warning("no silence is played, and no keys are seen: %s", error)

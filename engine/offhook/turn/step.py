@@ -1,0 +1,505 @@
+"""Turn-taking: ``step(state, event, now_ns, settings)`` returns the next state and what to do.
+
+The life of one caller turn::
+
+    LISTENING --SpeechStarted--> HEARING --SpeechPaused--> PREPARING (revision n, held)
+        ^                          ^                          |      |
+        |                          +------SpeechResumed-------+      | the wait is over
+        |                           (revision n cancelled)           v
+        +------------------- PlaybackFinished <----------------- ANSWERING
+
+How long the wait is, :mod:`offhook.endpointing` says once the words are known (WordsHeard); the
+endpointer's SpeechStopped is its latest end.  When the recogniser finds no words in a pause,
+PREPARING becomes DOUBTING.  On a busy machine HEARING becomes WAITING first, and the revision
+begins only in a pause that lasts.
+
+While we speak, the caller's voice is judged elsewhere; CallerJudged stops the answer, and the
+state remembers it as ``interrupted`` until the words are known: a backchannel resumes it, real
+words settle it.  What was said into our answer without stopping it is prepared as ``overlap``
+and, when it has real words, takes the floor.  A caller who goes on in the utterance that we
+were already answering was cut off too early: that answer is taken back as a whole.
+
+A revision is one attempt at an answer.  It is heard by nobody until it is committed, and each
+ends in exactly one way: cancelled, stopped as premature, settled, or played to its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from offhook.endpointing import Asked, wait_ms
+from offhook.events import AudioEnded, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
+from offhook.turn.vocabulary import (
+    MAX_ASKED_AGAIN,
+    MS,
+    SOUND_MS,
+    Action,
+    AskAgain,
+    AskStillThere,
+    CallEnded,
+    CallerDismissed,
+    CallerJudged,
+    Cancel,
+    Commit,
+    DigitPressed,
+    DigitsEntered,
+    Expecting,
+    Floor,
+    NothingHeard,
+    PlaybackFinished,
+    PlaybackStarted,
+    Prepare,
+    PrepareDigits,
+    PromptStarted,
+    ResumePlayback,
+    SayGoodbye,
+    SayHolding,
+    Settle,
+    Step,
+    StopPlayback,
+    Tick,
+    TurnEvent,
+    TurnSettings,
+    TurnState,
+    WordsHeard,
+)
+
+
+def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings) -> Step:
+    """Decide what ``event`` at ``now_ns`` means.  Pure; never raises."""
+    if state.floor is Floor.ENDED:
+        return state, ()
+    match event:
+        case CallEnded() | AudioEnded():
+            return _ended(state)
+        case PromptStarted():
+            return _prompt_started(state, event)
+        case Expecting():
+            return replace(state, expected=event.expected), ()
+        case SpeechStarted():
+            return _speech_started(state, event)
+        case SpeechResumed():
+            return _speech_resumed(state, event)
+        case SpeechPaused():
+            return _speech_paused(state, event, settings)
+        case SpeechStopped():
+            return _speech_stopped(state, event, now_ns, settings)
+        case WordsHeard():
+            return _words_heard(state, event, now_ns, settings)
+        case NothingHeard():
+            return _nothing_heard(state, event, now_ns, settings)
+        case PlaybackStarted():
+            return _playback_started(state, event)
+        case PlaybackFinished():
+            return _playback_finished(state, event, now_ns, settings)
+        case CallerJudged():
+            return _caller_judged(state, settings)
+        case CallerDismissed():
+            return _caller_dismissed(state)
+        case DigitPressed():
+            return _digit_pressed(state, now_ns, settings)
+        case DigitsEntered():
+            return _digits_entered(state, event, now_ns)
+        case Tick():
+            return _tick(state, now_ns, settings)
+
+
+# --- beginnings and ends -------------------------------------------------------------------------
+
+
+def _ended(state: TurnState) -> Step:
+    return TurnState(floor=Floor.ENDED, revision=state.revision), _give_everything_up(state)
+
+
+def _give_everything_up(state: TurnState) -> tuple[Action, ...]:
+    """End whatever is being prepared, heard or held back."""
+    actions: list[Action] = []
+    if state.floor is Floor.PREPARING:
+        actions.append(Cancel(state.revision))
+    if state.overlap is not None:
+        actions.append(Cancel(state.overlap))
+    if state.playing is not None:
+        if state.heard or state.playing == 0:
+            actions += [StopPlayback(state.playing), Settle(state.playing)]
+        else:
+            actions.append(Cancel(state.playing))
+    if state.interrupted is not None:
+        actions.append(Settle(state.interrupted))
+    return tuple(actions)
+
+
+def _prompt_started(state: TurnState, event: PromptStarted) -> Step:
+    """Only while nobody speaks: a prompt that comes too late for that is not played."""
+    if state.floor is not Floor.LISTENING:
+        return state, ()
+    prompting = replace(state, playing=0, heard=True, silent_since_ns=None, floor=Floor.ANSWERING)
+    return replace(prompting, interruptible=event.interruptible, answered="", went_on=False, spoke=False), ()
+
+
+# --- the caller's voice --------------------------------------------------------------------------
+
+
+def _speech_started(state: TurnState, event: SpeechStarted) -> Step:
+    start = event.position_samples
+    if state.utterance_start_samples is not None:
+        start = min(start, state.utterance_start_samples)
+    spoke = state.spoke and state.floor is Floor.ANSWERING
+    heard = replace(state, utterance_start_samples=start, asked_still_there=False, went_on=False, spoke=spoke)
+    return _speaking(heard, event.at_ns)
+
+
+def _speech_resumed(state: TurnState, event: SpeechResumed) -> Step:
+    if state.utterance_start_samples is None:
+        state = replace(state, utterance_start_samples=event.position_samples)
+    elif state.speech_end_ns is not None and event.at_ns > state.speech_end_ns:
+        if state.floor is not Floor.ANSWERING:  # there it may be our own echo
+            state = replace(state, habit=state.habit.learnt((event.at_ns - state.speech_end_ns) / MS))
+        elif state.playing != 0 and state.overlap is None:
+            state = replace(state, went_on=True)
+    return _speaking(state, event.at_ns)
+
+
+def _speaking(state: TurnState, at_ns: int) -> Step:
+    """The caller speaks.  What is prepared was premature; what is being heard goes on until judged."""
+    actions: tuple[Action, ...] = ()
+    if state.overlap is not None:
+        actions = (Cancel(state.overlap),)
+        state = replace(state, overlap=None)
+    heard = replace(
+        state, speaking_since_ns=at_ns, silent_since_ns=None, speech_end_ns=None, utterance_open=True
+    )
+    if state.floor is Floor.ANSWERING:
+        if state.heard or state.playing is None:
+            return replace(heard, spoke=True), actions
+        actions = (*actions, Cancel(state.playing))  # committed, but nobody has heard anything of it
+        return _hearing(replace(heard, playing=None, committed_ns=None)), actions
+    if state.floor is Floor.PREPARING:
+        actions = (*actions, Cancel(state.revision))
+    return _hearing(heard), actions
+
+
+def _hearing(state: TurnState) -> TurnState:
+    return replace(state, floor=Floor.HEARING, commit_at_ns=None, words=None, paused=None)
+
+
+def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings) -> Step:
+    quiet = replace(state, speaking_since_ns=None, speech_end_ns=event.at_ns)
+    if state.floor is Floor.HEARING:
+        if settings.speculate or state.interrupted is not None:
+            return _prepare(quiet, event, settings)
+        wait = event.at_ns + settings.unspeculated_ms * MS
+        pause = (event.position_samples, event.voiced_ms)
+        return replace(quiet, floor=Floor.WAITING, commit_at_ns=wait, paused=pause), ()
+    listens = state.floor is Floor.ANSWERING and state.heard and _may_interrupt(state, settings)
+    if listens and state.utterance_start_samples is not None and state.overlap is None:
+        # Said into our answer without stopping it: whether it was for us, its words will tell.
+        revision = state.revision + 1
+        return replace(quiet, revision=revision, overlap=revision), (_preparation(quiet, event, revision),)
+    return quiet, ()
+
+
+def _prepare(state: TurnState, event: SpeechPaused | SpeechStopped, settings: TurnSettings) -> Step:
+    revision = state.revision + 1
+    latest = event.at_ns + settings.endpointing.longest_ms * MS
+    preparing = replace(
+        state,
+        floor=Floor.PREPARING,
+        revision=revision,
+        words=None,
+        paused=None,
+        speech_end_ns=event.at_ns,
+        commit_at_ns=latest,
+    )
+    return preparing, (_preparation(state, event, revision),)
+
+
+def _preparation(state: TurnState, event: SpeechPaused | SpeechStopped, revision: int) -> Prepare:
+    start = state.utterance_start_samples
+    assert start is not None, "the caller has spoken, so an utterance has begun"
+    return Prepare(revision, start, event.position_samples, event.voiced_ms, event.at_ns)
+
+
+def _speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, settings: TurnSettings) -> Step:
+    """The longest wait there is has passed."""
+    quiet = replace(state, speaking_since_ns=None, utterance_open=False, went_on=False)
+    match quiet.floor:
+        case Floor.HEARING | Floor.WAITING:
+            prepared, prepare = _prepare(quiet, event, settings)
+            committed, commit = _commit(prepared, now_ns)
+            return committed, (*prepare, *commit)
+        case Floor.PREPARING:
+            return _commit(quiet, now_ns)
+        case Floor.DOUBTING:
+            done = replace(quiet, utterance_start_samples=None)
+            return _not_understood(done, quiet.voiced_ms, now_ns, settings)
+        case Floor.ANSWERING if quiet.heard and quiet.overlap is None:
+            # Said into our answer, and let go; or, the end of the utterance that is being answered.
+            return replace(quiet, utterance_start_samples=None), ()
+        case _:
+            return quiet, ()
+
+
+def _commit(state: TurnState, now_ns: int) -> Step:
+    committed = replace(
+        state,
+        floor=Floor.ANSWERING,
+        playing=state.revision,
+        heard=False,
+        interruptible=True,
+        spoke=False,
+        commit_at_ns=None,
+        committed_ns=now_ns,
+        answered=state.words or "",
+        asked_again=0 if state.words else state.asked_again,
+    )
+    actions: tuple[Action, ...] = (Commit(state.revision),)
+    if state.interrupted is not None:
+        actions = (Settle(state.interrupted), *actions)
+    return replace(committed, interrupted=None), actions
+
+
+# --- what the recogniser found -------------------------------------------------------------------
+
+
+def _words_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: TurnSettings) -> Step:
+    if event.revision == state.overlap:
+        return _overlap_heard(state, event, now_ns, settings)
+    if event.revision != state.revision:
+        return state, ()
+    if state.floor is Floor.ANSWERING and state.playing == event.revision:
+        return replace(state, answered=event.text, asked_again=0), ()
+    if state.floor is not Floor.PREPARING:
+        return state, ()
+    if state.interrupted is not None and event.backchannel:
+        return _false_alarm(state)
+    if event.backchannel and state.spoke and state.expected.asked is not Asked.YES_NO:
+        # It began while we were still heard, and asks for nothing.
+        return _nothing_heard(state, NothingHeard(event.revision), now_ns, settings)
+    actions: tuple[Action, ...] = ()
+    if state.interrupted is not None:
+        actions = (Settle(state.interrupted),)
+        state = replace(state, interrupted=None)
+    if event.provisional:
+        return state, actions
+    assert state.speech_end_ns is not None
+    wait = wait_ms(event.text, event.complete, state.expected, state.habit, settings.endpointing)
+    state = replace(state, words=event.text, commit_at_ns=state.speech_end_ns + wait * MS)
+    state, more = _tick(state, now_ns, settings)
+    return state, (*actions, *more)
+
+
+def _overlap_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: TurnSettings) -> Step:
+    if state.answered and _same(event.text, state.answered):
+        return _let_go(state), (Cancel(event.revision),)
+    if event.backchannel:
+        return replace(_let_go(state), utterance_start_samples=None), (Cancel(event.revision),)
+    assert state.playing is not None
+    premature = state.utterance_open and state.went_on
+    stop: list[Action] = [StopPlayback(state.playing, premature)]
+    if not premature:
+        stop.append(Settle(state.playing))
+    taken = replace(
+        state, floor=Floor.PREPARING, playing=None, heard=False, overlap=None, went_on=False, words=None
+    )
+    taken, more = _words_heard(taken, event, now_ns, settings)
+    return taken, (*stop, *more)
+
+
+def _let_go(state: TurnState) -> TurnState:
+    """What was said into our answer was not for us."""
+    start = state.utterance_start_samples if state.utterance_open else None
+    return replace(state, overlap=None, spoke=False, utterance_start_samples=start)
+
+
+def _false_alarm(state: TurnState) -> Step:
+    """The answer was stopped for nothing: it goes on."""
+    assert state.interrupted is not None
+    resumed = replace(
+        state,
+        floor=Floor.ANSWERING,
+        playing=state.interrupted,
+        heard=True,
+        spoke=False,
+        interrupted=None,
+        commit_at_ns=None,
+        utterance_start_samples=None,
+    )
+    return resumed, (Cancel(state.revision), ResumePlayback(state.interrupted))
+
+
+def _nothing_heard(state: TurnState, event: NothingHeard, now_ns: int, settings: TurnSettings) -> Step:
+    if event.revision == state.overlap:
+        return _let_go(state), (Cancel(event.revision),)
+    if event.revision != state.revision or event.revision == 0:
+        return state, ()
+    if state.floor is Floor.PREPARING:
+        if state.interrupted is not None:
+            return _false_alarm(state)
+        doubting = replace(state, floor=Floor.DOUBTING, commit_at_ns=None, voiced_ms=event.voiced_ms)
+        if not state.utterance_open:  # then SpeechStopped has come and will not come again
+            done = replace(doubting, utterance_start_samples=None)
+            done, actions = _not_understood(done, event.voiced_ms, now_ns, settings)
+            return done, (Cancel(event.revision), *actions)
+        return doubting, (Cancel(event.revision),)
+    if state.floor is Floor.ANSWERING and state.playing == event.revision and not state.heard:
+        given = replace(state, utterance_start_samples=None)
+        given, actions = _not_understood(given, event.voiced_ms, now_ns, settings)
+        return given, (Cancel(event.revision), *actions)
+    return state, ()
+
+
+def _not_understood(state: TurnState, voiced_ms: int, now_ns: int, settings: TurnSettings) -> Step:
+    """No words in a whole utterance: a noise is forgotten, a voice is asked to repeat, not for ever."""
+    listening = replace(_give_floor(state, now_ns), voiced_ms=0)
+    if voiced_ms < settings.doubtful_voiced_ms or state.asked_again >= MAX_ASKED_AGAIN:
+        return listening, ()
+    return replace(listening, asked_again=state.asked_again + 1), (AskAgain(),)
+
+
+# --- our voice -----------------------------------------------------------------------------------
+
+
+def _playback_started(state: TurnState, event: PlaybackStarted) -> Step:
+    if state.floor is not Floor.ANSWERING or event.revision != state.playing:
+        return state, ()
+    if state.heard:
+        return state, ()  # it went on after a false alarm
+    start = state.utterance_start_samples if state.utterance_open else None
+    answers = state.answers_since_holding + 1
+    heard = replace(state, heard=True, committed_ns=None, utterance_start_samples=start)
+    return replace(heard, answers_since_holding=answers), ()
+
+
+def _playback_finished(
+    state: TurnState, event: PlaybackFinished, now_ns: int, settings: TurnSettings
+) -> Step:
+    if state.floor is not Floor.ANSWERING or event.revision != state.playing:
+        return state, ()
+    if state.overlap is not None:
+        # The caller spoke into our last words; now it is theirs to be answered.
+        assert state.speech_end_ns is not None
+        latest = state.speech_end_ns + settings.endpointing.longest_ms * MS
+        taken = replace(state, floor=Floor.PREPARING, playing=None, heard=False, overlap=None)
+        return replace(taken, words=None, commit_at_ns=latest), ()
+    return _give_floor(state, now_ns), ()
+
+
+def _give_floor(state: TurnState, now_ns: int) -> TurnState:
+    """Our turn is over; the caller may have begun theirs while our last words were in the air."""
+    free = replace(
+        state, playing=None, heard=False, committed_ns=None, commit_at_ns=None, went_on=False, words=None
+    )
+    if state.spoke and state.utterance_open and state.utterance_start_samples is not None:
+        return replace(free, floor=Floor.HEARING)
+    return replace(free, floor=Floor.LISTENING, utterance_start_samples=None, silent_since_ns=now_ns)
+
+
+def _may_interrupt(state: TurnState, settings: TurnSettings) -> bool:
+    return settings.barge_in and state.interruptible
+
+
+def _caller_judged(state: TurnState, settings: TurnSettings) -> Step:
+    speaking = state.speaking_since_ns is not None and state.utterance_start_samples is not None
+    if state.floor is not Floor.ANSWERING or not state.heard or not speaking or state.playing is None:
+        return state, ()
+    if not _may_interrupt(state, settings):
+        return state, ()
+    playing, premature = state.playing, state.went_on and state.utterance_open
+    stopped = replace(
+        _hearing(state), playing=None, heard=False, went_on=False, interrupted=None if premature else playing
+    )
+    return stopped, (StopPlayback(playing, premature),)
+
+
+def _caller_dismissed(state: TurnState) -> Step:
+    if state.floor is not Floor.ANSWERING or not state.heard:
+        return state, ()
+    actions: tuple[Action, ...] = () if state.overlap is None else (Cancel(state.overlap),)
+    return replace(state, overlap=None, spoke=False, went_on=False, utterance_start_samples=None), actions
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+def _digit_pressed(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
+    pressed = replace(state, asked_still_there=False)
+    if state.floor is Floor.ANSWERING and state.heard and _may_interrupt(state, settings):
+        assert state.playing is not None
+        actions: tuple[Action, ...] = (StopPlayback(state.playing), Settle(state.playing))
+        if state.overlap is not None:
+            actions = (Cancel(state.overlap), *actions)
+        return _give_floor(replace(pressed, overlap=None), now_ns), actions
+    if state.floor is Floor.LISTENING:
+        return replace(pressed, silent_since_ns=now_ns), ()
+    return pressed, ()
+
+
+def _digits_entered(state: TurnState, event: DigitsEntered, now_ns: int) -> Step:
+    """Keys are a whole turn: whatever else was going on gives way."""
+    actions = _give_everything_up(state)
+    revision = state.revision + 1
+    typed = replace(
+        state,
+        revision=revision,
+        overlap=None,
+        interrupted=None,
+        words=event.digits,
+        utterance_start_samples=None,
+        speech_end_ns=None,
+        silent_since_ns=None,
+    )
+    committed, commit = _commit(typed, now_ns)
+    return committed, (*actions, PrepareDigits(revision, event.digits), *commit)
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+def _tick(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
+    match state.floor:
+        case Floor.PREPARING:
+            if state.commit_at_ns is not None and state.words is not None:
+                patience_ns = SOUND_MS * MS if settings.sound else 0
+                if now_ns >= state.commit_at_ns + patience_ns:
+                    return _commit(state, now_ns)
+        case Floor.WAITING:
+            if state.commit_at_ns is not None and now_ns >= state.commit_at_ns:
+                return _prepare_after_waiting(state, settings)
+        case Floor.ANSWERING:
+            return _tick_while_late(state, now_ns, settings)
+        case Floor.LISTENING:
+            return _tick_in_silence(state, now_ns, settings)
+    return state, ()
+
+
+def _prepare_after_waiting(state: TurnState, settings: TurnSettings) -> Step:
+    assert state.paused is not None
+    assert state.speech_end_ns is not None
+    position, voiced_ms = state.paused
+    return _prepare(state, SpeechPaused(position, state.speech_end_ns, voiced_ms), settings)
+
+
+def _tick_while_late(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
+    """A committed answer that does not come is announced, though not two in a row."""
+    if state.committed_ns is None or state.playing is None or settings.holding_ms is None:
+        return state, ()
+    if state.answers_since_holding < 2 or now_ns - state.committed_ns < settings.holding_ms * MS:
+        return state, ()
+    return replace(state, answers_since_holding=0), (SayHolding(state.playing),)
+
+
+def _tick_in_silence(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
+    if state.silent_since_ns is None:
+        return replace(state, silent_since_ns=now_ns), ()
+    if now_ns - state.silent_since_ns < settings.max_silence_ms * MS:
+        return state, ()
+    quiet = replace(state, asked_still_there=True, silent_since_ns=now_ns)
+    return quiet, (SayGoodbye() if state.asked_still_there else AskStillThere(),)
+
+
+def _same(one: str, other: str) -> bool:
+    return _plain(one) == _plain(other)
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())

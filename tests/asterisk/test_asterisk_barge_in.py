@@ -1,0 +1,130 @@
+"""What a caller says, hums or coughs into an answer.  What they received is the evidence."""
+
+from __future__ import annotations
+
+import time
+import numpy as np
+
+from tests.support import sounds
+from tests.support.asterisk_server import AsteriskServer, complaints
+from tests.support.audio import Phrase, Samples, phrase
+from tests.support.daemon_process import DaemonProcess, Heard
+from tests.support.kit import LongAnswer, PlaceCall
+from tests.support.received import common_length, jumps_ms, longest_silence_ms, sound
+from tests.support.sip_client import SipCall
+from tests.support.waiting import eventually
+from tests.support.words import recall, words
+
+MS = 8
+
+
+async def greeted(call: SipCall) -> None:
+    await call.media.heard_after(0)
+    await call.media.quiet(500)
+
+
+async def new_lines(daemon: DaemonProcess, seen: int, count: int) -> list[Heard]:
+    await eventually(lambda: len(daemon.transcript()) >= seen + count, f"{count} turns in the transcript")
+    return daemon.transcript()[seen:]
+
+
+async def begin_answer(call: SipCall, phrases: dict[str, Phrase], heard_ms: int) -> int:
+    """Asks, and waits until that much sound of the answer has come; returns when the question ended."""
+    asked = await call.media.say(phrases["01_hours"])
+    await heard_for(call, asked.ended_ns, heard_ms)
+    return asked.ended_ns
+
+
+async def heard_for(call: SipCall, since_ns: int, heard_ms: int) -> None:
+    received = call.media.received
+    await eventually(lambda: len(sound(received, since_ns)) >= heard_ms * MS, f"{heard_ms} ms of sound")
+
+
+def check_heard_to_end(whole: LongAnswer, heard: Samples) -> None:
+    """All of the answer was heard, each part once: perhaps stopped, then it went on where it was."""
+    jumps = jumps_ms(whole.sound, heard)
+    same = common_length(whole.sound, heard) / MS
+    assert jumps is not None, f"{same:.0f} ms are the answer's, of {len(heard) / MS:.0f} ms heard"
+    assert all(-200 < jump < 40 for jump in jumps), f"it did not go on where it was: {jumps} ms"
+
+
+async def test_words_stop_an_answer_and_are_answered(
+    museum: DaemonProcess,
+    asterisk: AsteriskServer,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
+    long_answer: LongAnswer,
+) -> None:
+    mark = asterisk.log_mark()
+    async with await place_call() as call:
+        await greeted(call)
+        seen = len(museum.transcript())
+        asked_ns = await begin_answer(call, phrases, 1_000)
+        turn = await call.ask(phrases["stop"])
+        cut, answered = await new_lines(museum, seen, 2)
+
+    received = call.media.received
+    silent_ns = received.last_audible_before_ns(turn.answer_from_ns - 1)
+    assert silent_ns is not None
+    assert silent_ns < turn.utterance.ended_ns, "it fell silent while the caller was still speaking"
+    heard = sound(received, asked_ns, turn.utterance.ended_ns)
+    assert common_length(heard, long_answer.sound) == len(heard), "what was heard is the answer's beginning"
+    share = len(heard) / len(long_answer.sound)
+    assert share < 0.7, "long before its end"
+    # What is remembered is what was heard: whole words from the beginning, and no more of them.
+    remembered, all_words = words(cut.answer), words(long_answer.text)
+    assert remembered == all_words[: len(remembered)]
+    assert abs(len(remembered) / len(all_words) - share) < 0.2, (cut, share)
+    # And the words that stopped it are the next turn.
+    assert recall(phrases["stop"].text, answered.heard) >= 0.6, answered
+    after = sound(received, turn.utterance.ended_ns)
+    assert len(after) > 200 * MS
+    assert common_length(after, long_answer.sound) < 100 * MS, "another answer"
+    assert complaints(asterisk.log(mark)) == []
+
+
+async def test_a_hum_and_a_cough_stop_nothing(
+    museum: DaemonProcess, place_call: PlaceCall, phrases: dict[str, Phrase], long_answer: LongAnswer
+) -> None:
+    random = np.random.default_rng(7)
+    hum = sounds.hum(random, pitch_hz=120, length_ms=400)
+    noises = {"hum": hum, "cough": sounds.cough(random)}
+    async with await place_call() as call:
+        await greeted(call)
+        seen = len(museum.transcript())
+        asked_ns = await begin_answer(call, phrases, 800)
+        for name, signal in noises.items():
+            level = sounds.at_level(signal, sounds.SPEECH_DBFS)
+            noise = await call.media.say(phrase(name, "", sounds.telephone(level)))
+            await heard_for(call, noise.ended_ns, 1_000)  # it goes on
+        await call.media.quiet(1_500)
+        lines = await new_lines(museum, seen, 1)
+    assert [line.answer for line in lines] == [long_answer.text], "nothing else was answered"
+    check_heard_to_end(long_answer, sound(call.media.received, asked_ns))
+
+
+async def test_an_answer_that_was_stopped_for_nothing_goes_on(
+    museum: DaemonProcess,
+    asterisk: AsteriskServer,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
+    long_answer: LongAnswer,
+) -> None:
+    """ "I see" and "okay" are speech, so they stop us; their words tell that they were not meant to."""
+    mark = asterisk.log_mark()
+    stops_ms = []
+    async with await place_call() as call:
+        await greeted(call)
+        for name in ("i_see", "okay"):
+            seen = len(museum.transcript())
+            asked_ns = await begin_answer(call, phrases, 1_000)
+            await call.media.say(phrases[name])
+            await call.media.quiet(2_000)
+            lines = await new_lines(museum, seen, 1)
+            end_ns = time.monotonic_ns()
+            received = call.media.received
+            assert [line.answer for line in lines] == [long_answer.text], f"{name}: nothing else was answered"
+            check_heard_to_end(long_answer, sound(received, asked_ns, end_ns))
+            stops_ms.append(longest_silence_ms(received, asked_ns, end_ns) - long_answer.longest_silence_ms)
+    assert max(stops_ms) > 150, f"neither has stopped the answer: {stops_ms}"
+    assert complaints(asterisk.log(mark)) == []

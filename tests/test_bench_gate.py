@@ -1,0 +1,262 @@
+"""The benchmark gate itself, on made-up times: what fails it, and what must not."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bench.gate import __main__ as gate
+from bench.gate.calibration import KINDS
+from bench.gate.gauge import gauge
+from bench.gate.judge import (
+    MAX_MARGIN,
+    MIN_MARGIN,
+    Reading,
+    Standard,
+    best,
+    dump,
+    judge,
+    load,
+    margin,
+    read,
+    readings,
+    standards,
+    table,
+)
+
+STAGES = {"vad": 2.0, "stt": 15.0, "turn": 0.8}
+"""True ratios."""
+
+
+class Machine:
+    """Times as a machine would give them: every round of both loops has its own noise."""
+
+    def __init__(self, seed: int, *, noise: float = 0.05, slower: Mapping[str, float] | None = None) -> None:
+        self._random = random.Random(seed)
+        self._noise = noise
+        self._slower = slower or {}
+        self.asked: list[list[str]] = []
+
+    def times(self, name: str) -> tuple[list[float], list[float]]:
+        speed = self._random.uniform(0.5, 2.0)  # another clock, another neighbour: both loops feel it
+        calibration = [0.004 * speed * self._blur() for _ in range(60)]
+        truth = STAGES[name] * self._slower.get(name, 1.0)
+        return [truth * 0.004 * speed * self._blur() for _ in range(60)], calibration
+
+    def measure(self, names: Sequence[str]) -> dict[str, Reading]:
+        self.asked.append(list(names))
+        return {name: read("float", *self.times(name)) for name in names or STAGES}
+
+    def _blur(self) -> float:
+        # Now and then a round is preempted and takes three times as long.
+        return self._random.lognormvariate(0, self._noise) * (3 if self._random.random() < 0.05 else 1)
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> Path:
+    path = tmp_path / "baseline.json"
+    assert gate.main(["--update", "the beginning"], measure=Machine(1).measure, baseline=path) == 0
+    return path
+
+
+def test_a_baseline_keeps_ratios_noise_and_reason(baseline: Path) -> None:
+    stored = json.loads(baseline.read_text())
+    assert stored["reason"] == "the beginning"
+    assert "cores" in stored["machine"]
+    kept = load(stored["stages"])
+    assert list(kept) == sorted(STAGES)
+    for name, truth in STAGES.items():
+        assert kept[name].ratio == pytest.approx(truth, rel=0.05)
+        assert 0 < kept[name].noise < 0.05
+        assert kept[name].runs == gate.RUNS
+    assert load(dump(kept)) == kept
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_does_not_fail_it(baseline: Path, seed: int) -> None:
+    assert gate.main([], measure=Machine(100 + seed).measure, baseline=baseline) == 0
+
+
+@pytest.mark.parametrize("slowed", list(STAGES))
+@pytest.mark.parametrize("times", [1.3, 2.0])
+def test_a_slowed_stage_fails_it(
+    baseline: Path, slowed: str, times: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = Machine(7, slower={slowed: times})
+    assert gate.main([], measure=machine.measure, baseline=baseline) == 1
+    assert machine.asked == [[], [slowed], [slowed]], "only what seems slower is measured again"
+    said = capsys.readouterr().out
+    assert f"measuring again: {slowed}\n" in said
+    assert f"bench-gate: {slowed}: slower than the baseline of 'the beginning'" in said
+    assert '--update "why it may be slower"' in said
+    (row,) = (line for line in said.splitlines() if line.startswith(f"{slowed} "))
+    assert row.endswith("SLOWER")
+
+
+def test_a_disturbance_that_passes_does_not_fail_it(baseline: Path) -> None:
+    calm, disturbed = Machine(3), Machine(4, slower={"stt": 3.0})
+    runs = iter([disturbed, calm])
+    assert gate.main([], measure=lambda names: next(runs).measure(names), baseline=baseline) == 0
+    assert calm.asked == [["stt"]]
+
+
+def test_a_wrong_answer_fails_it(baseline: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(names: Sequence[str]) -> dict[str, Reading]:
+        raise gate.WrongAnswerError("assert 'Paris' in 'London'")
+
+    assert gate.main([], measure=broken, baseline=baseline) == 2
+    assert "assert 'Paris' in 'London'" in capsys.readouterr().out
+
+
+def test_an_update_needs_a_reason_and_a_check_a_baseline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "baseline.json"
+    machine = Machine(1)
+    assert gate.main(["--update", " "], measure=machine.measure, baseline=path) == 1
+    assert gate.main([], measure=machine.measure, baseline=path) == 1
+    assert not path.exists()
+    assert not machine.asked
+    assert "make one: " in capsys.readouterr().out
+
+
+def test_new_and_forgotten_stages_fail_it() -> None:
+    standard = {name: Standard("float", truth, 0.01, 7) for name, truth in STAGES.items()}
+    run = Machine(1).measure([])
+    run["new"] = run.pop("stt")
+    verdicts = {verdict.stage: verdict for verdict in judge(standard, run)}
+    assert [verdicts[name].outcome for name in ("vad", "turn", "new", "stt")] == ["ok", "ok", "new", "gone"]
+    assert verdicts["new"].fails
+    assert verdicts["stt"].fails
+    # Another calibration makes another ratio: nothing to compare with.
+    other = judge({"vad": Standard("memory", 2.0, 0.01, 7)}, {"vad": run["vad"]})
+    assert other[0].outcome == "new"
+
+
+def test_the_margin_follows_the_noise() -> None:
+    def allowed(before: float, now: float) -> float:
+        return margin(Standard("float", 1.0, before, 7), Reading("float", 1.0, now, 5.0))
+
+    assert allowed(0.001, 0.001) == MIN_MARGIN == 0.15
+    assert allowed(0.06, 0.08) == pytest.approx(4 * 0.1)
+    assert allowed(0.06, 0.0) == pytest.approx(4 * 0.06)
+    assert allowed(0.5, 0.5) == MAX_MARGIN == 1.0, "twice as slow is slower on any machine"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "outcome"), [(1.14, "ok"), (1.16, "slower"), (0.9, "ok"), (0.86, "faster"), (2.5, "slower")]
+)
+def test_the_edges_of_the_margin(ratio: float, outcome: str) -> None:
+    (verdict,) = judge({"vad": Standard("float", 1.0, 0.01, 7)}, {"vad": Reading("float", ratio, 0.01, 5.0)})
+    assert verdict.outcome == outcome
+    assert verdict.fails == (outcome == "slower")
+
+
+def test_the_best_of_several_runs_counts() -> None:
+    runs = [
+        {"vad": Reading("float", 1.5, 0.1, 5.0), "turn": Reading("float", 1.0, 0.1, 5.0)},
+        {"vad": Reading("float", 1.1, 0.2, 5.0)},
+    ]
+    assert best(runs) == {"vad": runs[1]["vad"], "turn": runs[0]["turn"]}
+
+
+def test_a_reading_is_the_ratio_whatever_the_clock() -> None:
+    calibration = [0.004, 0.004, 0.008, 0.008] * 10
+    reading = read("float", [3 * seconds for seconds in calibration], calibration)
+    assert reading.ratio == pytest.approx(3)
+    assert reading.noise == pytest.approx(0, abs=1e-9)
+    assert reading.stage_ms == pytest.approx(12)
+
+
+@pytest.mark.parametrize(("stage", "calibration"), [([1.0] * 19, [1.0] * 19), ([1.0] * 30, [1.0] * 29)])
+def test_too_few_rounds_are_no_reading(stage: list[float], calibration: list[float]) -> None:
+    with pytest.raises(ValueError, match="rounds of a stage"):
+        read("float", stage, calibration)
+
+
+def test_a_baseline_of_two_runs_has_no_noise() -> None:
+    with pytest.raises(ValueError, match="three runs"):
+        standards([Machine(1).measure([])] * 2)
+
+
+# --- measuring -----------------------------------------------------------------------------------
+
+
+class Bench:
+    """What pytest-benchmark's fixture does, on a clock that somebody else moves."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.extra_info: dict[str, Any] = {}
+        self.stats = SimpleNamespace(stats=SimpleNamespace(data=[]))
+
+    def pedantic(
+        self, target: Callable[[], object], *, setup: Callable[[], None], rounds: int, warmup_rounds: int
+    ) -> object:
+        answer = None
+        for number in range(warmup_rounds + rounds):
+            setup()
+            begin = self._now()
+            answer = target()
+            if number >= warmup_rounds:
+                self.stats.stats.data.append(self._now() - begin)
+        return answer
+
+
+def test_the_calibration_runs_before_every_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    ran: list[str] = []
+
+    def work(name: str, durations_s: Iterator[float]) -> Callable[[], str]:
+        def run() -> str:
+            nonlocal now_s
+            ran.append(name)
+            now_s += next(durations_s)
+            return name
+
+        return run
+
+    def clock() -> float:
+        return now_s
+
+    slowing = [0.004 + number / 1000 for number in range(23)]  # the machine gets slower and slower
+    monkeypatch.setitem(KINDS, "float", work("calibration", iter(slowing)))
+    bench = Bench(clock)
+    stage = work("stage", (5 * seconds for seconds in slowing))
+    assert gauge(bench, "float", stage, rounds=20, clock=clock) == "stage"
+    assert ran == ["calibration", "stage"] * 23
+    report = {"benchmarks": [{"name": "test_vad", "extra_info": bench.extra_info}]}
+    assert readings(json.loads(json.dumps(report)))["vad"].ratio == pytest.approx(5)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_calibration_always_computes_the_same(kind: str) -> None:
+    assert KINDS[kind]() == KINDS[kind]()
+
+
+def test_the_committed_baseline_has_every_stage() -> None:
+    stages = re.findall(r"^def test_(\w+)", gate.STAGES.read_text(), re.MULTILINE)
+    stored = json.loads(gate.BASELINE.read_text())
+    assert stored["reason"]
+    kept = load(stored["stages"])
+    assert sorted(kept) == sorted(stages)
+    for name, standard in kept.items():
+        assert standard.kind in KINDS
+        assert standard.ratio > 0
+        assert 0 < standard.noise < MAX_MARGIN / 4, f"{name} is too noisy to be judged"
+        assert standard.runs >= 3
+
+
+def test_the_table_is_aligned() -> None:
+    standard = {name: Standard("float", truth, 0.01, 7) for name, truth in STAGES.items()}
+    lines = table(judge(standard, Machine(1).measure([]))).splitlines()
+    assert lines[0].split() == ["stage", "against", "ms", "ratio", "baseline", "change", "allowed"]
+    assert len(lines) == 1 + len(STAGES)
+    assert len({line.index("%") for line in lines[1:]}) == 1
