@@ -77,7 +77,9 @@ async def ask(path: Path, agents: list[str]) -> tuple[list[Phrase], list[float]]
                 await talk.computed()
                 began = time.perf_counter()
                 await talk.append(*dialog.opening(text))
-                found.append(Phrase(text, half, finished, agent, await talk.end_probability()))
+                probability = await talk.end_probability()
+                assert probability is not None
+                found.append(Phrase(text, half, finished, agent, probability))
                 taken_ms.append((time.perf_counter() - began) * 1000)
             await talk.close()
     finally:

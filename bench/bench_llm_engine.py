@@ -17,7 +17,12 @@ prefix       time to first token of a 12-token question behind a cached prefix o
              computing those 12 tokens alone in an empty conversation.
 draft        the shipped receptionist's turns (example exchanges cached, the caller's words and the fact that
              fits them appended, about 50 tokens): from append() to the first and to the 12th token, without
-             a draft, with the fact as draft, and with the fact of another question; in turns.
+             a draft, with the fact as draft, and with the fact of another question; in turns.  `contraction`
+             gives what is said anyway with one contraction written out, or one more, or a word left out:
+             how much is saved when the answer leaves the draft and finds back to it.
+question     the same turns, with the fact as draft and all but the caller's last words computed before: from
+             those last words to the end probability, to the first and to the 12th token, waiting for the
+             probability before the rest is appended, and not; in turns.
 gap          the longest wait between two tokens of a running call while another call reads 1,000 tokens,
              next to what one token takes when nobody reads.
 cancel       from cancel() to the place being free and the thread idle, next to one batch of that call.
@@ -342,7 +347,7 @@ async def bench_draft(path: Path, rounds: int) -> Result:
     dialog = Dialog(load_agent("receptionist"), model.template)
     turns = [turn for turn in map(dialog.turn, questions) if turn.note and not turn.goodbye]
     notes = [turn.note or "" for turn in turns]
-    kinds = {"none": [""] * len(notes), "fact": notes, "wrong": notes[1:] + notes[:1]}
+    kinds = {"none": [""] * len(notes), "fact": notes, "wrong": notes[1:] + notes[:1], "contraction": []}
     first_ms: dict[str, list[float]] = {kind: [] for kind in kinds}
     clause_ms: dict[str, list[float]] = {kind: [] for kind in kinds}
     drafted, accepted = dict.fromkeys(kinds, 0), dict.fromkeys(kinds, 0)
@@ -358,7 +363,8 @@ async def bench_draft(path: Path, rounds: int) -> Result:
                 began = time.perf_counter()
                 await talk.append(*turn.pieces)
                 appended.append(talk.tokens_used - talk.start.tokens)
-                generation = talk.generate(Limits(max_tokens=60, stop=STOP), draft=drafts[index])
+                draft = drafts[index] if drafts else reworded(texts[0])
+                generation = talk.generate(Limits(max_tokens=60, stop=STOP), draft=draft)
                 first = clause = 0.0
                 text = ""
                 async for piece in generation:
@@ -389,8 +395,88 @@ async def bench_draft(path: Path, rounds: int) -> Result:
         "wrong_ratio_median": round(
             median([b / a for a, b in zip(clause_ms["none"], clause_ms["wrong"], strict=True)]), 3
         ),
-        "accepted": f"{accepted['fact']} of {drafted['fact']}",
-        "accepted_wrong": f"{accepted['wrong']} of {drafted['wrong']}",
+        "contraction_ratio_median": round(
+            median([b / a for a, b in zip(clause_ms["none"], clause_ms["contraction"], strict=True)]), 3
+        ),
+        **{f"{kind}_accepted": f"{accepted[kind]} of {drafted[kind]}" for kind in kinds if kind != "none"},
+    }
+
+
+def reworded(text: str) -> str:
+    """The same with its first contraction written out, or contracted; else without its second word."""
+    pairs = (("'re", " are"), ("n't", " not"), ("'s", " is"), ("'ll", " will"), ("'m", " am"))
+    for short, long in pairs:
+        for one, other in ((short, long), (long, short)):
+            if one in text:
+                return text.replace(one, other, 1)
+    words = text.split()
+    return " ".join(words[:1] + words[2:])
+
+
+# --- the end probability and what follows it ----------------------------------------------------------
+
+
+async def bench_question(path: Path, rounds: int) -> Result:
+    table = tomllib.loads((Path(__file__).parent / "answers.toml").read_text(encoding="utf-8"))
+    questions = [entry["text"] for entry in table["questions"] if entry["set"] == "tune"]
+    model = make(path, 2)
+    dialog = Dialog(load_agent("receptionist"), model.template)
+    turns = [turn for turn in map(dialog.turn, questions) if turn.note and not turn.goodbye]
+    stages = ("told", "first_token", f"{FIRST_CLAUSE_TOKENS}_tokens")
+    found: dict[str, dict[str, list[float]]] = {
+        kind: {stage: [] for stage in stages} for kind in ("waiting", "together")
+    }
+    submit_us: list[float] = []
+    try:
+        await model.preload(dialog.prefix())
+        talk = await model.conversation(dialog.prefix())
+        for turn in turns:
+            heard: set[str] = set()
+            done = turn.words.rsplit(" ", 3)[0]
+            opening = dialog.opening(turn.words)
+            for kind in list(found) * rounds:
+                await talk.rollback(talk.start)
+                await talk.append(*dialog.opening(done))
+                await talk.computed()
+                began = time.perf_counter()
+                await talk.append(turn.words[len(done) :])
+                question = talk.end_probability()
+                if kind == "waiting":
+                    probability = await question
+                    told = time.perf_counter() - began
+                assert "".join(turn.pieces).startswith("".join(opening))
+                await talk.append(turn.pieces[1][len(opening[1]) :], *turn.pieces[2:])
+                generation = talk.generate(Limits(max_tokens=60, stop=STOP), draft=turn.note or "")
+                submitted = time.perf_counter() - began
+                if kind == "together":
+                    submit_us.append(submitted * 1e6)
+                    probability = await question
+                    told = time.perf_counter() - began
+                if probability is None or not 0.0 <= probability <= 1.0:
+                    raise AssertionError("the question was not answered")
+                first = clause = 0.0
+                text = ""
+                async for piece in generation:
+                    now = time.perf_counter() - began
+                    first = first or now
+                    if not clause and generation.stats.generated_tokens >= FIRST_CLAUSE_TOKENS:
+                        clause = now
+                    text += piece
+                heard.add(text)
+                if clause:
+                    for stage, at in zip(stages, (told, first, clause), strict=True):
+                        found[kind][stage].append(at * 1000)
+            if len(heard) != 1:
+                raise AssertionError(f"asking changed the text: {heard}")
+        await talk.close()
+    finally:
+        model.close()
+    pairs = zip(found["waiting"][stages[-1]], found["together"][stages[-1]], strict=True)
+    return {
+        "turns": len(turns),
+        "submitting_us": round(median(submit_us)),
+        **{f"{kind}_{at}_ms": round(median(found[kind][at]), 1) for kind in found for at in stages},
+        "ratio_median": round(median([together / waiting for waiting, together in pairs]), 3),
     }
 
 
@@ -564,6 +650,7 @@ BENCHES: dict[str, Callable[[Path, int], Coroutine[Any, Any, Result]]] = {
     "locked": bench_locked,
     "prefix": bench_prefix,
     "draft": bench_draft,
+    "question": bench_question,
     "gap": bench_gap,
     "cancel": bench_cancel,
     "equality": bench_equality,

@@ -67,7 +67,7 @@ def test_a_patient_dial_never_answers_before_a_snappy_one(
 @given(SURE)
 def test_it_is_smooth(complete: float) -> None:
     """No cliff: a little more doubt is a little more waiting, away from certainty."""
-    settings = EndpointingSettings(curve=1.0)
+    settings = EndpointingSettings(half=0.5, steepness=1.0)
     here = wait_ms("x", complete, OPEN, NO_HABIT, settings)
     assert abs(wait_ms("x", complete - 0.01, OPEN, NO_HABIT, settings) - here) <= 8
 

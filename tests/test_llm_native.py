@@ -309,13 +309,19 @@ async def test_markup_counts_only_where_it_is_meant(model: NativeModel) -> None:
     await talk.close()
 
 
+async def told(talk: NativeConversation) -> float:
+    probability = await talk.end_probability()
+    assert probability is not None
+    return probability
+
+
 async def test_a_finished_phrase_ends_more_probably(model: NativeModel) -> None:
     talk = await begin(model)
 
     async def probability(words: str) -> float:
         await talk.rollback(talk.start)
         await talk.append(model.template.user_open, words)
-        return await talk.end_probability()
+        return await told(talk)
 
     pairs = (
         ("I would like to order a cake", "I would like to order a"),
@@ -329,10 +335,109 @@ async def test_a_finished_phrase_ends_more_probably(model: NativeModel) -> None:
     async def quoted(words: str) -> float:
         await talk.rollback(talk.start)
         await talk.append(model.template.user_open, f'Caller: "{words}')
-        return await talk.end_probability()
+        return await told(talk)
 
     for finished, unfinished in pairs:
         assert await quoted(finished) > 2 * await quoted(unfinished), (finished, unfinished)
+    await talk.close()
+
+
+async def test_an_end_is_judged_together_with_what_follows(model: NativeModel) -> None:
+    talk = await begin(model)
+    words = 'Caller: "I would like to order a cake'
+    rest = ('"', *model.template.user("")[2:])
+    for phrase in (words, 'Caller: "I would like to order a'):
+        await talk.rollback(talk.start)
+        await talk.append(model.template.user_open, phrase)
+        waited = await told(talk)
+        await talk.append(*rest)
+        said = await answer(talk)
+
+        await talk.rollback(talk.start)
+        await talk.computed()
+        batches = model.stats()["batches"]
+        await talk.append(model.template.user_open, phrase)
+        question = talk.end_probability()
+        await talk.append(*rest)
+        generation = talk.generate(Limits(max_tokens=20))
+        assert await question == pytest.approx(waited, rel=0.05)
+        assert await question == await question, "asked once, told as often as one likes"
+        together = "".join([piece async for piece in generation])
+        assert together == said
+        assert await question == pytest.approx(waited, rel=0.05), "what was said since changes nothing"
+        assert model.stats()["batches"] - batches <= generation.stats.generated_tokens + 2
+    await talk.close()
+
+
+async def test_a_question_for_an_end_that_nobody_waits_for_any_more(model: NativeModel) -> None:
+    talk = await begin(model)
+    await talk.computed()
+    mark = await talk.mark()
+
+    def long_text() -> str:
+        return "I would like to order a cake. " * 50  # six batches
+
+    await talk.append(long_text())
+    question = talk.end_probability()
+    await talk.append("And bread.")
+    await talk.rollback(mark)
+    assert await question is None, "rolled back before it was computed"
+
+    await talk.append(long_text())
+    waiting = asyncio.ensure_future(talk.end_probability())
+    await asyncio.sleep(0)  # the task begins to wait
+    await talk.rollback(mark)
+    assert await waiting is None, "one that waits is told too"
+
+    await talk.append("Hello")
+    mark = await talk.mark()
+    first = talk.end_probability()
+    await talk.append(", hello")
+    second = talk.end_probability()
+    assert await first is None, "a later question replaces it"
+    assert 0.0 < (await second or 0.0) < 1.0
+
+    await talk.rollback(mark)
+    await talk.append("Good morning. " * 20)
+    cancelled = asyncio.ensure_future(talk.end_probability())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    assert await answer(talk) is not None, "and leaves the conversation as it was"
+
+    await talk.rollback(mark)
+    await talk.append("I would like bread. " * 60)
+    never = talk.end_probability()
+    closing = asyncio.ensure_future(talk.end_probability())
+    await asyncio.sleep(0)
+    await talk.close()
+    for late in (never, closing):
+        with pytest.raises(ModelError, match="closed"):
+            await late
+    with pytest.raises(ModelError, match="closed"):
+        talk.end_probability()
+
+
+async def test_a_draft_that_the_answer_leaves_and_finds_back_to(model: NativeModel) -> None:
+    talk = await begin(model)
+    await talk.append(*model.template.user(QUESTIONS[0]))
+    mark = await talk.mark()
+    limits = Limits(max_tokens=32)
+    plain = await answer(talk, limits)
+    words = plain.split()
+    assert len(words) > 8, "an answer worth guessing"
+    drafts = (
+        " ".join([*words[:2], "perhaps", *words[3:]]),
+        " ".join([*words[:2], "and", "also", *words[2:]]),
+        " ".join([*words[:2], *words[4:]]),
+        " ".join([*words[:4], *words[:4], *words[4:]]),
+    )
+    for draft in drafts:
+        await talk.rollback(mark)
+        generation = talk.generate(limits, draft=draft)
+        assert "".join([piece async for piece in generation]) == plain
+        assert generation.stats.accepted_tokens >= 8, draft
     await talk.close()
 
 

@@ -129,6 +129,35 @@ async def test_what_is_found_out_is_told(benches: Any) -> None:
     assert expecting == Expecting(Expected(Asked.YES_NO))
 
 
+async def test_the_end_is_asked_for_before_the_rest_and_told_before_anything_is_spoken(benches: Any) -> None:
+    bench = benches(["Something unrelated.", "Something else."], [ANSWER, ANSWER])
+    asked, tell = asyncio.Event(), asyncio.get_running_loop().create_future()
+    at: list[str] = []
+
+    def end_probability() -> asyncio.Future[float]:
+        at.append(bench.text)
+        asked.set()
+        return asyncio.shield(tell)
+
+    bench.conversation.end_probability = end_probability
+    first = bench.prepare(1)
+    await asked.wait()
+    await asyncio.sleep(0)
+    assert at == [bench.opening("Something unrelated.")], "asked where the words end"
+    assert bench.text == bench.asked("Something unrelated."), "and all that follows is there meanwhile"
+    assert bench.conversation.drafts, "the answer was begun"
+    assert [event.provisional for event in bench.events] == [True]
+    assert not first.answer.text
+    await first.cancel()  # while it waits
+    assert bench.text == at[0]
+    asked.clear()
+    second = bench.prepare(2)
+    await asked.wait()
+    tell.set_result(0.9)
+    assert await whole(second) == SAID
+    assert [event.revision for event in bench.events if isinstance(event, WordsHeard)] == [1, 2, 2]
+
+
 async def test_our_own_words_coming_back_are_nobodys_turn(benches: Any) -> None:
     bench = benches(["We open at eight in the morning.", "Mm-hm."], [ANSWER, ANSWER])
     for number, flagged in ((1, True), (2, True)):

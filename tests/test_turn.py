@@ -37,12 +37,13 @@ from offhook.turn import (
     TurnEvent,
     TurnSettings,
     TurnState,
+    WordsChanged,
     WordsHeard,
     step,
 )
 
 SETTINGS = TurnSettings(
-    endpointing=EndpointingSettings(shortest_ms=100, longest_ms=800, curve=1.0, asked_ms=700),
+    endpointing=EndpointingSettings(shortest_ms=100, longest_ms=800, half=0.5, steepness=1.0, asked_ms=700),
     max_silence_ms=10_000,
     holding_ms=1_500,
 )
@@ -505,6 +506,21 @@ def test_on_a_busy_machine_nothing_is_prepared_in_a_short_pause() -> None:
     state, actions = play([*script[:3], (1345, resumed(1320)), (2500, Tick())], turn_settings=busy)
     assert actions == []
     assert state.floor is Floor.HEARING
+
+
+def test_words_that_change_when_they_are_heard_again_are_answered_anew() -> None:
+    script: Script = [*ASKED[:2], (1150, words(1, UNSURE)), (1300, WordsChanged(1, at(1250)))]
+    state, actions = play(script)
+    assert actions == [
+        prepare(1, 60, 1000),
+        Cancel(1),
+        replace(prepare(2, 60, 1250), speech_end_ns=1000 * MS),
+    ]
+    assert state.floor is Floor.PREPARING
+    assert play([(1350, words(2))], state)[1] == [Commit(2)]
+    # Not once the answer is committed, and not an old revision's.
+    assert play([(1310, WordsChanged(1, at(1300)))], state)[1] == []
+    assert play([*HEARD, (1900, WordsChanged(1, at(1250)))])[1] == [prepare(1, 60, 1000), Commit(1)]
 
 
 def test_a_sound_at_the_last_moment_puts_the_answer_off_but_not_for_long() -> None:

@@ -33,6 +33,7 @@ from offhook.turn import (
     TurnEvent,
     TurnSettings,
     TurnState,
+    WordsChanged,
     WordsHeard,
     step,
 )
@@ -40,7 +41,7 @@ from offhook.turn import (
 SETTINGS = TurnSettings(endpointing=EndpointingSettings(shortest_ms=100, longest_ms=800))
 KINDS = st.sampled_from(
     """speak pause stop words_done words_unsure hum same nothing began finished judged dismissed prompt
-    closed_prompt key keys tick busy free loud""".split()  # noqa: SIM905
+    closed_prompt key keys tick busy free loud changed""".split()  # noqa: SIM905
 )
 
 
@@ -165,6 +166,8 @@ class World:
                 self.tell(CallerJudged())
             case "dismissed" if self.voice == "speaking":
                 self.tell(CallerDismissed())
+            case "changed" if newest is not None:
+                self.tell(WordsChanged(newest, position))
             case "loud":
                 self.turn_settings = replace(self.turn_settings, sound=not self.turn_settings.sound)
             case "prompt" | "closed_prompt" if self.state.floor is Floor.LISTENING:

@@ -306,16 +306,23 @@ void bind_conversation(py::module_& module) {
           "keep_answer", [](PyConversation& c, size_t bytes) { c.get().keep_answer(bytes); },
           py::arg("bytes"), NoGil())
       .def(
-          "ask_end_probability", [](PyConversation& c) { c.get().ask_end_probability(); }, NoGil())
+          "ask_end_probability", [](PyConversation& c) { return c.get().ask_end_probability(); }, NoGil())
+      .def(
+          "end_answer",
+          [](PyConversation& c, uint64_t question) {
+            const EndAnswer answer = c.get().end_answer(question);
+            return py::make_tuple(answer.state != EndAnswer::State::kWaiting,
+                                  answer.state == EndAnswer::State::kGiven
+                                      ? py::object(py::float_(answer.probability))
+                                      : py::object(py::none()));
+          },
+          py::arg("question"))
       .def(
           "ask_computed", [](PyConversation& c) { c.get().ask_computed(); }, NoGil())
       .def("state",
            [](PyConversation& c) {
              const Conversation::State state = c.get().state();
-             return py::make_tuple(
-                 state.tokens, state.computed, state.dropped,
-                 state.end_ready ? py::object(py::float_(state.end_probability)) : py::object(py::none()),
-                 state.failure);
+             return py::make_tuple(state.tokens, state.computed, state.dropped, state.failure);
            })
       .def(
           "set_committed", [](PyConversation& c, bool committed) { c.get().set_committed(committed); },

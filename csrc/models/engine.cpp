@@ -22,6 +22,13 @@ void validate(const GenerationOptions& options) {
   options.sampling.validate();
 }
 
+Draft draft_of(std::vector<Token> tokens, const Vocabulary& vocabulary) {
+  tokens.resize(std::min(tokens.size(), static_cast<size_t>(kDraftTokens)));
+  std::vector<bool> telling;
+  for (const Token token : tokens) telling.push_back(is_telling(vocabulary.piece(token)));
+  return {std::move(tokens), std::move(telling)};
+}
+
 }  // namespace
 
 // --- Generation --------------------------------------------------------------------------------
@@ -120,7 +127,9 @@ std::unique_ptr<Generation> Conversation::generate(const GenerationOptions& opti
     backend = core_->backend_;
   }
   // A grammar may take milliseconds to parse: not under the lock.
-  auto generation = std::make_shared<GenerationState>(options, backend->make_sampler(options.sampling));
+  auto sampler = backend->make_sampler(options.sampling);
+  auto generation = std::make_shared<GenerationState>(options, std::move(sampler),
+                                                      draft_of(options.draft, backend->vocabulary()));
   generation->call = state_;
   const EngineCore::Lock lock(core_->mutex_);
   CallState& call = *state_;
@@ -168,14 +177,27 @@ void Conversation::keep_answer(size_t bytes) {
   answer->end = call.transcript.mark();
 }
 
-void Conversation::ask_end_probability() {
+uint64_t Conversation::ask_end_probability() {
   const EngineCore::Lock lock(core_->mutex_);
-  core_->require_usable(*state_);
-  if (state_->size() == 0)
-    throw EngineError(ErrorCode::kInvalid, "an empty conversation has no end to judge");
-  state_->end_wanted = true;
-  state_->end_ready = false;
+  CallState& call = *state_;
+  core_->require_usable(call);
+  if (call.size() == 0) throw EngineError(ErrorCode::kInvalid, "an empty conversation has no end to judge");
+  EndQuestion& question = call.question;
+  if (question.waits() && call.asked_at() == call.size()) return question.number;
+  if (question.waits()) core_->announce(call.id);  // whoever waits learns that it is gone
+  question = {core_->next_id(), call.transcript.mark(), {}};
+  if (call.cache.computed + call.cache.in_flight >= call.size())
+    call.arrived_ns = call.since_ns = core_->now();
   core_->wake();
+  return question.number;
+}
+
+EndAnswer Conversation::end_answer(uint64_t number) const {
+  const EngineCore::Lock lock(core_->mutex_);
+  const EndQuestion& question = state_->question;
+  if (number == 0 || number != question.number) return {EndAnswer::State::kGone, 0};
+  if (question.waits()) core_->require_usable(*state_);
+  return question.answer;
 }
 
 void Conversation::ask_computed() {
@@ -188,12 +210,8 @@ void Conversation::ask_computed() {
 Conversation::State Conversation::state() const {
   const EngineCore::Lock lock(core_->mutex_);
   const CallState& call = *state_;
-  return {call.size(),
-          std::min(call.cache.computed, call.size()),
-          call.transcript.dropped(),
-          call.end_ready,
-          call.end_probability,
-          call.failure};
+  return {call.size(), std::min(call.cache.computed, call.size()), call.transcript.dropped(),
+          call.closed ? "the conversation is closed" : call.failure};
 }
 
 void Conversation::set_committed(bool committed) {

@@ -53,19 +53,16 @@ enum class Finish : uint8_t {
   kFailed,     ///< the model failed; the error says how
 };
 
-/// The longest guess that is kept of generate()'s draft, and how much of it goes into one batch: little at
-/// first, as a wrong guess is computed for nothing, and twice as much each time all of it was right.
+/// The longest guess that is kept of generate()'s draft.
 constexpr int32_t kDraftTokens = 192;
-constexpr int32_t kFirstDraftTokens = 12;
-constexpr int32_t kMostDraftTokens = 48;
 
 struct GenerationOptions {
   int32_t max_tokens = 96;
   std::vector<std::string> stop;  ///< at most 16, each at most 256 bytes
   SamplingOptions sampling;
   /// A guess of how the answer begins.  It changes no answer: its tokens are computed together with the last
-  /// pending one, and those that the sampler chooses anyway cost no batch of their own.  Behind the first
-  /// that it does not choose, and beyond kDraftTokens, the draft is dropped.
+  /// pending one, and those that the sampler chooses anyway cost no batch of their own.  An answer that
+  /// leaves the draft may find back to it (see draft.h); what lies beyond kDraftTokens is dropped.
   std::vector<Token> draft;
 };
 
@@ -103,18 +100,28 @@ class Generation {
   std::shared_ptr<GenerationState> state_;
 };
 
+/// What became of a question for an end probability.
+struct EndAnswer {
+  enum class State : uint8_t {
+    kWaiting,  ///< its text is not computed yet
+    kGiven,
+    kGone,  ///< the text was rolled back, or dropped with its turn, before; or another question was asked
+            ///< since
+  };
+  State state = State::kWaiting;
+  double probability = 0;
+};
+
 /// One call's text inside the model.  The destructor closes it.
 ///
 /// append(), mark(), rollback() and keep_answer() cancel a generation that is running.
 class Conversation {
  public:
   struct State {
-    int32_t tokens = 0;      ///< in the conversation now
-    int32_t computed = 0;    ///< of these, ready in the cache
-    int64_t dropped = 0;     ///< tokens of old turns given up to stay within the share
-    bool end_ready = false;  ///< the end probability asked for is there
-    double end_probability = 0;
-    std::string failure;  ///< empty, or why the conversation can only be closed
+    int32_t tokens = 0;    ///< in the conversation now
+    int32_t computed = 0;  ///< of these, ready in the cache
+    int64_t dropped = 0;   ///< tokens of old turns given up to stay within the share
+    std::string failure;   ///< empty, or why nothing more can be done with the conversation
   };
 
   ~Conversation();
@@ -145,8 +152,13 @@ class Conversation {
   void keep_answer(size_t bytes);
 
   /// Asks for the probability that the message ends here (Vocabulary::sentence_ends()): from the logits
-  /// at the present end, computed already or as soon as the text is.  News of id() when it is there.
-  void ask_end_probability();
+  /// at the present end, computed already or as soon as the text is.  What is appended or generated
+  /// afterwards changes nothing about it, and may be computed in the same batch.  Gives the question's
+  /// number; asked twice at the same place, it is the same question.  News of id() when end_answer() changes.
+  uint64_t ask_end_probability();
+  /// Only the last question can be kGiven; before the first one, and for numbers that are none, kGone.
+  /// Throws kModel when the conversation is closed or has failed and the answer was not there before.
+  EndAnswer end_answer(uint64_t question) const;
   /// Asks for news of id() when everything appended so far is computed.
   void ask_computed();
 

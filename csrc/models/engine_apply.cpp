@@ -9,15 +9,19 @@
 namespace offhook::llm {
 
 // Without the lock.
+void EngineCore::judge_end(Outcome& outcome, const float* logits) {
+  if (logits == nullptr) return;
+  const Vocabulary& vocabulary = backend_->vocabulary();
+  const auto ends = vocabulary.sentence_ends();
+  outcome.end_probability = probability_of(logits, vocabulary.size(), ends.data(), ends.size());
+}
+
+// Without the lock.
 void EngineCore::choose(Outcome& outcome, const float* logits) {
   const Vocabulary& vocabulary = backend_->vocabulary();
   if (logits == nullptr) {
     outcome.sampling_error = "the model gave no probabilities";
     return;
-  }
-  if (outcome.end_wanted) {
-    const auto ends = vocabulary.sentence_ends();
-    outcome.end_probability = probability_of(logits, vocabulary.size(), ends.data(), ends.size());
   }
   if (outcome.generation) {
     sample(outcome, logits);
@@ -73,23 +77,19 @@ void EngineCore::apply_call(CallState& call, Outcome& outcome) {
     outcome.generation->stats.drafted_tokens += outcome.draft;
     stats_.drafted_tokens += static_cast<uint64_t>(outcome.draft);
   }
+  // A question that its text was rolled back behind does not wait any more.
+  if (outcome.question != 0) answer_question(call, outcome.question, outcome.end_probability);
   // Rolled back or written on meanwhile: what was computed stays, what it said does not count.
-  const bool fresh =
-      call.cache.low_water >= outcome.end && call.size() == outcome.end && call.cache.computed == outcome.end;
+  const bool stands = call.cache.low_water >= outcome.end && call.cache.computed >= outcome.end;
+  const bool fresh = stands && call.size() == outcome.end && call.cache.computed == outcome.end;
+  const bool wanted = fresh || (stands && call.asked_at() == outcome.end);
+  call.logits_at = outcome.logits_kept && wanted ? outcome.end : CallState::kNone;
   if (!fresh) return;
-  call.logits_at = outcome.logits_kept ? outcome.end : CallState::kNone;
-  if (outcome.end_wanted && call.end_wanted) {
-    call.end_wanted = false;
-    call.end_ready = true;
-    call.end_probability = outcome.end_probability;
-    announce(call.id);
-  }
   GenerationState* generation = outcome.generation.get();
   if (!generation || call.generation != outcome.generation) return;
   const size_t said = outcome.tokens_said.size();
   const auto drafted = static_cast<size_t>(outcome.draft);
-  if (drafted > 0 && said > drafted)
-    generation->draft_step = std::min(2 * generation->draft_step, kMostDraftTokens);
+  if (drafted > 0 && said > drafted) generation->draft.grow();
   for (size_t i = 0; i < said; ++i) {
     if (i < drafted && i + 1 < said) {
       // The guessed token is the one that is said: its cell is in the cache already.
@@ -114,15 +114,10 @@ void EngineCore::apply_token(CallState& call, GenerationState& generation, Token
   if (vocabulary.ends_message(token)) return finish(call, Finish::kEnd);
   ++generation.stats.generated_tokens;
   ++stats_.generated_tokens;
-  if (generation.draft_at < generation.draft.size() && generation.draft[generation.draft_at] == token) {
-    ++generation.draft_at;
-  } else {
-    generation.drop_draft();
-  }
+  generation.draft.follow(token);
   call.transcript.append({&token, 1});
   call.said_last = true;
   call.logits_at = CallState::kNone;
-  call.end_ready = false;
   call.since_ns = call.arrived_ns = now();
   const std::string_view piece = vocabulary.piece(token);
   generation.said.append(piece);
@@ -165,7 +160,7 @@ void EngineCore::decode_failed(Work& work, DecodeStatus status) {
   for (Outcome& outcome : work.outcomes) {
     if (outcome.draft == 0) continue;
     drafted = true;
-    outcome.generation->drop_draft();
+    outcome.generation->draft.drop();
   }
   if (status == DecodeStatus::kNoRoom) {
     // Nothing was computed.  Make the batch smaller; a single token that finds no cell gives up.

@@ -216,8 +216,7 @@ void EngineCore::append(CallState& call, std::span<const Token> tokens, std::spa
   if (call.cache.computed + call.cache.in_flight >= call.size()) call.arrived_ns = call.since_ns = now();
   call.transcript.append(tokens, turns);
   call.said_last = false;
-  call.logits_at = CallState::kNone;
-  call.end_ready = false;
+  if (!call.logits_asked()) call.logits_at = CallState::kNone;
   wake();
 }
 
@@ -226,9 +225,22 @@ void EngineCore::truncate(CallState& call, int32_t index) {
   call.transcript.truncate(index);
   call.said_last = false;
   call.cache.cut_to(index);
-  call.logits_at = CallState::kNone;
-  call.end_ready = false;
+  check_question(call);
+  if (!call.logits_asked()) call.logits_at = CallState::kNone;
   wake();
+}
+
+void EngineCore::check_question(CallState& call) {
+  if (!call.question.waits() || call.transcript.valid(call.question.mark)) return;
+  call.question.answer.state = EndAnswer::State::kGone;
+  announce(call.id);
+}
+
+void EngineCore::answer_question(CallState& call, uint64_t number, std::optional<double> probability) {
+  if (call.question.number != number || !call.question.waits()) return;
+  call.question.answer = {probability ? EndAnswer::State::kGiven : EndAnswer::State::kGone,
+                          probability.value_or(0)};
+  announce(call.id);
 }
 
 void EngineCore::finish(CallState& call, Finish reason, std::string error) {
@@ -266,6 +278,7 @@ void EngineCore::release(CallState& call) {
     call.prefix->last_used_ns = now();
   }
   call.last_answer.reset();
+  announce(call.id);  // whoever waits for something of it learns that it is closed
   wake();
 }
 

@@ -17,12 +17,14 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_set>
 
 #include "audio/clock.h"
 #include "audio/file_descriptor.h"
 #include "audio/live_objects.h"
+#include "models/draft.h"
 #include "models/engine.h"
 #include "models/text_stream.h"
 
@@ -69,10 +71,8 @@ struct PrefixState : Counted<PrefixState> {
 };
 
 struct GenerationState : Counted<GenerationState> {
-  GenerationState(GenerationOptions given, std::unique_ptr<Sampler> made)
-      : options(std::move(given)), sampler(std::move(made)), stops(options.stop), draft(options.draft) {
-    draft.resize(std::min(draft.size(), static_cast<size_t>(kDraftTokens)));
-  }
+  GenerationState(GenerationOptions given, std::unique_ptr<Sampler> made, Draft guess)
+      : options(std::move(given)), sampler(std::move(made)), stops(options.stop), draft(std::move(guess)) {}
 
   uint64_t id = 0;
   std::weak_ptr<CallState> call;
@@ -80,12 +80,10 @@ struct GenerationState : Counted<GenerationState> {
   const std::unique_ptr<Sampler> sampler;  // used by the engine thread only, without the lock
   Utf8Joiner joiner;
   StopMatcher stops;
-  std::vector<Token> draft;  // the guess; what is said agrees with draft[0 .. draft_at)
-  size_t draft_at = 0;
-  int32_t draft_step = kFirstDraftTokens;  // how much of it the next batch may hold
-  std::string said;                        // the answer's bytes, all of them
-  std::vector<size_t> ends;                // said.size() after each token
-  Mark begin;                              // the answer's place in the transcript
+  Draft draft;
+  std::string said;          // the answer's bytes, all of them
+  std::vector<size_t> ends;  // said.size() after each token
+  Mark begin;                // the answer's place in the transcript
   Mark end;
   std::deque<std::string> pieces;
   Finish finish = Finish::kNone;
@@ -94,10 +92,15 @@ struct GenerationState : Counted<GenerationState> {
 
   bool first() const { return stats.first_token_ns == 0; }
   bool running() const { return finish == Finish::kNone; }
-  void drop_draft() {
-    draft.clear();
-    draft_at = 0;
-  }
+};
+
+/// The last question for an end probability.
+struct EndQuestion {
+  uint64_t number = 0;  ///< 0: none was asked yet
+  Mark mark;            ///< where; valid for as long as it waits
+  EndAnswer answer;
+
+  bool waits() const { return number != 0 && answer.state == EndAnswer::State::kWaiting; }
 };
 
 struct CallState : Counted<CallState> {
@@ -117,15 +120,17 @@ struct CallState : Counted<CallState> {
   bool said_last = false;                        ///< the last token was generated, not appended
   std::vector<float> logits;                     ///< engine thread only
   int32_t logits_at = kNone;                     ///< transcript size that they belong to
-  bool end_wanted = false;
-  bool end_ready = false;
-  double end_probability = 0;
+  EndQuestion question;
   bool computed_wanted = false;
   std::string failure;
 
   static constexpr int32_t kNone = -1;
   int32_t size() const { return transcript.size(); }
   bool logits_ready() const { return logits_at == size() && cache.computed == size(); }
+  /// The transcript's size where the question that waits was asked; kNone when none waits.
+  int32_t asked_at() const { return question.waits() ? transcript.index_of(question.mark) : kNone; }
+  /// The logits there are in memory.
+  bool logits_asked() const { return question.waits() && logits_at == asked_at(); }
 };
 
 class EngineCore : Counted<EngineCore> {
@@ -155,11 +160,13 @@ class EngineCore : Counted<EngineCore> {
     int32_t logits_index = -1;  // batch token whose logits were wanted
     int32_t draft = 0;          // guessed tokens behind it, each with logits
     std::shared_ptr<GenerationState> generation;
-    bool end_wanted = false;
+    uint64_t question = 0;   // the end probability asked for in this batch: its number,
+    int32_t asked_at = 0;    // the sequence's length there,
+    int32_t end_index = -1;  // and the batch token whose logits give it
     // After decoding:
-    std::vector<Token> tokens_said;  // all but the last agree with the draft
-    std::string sampling_error;      // why none follows them
-    double end_probability = 0;
+    std::vector<Token> tokens_said;         // all but the last agree with the draft
+    std::string sampling_error;             // why none follows them
+    std::optional<double> end_probability;  // none: the model gave no logits
     bool logits_kept = false;
   };
   struct Work {
@@ -179,6 +186,8 @@ class EngineCore : Counted<EngineCore> {
   void require_room_for_prefix(std::span<const Token> tokens) const;
   void append(CallState& call, std::span<const Token> tokens, std::span<const int32_t> turns);
   void truncate(CallState& call, int32_t index);
+  void check_question(CallState& call);
+  void answer_question(CallState& call, uint64_t number, std::optional<double> probability);
   void release(CallState& call);
   void finish(CallState& call, Finish reason, std::string error = {});
   void cancel_generation(CallState& call);
@@ -206,6 +215,7 @@ class EngineCore : Counted<EngineCore> {
   void decode(Lock& lock, Work& work);
 
   // engine_apply.cpp: engine thread.
+  void judge_end(Outcome& outcome, const float* logits);
   void choose(Outcome& outcome, const float* logits);
   void sample(Outcome& outcome, const float* logits);
   void verify(Outcome& outcome, std::span<const BatchToken> batch);

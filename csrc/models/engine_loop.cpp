@@ -14,9 +14,12 @@ namespace offhook::llm {
 
 namespace {
 
-// Text that came in and that nobody waits for yet lies this long before it is computed: as a rule
-// generate() follows within microseconds, and its draft then goes into the same batch.
-constexpr Nanoseconds kLinger_ns = kMillisecond / 4;
+// Text that came in and that nobody waits for yet lies this long before it is computed: as a rule the rest
+// of the turn and generate() follow within less, and text, the end asked for and the draft then go into one
+// batch instead of three.
+constexpr Nanoseconds kLinger_ns = 3 * kMillisecond / 2;
+
+constexpr int32_t kRows = 4;
 
 /// How long to wait for what may follow; 0 when something is wanted at once.
 Nanoseconds linger(const std::vector<Job>& jobs, Nanoseconds now_ns) {
@@ -70,20 +73,24 @@ void EngineCore::run() {
 bool EngineCore::serve_ready(Lock& lock) {
   std::vector<Outcome> ready;
   for (const auto& call : calls_) {
-    if (!call->failure.empty() || !call->logits_ready() || call->size() == 0) continue;
-    const bool first = call->generation && call->generation->first();
-    if (!first && !call->end_wanted) continue;
+    if (!call->failure.empty() || call->logits_at <= 0) continue;
+    const bool first = call->logits_ready() && call->generation && call->generation->first();
+    const bool asked = call->logits_asked();
+    if (!first && !asked) continue;
     Outcome outcome;
     outcome.call = call;
-    outcome.end = call->size();
-    outcome.end_wanted = call->end_wanted;
+    outcome.end = call->logits_at;
+    if (asked) outcome.question = call->question.number;
     if (first) outcome.generation = call->generation;
     call->cache.low_water = std::numeric_limits<int32_t>::max();
     ready.push_back(std::move(outcome));
   }
   if (ready.empty()) return false;
   lock.unlock();
-  for (Outcome& outcome : ready) choose(outcome, outcome.call->logits.data());
+  for (Outcome& outcome : ready) {
+    if (outcome.question != 0) judge_end(outcome, outcome.call->logits.data());
+    choose(outcome, outcome.call->logits.data());
+  }
   lock.lock();
   for (Outcome& outcome : ready) {
     if (!outcome.generation) outcome.logits_kept = true;
@@ -103,7 +110,8 @@ std::vector<Job> EngineCore::collect() {
     if (call->prefix && !call->prefix->ready()) continue;
     const int32_t pending = call->size() - call->cache.computed;
     if (pending <= 0) continue;
-    if (pending == 1 && call->said_last && !call->generation && !call->end_wanted && !call->computed_wanted) {
+    if (pending == 1 && call->said_last && !call->generation && !call->question.waits() &&
+        !call->computed_wanted) {
       continue;  // the end of an answer: computed together with what is appended, if it is not rolled back
     }
     Job job;
@@ -116,7 +124,7 @@ std::vector<Job> EngineCore::collect() {
     job.committed = call->committed;
     job.pending = pending;
     job.draft = draft_wanted(*call);
-    job.awaited = call->end_wanted || call->computed_wanted;
+    job.awaited = call->computed_wanted;
     job.since_ns = call->since_ns;
     job.arrived_ns = call->arrived_ns;
     jobs.push_back(job);
@@ -163,12 +171,14 @@ void EngineCore::add_prefix_jobs(std::vector<Job>& jobs) {
 int32_t EngineCore::draft_wanted(const CallState& call) const {
   const GenerationState* generation = call.generation.get();
   if (!generation || !drafts_) return 0;
-  const size_t guessed = generation->draft.size() - generation->draft_at;
-  int32_t tokens = std::min(static_cast<int32_t>(guessed), generation->draft_step);
+  auto tokens = static_cast<int32_t>(generation->draft.next().size());
   // One more token than guessed may be said, and all of them must find room.
   tokens = std::min(tokens, generation->options.max_tokens - generation->stats.generated_tokens - 1);
   tokens = std::min(tokens, settings_.call_tokens - call.size() - 1);
   tokens = std::min(tokens, settings_.queue_pieces - static_cast<int32_t>(generation->pieces.size()) - 1);
+  // The CPU kernels take rows by four, and what is left over one by one, which costs nearly as much.
+  const int32_t over = (call.size() - call.cache.computed + tokens) % kRows;
+  if (over < tokens) tokens -= over;
   return std::max(tokens, 0);
 }
 
@@ -183,10 +193,20 @@ EngineCore::Work EngineCore::build(const std::vector<Slice>& slices) {
   Work work;
   for (const Slice& slice : slices) {
     Outcome outcome = targets_[slice.id];
-    const int32_t tokens = std::min(slice.tokens, room);
-    if (tokens <= 0) continue;
-    room -= tokens;
     Residence& cache = outcome.call ? outcome.call->cache : outcome.prefix->cache;
+    int32_t tokens = std::min(slice.tokens, room);
+    if (tokens <= 0) continue;
+    const int32_t asked_at = outcome.call ? outcome.call->asked_at() : CallState::kNone;
+    const bool asked = asked_at > cache.computed && asked_at <= cache.computed + tokens;
+    if (asked && asked_at < outcome.call->size() && cache.computed + tokens == outcome.call->size()) {
+      // Two rows: where it was asked, and the end.  When there is none to spare, the end waits.
+      if (spare_rows > 0) {
+        --spare_rows;
+      } else {
+        tokens = asked_at - cache.computed;
+      }
+    }
+    room -= tokens;
     assert(cache.resident == cache.computed && cache.sequence != Residence::kNone);
     for (int32_t i = cache.computed; i < cache.computed + tokens; ++i) {
       const Token token =
@@ -195,17 +215,21 @@ EngineCore::Work EngineCore::build(const std::vector<Slice>& slices) {
     }
     outcome.tokens = tokens;
     outcome.end = cache.computed + tokens;
+    if (outcome.call) outcome.call->logits_at = CallState::kNone;  // what is kept next belongs elsewhere
+    if (asked) {
+      outcome.question = outcome.call->question.number;
+      outcome.end_index = static_cast<int32_t>(work.batch.size()) - (outcome.end - asked_at) - 1;
+      work.batch[static_cast<size_t>(outcome.end_index)].logits = true;
+    }
     if (outcome.call && outcome.end == outcome.call->size()) {
       outcome.logits_index = static_cast<int32_t>(work.batch.size()) - 1;
       work.batch.back().logits = true;
       outcome.generation = outcome.call->generation;
-      outcome.end_wanted = outcome.call->end_wanted;
       outcome.draft = std::max(0, std::min({slice.draft, spare, spare_rows}));
       spare -= outcome.draft;
       spare_rows -= outcome.draft;
       for (int32_t i = 0; i < outcome.draft; ++i) {
-        const GenerationState& generation = *outcome.generation;
-        const Token token = generation.draft[generation.draft_at + static_cast<size_t>(i)];
+        const Token token = outcome.generation->draft.next()[static_cast<size_t>(i)];
         work.batch.push_back({token, outcome.end + i, cache.sequence, true});
       }
     }
@@ -231,6 +255,7 @@ void EngineCore::decode(Lock& lock, Work& work) {
   const Nanoseconds elapsed = now() - begin;
   if (status == DecodeStatus::kOk) {
     for (Outcome& outcome : work.outcomes) {
+      if (outcome.end_index >= 0) judge_end(outcome, backend_->logits(outcome.end_index));
       if (outcome.logits_index < 0) continue;
       choose(outcome, backend_->logits(outcome.logits_index));
       verify(outcome, work.batch);

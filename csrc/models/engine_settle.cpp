@@ -87,9 +87,13 @@ void EngineCore::settle_call(CallState& call) {
     backend_->share(call.prefix->cache.sequence, cache.sequence, prefix_size);
     cache.computed = cache.resident = cache.shared = prefix_size;
   }
-  const bool logits_wanted = (call.generation && call.generation->first()) || call.end_wanted;
-  if (logits_wanted && cache.computed == call.size() && !call.logits_ready()) {
-    // Everything is there but the logits at the end (after a rollback): compute the last token again.
+  // Everything is there but the logits (after a rollback): compute the token before them again.
+  const bool first = call.generation && call.generation->first();
+  const int32_t asked_at = call.asked_at();
+  if (asked_at > 0 && cache.computed >= asked_at && call.logits_at != asked_at) {
+    cache.computed = asked_at - 1;
+    trim(cache);
+  } else if (first && cache.computed == call.size() && !call.logits_ready()) {
     --cache.computed;
     trim(cache);
   }
@@ -121,6 +125,7 @@ void EngineCore::drop_old_turns(CallState& call) {
     trim(cache);
   }
   call.transcript.drop(count);
+  check_question(call);
   call.logits_at = CallState::kNone;
   stats_.dropped_tokens += static_cast<uint64_t>(count);
 }

@@ -14,10 +14,9 @@
 //   4. Nobody starves: a job moves up one class for every starve_ns without moving, a speculative
 //      running call gets a token at least every speculative_gaps gaps, and every batch with a prompt in
 //      it moves that prompt by min_slice_tokens or more.
-//   5. Drafts (guesses of what a generation says next) come behind a call's last pending token, and only in
-//   time
-//      that nobody else wants: no prompt is cut short or left out, and no running call waits longer than
-//      `gap`.
+//   5. Drafts (guesses of what a generation says next) come behind a call's last pending token, and only
+//      in time that nobody else wants: no prompt is cut short or left out, and no running call waits longer
+//      than `gap`.
 
 #pragma once
 
@@ -46,7 +45,7 @@ struct Job {
   Nanoseconds since_ns = 0;    ///< when it last moved, or began to wait (kRunning: had its last token)
   Nanoseconds arrived_ns = 0;  ///< when its oldest pending token came; first come, first served in a class
   int32_t draft = 0;           ///< guessed tokens behind them, worth computing if there is room
-  bool awaited = false;        ///< somebody waits for it to be computed, though not for a token
+  bool awaited = false;        ///< somebody waits for all of it to be computed, though not for a token
 };
 
 struct SchedulerSettings {

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from offhook.agents.loader import Agent, load_agent
-from offhook.call import Call, Services
+from offhook.call import Call
 from offhook.config import Config, LlmConfig
 from offhook.core import PlayoutThread
 from offhook.dialog import Dialog
@@ -28,6 +28,7 @@ from offhook.metrics import Metrics
 from offhook.models import load_models
 from offhook.playout import PlaybackFolder
 from offhook.ready import ReadyPhrases
+from offhook.replies import Services
 from offhook.trace import TraceWriter
 from offhook.transcript import TranscriptWriter
 from offhook.voice import Voice

@@ -263,15 +263,18 @@ class Pipeline:
         generation: Generation | None = None
         try:
             await self._ahead.extend(turn.words)
-            judge.say(await conversation.end_probability())
+            # Asked here and told below: words, note and the answer's beginning are computed together.
+            end_probability = conversation.end_probability()
             await conversation.append(*self._ahead.left(turn.pieces))
             asked = await conversation.mark()
             if turn.goodbye:
+                judge.say(await end_probability)
                 await self._speak(revision, dialog.agent.goodbye)
                 verbatim = False
             else:
                 generation = conversation.generate(self._limits, draft=turn.note or "")
                 revision._generation = generation
+                judge.say(await end_probability)
                 verbatim = await self._speak_generation(revision, generation, dialog.guard(turn))
             revision.answer.finish()
             self._post(Expecting(expectation(revision.answer.text)))
@@ -384,6 +387,8 @@ class _Judge:
         """``end_probability`` is the model's; None when it cannot say."""
         heard = self._revision.heard
         complete = combined(completeness(heard, end_probability), self._prosody)
+        if self._revision.ends_call:
+            complete = 1.0  # nothing comes after a goodbye
         self._post(WordsHeard(self._revision.number, heard, complete, backchannel=self._backchannel))
 
     def begin(self) -> None:

@@ -6,9 +6,12 @@ continuous integration (``CI=true``) that is a failure.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +24,10 @@ from tests.support.asterisk_install import NoAsteriskError, find_asterisk
 from tests.support.asterisk_server import AsteriskServer
 from tests.support.audio import Phrase, load_phrases, resample
 from tests.support.daemon_process import DaemonProcess
-from tests.support.kit import ROOT, TWIN, PlaceCall, Understand
+from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, ROOT, TWIN, LongAnswer, PlaceCall, Understand
+from tests.support.received import sound, sounding
 from tests.support.sip_client import SipCall
+from tests.support.waiting import eventually
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,25 +73,75 @@ def shared_daemon() -> Iterator[DaemonProcess]:
         yield daemon
 
 
-@pytest.fixture
-def daemon(asterisk: AsteriskServer, shared_daemon: DaemonProcess) -> Iterator[DaemonProcess]:
-    """The shared daemon, taking this test's calls; its log of them has to be free of accidents."""
-    mark = len(shared_daemon.log())
-    asterisk.use_daemon(shared_daemon.socket)
-    yield shared_daemon
+@contextmanager
+def taking_calls(asterisk: AsteriskServer, process: DaemonProcess) -> Iterator[DaemonProcess]:
+    """A daemon takes one test's calls; its log of them has to be free of accidents."""
+    mark = len(process.log())
+    asterisk.use_daemon(process.socket)
+    yield process
     asterisk.use_daemon(None)
     deadline = time.monotonic() + 20
-    while (log := shared_daemon.log()).count(" started agent=") != log.count(" ended result="):
+    while (log := process.log()).count(" started agent=") != log.count(" ended result="):
         assert time.monotonic() < deadline, f"a call outlives its channel:\n{log[mark:]}"
         time.sleep(0.05)  # the daemon's log is all there is to see
     for accident in ("Traceback", "RuntimeWarning", "never retrieved"):
         assert accident not in log[mark:], log[mark:]
+    assert not process.call_folders(), "no call is left, so none of their audio files may be"
+
+
+@pytest.fixture
+def daemon(asterisk: AsteriskServer, shared_daemon: DaemonProcess) -> Iterator[DaemonProcess]:
+    """The shared daemon with the shipped agent, taking this test's calls."""
+    with taking_calls(asterisk, shared_daemon) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def museum_daemon() -> Iterator[DaemonProcess]:
+    """One more daemon, impatient with silence, whose agent has one long answer and many short ones."""
+    agent = json.dumps(str(MUSEUM))
+    settings = f"[agent]\ndefault = {agent}\n[turn]\nmax_silence_s = {MUSEUM_SILENCE_S}\n"
+    with DaemonProcess(settings) as process:
+        yield process
+
+
+@pytest.fixture
+def museum(asterisk: AsteriskServer, museum_daemon: DaemonProcess) -> Iterator[DaemonProcess]:
+    """The museum's daemon, taking this test's calls."""
+    with taking_calls(asterisk, museum_daemon) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def long_answer(
+    asterisk_server: AsteriskServer, museum_daemon: DaemonProcess, phrases: dict[str, Phrase]
+) -> LongAnswer:
+    """Heard once, to compare with what is heard of it when somebody disturbs it."""
+
+    async def hear() -> LongAnswer:
+        async with await _from_softphone(asterisk_server) as call:
+            await call.media.heard_after(0)
+            await call.media.quiet(500)
+            turn = await call.ask(phrases["01_hours"])
+            end_ns, received = time.monotonic_ns(), call.media.received
+            started_ns = turn.utterance.ended_ns
+            await eventually(lambda: len(museum_daemon.transcript()) > seen, "the turn is in the transcript")
+            heard = sound(received, started_ns, end_ns)
+            _, silence_ms = sounding(received.between(started_ns, end_ns))
+            return LongAnswer(museum_daemon.transcript()[-1].answer, heard, silence_ms)
+
+    seen = len(museum_daemon.transcript())
+    asterisk_server.use_daemon(museum_daemon.socket)
+    answer = asyncio.run(hear())
+    assert len(answer.sound) > 3_000 * 8, f"not long: {answer.text}"
+    return answer
 
 
 @pytest.fixture(scope="session")
 def phrases() -> dict[str, Phrase]:
     """The demo conversation and the phrases for tests."""
-    return load_phrases(ROOT / "engine/offhook/assets/demo") | load_phrases(ROOT / "tests/data/speech")
+    folders = ("engine/offhook/assets/demo", "tests/data/speech", "tests/data/pieces")
+    return {name: each for folder in folders for name, each in load_phrases(ROOT / folder).items()}
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +161,10 @@ def place_call(asterisk: AsteriskServer) -> PlaceCall:
     """Calls the agent from the shipped softphone."""
 
     async def place(extension: str = "700") -> SipCall:
-        return await SipCall.place(asterisk.address, extension, user="softphone", password="change-me")
+        return await _from_softphone(asterisk, extension)
 
     return place
+
+
+async def _from_softphone(asterisk: AsteriskServer, extension: str = "700") -> SipCall:
+    return await SipCall.place(asterisk.address, extension, user="softphone", password="change-me")

@@ -6,6 +6,7 @@ Written by this script and committed, so that nobody needs flite to run a test:
 
 * ``engine/offhook/assets/demo/``  the conversation of ``offhook demo``
 * ``tests/data/speech/``           more phrases, for tests
+* ``tests/data/pieces/``           no whole questions: what is said into answers, and halves of a phrase
 
 Each folder gets 8 kHz, 16-bit, mono WAV files and a ``speech.json`` with the words
 and the positions of the first and the last audible sample (tests/support/audio.py
@@ -52,6 +53,14 @@ MORE = {
     "emergency": ("What should I do in an emergency?", 1.1),
     "stop": ("Wait, please stop for a moment.", 1.1),
 }
+PIECES = {
+    # Said into an answer, and meaning "go on".
+    "i_see": ("I see.", 1.1),
+    "okay": ("Okay.", 1.1),
+    # One question in two breaths; the tests put the pause between them.
+    "i_would_like_to": ("I would like to", 1.1),
+    "book_an_appointment": ("book an appointment.", 1.1),
+}
 
 
 def speak(text: str, stretch: float, folder: Path) -> Samples:
@@ -87,3 +96,4 @@ def make(phrases: dict[str, tuple[str, float]], folder: Path) -> None:
 if __name__ == "__main__":
     make(DEMO, ROOT / "engine/offhook/assets/demo")
     make(MORE, ROOT / "tests/data/speech")
+    make(PIECES, ROOT / "tests/data/pieces")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.llm.base import GenerationStats, Limits, Mark
+from offhook.llm.base import GenerationStats, Limits, Mark, Told
 from offhook.stt.base import Transcript
 from offhook.tts.base import never
 
@@ -87,8 +87,8 @@ class ScriptedConversation:
             self.generation.cancel()
         del self.text[mark.tokens :]
 
-    async def end_probability(self) -> float | None:
-        return self.ends.pop(0) if self.ends else None
+    def end_probability(self) -> Told:
+        return Told(self.ends.pop(0) if self.ends else None)
 
     def generate(self, limits: Limits, *, draft: str = "") -> ScriptedGeneration:
         self.drafts.append(draft)

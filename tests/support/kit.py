@@ -21,8 +21,10 @@ PlaceCall = Callable[..., Awaitable[SipCall]]
 Understand = Callable[[NDArray[np.int16]], str]
 """What a listener makes of 8 kHz audio."""
 
+MUSEUM = ROOT / "tests/data/agents/museum.toml"
+"""An agent with one long answer and many short ones."""
 MUSEUM_SILENCE_S = 3
-"""How long the museum's daemon bears silence (tests/data/agents/museum.toml)."""
+"""How long its daemon bears silence."""
 
 
 @dataclass(frozen=True)

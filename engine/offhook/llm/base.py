@@ -12,7 +12,7 @@ like are just characters, because callers and web pages must not write our marku
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -61,6 +61,17 @@ class GenerationStats:
     submitted_ns: int = 0
     first_token_ns: int | None = None
     finish_reason: FinishReason = field(default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An end probability that is known at once; None: the model cannot tell."""
+
+    probability: float | None = None
+
+    def __await__(self) -> Generator[None, None, float | None]:
+        return self.probability
+        yield  # a generator, though it never waits
 
 
 class Generation(Protocol):
@@ -118,11 +129,15 @@ class Conversation(Protocol):
         """
         ...
 
-    async def end_probability(self) -> float | None:
+    def end_probability(self) -> Awaitable[float | None]:
         """How probably the message that the conversation ends with is finished here; None: it cannot tell.
 
         For the caller's words without their final punctuation, quoted or not (see
-        :mod:`offhook.completeness`).  Waits until what was appended is computed.
+        :mod:`offhook.completeness`).  It is asked when this is called and told when it is awaited,
+        once the text up to here is computed: what is appended and generated in between changes
+        nothing about it, and an engine may compute it all together.  None also when the text was
+        rolled back meanwhile, or when another question was asked; ModelError when the
+        conversation is closed.  Need not be awaited.
         """
         ...
 

@@ -15,7 +15,7 @@ import json
 import logging
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -251,32 +251,22 @@ class NativeConversation:
         self._native.ask_computed()
 
         def done() -> bool:
-            tokens, computed, _, _, failure = self._native.state()
+            tokens, computed, _, failure = self._native.state()
             if failure:
                 raise ModelError(failure)
             return computed == tokens
 
         await self._model.news.wait(self._native.id, done)
 
-    async def end_probability(self) -> float:
-        """How probably the message that was appended last ends here.
+    def end_probability(self) -> EndQuestion:
+        """How probably the message ends here; see :class:`~offhook.llm.base.Conversation`.
 
         The mass on `.`, `?`, `!`, a closing quote and the end of the message; take off the text's own
-        final punctuation before.  Waits for the text to be computed, and costs nothing more.
+        final punctuation before.  Costs nothing more than computing the text, which goes into one
+        batch with what is appended, and with the answer that is begun, directly afterwards.
+        Raises ModelError when the conversation is closed, ValueError when it is empty.
         """
-        self._native.ask_end_probability()
-        found: list[float] = []
-
-        def done() -> bool:
-            _, _, _, probability, failure = self._native.state()
-            if failure:
-                raise ModelError(failure)
-            if probability is not None:
-                found.append(probability)
-            return bool(found)
-
-        await self._model.news.wait(self._native.id, done)
-        return found[0]
+        return EndQuestion(self._model.news, self._native)
 
     async def mark(self) -> Mark:
         """Remember the present end."""
@@ -324,6 +314,32 @@ class NativeConversation:
     async def close(self) -> None:
         """Give the conversation's place back.  Any number of times."""
         self._native.close()
+
+
+class EndQuestion:
+    """A question for an end probability, asked when it is made.
+
+    Await it any number of times, or not at all: a task that waits and is cancelled leaves nothing.
+    """
+
+    def __init__(self, news: _News, native: core.LlmConversation) -> None:
+        self._news = news
+        self._native = native
+        self._number = native.ask_end_probability()
+
+    def __await__(self) -> Generator[Any, None, float | None]:
+        return self._told().__await__()
+
+    async def _told(self) -> float | None:
+        probability: float | None = None
+
+        def done() -> bool:
+            nonlocal probability
+            known, probability = self._native.end_answer(self._number)
+            return known
+
+        await self._news.wait(self._native.id, done)
+        return probability
 
 
 class NativeGeneration:

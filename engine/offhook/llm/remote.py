@@ -18,7 +18,7 @@ import httpx
 
 from offhook import __version__
 from offhook.errors import BusyError, ConfigError, ModelError
-from offhook.llm.base import Limits, Mark
+from offhook.llm.base import Limits, Mark, Told
 from offhook.llm.endpoint import Endpoint
 from offhook.llm.exchange import Dialect, RemoteGeneration, build_request, read_body
 from offhook.llm.messages import ROLES, Script
@@ -264,9 +264,9 @@ class RemoteConversation:
         self._at_rest()
         self._script.rollback(mark)
 
-    async def end_probability(self) -> float | None:
+    def end_probability(self) -> Told:
         """None: servers do not tell."""
-        return None
+        return Told()
 
     def generate(self, limits: Limits, *, draft: str = "") -> RemoteGeneration:
         """Begin an answer; the draft is of no use to a server.

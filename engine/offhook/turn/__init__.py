@@ -36,6 +36,7 @@ from offhook.turn.vocabulary import (
     TurnEvent,
     TurnSettings,
     TurnState,
+    WordsChanged,
     WordsHeard,
 )
 
@@ -68,6 +69,7 @@ __all__ = [
     "TurnEvent",
     "TurnSettings",
     "TurnState",
+    "WordsChanged",
     "WordsHeard",
     "configured",
     "step",

@@ -61,6 +61,7 @@ from offhook.turn.vocabulary import (
     TurnEvent,
     TurnSettings,
     TurnState,
+    WordsChanged,
     WordsHeard,
 )
 
@@ -86,6 +87,8 @@ def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings
             return _speech_stopped(state, event, now_ns, settings)
         case WordsHeard():
             return _words_heard(state, event, now_ns, settings)
+        case WordsChanged():
+            return _words_changed(state, event, settings)
         case NothingHeard():
             return _nothing_heard(state, event, now_ns, settings)
         case PlaybackStarted():
@@ -183,13 +186,13 @@ def _hearing(state: TurnState) -> TurnState:
 
 
 def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings) -> Step:
-    quiet = replace(state, speaking_since_ns=None, speech_end_ns=event.at_ns)
+    pause = (event.position_samples, event.voiced_ms)
+    quiet = replace(state, speaking_since_ns=None, speech_end_ns=event.at_ns, paused=pause)
     if state.floor is Floor.HEARING:
         if settings.speculate or state.interrupted is not None:
             return _prepare(quiet, event, settings)
         wait = event.at_ns + settings.unspeculated_ms * MS
-        pause = (event.position_samples, event.voiced_ms)
-        return replace(quiet, floor=Floor.WAITING, commit_at_ns=wait, paused=pause), ()
+        return replace(quiet, floor=Floor.WAITING, commit_at_ns=wait), ()
     listens = state.floor is Floor.ANSWERING and state.heard and _may_interrupt(state, settings)
     if listens and state.utterance_start_samples is not None and state.overlap is None:
         # Said into our answer without stopping it: whether it was for us, its words will tell.
@@ -206,7 +209,7 @@ def _prepare(state: TurnState, event: SpeechPaused | SpeechStopped, settings: Tu
         floor=Floor.PREPARING,
         revision=revision,
         words=None,
-        paused=None,
+        paused=(event.position_samples, event.voiced_ms),
         speech_end_ns=event.at_ns,
         commit_at_ns=latest,
     )
@@ -286,6 +289,17 @@ def _words_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: Tur
     state = replace(state, words=event.text, commit_at_ns=state.speech_end_ns + wait * MS)
     state, more = _tick(state, now_ns, settings)
     return state, (*actions, *more)
+
+
+def _words_changed(state: TurnState, event: WordsChanged, settings: TurnSettings) -> Step:
+    """The words were cut off, or misheard: the answer to them is made anew."""
+    if state.floor is not Floor.PREPARING or event.revision != state.revision:
+        return state, ()
+    assert state.paused is not None
+    assert state.speech_end_ns is not None
+    again = SpeechPaused(event.stop_samples, state.speech_end_ns, state.paused[1])
+    redone, prepare = _prepare(state, again, settings)
+    return redone, (Cancel(event.revision), *prepare)
 
 
 def _overlap_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: TurnSettings) -> Step:

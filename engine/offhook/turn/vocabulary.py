@@ -48,6 +48,14 @@ class WordsHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsChanged:
+    """Heard once more, with the silence behind them up to ``stop_samples``, the words are others."""
+
+    revision: int
+    stop_samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class NothingHeard:
     """Revision ``revision`` had no words in it: noise, a cough; ``voiced_ms`` of it sounded like a voice."""
 
@@ -118,6 +126,7 @@ class CallEnded:
 TurnEvent = (
     SpeechEvent
     | WordsHeard
+    | WordsChanged
     | NothingHeard
     | PromptStarted
     | Expecting
@@ -284,7 +293,7 @@ class TurnState:
     speech_end_ns: int | None = None
     """The caller's last sound, while their turn may be over."""
     paused: tuple[int, int] | None = None
-    """Of the pause that WAITING waits in: position in samples, voiced ms."""
+    """Of the pause that is waited in: position in samples, voiced ms."""
     voiced_ms: int = 0
     """Voiced audio in which DOUBTING found no words."""
     words: str | None = None

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "fake_engine.h"
+#include "models/draft.h"
 
 using namespace offhook::llm;
 
@@ -86,7 +87,7 @@ TEST_CASE("a right draft: the same text in fewer batches") {
   asked.check_next_turn(answer.text);
 }
 
-TEST_CASE("a wrong draft: the same text, and the guess is gone") {
+TEST_CASE("a wrong draft: the same text") {
   Asked asked(20);
   SUBCASE("from the first token on") {
     asked.right.front() = (asked.right.front() + 1) % 127;
@@ -112,12 +113,15 @@ TEST_CASE("a draft of any length, right up to any place, changes nothing") {
     const auto right = std::uniform_int_distribution<size_t>(0, 30)(random);
     std::vector<Token> draft(asked.right.begin(), asked.right.begin() + static_cast<std::ptrdiff_t>(length));
     if (right < length) draft[right] = (draft[right] + 1) % 127;
+    const bool cut = std::uniform_int_distribution<int>(0, 1)(random) == 0;
+    if (cut) draft.resize(std::min(length, right + 1));
     const int32_t most = std::uniform_int_distribution<int32_t>(1, 30)(random);
     CHECK(asked.answer(with_draft(most, draft)).text == expected_answer(asked.history, most));
     const GenerationStats stats = asked.generation->stats();
     CHECK(stats.generated_tokens == most);
-    CHECK(stats.drafted_tokens < most);
-    CHECK(stats.accepted_tokens <= static_cast<int32_t>(std::min(length, right)));
+    CHECK(stats.accepted_tokens < most);
+    CHECK(stats.accepted_tokens <= static_cast<int32_t>(cut ? std::min(length, right) : length));
+    CHECK(stats.accepted_tokens <= stats.drafted_tokens);
     asked.call->rollback(asked.begin);
     asked.ask();
   }
@@ -225,13 +229,13 @@ TEST_CASE("when the logits are there before the answer is asked for, the draft b
   const int64_t batches = asked.bench.backend->batches;
   SUBCASE("right") {
     CHECK(asked.answer(with_draft(20, asked.right)).text == expected_answer(asked.history, 20));
-    CHECK(asked.generation->stats().accepted_tokens == 17);
+    CHECK(asked.generation->stats().accepted_tokens >= 16);
     CHECK(asked.bench.backend->batches - batches <= 3);
   }
-  SUBCASE("wrong at the first: nothing was computed for it") {
-    asked.right.front() = (asked.right.front() + 1) % 127;
+  SUBCASE("nothing in common: the first was computed by nobody") {
+    for (Token& token : asked.right) token = 'x';
     CHECK(asked.answer(with_draft(20, asked.right)).text == expected_answer(asked.history, 20));
-    CHECK(asked.generation->stats().drafted_tokens == 0);
+    CHECK(asked.generation->stats().drafted_tokens == DraftSteps::kFound);
   }
 }
 
@@ -345,5 +349,78 @@ TEST_CASE("a draft is checked like all tokens, and kept short") {
   CHECK_THROWS_AS(call->generate(with_draft(20, {-1})), EngineError);
   const auto generation = call->generate(with_draft(20, std::vector<Token>(100'000, 'x')));
   CHECK(read_all(*bench.engine, *generation).text == expected_answer(joined(kPrefix, "hello"), 20));
-  CHECK(generation->stats().drafted_tokens <= kFirstDraftTokens);
+  CHECK(generation->stats().drafted_tokens <= DraftSteps::kFirst + Draft::kMostMisses * DraftSteps::kFound);
+}
+
+// --- answers that leave the draft and find back to it ------------------------------------------------
+
+TEST_CASE("an answer that leaves the draft and comes back costs fewer batches all the same") {
+  Asked asked(40);
+  std::vector<Token> draft = asked.right;
+  SUBCASE("one token in other words") {
+    draft[6] = (draft[6] + 1) % 127;
+  }
+  SUBCASE("a word that the draft has not") {
+    draft.erase(draft.begin() + 6, draft.begin() + 9);
+  }
+  SUBCASE("a word that only the draft has") {
+    const std::vector<Token> word{'w', 'o', 'r', 'd'};
+    draft.insert(draft.begin() + 6, word.begin(), word.end());
+  }
+  SUBCASE("three in other words, with another length") {
+    draft[6] = draft[7] = draft[8] = 'x';
+    draft.insert(draft.begin() + 6, 'y');
+  }
+  const int64_t batches = asked.bench.backend->batches;
+  const Answer answer = asked.answer(with_draft(40, draft));
+  CHECK(answer.text == expected_answer(asked.history, 40));
+  const GenerationStats stats = asked.generation->stats();
+  CHECK(stats.generated_tokens == 40);
+  CHECK(stats.accepted_tokens >= 25);
+  CHECK(stats.accepted_tokens < stats.drafted_tokens);
+  CHECK(stats.decodes <= 15);
+  CHECK(asked.bench.backend->batches - batches <= 16);
+  CHECK(asked.bench.engine->stats().accepted_tokens == static_cast<uint64_t>(stats.accepted_tokens));
+  CHECK(asked.bench.engine->stats().drafted_tokens == static_cast<uint64_t>(stats.drafted_tokens));
+  asked.check_next_turn(answer.text);
+}
+
+TEST_CASE("any changes to a draft, at any places, change no text and keep the cache right") {
+  std::mt19937 random(11);
+  const auto pick = [&](size_t low, size_t high) {
+    return std::uniform_int_distribution<size_t>(low, high)(random);
+  };
+  Asked asked(30);
+  int64_t accepted = 0;
+  for (int round = 0; round < 150; ++round) {
+    std::vector<Token> draft = asked.right;
+    for (size_t changes = pick(0, 4); changes > 0; --changes) {
+      const auto at = static_cast<std::ptrdiff_t>(pick(0, draft.size() - 1));
+      switch (pick(0, 3)) {
+        case 0:
+          draft[static_cast<size_t>(at)] = 'x';
+          break;
+        case 1:
+          draft.erase(draft.begin() + at);
+          break;
+        case 2:
+          draft.insert(draft.begin() + at, pick(1, 3), 'x');
+          break;
+        default:  // said twice
+          draft.insert(draft.begin() + at, draft.begin() + at / 2, draft.begin() + at);
+      }
+      if (draft.empty()) draft.push_back('x');
+    }
+    const auto most = static_cast<int32_t>(pick(1, 30));
+    CHECK(asked.answer(with_draft(most, draft)).text == expected_answer(asked.history, most));
+    const GenerationStats stats = asked.generation->stats();
+    CHECK(stats.generated_tokens == most);
+    CHECK(stats.accepted_tokens <= stats.drafted_tokens);
+    CHECK(stats.accepted_tokens < most);
+    accepted += stats.accepted_tokens;
+    asked.call->rollback(asked.begin);
+    asked.ask();
+  }
+  asked.bench.gate.open();
+  CHECK(accepted > 150 * 4);
 }

@@ -216,9 +216,7 @@ TEST_CASE("the end probability comes from the logits at the end") {
   Bench bench;
   const auto call = bench.engine->open(tokens_of("prefix"));
   const auto probability = [&] {
-    call->ask_end_probability();
-    REQUIRE(wait_until(*bench.engine, [&] { return call->state().end_ready; }));
-    return call->state().end_probability;
+    return wait_for_end(*bench.engine, *call, call->ask_end_probability()).probability;
   };
   int seen_ends = 0;
   int seen_others = 0;

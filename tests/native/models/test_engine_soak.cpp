@@ -61,6 +61,7 @@ struct Tally {
   std::atomic<int64_t> conversations{0};
   std::atomic<int64_t> refused{0};
   std::atomic<int64_t> answers_checked{0};
+  std::atomic<int64_t> questions_checked{0};
   std::atomic<int64_t> cancelled{0};
   std::atomic<int64_t> rolled_back{0};
   std::atomic<int64_t> failed{0};
@@ -108,6 +109,26 @@ class Caller {
     history_.insert(history_.end(), tokens.begin(), tokens.end());
   }
 
+  /// Whatever comes behind the question changes nothing about it.
+  void ask(Conversation& call) {
+    const uint64_t question = call.ask_end_probability();
+    const Token next = fake_next(history_);
+    const bool end = next == '.' || next == '?' || next == '!' || next == kFakeEnd;
+    const bool known = call.state().dropped == 0;
+    if (pick(0, 3) > 0) append(call);
+    if (pick(0, 1) == 0) answer(call);
+    EndAnswer answer;
+    if (!pump_.wait([&] {
+          answer = call.end_answer(question);
+          return answer.state != EndAnswer::State::kWaiting;
+        })) {
+      ++tally_.stuck;
+    }
+    if (!known || call.state().dropped > 0) return;
+    if (answer.state != EndAnswer::State::kGiven || (answer.probability > 0.5) != end) ++tally_.wrong;
+    ++tally_.questions_checked;
+  }
+
   void one_step(Conversation& call) {
     switch (pick(0, 7)) {
       case 0:
@@ -128,9 +149,7 @@ class Caller {
         return;
       }
       case 4: {
-        call.ask_end_probability();
-        append(call);
-        return;
+        return ask(call);
       }
       case 5: {
         call.set_committed(pick(0, 1) == 1);
@@ -205,9 +224,11 @@ class Caller {
     if (pick(0, 2) == 0) return draft;
     std::vector<Token> history = history_;
     for (int left = pick(0, 40); left > 0; --left) {
-      const Token next = pick(0, 19) == 0 ? 'x' : fake_next(history);
-      draft.push_back(next);
-      history.push_back(next);
+      const Token right = fake_next(history);
+      const Token next = pick(0, 19) == 0 ? 'x' : right;
+      if (pick(0, 29) > 0) draft.push_back(next);
+      if (pick(0, 29) == 0) draft.push_back('x');
+      history.push_back(pick(0, 9) > 0 ? right : next);
     }
     return draft;
   }
@@ -258,16 +279,18 @@ void soak(const FakeBackend::Shape& shape, const EngineSettings& settings, int f
   CHECK(tally.wrong.load() == 0);
   CHECK(tally.stuck.load() == 0);
   CHECK(tally.answers_checked.load() > 0);
+  CHECK(tally.questions_checked.load() > 0);
   CHECK(tally.accepted > 0);
   CHECK(tally.accepted < tally.drafted);
   CHECK(live_objects().generations == 0);
   CHECK(live_objects().prefixes == 0);
   MESSAGE("conversations " << tally.conversations.load() << ", refused " << tally.refused.load()
-                           << ", answers checked " << tally.answers_checked.load() << ", cancelled "
-                           << tally.cancelled.load() << ", rolled back " << tally.rolled_back.load()
-                           << ", failed " << tally.failed.load() << ", drafted " << tally.drafted
-                           << ", accepted " << tally.accepted << ", batches " << backend->batches.load()
-                           << ", largest " << backend->largest_batch.load());
+                           << ", answers checked " << tally.answers_checked.load() << ", questions checked "
+                           << tally.questions_checked.load() << ", cancelled " << tally.cancelled.load()
+                           << ", rolled back " << tally.rolled_back.load() << ", failed "
+                           << tally.failed.load() << ", drafted " << tally.drafted << ", accepted "
+                           << tally.accepted << ", batches " << backend->batches.load() << ", largest "
+                           << backend->largest_batch.load());
 }
 
 double seconds_each() {

@@ -368,9 +368,7 @@ TEST_CASE("finished phrases end more probably than cut-off ones") {
     call->rollback(call->start());
     call->append(Room::markup("<|im_start|>user\n"));
     call->append(Room::plain(words));
-    call->ask_end_probability();
-    REQUIRE(wait_until(*room.engine, [&] { return call->state().end_ready; }));
-    return call->state().end_probability;
+    return wait_for_end(*room.engine, *call, call->ask_end_probability()).probability;
   };
   CHECK(probability("I would like to order a cake") > probability("I would like to order a"));
   CHECK(probability("What time do you open on Sunday") > probability("What time do you"));

@@ -46,4 +46,14 @@ inline Answer read_all(Engine& engine, Generation& generation) {
   return answer;
 }
 
+/// The answer to a question for an end probability; kWaiting when none came.
+inline EndAnswer wait_for_end(Engine& engine, const Conversation& call, uint64_t question) {
+  EndAnswer answer;
+  wait_until(engine, [&] {
+    answer = call.end_answer(question);
+    return answer.state != EndAnswer::State::kWaiting;
+  });
+  return answer;
+}
+
 }  // namespace offhook::llm
