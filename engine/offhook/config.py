@@ -127,7 +127,7 @@ class TurnConfig(Section):
 
     responsiveness: Literal["patient", "balanced", "snappy"] = "balanced"
     """The dial: how soon an answer follows, against how often it comes too early."""
-    pause_ms: int = Field(60, ge=40, le=1000)
+    pause_ms: int = Field(40, ge=40, le=1000)
     """Silence after which the answer is prepared ("maybe done")."""
     endpointing_min_ms: int | None = Field(None, ge=60, le=3000)
     """Silence after words that are certainly complete; None: the dial's."""
