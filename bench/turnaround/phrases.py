@@ -132,9 +132,9 @@ LINES = (
     ),
     # Yes, no and numbers of known length, after a question that asks for them.
     Line("yes", "closed", ("Yes.",), "rms", 1.3, DIGITS),
-    Line("yes_please", "closed", ("Yes, please.",), "slt", 1.1, DIGITS),
+    Line("yes_please", "closed", ("Yes please.",), "slt", 1.1, DIGITS),
     Line("no", "closed", ("No.",), "rms", 1.3, PHONE),
-    Line("no_thanks", "closed", ("No, thank you.",), "rms", 1.1, PHONE),
+    Line("no_thanks", "closed", ("No thank you.",), "rms", 1.1, PHONE),
     Line("four_digits", "closed", ("four two seven one",), "rms", 1.15, NOTED),
     Line("four_digits_kal", "closed", ("nine three eight six",), "kal", 1.1, NOTED),
     Line("seven_digits", "closed", ("five five five zero one two three",), "rms", 1.1, NOTED),

@@ -20,6 +20,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -166,6 +167,10 @@ zero oh o one two three four five six seven eight nine
 """
 _DIGIT_WORDS = frozenset(_DIGIT_WORDS_TEXT.split())
 _TIMES = {"double": 1, "triple": 2}
+_TWO_DIGITS = frozenset(
+    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905
+)
+_TENS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())  # noqa: SIM905
 
 
 def is_yes_or_no(text: str) -> bool:
@@ -193,13 +198,18 @@ def is_preface(text: str) -> bool:
 
 
 def count_digits(text: str) -> int:
-    """How many digits were said: "4 2, seven one" are four, "double five" two, "12" two."""
+    """How many digits were said: "4 2, seven one" are four, "double five" two, "ninety three" two."""
     count, more = 0, 0
-    for word in re.findall(r"[a-z]+|\d+", text.lower()):
+    words = re.findall(r"[a-z]+|\d+", text.lower())
+    for word, following in pairwise([*words, ""]):
         if word.isdigit():
             count += len(word) + more
         elif word in _DIGIT_WORDS:
             count += 1 + more
+        elif word in _TWO_DIGITS:
+            count += 2
+        elif word in _TENS:
+            count += 1 if following in _DIGIT_WORDS else 2
         more = _TIMES.get(word, 0)
     return count
 
@@ -226,11 +236,8 @@ _NUMBERS = {
         "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
     )
 }
-_DIGITS = re.compile(
-    rf"\b(?:(?P<n>\d{{1,2}}|{'|'.join(_NUMBERS)})[- ]digits?\b"
-    rf"|{_NUMBER_TEXT}(?:\s\w+)?\s(?:number|code)\b|digits\b)",
-    re.IGNORECASE,
-)
+_SO_MANY_DIGITS = re.compile(rf"\b(?P<n>\d{{1,2}}|{'|'.join(_NUMBERS)})[- ]digits?\b", re.IGNORECASE)
+_SOME_DIGITS = re.compile(rf"\b(?:{_NUMBER_TEXT}(?:\s\w+)?\s(?:number|code)\b|digits\b)", re.IGNORECASE)
 _YES_NO_QUESTION = re.compile(
     r"(?:^|[.!?,;:]\s+|\b(?:and|so|or|then|okay|well)\s+)"
     r"(?:do|does|did|is|are|was|were|will|would|can|could|shall|should|may|have|has|am)\s(?:[^.!?]*)\?$",
@@ -249,10 +256,11 @@ def expectation(said: str) -> Expected:
     asks = last.endswith("?") or re.match(r"(?:please|now|and)\b", last, re.IGNORECASE)
     if asks and _SPELL.search(last):
         return Expected(Asked.SPELLING)
-    if asks and (digits := _DIGITS.search(last)):
+    if asks and (digits := _SO_MANY_DIGITS.search(last)):
         n = digits["n"]
-        count = None if n is None else int(n) if n.isdigit() else _NUMBERS[n.lower()]
-        return Expected(Asked.DIGITS, count)
+        return Expected(Asked.DIGITS, int(n) if n.isdigit() else _NUMBERS[n.lower()])
+    if asks and _SOME_DIGITS.search(last):
+        return Expected(Asked.DIGITS)
     if _YES_NO_QUESTION.search(last) and not _OPEN_INSIDE.search(last):
         return Expected(Asked.YES_NO)
     return Expected()
