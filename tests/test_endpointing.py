@@ -78,7 +78,9 @@ def test_what_was_asked_decides() -> None:
     assert wait_ms("Yes, please.", 0.1, yes_no, NO_HABIT, settings) == settings.shortest_ms
     assert wait_ms("Yes, please.", 0.1, OPEN, NO_HABIT, settings) > settings.shortest_ms
     assert wait_ms("four two seven one", 0.1, digits, NO_HABIT, settings) == settings.shortest_ms
-    assert wait_ms("four two", 1.0, digits, NO_HABIT, settings) == settings.asked_ms
+    assert wait_ms("four two", 1.0, digits, NO_HABIT, settings) == settings.longest_ms
+    assert wait_ms("four two", 1.0, Expected(Asked.DIGITS), NO_HABIT, settings) == settings.asked_ms
+    assert wait_ms("It is S. M.", 1.0, OPEN, NO_HABIT, settings) > settings.shortest_ms
     assert wait_ms("l o p", 1.0, Expected(Asked.SPELLING), NO_HABIT, settings) == settings.asked_ms
 
 

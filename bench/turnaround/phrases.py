@@ -183,6 +183,7 @@ LINES = (
     Line("d_pairs", "digits", ("nine three", 350, "eight six"), "kal", 1.1, NOTED),
     Line("d_phone", "digits", ("five five five,", 500, "zero one", 400, "two three"), "rms", 1.15, NOTED),
     Line("d_long", "digits", ("five five five,", 700, "nine eight seven six"), "slt", 1.15, NOTED),
+    Line("name", "open", ("My last name is Smith.",), "rms", 1.1, r"spell"),
     Line("s_name", "spelling", ("S. M.", 400, "I. T. H."), "rms", 1.2),
     Line("s_pairs", "spelling", ("B. R.", 500, "O. W. N."), "kal", 1.2),
     # Said while the agent is speaking.

@@ -107,8 +107,9 @@ _HESITATION = say(
     "h_open",
 )  # fmt: skip
 _DIGITS = say(
-    "yes", "d_four", "no", "d_phone", "yes_please", "d_pairs", "no_thanks", "d_long", "s_name", "s_pairs"
-)
+    "yes", "d_four", "no", "d_phone", "yes_please", "d_pairs", "no_thanks", "d_long", "name",
+    "s_name", "name", "s_pairs",
+)  # fmt: skip
 _MIXED = say(
     "hours", "parking_slt", "h_like", "location", "emergency_slt", "h_tell", "cost", "insurance_awb",
 )  # fmt: skip
@@ -121,8 +122,8 @@ SCENARIOS = (
     Scenario("open", "practice", _OPEN, curve_calls=1, curve_steps=8),
     Scenario("long", "practice", say("long_book", "long_pain", "long_pay"), calls=2),
     Scenario("closed", "booking", _CLOSED, calls=2, curve_calls=1),
-    Scenario("hesitation", "practice", _HESITATION, calls=2, curve_calls=2),
-    Scenario("digits", "booking", _DIGITS, calls=2, curve_calls=1),
+    Scenario("hesitation", "practice", _HESITATION, calls=2, curve_calls=1),
+    Scenario("digits", "booking", _DIGITS, calls=2),
     Scenario("noise_20", "practice", _MIXED, condition=Condition(snr_db=20)),
     Scenario("noise_15", "practice", _MIXED, condition=Condition(snr_db=15)),
     Scenario("noise_10", "practice", _MIXED, condition=Condition(snr_db=10)),

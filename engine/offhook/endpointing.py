@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
@@ -78,7 +78,7 @@ class EndpointingSettings:
     """After words that are certainly complete."""
     longest_ms: int = 860
     """After words that certainly are not; also the cap of everything else here."""
-    half: float = 0.65
+    half: float = 0.75
     """The probability of being finished at which half of the way between them is waited."""
     steepness: float = 1.5
     """Above 1, the wait makes up its mind faster around ``half``."""
@@ -123,14 +123,14 @@ def wait_ms(
             if expected.digits is not None and count >= expected.digits:
                 complete = 1.0
             elif count:
-                at_least = settings.asked_ms
+                at_least = settings.asked_ms if expected.digits is None else settings.longest_ms
         case Asked.SPELLING:
             at_least = settings.asked_ms
         case _:
             if is_preface(text):
                 at_least = settings.asked_ms
-            elif ends_in_digits(text):
-                # Numbers are said in groups, whatever was asked: "two oh two ... five five five ...".
+            elif ends_in_digits(text) or ends_in_letters(text):
+                # Both are said in groups, whatever was asked: "two oh two ... five five five ...".
                 at_least = settings.asked_ms * 0.75
     doubt: float = 1 / (1 + (_odds(complete) / _odds(settings.half)) ** settings.steepness)
     span = settings.longest_ms - settings.shortest_ms
@@ -228,6 +228,12 @@ def ends_in_digits(text: str) -> bool:
     return spoken >= 2
 
 
+def ends_in_letters(text: str) -> bool:
+    """True when the last words are two single letters or more: a name that is being spelt."""
+    words = re.findall(r"[a-z0-9']+", text.lower())
+    return len(words) >= 2 and all(len(word) == 1 and word.isalpha() for word in words[-2:])
+
+
 _SPELL = re.compile(r"\b(?:spell|letter by letter)\b", re.IGNORECASE)
 _NUMBER_TEXT = r"(?:phone|telephone|customer|account|order|invoice|case|reference|card|pin|zip|postal|post)"
 _NUMBERS = {
@@ -264,8 +270,3 @@ def expectation(said: str) -> Expected:
     if _YES_NO_QUESTION.search(last) and not _OPEN_INSIDE.search(last):
         return Expected(Asked.YES_NO)
     return Expected()
-
-
-def with_digits(expected: Expected, digits: int) -> Expected:
-    """``expected`` where the number of digits is known from elsewhere."""
-    return replace(expected, asked=Asked.DIGITS, digits=digits)
