@@ -86,6 +86,8 @@ class EndpointingSettings:
     """At least this while digits or letters are expected and not all have come."""
 
 
+HABIT_WEIGHT = 2.5
+"""Doubt of 0.4 and more gives a caller all of their usual pause, certainty none of it."""
 DIAL = {
     "patient": EndpointingSettings(shortest_ms=350, longest_ms=1000, half=0.9, asked_ms=950),
     "balanced": EndpointingSettings(),
@@ -136,7 +138,7 @@ def wait_ms(
     span = settings.longest_ms - settings.shortest_ms
     wait = settings.shortest_ms + span * doubt
     # A caller who pauses long pauses long again; the surer their words are complete, the less it matters.
-    wait = max(wait, habit.usual_ms * min(1.0, 1.5 * doubt), at_least)
+    wait = max(wait, habit.usual_ms * min(1.0, HABIT_WEIGHT * doubt), at_least)
     return round(min(wait, settings.longest_ms))
 
 
