@@ -186,5 +186,3 @@ async def test_a_hang_up_reaches_whoever_waits(folder: PlaybackFolder, thread: P
         here.side.hang_up()
         with pytest.raises(HangupError):
             await task
-
-
