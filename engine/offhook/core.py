@@ -2,6 +2,8 @@
 
 What lies behind it never waits for Python.  Here its integers become the
 dataclasses of :mod:`offhook.events`, and its objects get the shapes Python expects.
+
+Long because there is only one door, and each native class passes through it.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ their turn on the conversation; they never overlap there.
 
 While the caller still speaks, :meth:`Pipeline.anticipate` puts the words that are sure
 already into the conversation, so that a revision has only the last ones to compute.
+
+Long because a revision, its pipeline and the words ahead of it share the conversation's turn.
 """
 
 from __future__ import annotations

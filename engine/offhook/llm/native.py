@@ -6,6 +6,8 @@ by a descriptor.  Nothing here waits for a computation except where it is awaite
 
 Beyond :mod:`offhook.llm.base` a conversation tells how probably the caller's message
 ends here, keeps of an answer what was heard, may be speculative, and generates by a grammar.
+
+Long because the four classes share one native library's rules of who may call what when.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ were already answering was cut off too early: that answer is taken back as a who
 
 A revision is one attempt at an answer.  It is heard by nobody until it is committed, and each
 ends in exactly one way: cancelled, stopped as premature, settled, or played to its end.
+
+Long because it is one function, whose cases have to be read beside each other.
 """
 
 from __future__ import annotations
