@@ -77,7 +77,9 @@ def test_what_was_asked_decides() -> None:
     yes_no, digits = Expected(Asked.YES_NO), Expected(Asked.DIGITS, 4)
     assert wait_ms("Yes, please.", 0.1, yes_no, NO_HABIT, settings) == settings.shortest_ms
     assert wait_ms("Yes, please.", 0.1, OPEN, NO_HABIT, settings) > settings.shortest_ms
+    assert settings.shortest_ms < wait_ms("Yes.", 1.0, yes_no, NO_HABIT, settings) <= 220  # please?
     assert wait_ms("four two seven one", 0.1, digits, NO_HABIT, settings) == settings.shortest_ms
+    assert wait_ms("Four to seven won.", 0.1, digits, NO_HABIT, settings) == settings.shortest_ms
     assert wait_ms("four two", 1.0, digits, NO_HABIT, settings) == settings.longest_ms
     assert wait_ms("four two", 1.0, Expected(Asked.DIGITS), NO_HABIT, settings) == settings.asked_ms
     assert wait_ms("It is S. M.", 1.0, OPEN, NO_HABIT, settings) > settings.shortest_ms

@@ -336,6 +336,7 @@ TABLE: dict[str, tuple[Script, Floor, list[Action]]] = {
             (2350, paused(2300, 200)),
             (2360, PlaybackFinished(1)),
             (2410, hum(2)),
+            (2500, Tick()),
         ],
         Floor.ANSWERING,
         [prepare(1, 60, 1000), Commit(1), prepare(2, 2050, 2300, 200), Commit(2)],
@@ -547,5 +548,5 @@ def test_a_habit_is_learnt_from_pauses_that_the_caller_went_on_after() -> None:
 
 def test_after_a_yes_no_question_a_yes_is_complete_whatever_the_model_thinks() -> None:
     asked, _ = play([(0, Expecting(Expected(Asked.YES_NO)))])
-    _, actions = play([*ASKED[:2], (1150, words(1, UNSURE, "Yes."))], asked)
+    _, actions = play([*ASKED[:2], (1150, words(1, UNSURE, "Yes.")), (1200, Tick())], asked)
     assert actions == [prepare(1, 60, 1000), Commit(1)]

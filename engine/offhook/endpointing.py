@@ -86,6 +86,8 @@ class EndpointingSettings:
     """At least this while digits or letters are expected and not all have come."""
 
 
+PLEASE_MS = 220
+"""After a bare "yes" or "no": "please" begins with a closure of 110 ms, which looks like a pause."""
 HABIT_WEIGHT = 2.5
 """Doubt of 0.4 and more gives a caller all of their usual pause, certainty none of it."""
 DIAL = {
@@ -120,8 +122,10 @@ def wait_ms(
     match expected.asked:
         case Asked.YES_NO if is_yes_or_no(text):
             complete = 1.0
+            if len(text.split()) == 1:
+                at_least = min(PLEASE_MS, settings.shortest_ms + 100)
         case Asked.DIGITS:
-            count = count_digits(text)
+            count = count_digits(_HOMOPHONES.sub(lambda found: _HEARD_AS[found[0].lower()], text))
             if expected.digits is not None and count >= expected.digits:
                 complete = 1.0
             elif count:
@@ -168,6 +172,9 @@ _DIGIT_WORDS_TEXT = """
 zero oh o one two three four five six seven eight nine
 """
 _DIGIT_WORDS = frozenset(_DIGIT_WORDS_TEXT.split())
+_HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
+"""Where digits are expected, these are digits that a recogniser has spelt otherwise."""
+_HOMOPHONES = re.compile(rf"\b(?:{'|'.join(_HEARD_AS)})\b", re.IGNORECASE)
 _TIMES = {"double": 1, "triple": 2}
 _TWO_DIGITS = frozenset(
     "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905
