@@ -51,8 +51,6 @@ class Ears:
         """Where and when the caller began or went on: position in samples, monotonic ns."""
         self._verdict = Verdict.WAIT
         self._echo_delay_ms: float | None = None
-        self.recognised = 0
-        """Recognitions of turns that were still going on."""
 
     # --- while the caller speaks -----------------------------------------------------------------
 
@@ -78,7 +76,6 @@ class Ears:
                 _, audio = self._stream.read(start_samples, self._stream.written_samples)
                 began = time.monotonic()
                 words = (await self._pipeline.hear(audio, len(audio) * 1000 // rate)).split()
-                self.recognised += 1
                 wait_ms = max(EVERY_MS, (time.monotonic() - began) * 1000 * SHARE)
                 stable = common(before, words)
                 before = words

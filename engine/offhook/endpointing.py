@@ -182,10 +182,14 @@ _TWO_DIGITS = frozenset(
 _TENS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())  # noqa: SIM905
 
 
+def _words_only(text: str) -> str:
+    """Lower case, without digits and punctuation, one space between words."""
+    return " ".join(re.findall(r"[a-z']+", text.lower().replace("\u2019", "'").replace("-", " ")))
+
+
 def is_yes_or_no(text: str) -> bool:
     """True when all that was said is a yes or a no."""
-    words = " ".join(re.findall(r"[a-z']+", text.lower().replace("\u2019", "'").replace("-", " ")))
-    return bool(_YES_NO.fullmatch(words + " "))
+    return bool(_YES_NO.fullmatch(_words_only(text) + " "))
 
 
 _PREFACE = re.compile(
@@ -202,8 +206,7 @@ _PREFACE = re.compile(
 
 def is_preface(text: str) -> bool:
     """True when what was said opens something: a greeting, "I have a question", a name."""
-    words = " ".join(re.findall(r"[a-z']+", text.lower().replace("\u2019", "'").replace("-", " ")))
-    return bool(_PREFACE.fullmatch(words))
+    return bool(_PREFACE.fullmatch(_words_only(text)))
 
 
 def count_digits(text: str) -> int:
