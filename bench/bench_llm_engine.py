@@ -10,11 +10,14 @@ each benchmark checks the answers too, and fails when they are wrong.
 throughput   tokens per second of N calls generating together, next to a bare llama_decode loop that
              computes batches of the same shape (N sequences, one token each, the same prefix shared by
              all) and takes the likeliest token of each row.  Both are timed from the first to the last
-             token, in turns, on the same model file with the same threads.
+             token, in turns, on the same model file with the same threads and kind of attention.
+             `reproducible` is the default, where a lone token has a companion that is thrown away; `free`
+             is without.
 locked       time to first token of 8 calls that ask at once, against llama-cpp-python's high-level API
              under a lock, one generation at a time: 95th percentile over all calls and rounds.
 prefix       time to first token of a 12-token question behind a cached prefix of 400 tokens, next to
-             computing those 12 tokens alone in an empty conversation.
+             computing those 12 tokens alone in an empty conversation and cache; models in turns.
+             `flash_attention` is the same with that switched on.
 draft        the shipped receptionist's turns (example exchanges cached, the caller's words and the fact that
              fits them appended, about 50 tokens): from append() to the first and to the 12th token, without
              a draft, with the fact as draft, and with the fact of another question; in turns.  `contraction`
@@ -26,7 +29,8 @@ question     the same turns, with the fact as draft and all but the caller's las
 gap          the longest wait between two tokens of a running call while another call reads 1,000 tokens,
              next to what one token takes when nobody reads.
 cancel       from cancel() to the place being free and the thread idle, next to one batch of that call.
-equality     texts of 16 calls at once, next to each alone, at temperature 0.
+equality     texts of 16 calls at once, next to each alone, at temperature 0: as it is by default, with flash
+             attention, and without the care that `reproducible` takes.
 growth       memory, descriptors and native objects over many short conversations.
 """
 
@@ -112,6 +116,7 @@ class BareLoop:
         context.n_seq_max = sequences + 1
         context.n_outputs_max = sequences + 1
         context.kv_unified = True
+        context.flash_attn_type = 0  # off, as the engine has it on a CPU
         context.n_threads = threads
         context.n_threads_batch = batch_threads
         context.no_perf = True
@@ -204,7 +209,14 @@ async def engine_steps(model: NativeModel, calls: int) -> tuple[float, list[int]
 
 
 async def bench_throughput(path: Path, rounds: int) -> Result:
-    model = make(path, 16)
+    return {
+        "reproducible" if reproducible else "free": await throughput(path, rounds, reproducible)
+        for reproducible in (True, False)
+    }
+
+
+async def throughput(path: Path, rounds: int, reproducible: bool) -> Result:
+    model = make(path, 16, reproducible=reproducible)
     prefix_runs = model.runs(model.template.prefix(SYSTEM))
     prefix = [t for text, markup, _ in prefix_runs for t in model.model.tokenize(text, markup=markup)]
     bare = BareLoop(path, threads=model.threads, batch_threads=model.threads_batch, sequences=16)
@@ -301,38 +313,50 @@ def words_of(model: NativeModel, tokens: int) -> str:
 
 
 async def bench_prefix(path: Path, rounds: int) -> Result:
-    model = make(path, 2)
-    question = words_of(model, 12)
-    system = words_of(model, 400)
-    await model.preload((system,))
+    return {
+        "default": await first_token_behind_prefix(path, rounds),
+        "flash_attention": await first_token_behind_prefix(path, rounds, flash_attention=True),
+    }
+
+
+async def first_token_behind_prefix(path: Path, rounds: int, **more: Any) -> Result:
     behind, alone, ratios = [], [], []
-
-    async def ttft(prefix: tuple[str, ...]) -> float:
-        talk = await model.conversation(prefix)
-        began = time.perf_counter()
-        await talk.append(question)
-        generation = talk.generate(Limits(max_tokens=1))
-        async for _ in generation:
-            pass
-        seconds = time.perf_counter() - began
-        if prefix and generation.stats.prompt_tokens_computed != 12:
-            raise AssertionError(f"computed {generation.stats.prompt_tokens_computed} tokens, not 12")
-        await talk.close()
-        return seconds
-
-    try:
-        for _ in range(rounds * 6):
-            behind.append(await ttft((system,)))
-            alone.append(await ttft(()))
-            ratios.append(behind[-1] / alone[-1])
-    finally:
-        model.close()
+    for _ in range(rounds):
+        # One model at a time: two of them have more threads than there are cores, which then sleep.
+        behind.append(await first_token(path, 400, **more))
+        alone.append(await first_token(path, 0, **more))
+        ratios.append(behind[-1] / alone[-1])
     return {
         "behind_400_ms": round(median(behind) * 1000, 2),
         "alone_ms": round(median(alone) * 1000, 2),
         "ratio_median": round(median(ratios), 3),
         "ratio_best": round(min(behind) / min(alone), 3),
     }
+
+
+async def first_token(path: Path, prefix_tokens: int, **more: Any) -> float:
+    """Seconds, the median of 12, to the first token of a 12-token question behind a cached prefix."""
+    model = make(path, 2, **more)
+    try:
+        question = words_of(model, 12)
+        prefix = (words_of(model, prefix_tokens),) if prefix_tokens else ()
+        if prefix:
+            await model.preload(prefix)
+        seconds = []
+        for _ in range(12):
+            talk = await model.conversation(prefix)
+            began = time.perf_counter()
+            await talk.append(question)
+            generation = talk.generate(Limits(max_tokens=1))
+            async for _piece in generation:
+                pass
+            seconds.append(time.perf_counter() - began)
+            if generation.stats.prompt_tokens_computed != 12:
+                raise AssertionError(f"computed {generation.stats.prompt_tokens_computed} tokens, not 12")
+            await talk.close()
+        return median(seconds)
+    finally:
+        model.close()
 
 
 # --- drafts -----------------------------------------------------------------------------------------
@@ -575,8 +599,13 @@ async def bench_cancel(path: Path, rounds: int) -> Result:
 
 async def bench_equality(path: Path, rounds: int) -> Result:
     result: Result = {}
-    for reproducible in (True, False):
-        model = make(path, 16, reproducible=reproducible)
+    ways: dict[str, dict[str, Any]] = {
+        "default": {},
+        "flash_attention": {"flash_attention": True},
+        "free": {"reproducible": False},
+    }
+    for way, more in ways.items():
+        model = make(path, 16, **more)
         try:
 
             async def text(question: str, model: NativeModel = model) -> str:
@@ -592,8 +621,8 @@ async def bench_equality(path: Path, rounds: int) -> Result:
                 together = await asyncio.gather(*(text(question) for question in QUESTIONS))
                 equal += sum(one == other for one, other in zip(alone, together, strict=True))
                 total += len(alone)
-            result["reproducible" if reproducible else "free"] = f"{equal} of {total} texts equal"
-            if reproducible and equal < 0.9 * total:
+            result[way] = f"{equal} of {total} texts equal"
+            if way == "flash_attention" and equal < 0.9 * total:
                 raise AssertionError(f"reproducible, yet {total - equal} of {total} texts differ")
         finally:
             model.close()

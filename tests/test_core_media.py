@@ -13,7 +13,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from offhook.core import Endpointer, MediaThread, SileroModel, Stream, live_obje
 from offhook.errors import BusyError
 from offhook.events import AudioEnded, SpeechEvent, SpeechPaused, SpeechStarted, SpeechStopped
 from tests.support.audio import Samples, load_phrases
+from tests.support.lives import check_all_freed
+from tests.support.waiting import until
 
 SPEECH = Path(__file__).parent / "data/speech"
 WAIT_S = 20.0
@@ -46,10 +48,7 @@ def media(model: SileroModel) -> Iterator[MediaThread]:
 def everything_is_freed(request: pytest.FixtureRequest) -> Iterator[None]:
     """After each test no native object of a call may be left."""
     yield
-    request.node.funcargs.clear()  # pytest would keep the fixture's thread until later
-    gc.collect()
-    live = live_objects()
-    assert [live[kind] for kind in ("ring_buffers", "streams", "media_threads")] == [0, 0, 0], live
+    check_all_freed(request, "ring_buffers", "streams", "media_threads")
 
 
 @pytest.fixture(scope="module")
@@ -74,14 +73,6 @@ def collect_until_ended(media: MediaThread, streams: int = 1) -> dict[int, list[
             events.setdefault(stream_id, []).append(event)
             ended += isinstance(event, AudioEnded)
     return events
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that announces itself to nobody."""
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.002)
 
 
 def poll_until(media: MediaThread, kind: type[SpeechEvent]) -> list[SpeechEvent]:

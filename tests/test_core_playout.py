@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from offhook.core import PlayoutFile, PlayoutThread, live_objects
+from tests.support.lives import check_all_freed
 from tests.support.waiting import eventually
 
 MS = 1_000_000
@@ -30,10 +31,7 @@ def thread() -> Iterator[PlayoutThread]:
 def everything_is_freed(request: pytest.FixtureRequest) -> Iterator[None]:
     """After each test no native object may be left."""
     yield
-    request.node.funcargs.clear()  # pytest would keep the fixture's thread until later
-    gc.collect()
-    live = live_objects()
-    assert [live[kind] for kind in ("playout_files", "playout_threads")] == [0, 0], live
+    check_all_freed(request, "playout_files", "playout_threads")
 
 
 @pytest.fixture

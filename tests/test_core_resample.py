@@ -12,19 +12,14 @@ from hypothesis import strategies as st
 
 from offhook.core import resample
 from tests.support.audio import Samples
-
-
-def tone(hz: float, rate_hz: int, seconds: float = 1.0) -> Samples:
-    time = np.arange(int(rate_hz * seconds)) / rate_hz
-    samples: Samples = np.round(10_000 * np.sin(2 * np.pi * hz * time)).astype(np.int16)
-    return samples
+from tests.support.tones import tone
 
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), [(8_000, 16_000), (16_000, 8_000), (24_000, 48_000)])
 def test_agrees_with_soxr(from_hz: int, to_hz: int) -> None:
     """Another implementation, on a signal of the telephone band."""
     rng = np.random.default_rng(5)
-    tones = [tone(hz, from_hz) // 10 for hz in rng.uniform(200, 0.4 * min(from_hz, to_hz), 8)]
+    tones = [tone(1_000, from_hz, hz=hz) // 10 for hz in rng.uniform(200, 0.4 * min(from_hz, to_hz), 8)]
     signal: Samples = np.sum(tones, axis=0).astype(np.int16)
     ours = resample(signal, from_hz, to_hz).astype(float)
     theirs = soxr.resample(signal, from_hz, to_hz).astype(float)
@@ -35,7 +30,7 @@ def test_agrees_with_soxr(from_hz: int, to_hz: int) -> None:
 
 
 def test_there_and_back_is_the_same() -> None:
-    signal = tone(440, 8_000)
+    signal = tone(1_000)
     back = resample(resample(signal, 8_000, 16_000), 16_000, 8_000)
     assert np.abs(back[100:-100].astype(int) - signal[100:-100]).max() <= 20
 
@@ -49,7 +44,7 @@ def test_length_is_exact(count: int) -> None:
 
 
 def test_strided_views_are_taken_for_what_they_are() -> None:
-    stereo = np.stack([tone(300, 8_000), tone(900, 8_000)], axis=1)
+    stereo = np.stack([tone(1_000, hz=300), tone(1_000, hz=900)], axis=1)
     left = stereo[:, 0]
     assert not left.flags.c_contiguous
     assert np.array_equal(resample(left, 8_000, 16_000), resample(left.copy(), 8_000, 16_000))
@@ -82,7 +77,7 @@ def test_two_dimensions_are_refused() -> None:
 
 
 def test_threads_resample_side_by_side() -> None:
-    signals = [tone(200 + 100 * n, 8_000, 3) for n in range(4)]
+    signals = [tone(3_000, hz=200 + 100 * n) for n in range(4)]
     expected = [resample(signal, 8_000, 16_000) for signal in signals]
     wrong: list[int] = []
 

@@ -55,6 +55,18 @@ def test_prefix_has_persona_and_examples_in_the_form_of_turns(dialog: Dialog) ->
     )
 
 
+def test_a_note_s_wording_is_the_next_draft(dialog: Dialog) -> None:
+    turn, again = dialog.turn("How much is a shoe?"), dialog.turn("And what do shoes cost?")
+    assert dialog.draft(turn) == turn.note == "Shoes cost ten dollars."
+    dialog.answered(turn, "They cost ten dollars.")
+    assert dialog.draft(again) == "They cost ten dollars."
+    thanks = dialog.turn("thank you")
+    assert dialog.draft(thanks) == "You're welcome.", "other notes are not concerned"
+    silent = Dialog(AGENT.model_copy(update={"otherwise": ""}), Plain()).turn("I see.")
+    dialog.answered(silent, "Good.")
+    assert dialog.draft(silent) == "", "no note, no guess"
+
+
 @pytest.mark.parametrize(
     ("heard", "note"),
     [

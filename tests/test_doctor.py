@@ -1,12 +1,10 @@
-"""The doctor: every check against made-up machines, and the command on this one."""
+"""The doctor's command on this machine, and its checks of program, models and machine on made-up ones."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
-import socket
 import sys
 from pathlib import Path
 
@@ -14,32 +12,10 @@ import pytest
 
 from offhook import __version__
 from offhook.cli import doctor
-from offhook.cli.checks import asterisk, machine, models, places, program
+from offhook.cli.checks import machine, models, program
 from offhook.cli.checks.finding import Finding, Level, fail, ok, warn
-from offhook.cli.checks.users import User, first_closed
 from offhook.config import AgentConfig, Config, LlmConfig, SttConfig, TtsConfig
-
-MOUNTS = """\
-21 1 0:19 / / rw,relatime - overlay overlay rw
-22 21 0:20 / /dev rw - devtmpfs udev rw
-23 22 0:21 / /dev/shm rw,nosuid shared:4 - tmpfs tmpfs rw
-24 21 8:1 / /with\\040space rw - ext4 /dev/sda1 rw
-garbage
-"""
-
-
-def is_healthy(finding: Finding) -> bool:
-    """Every finding that is not fine says what to do, in one line."""
-    assert finding.what
-    assert "\n" not in finding.what + finding.remedy
-    assert bool(finding.remedy) is (finding.level is not Level.OK)
-    return finding.level is Level.OK
-
-
-def executable(path: Path, script: str) -> Path:
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    return path
+from tests.support.findings import executable, is_healthy
 
 
 class TestProgram:
@@ -157,172 +133,6 @@ class TestModels:
         assert is_healthy(models.check_agent(Config()))
         finding = models.check_agent(Config(agent=AgentConfig(default=str(tmp_path / "none.toml"))))
         assert not is_healthy(finding)
-
-
-class TestPlaces:
-    @pytest.mark.parametrize(
-        ("path", "kind"),
-        [
-            ("/", "overlay"),
-            ("/home/x", "overlay"),
-            ("/dev/shm/offhook/1", "tmpfs"),
-            ("/dev/shmother", "devtmpfs"),
-            ("/with space/x", "ext4"),
-        ],
-    )
-    def test_file_systems(self, path: str, kind: str) -> None:
-        assert places.filesystem_of(Path(path), MOUNTS) == kind
-        assert places.filesystem_of(Path(path), "") is None
-
-    def test_playback(self, tmp_path: Path) -> None:
-        mounts = f"1 0 0:1 / {tmp_path} rw - tmpfs tmpfs rw\n"
-        assert is_healthy(places.check_playback(tmp_path / "not" / "yet", mounts))
-        slow = places.check_playback(tmp_path, mounts.replace("tmpfs", "ext4"))
-        assert slow.level is Level.WARN
-        assert is_healthy(slow) is False
-        (tmp_path / "file").touch()
-        assert places.check_playback(tmp_path / "file" / "x", mounts).level is Level.FAIL
-        assert places.check_playback(Path("/proc/offhook"), mounts).level is Level.FAIL
-        assert list(tmp_path.iterdir()) == [tmp_path / "file"], "nothing is left behind"
-
-    DAEMON = User("", 500, 500, frozenset({500}))
-
-    @pytest.mark.parametrize(
-        ("user", "group", "level"),
-        [
-            (None, None, Level.WARN),
-            (User("asterisk", 500, 77), None, Level.OK),
-            (User("asterisk", 0, 0), None, Level.OK),
-            (User("asterisk", 77, 77, frozenset({77, 500})), None, Level.OK),
-            (User("asterisk", 77, 77, frozenset({77})), None, Level.FAIL),
-            (User("asterisk", 77, 77, frozenset({77, 9}), frozenset({"voice"})), "voice", Level.OK),
-            (User("asterisk", 77, 77, frozenset({77}), frozenset({"asterisk"})), "voice", Level.FAIL),
-        ],
-    )
-    def test_who_may_read_the_answers(self, user: User | None, group: str | None, level: Level) -> None:
-        finding = places.check_playback_reader(Path("/dev/shm/offhook"), user, self.DAEMON, group)
-        is_healthy(finding)
-        assert finding.level is level
-
-    @pytest.mark.parametrize(
-        ("mode", "gid_matches", "enters"),
-        [(0o755, False, True), (0o750, False, False), (0o750, True, True), (0o705, True, False)],
-    )
-    def test_a_folder_on_the_way(self, tmp_path: Path, mode: int, gid_matches: bool, enters: bool) -> None:
-        door = tmp_path / "door"
-        (door / "inner").mkdir(parents=True)
-        tmp_path.chmod(0o755)
-        door.chmod(mode)
-        user = User("asterisk", 54321, door.stat().st_gid if gid_matches else 54321)
-        assert first_closed(door / "inner", user, tmp_path) == (None if enters else door)
-        assert first_closed(door / "inner", User("root", 0, 0)) is None
-
-    def test_socket(self, tmp_path: Path) -> None:
-        path = tmp_path / "d.sock"
-        missing = places.check_socket(path)
-        assert missing.level is Level.WARN
-        assert not is_healthy(missing)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
-            listening.bind(str(path))
-            listening.listen(1)
-            assert is_healthy(places.check_socket(path))
-        stale = places.check_socket(path)
-        assert stale.level is Level.WARN
-        assert "refused" in stale.what
-        assert places.check_socket(Path("/proc/nowhere/d.sock")).level is Level.FAIL
-        assert places.check_socket(tmp_path / ("x" * 200)).level is Level.WARN
-
-    def test_cache(self, tmp_path: Path) -> None:
-        assert is_healthy(places.check_cache(tmp_path / "a" / "b"))
-        (tmp_path / "file").touch()
-        assert places.check_cache(tmp_path / "file" / "x").level is Level.FAIL
-
-
-class TestAsterisk:
-    @pytest.mark.parametrize(
-        ("text", "level"),
-        [
-            ("Asterisk 22.10.0~dfsg-1", Level.OK),
-            ("Asterisk certified/18.9-cert4", Level.OK),
-            ("Asterisk certified-20.7", Level.OK),
-            ("Asterisk 16.28.0", Level.FAIL),
-            ("", Level.WARN),
-            ("something else", Level.WARN),
-        ],
-    )
-    def test_version(self, text: str, level: Level) -> None:
-        finding = asterisk.check_asterisk("/usr/sbin/asterisk", text)
-        is_healthy(finding)
-        assert finding.level is level
-
-    def test_no_asterisk(self) -> None:
-        finding = asterisk.check_asterisk(None, asterisk.asterisk_version(None))
-        assert finding.level is Level.WARN
-        assert asterisk.asterisk_version("/no/such/asterisk") == ""
-
-    def test_agi_folder_of_the_configuration(self, tmp_path: Path) -> None:
-        assert asterisk.agi_folders(tmp_path) == list(asterisk.AGI_FOLDERS)
-        conf = tmp_path / "asterisk.conf"
-        conf.write_text("[directories](!)\n;astagidir => /no\nastagidir => /srv/agi ; here\n")
-        assert asterisk.agi_folders(tmp_path) == [Path("/srv/agi")]
-
-    def test_agi_bin(self, tmp_path: Path) -> None:
-        folders = [tmp_path / "a", tmp_path / "b"]
-        missing = asterisk.check_agi_bin(folders)
-        assert missing.level is Level.FAIL
-        folders[1].mkdir()
-        launcher = executable(folders[1] / "offhook-eagi", "true")
-        assert is_healthy(asterisk.check_agi_bin(folders))
-        launcher.chmod(0o644)
-        assert asterisk.check_agi_bin(folders).remedy == f"chmod 755 {launcher}"
-
-    @pytest.mark.parametrize(
-        ("files", "level"),
-        [
-            ({}, Level.FAIL),
-            ({"extensions.conf": "[a]\nexten => s,1,EAGI(offhook-eagi,${UNIQUEID})\n"}, Level.OK),
-            ({"extensions.conf": "; exten => s,1,EAGI(offhook-eagi)\n"}, Level.FAIL),
-            (
-                {"extensions.conf": '#include "a.conf"\n', "a.conf": "same => n,EAGI(offhook-eagi)\n"},
-                Level.OK,
-            ),
-            ({"extensions.conf": "#tryinclude d/*\n", "d/x.conf": "X=offhook-eagi\nn,EAGI(${X})"}, Level.OK),
-            ({"extensions.conf": "#include extensions.conf\n"}, Level.FAIL),
-            ({"extensions.conf": "n,AGI(offhook-eagi)\n"}, Level.FAIL),
-        ],
-    )
-    def test_dialplan(self, tmp_path: Path, files: dict[str, str], level: Level) -> None:
-        for name, text in files.items():
-            (tmp_path / name).parent.mkdir(exist_ok=True)
-            (tmp_path / name).write_text(text)
-        finding = asterisk.check_dialplan(tmp_path)
-        is_healthy(finding)
-        assert finding.level is level
-
-    def test_the_shipped_dialplan(self) -> None:
-        shipped = Path(__file__).parent.parent / "asterisk"
-        assert is_healthy(asterisk.check_dialplan(shipped))
-
-    @pytest.mark.parametrize(
-        ("user", "group", "level"),
-        [
-            (None, "voice", Level.WARN),
-            (User("asterisk", 7, 7), None, Level.OK),
-            (User("asterisk", 7, 7, groups=frozenset({"voice"})), "voice", Level.OK),
-            (User("asterisk", 7, 7, groups=frozenset({"audio"})), "voice", Level.FAIL),
-        ],
-    )
-    def test_membership(self, user: User | None, group: str | None, level: Level) -> None:
-        finding = asterisk.check_membership(user, group)
-        is_healthy(finding)
-        assert finding.level is level
-
-    def test_users(self) -> None:
-        assert User.named("no-such-user-here") is None
-        root = User.named("root")
-        assert root is not None
-        assert (root.uid, "root" in root.groups) == (0, True)
-        assert User.current().uid == os.geteuid()
 
 
 class TestMachine:

@@ -16,8 +16,7 @@ from offhook.errors import ConfigError
 from offhook.llm.endpoint import Endpoint, endpoint_of
 from offhook.llm.remote import RemoteModel
 from offhook.models import load_language_model
-
-SECRET = "sk-very-secret-0123456789abcdef"
+from tests.support.remote_models import SECRET
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from offhook.llm.embedded import embedded_model
 from offhook.llm.endpoint import ApiKey, Endpoint
 from offhook.llm.openai import OpenAi
 from offhook.llm.remote import RemoteModel
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, until
 
 KEY = "a-key-for-this-test-only"
 START_S = 90.0
@@ -68,15 +67,15 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + START_S
-    while True:
+    """Where the server listens, as soon as it says so."""
+
+    def said() -> list[str]:
         text = log.read_text(errors="replace")
-        found = re.search(r"running on (http://127\.0\.0\.1:[0-9]+)", text)
-        if found:
-            return found[1]
         assert process.poll() is None, f"the server did not start:\n{text}"
-        assert time.monotonic() < deadline, f"the server did not start in time:\n{text}"
-        time.sleep(0.1)
+        return re.findall(r"running on (http://127\.0\.0\.1:[0-9]+)", text)
+
+    until(lambda: bool(said()), f"the server listens; its log is {log}", timeout_s=START_S)
+    return said()[0]
 
 
 def make_model(url: str, key: str = KEY) -> RemoteModel:

@@ -7,41 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 from contextlib import ExitStack, aclosing
 
 import pytest
 
 from offhook.errors import DeadlineError
 from offhook.llm.base import Limits
-from tests.support.model_server import (
-    Request,
-    Wire,
-    hang,
-    status,
-)
-from tests.support.remote_models import (
-    LIMITS,
-    NDJSON,
-    Side,
-    both,
-    limited,
-    make_model,
-    text_of,
-)
+from tests.support.model_server import Request, Wire, hang, status
+from tests.support.remote_models import LIMITS, NDJSON, Side, limited, make_model, text_of
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(params=["openai", "ollama"])
-async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
-    async with both(request.param) as side:
-        yield side
-
-
-@pytest.fixture
-async def openai() -> AsyncIterator[Side]:
-    async with both("openai") as side:
-        yield side
 
 
 class TestDeadlines:

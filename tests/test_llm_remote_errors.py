@@ -10,7 +10,7 @@ import json
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,16 +27,7 @@ from tests.support.model_server import (
     speak_smtp,
     status,
 )
-from tests.support.remote_models import (
-    HTML,
-    LIMITS,
-    SECRET,
-    SYSTEM,
-    Side,
-    both,
-    make_model,
-    text_of,
-)
+from tests.support.remote_models import HTML, LIMITS, SECRET, SYSTEM, Side, make_model, text_of
 
 CERTIFICATE = Path(__file__).parent / "data" / "localhost.pem"
 """Self-signed, for 127.0.0.1, with its key: good for nothing but this test."""
@@ -45,24 +36,6 @@ BROKEN_STREAMS = [
     ("not UTF-8", b"data: \xff\n\n", b"\xff\n"),
     ("not a JSON object", b"data: 1\n\n", b"1\n"),
 ]
-
-
-@pytest.fixture(params=["openai", "ollama"])
-async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
-    async with both(request.param) as side:
-        yield side
-
-
-@pytest.fixture
-async def openai() -> AsyncIterator[Side]:
-    async with both("openai") as side:
-        yield side
-
-
-@pytest.fixture
-async def ollama() -> AsyncIterator[Side]:
-    async with both("ollama") as side:
-        yield side
 
 
 class TestRefusals:

@@ -32,11 +32,11 @@ from offhook.simulator import (
 from offhook.simulator.script import Step, When
 from offhook.simulator.speech import read_wav
 from tests.support.daemon_process import DaemonProcess
+from tests.support.launchers import TWIN
 from tests.support.waiting import eventually
 from tests.support.words import recall, words
 
 SPEECH = Path(offhook.__file__).parent / "assets" / "demo"
-TWIN = Path(__file__).parent.parent / "agi" / "offhook_eagi.py"
 POLITELY = WhenSilent(ms=2500)  # a loaded machine pauses between two clauses of an answer
 pytestmark = pytest.mark.timeout(300)
 

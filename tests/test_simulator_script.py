@@ -6,18 +6,14 @@ import numpy as np
 import pytest
 
 from offhook.simulator import After, HangUp, Press, Say, WhenSilent, WhenSpeaking
-from offhook.simulator.audible import AUDIBLE_LEVEL, Samples, Stretch, audible_stretches, is_audible
+from offhook.simulator.audible import AUDIBLE_LEVEL, Stretch, audible_stretches, is_audible
 from offhook.simulator.record import Heard, measure_turns
 from offhook.simulator.recording import Track
 from offhook.simulator.script import Caller, CallerFrame, Step
+from tests.support.tones import tone
 
 RATE = 8000
 FRAME = 160
-
-
-def tone(ms: int, level: float = 8000.0) -> Samples:
-    at = np.arange(ms * RATE // 1000)
-    return (level * np.sin(2 * np.pi * 440 * at / RATE)).astype(np.int16)
 
 
 def play(steps: list[Step], agent: str) -> list[CallerFrame]:

@@ -10,12 +10,8 @@ import pytest
 from tests.support import audio, g711, sip
 from tests.support.media import CallEndedError, MediaStream
 from tests.support.rtp import FRAME_NS, FRAME_SAMPLES, PCMU, SAMPLE_NS, Packet, ReceivedAudio
+from tests.support.tones import tone
 from tests.support.words import recall
-
-
-def tone(samples: int, level: int = 8_000) -> audio.Samples:
-    """A 440 Hz tone."""
-    return np.round(level * np.sin(np.arange(samples) * 2 * np.pi * 440 / 8_000)).astype(np.int16)
 
 
 def test_g711_known_values() -> None:
@@ -46,7 +42,7 @@ def test_packet_survives_the_wire_and_garbage_does_not() -> None:
 
 def test_timeline_keeps_a_lost_packet_as_silence_and_counts_it() -> None:
     received = ReceivedAudio(0)
-    loud = tone(FRAME_SAMPLES)
+    loud = tone(20)
     for number in (0, 1, 3):  # 2 is lost; 3 arrives 7 ms late
         at_ns = number * FRAME_NS + (7_000_000 if number == 3 else 0)
         packet = Packet(PCMU, 65_535 + number, number * FRAME_SAMPLES, 1, g711.encode(loud))
@@ -60,7 +56,7 @@ def test_timeline_keeps_a_lost_packet_as_silence_and_counts_it() -> None:
 
 def test_a_new_stretch_is_placed_where_it_arrived() -> None:
     received = ReceivedAudio(1_000)
-    payload = g711.encode(tone(FRAME_SAMPLES))
+    payload = g711.encode(tone(20))
     received.add(Packet(PCMU, 1, 0, 1, payload, marker=True), 1_000)
     received.add(Packet(PCMU, 2, 90_000, 1, payload, marker=True), 1_000 + 1_000_000_000)
     line = received.timeline()
@@ -105,7 +101,7 @@ def test_sip_message_with_compact_headers_is_read() -> None:
 
 def test_utterances_are_cut_at_pauses() -> None:
     gap = np.zeros(4_000, dtype=np.int16)
-    cut = audio.split_utterances(np.concatenate([gap, tone(8_000), gap, tone(6_400), gap]))
+    cut = audio.split_utterances(np.concatenate([gap, tone(1_000), gap, tone(800), gap]))
     assert [round(len(part) / 8_000, 1) for part in cut] == [1.1, 0.9]
 
 
@@ -114,7 +110,7 @@ async def test_two_phones_hear_each_other_in_real_time() -> None:
     try:
         one.start(("127.0.0.1", two.port))
         two.start(("127.0.0.1", one.port))
-        spoken = audio.phrase("tone", "beep", np.concatenate([np.zeros(400, np.int16), tone(4_000)]))
+        spoken = audio.phrase("tone", "beep", np.concatenate([np.zeros(400, np.int16), tone(500)]))
         utterance = await one.say(spoken)
         heard_ns = await two.heard_after(0)
         await two.quiet(200)

@@ -7,11 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook.tts.slin import to_slin
-
-
-def tone(hz: float, rate_hz: int, seconds: float = 1.0, peak: float = 16_000) -> NDArray[np.int16]:
-    time = np.arange(int(rate_hz * seconds)) / rate_hz
-    return (peak * np.sin(2 * np.pi * hz * time)).astype(np.int16)
+from tests.support.tones import tone
 
 
 def whole(blocks: list[NDArray[np.int16]], from_hz: int, to_hz: int) -> NDArray[np.int16]:
@@ -21,7 +17,7 @@ def whole(blocks: list[NDArray[np.int16]], from_hz: int, to_hz: int) -> NDArray[
 @pytest.mark.parametrize("from_hz", [16_000, 22_050, 24_000, 44_100])
 @pytest.mark.parametrize("to_hz", [8_000, 16_000])
 def test_length_pitch_and_level_are_kept(from_hz: int, to_hz: int) -> None:
-    out = whole([tone(1_000, from_hz)], from_hz, to_hz)
+    out = whole([tone(1_000, from_hz, hz=1_000, level=16_000)], from_hz, to_hz)
     assert abs(len(out) - to_hz) <= 2
     spectrum = np.abs(np.fft.rfft(out.astype(float)))
     assert abs(int(spectrum.argmax()) * to_hz / len(out) - 1_000) < 2
@@ -30,12 +26,12 @@ def test_length_pitch_and_level_are_kept(from_hz: int, to_hz: int) -> None:
 
 
 def test_what_a_telephone_cannot_carry_does_not_fold_back() -> None:
-    out = whole([tone(6_000, 22_050)], 22_050, 8_000)
+    out = whole([tone(1_000, 22_050, hz=6_000, level=16_000)], 22_050, 8_000)
     assert np.abs(out[400:-400].astype(int)).max() < 40
 
 
 def test_blocks_are_one_stream() -> None:
-    audio = tone(440, 22_050)
+    audio = tone(1_000, 22_050)
     once = whole([audio], 22_050, 8_000)
     cuts = np.split(audio, [1, 2, 100, 101, 7_000, 7_000, 15_000])
     pieces = whole(cuts, 22_050, 8_000)
@@ -54,7 +50,7 @@ def test_full_scale_clips_and_does_not_wrap() -> None:
 
 
 def test_the_same_rate_passes_through() -> None:
-    blocks = [tone(300, 8_000, 0.1), np.zeros(0, np.int16), tone(300, 8_000, 0.1)]
+    blocks = [tone(100, hz=300), np.zeros(0, np.int16), tone(100, hz=300)]
     out = list(to_slin(blocks, 8_000, 8_000))
     assert len(out) == 2
     assert all(np.array_equal(a, b) for a, b in zip(out, [blocks[0], blocks[2]], strict=True))

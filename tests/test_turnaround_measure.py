@@ -35,17 +35,9 @@ from bench.turnaround.measure import (
 from tests.support import g711
 from tests.support.audio import Samples
 from tests.support.rtp import FRAME_NS, FRAME_SAMPLES, PCMU, Packet, ReceivedAudio
+from tests.support.tones import silence, tone
 
 MS = 1_000_000
-
-
-def tone(duration_ms: int) -> Samples:
-    """A 440 Hz tone at a speaking level."""
-    return np.round(8_000 * np.sin(np.arange(duration_ms * 8) * 2 * np.pi * 440 / 8_000)).astype(np.int16)
-
-
-def silence(duration_ms: int) -> Samples:
-    return np.zeros(duration_ms * 8, np.int16)
 
 
 def received(*parts: tuple[int, Samples]) -> ReceivedAudio:

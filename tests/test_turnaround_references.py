@@ -12,14 +12,7 @@ from numpy.typing import NDArray
 from bench.turnaround.references.frame import SILENCE_MS
 from bench.turnaround.references.guides import LOUD, listen
 from tests.support.audio import Samples
-
-
-def tone(duration_ms: int, level: int = 8_000) -> Samples:
-    return np.round(level * np.sin(np.arange(duration_ms * 8) * 2 * np.pi * 440 / 8_000)).astype(np.int16)
-
-
-def silence(duration_ms: int) -> Samples:
-    return np.zeros(duration_ms * 8, np.int16)
+from tests.support.tones import silence, tone
 
 
 async def heard(*parts: Samples) -> tuple[NDArray[np.int16], int, int]:

@@ -26,7 +26,7 @@ struct SpeechEvent {
 ///  - Started: Silero is sure, and at least 60 ms of the sound it is sure of are loud enough.  Back-dated to
 ///    where the level rose.  Clicks start nothing.
 ///  - Paused: pause_ms have passed since the *true* end.  By level when it has fallen far below the speech
-///    so far (the fast trigger; Silero can hold it back for 60 ms by not doubting in the least).  Else, when
+///    so far (the fast trigger; Silero can hold it back for 20 ms by not doubting in the least).  Else, when
 ///    noise hides the fall, by Silero, back-dated by its lag.
 ///  - Resumed: the level is back for 30 ms and Silero agrees; or Silero stays sure so long after
 ///    the supposed end that its lag cannot explain it: then it was soft speech.

@@ -154,7 +154,8 @@ int32_t LlamaBackend::max_logit_rows() const noexcept {
 }
 
 bool LlamaBackend::needs_companion(size_t tokens) const {
-  return settings_.reproducible && tokens == 1 && threads_ > 1 && settings_.batch_tokens > 1;
+  const bool computed_otherwise = threads_ > 1 || settings_.flash_attention == FlashAttention::kOff;
+  return settings_.reproducible && tokens == 1 && computed_otherwise && settings_.batch_tokens > 1;
 }
 
 bool LlamaBackend::well_formed(std::span<const BatchToken> batch) {

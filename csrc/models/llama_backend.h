@@ -30,13 +30,15 @@ struct BackendSettings {
   bool full_window = true;
   /// The same text for the same history, whatever else is in the batch, as far as the library allows.
   ///
-  /// On a CPU the library's attention takes another path, with sums in another order, from 64 rows on, and
-  /// for a single row when more than one thread works on a long cache.  So batches stay below 64 tokens,
-  /// and a lone token gets a companion that is thrown away.  The logits then do not depend on the slicing, on
-  /// the company or on the place in the cache, bit for bit (measured: Q4_0, Q4_1, Q8_0 weights).  What
-  /// remains: attention sums in the order of the cells, and a sequence that fills holes of others has its
-  /// cells out of order; of 64 texts of 48 tokens, 1 or 2 turned at a near tie.  K-quants, F16 and GPUs have
-  /// matrix kernels that depend on the number of rows.  Long prompts are read about a third more slowly.
+  /// On a CPU the library computes a single row in another order than several (without flash attention
+  /// always, with it when more than one thread works on a long cache), and its flash attention takes another
+  /// path from 64 rows on.  So batches stay below 64 tokens, and a lone token gets a companion that is thrown
+  /// away.  The logits then do not depend on the slicing or the company, bit for bit (measured: Q4_0, Q4_1,
+  /// Q8_0 weights): a draft changes no text, and a call alone says the same again.  What remains: attention
+  /// sums in the order of the cells, so the place in the cache can turn a near tie.  With flash attention
+  /// that happens only to a sequence that fills holes of others (16 calls at once, 48 texts of 48 tokens: all
+  /// are as each alone), without it to any (14 of the 48).  K-quants, F16 and GPUs have matrix kernels that
+  /// depend on the number of rows.  Long prompts are read about a third more slowly, lone tokens a tenth.
   bool reproducible = false;
 };
 

@@ -70,12 +70,16 @@ class Turn:
 
 
 class Dialog:
-    """One agent's side of conversations with one model.  Shared by calls: it keeps nothing of them."""
+    """One agent's side of conversations with one model.
+
+    Shared by calls.  Of them it keeps only how the model has last put each note into words.
+    """
 
     def __init__(self, agent: Agent, template: Template) -> None:
         self.agent = agent
         self._template = template
         self._knowledge = Knowledge(agent.facts)
+        self._wordings: dict[str, str] = {}
 
     def prefix(self) -> tuple[str, ...]:
         """The fixed beginning of every conversation: persona and examples."""
@@ -101,6 +105,20 @@ class Dialog:
             return matches[0].fact.text
         asks = content_words(heard) and _QUESTION.search(heard)
         return (self.agent.unknown if asks else self.agent.otherwise) or None
+
+    def draft(self, turn: Turn) -> str:
+        """How the answer to ``turn`` may go: as the turn's note was last put into words, or the note itself.
+
+        A guess that the model is free to leave, and most of the time does not: "We are open" is said as
+        "We're open" again and again.
+        """
+        note = turn.note or ""
+        return self._wordings.get(note, note)
+
+    def answered(self, turn: Turn, answer: str) -> None:
+        """The model itself has answered ``turn`` with these words, to their end."""
+        if turn.note:
+            self._wordings[turn.note] = answer
 
     def close_answer(self) -> tuple[str, ...]:
         """To append when an answer was said to its end."""

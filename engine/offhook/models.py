@@ -102,6 +102,7 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
         threads_batch=llm.threads_batch,
         n_gpu_layers=llm.n_gpu_layers,
         flash_attention=llm.flash_attention,
+        reproducible=llm.reproducible,
         type_k=llm.cache_type,
         type_v=llm.cache_type,
     )

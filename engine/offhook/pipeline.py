@@ -274,7 +274,7 @@ class Pipeline:
                 await self._speak(revision, dialog.agent.goodbye)
                 verbatim = False
             else:
-                generation = conversation.generate(self._limits, draft=turn.note or "")
+                generation = conversation.generate(self._limits, draft=dialog.draft(turn))
                 revision._generation = generation
                 judge.say(await end_probability)
                 verbatim = await self._speak_generation(revision, generation, dialog.guard(turn))
@@ -286,6 +286,7 @@ class Pipeline:
             else:
                 said = dialog.cut_answer(outcome.heard_text)
             if outcome.complete and verbatim:
+                dialog.answered(turn, revision.answer.text)
                 await conversation.append(*dialog.close_answer())
             else:
                 await conversation.rollback(asked)

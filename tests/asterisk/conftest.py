@@ -24,7 +24,8 @@ from tests.support.asterisk_install import NoAsteriskError, find_asterisk
 from tests.support.asterisk_server import AsteriskServer
 from tests.support.audio import Phrase, load_phrases, resample
 from tests.support.daemon_process import DaemonProcess
-from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, ROOT, TWIN, LongAnswer, PlaceCall, Understand
+from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, ROOT, LongAnswer, PlaceCall, Understand, greeted
+from tests.support.launchers import TWIN
 from tests.support.received import sound, sounding
 from tests.support.sip_client import SipCall
 from tests.support.waiting import eventually
@@ -120,8 +121,7 @@ def long_answer(
 
     async def hear() -> LongAnswer:
         async with await _from_softphone(asterisk_server) as call:
-            await call.media.heard_after(0)
-            await call.media.quiet(500)
+            await greeted(call)
             turn = await call.ask(phrases["01_hours"])
             end_ns, received = time.monotonic_ns(), call.media.received
             started_ns = turn.utterance.ended_ns

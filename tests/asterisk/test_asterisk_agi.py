@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from offhook.errors import AgiError, HangupError, PlaybackError
 from offhook.listener import Handoff, Listener
 from offhook.protocol.agi import AgiChannel, Digits, PlaybackResult
+from tests.support.agi_program import agi_program
 from tests.support.asterisk_server import AsteriskServer, complaints
 from tests.support.kit import PlaceCall
 from tests.support.sip_client import SipCall
@@ -42,26 +42,11 @@ async def playing_daemon(
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def on_call(handoff: Handoff) -> None:
-        handoff.accepted()
-        audio = handoff.descriptors.audio
-        assert audio is not None
-        os.set_blocking(audio, False)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(audio, os.read, audio, 65536)  # a full pipe would be a warning per frame
-        channel = AgiChannel(*handoff.descriptors.take_agi())
-        try:
+        async with agi_program(handoff, over) as channel:
             environment = await channel.read_header()
             assert environment.enhanced
             assert environment.uniqueid == environment.args[0] == handoff.hello.args[0]
             await part(channel, handoff)
-        except BaseException as error:
-            over.set_exception(error)
-        else:
-            over.set_result(None)
-        finally:
-            loop.remove_reader(audio)
-            channel.close()
-            handoff.done()
 
     socket_path = folder / "offhook.sock"
     async with Listener(socket_path, on_call):

@@ -9,24 +9,14 @@ import numpy as np
 from tests.support import sounds
 from tests.support.asterisk_server import AsteriskServer, complaints
 from tests.support.audio import Phrase, Samples, phrase
-from tests.support.daemon_process import DaemonProcess, Heard
-from tests.support.kit import LongAnswer, PlaceCall
+from tests.support.daemon_process import DaemonProcess
+from tests.support.kit import LongAnswer, PlaceCall, greeted, new_lines
 from tests.support.received import common_length, jumps_ms, sound, sounding
 from tests.support.sip_client import SipCall
 from tests.support.waiting import eventually
 from tests.support.words import recall, words
 
 MS = 8
-
-
-async def greeted(call: SipCall) -> None:
-    await call.media.heard_after(0)
-    await call.media.quiet(500)
-
-
-async def new_lines(daemon: DaemonProcess, seen: int, count: int) -> list[Heard]:
-    await eventually(lambda: len(daemon.transcript()) >= seen + count, f"{count} turns in the transcript")
-    return daemon.transcript()[seen:]
 
 
 async def begin_answer(call: SipCall, phrases: dict[str, Phrase], heard_ms: int) -> int:

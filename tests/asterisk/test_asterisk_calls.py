@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tests.support.asterisk_server import AsteriskServer, complaints
 from tests.support.audio import Phrase, phrase, read_wav, split_utterances
 from tests.support.daemon_process import DaemonProcess, Heard
-from tests.support.kit import TWIN, PlaceCall, Understand
+from tests.support.kit import PlaceCall, Understand
+from tests.support.launchers import TWIN
 from tests.support.sip_client import SipCall, Turn
 from tests.support.waiting import eventually
 from tests.support.words import recall, similarity, words

@@ -13,7 +13,8 @@ import pytest
 from tests.support.asterisk_server import AsteriskServer, complaints, log_time
 from tests.support.audio import Phrase
 from tests.support.daemon_process import DaemonProcess
-from tests.support.kit import TWIN, PlaceCall, Understand
+from tests.support.kit import PlaceCall, Understand, greeted
+from tests.support.launchers import TWIN
 from tests.support.sip_client import SipCall
 from tests.support.waiting import eventually
 
@@ -90,8 +91,7 @@ async def test_daemon_killed_in_mid_call(
     with DaemonProcess() as doomed, script(asterisk, name):
         asterisk.use_daemon(doomed.socket)
         async with await place_call() as call:
-            await call.media.heard_after(0)  # the greeting
-            await call.media.quiet(700)
+            await greeted(call, quiet_ms=700)
             if moment == "while it speaks":
                 asked = await call.media.say(phrases["01_hours"])
                 await call.media.heard_after(asked.ended_ns)
@@ -112,8 +112,7 @@ async def test_two_callers_when_the_daemon_is_killed(
         first, second = await place_call(), await place_call()
         async with first, second:
             for call in (first, second):
-                await call.media.heard_after(0)
-                await call.media.quiet(700)
+                await greeted(call, quiet_ms=700)
             mark = asterisk.log_mark()
             doomed.kill()
             await asyncio.gather(*(call.wait_ended(20) for call in (first, second)))

@@ -11,7 +11,7 @@ from offhook.agents.loader import load_agent
 from tests.support.asterisk_server import AsteriskServer, complaints
 from tests.support.audio import Phrase
 from tests.support.daemon_process import DaemonProcess
-from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, LongAnswer, PlaceCall
+from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, LongAnswer, PlaceCall, greeted
 from tests.support.received import common_length, is_continuous, sound, sounding, spoken
 from tests.support.sip_client import SipCall
 from tests.support.waiting import eventually
@@ -44,8 +44,7 @@ async def test_keys_are_a_turn(
         return [(line.heard, line.answer) for line in museum.transcript()[seen:]]
 
     async with await place_call() as call:
-        await call.media.heard_after(0)
-        await call.media.quiet(500)
+        await greeted(call)
         # Four digits are asked for, so the fourth ends the entry.
         await call.ask(phrases["insurance"], quiet_ms=600)
         await eventually(lambda: len(lines()) == 1, "the question is in the transcript")

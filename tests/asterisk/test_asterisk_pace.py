@@ -13,26 +13,15 @@ from offhook.sentence import ClauseSplitter
 from tests.support.asterisk_server import TRUNK_HOST, AsteriskServer, complaints
 from tests.support.audio import Phrase, Samples, phrase
 from tests.support.daemon_process import DaemonProcess, Heard
-from tests.support.kit import PlaceCall
+from tests.support.kit import PlaceCall, greeted, new_lines
 from tests.support.received import is_continuous, sound, sounding, spoken
 from tests.support.sip_client import SipCall, Turn
-from tests.support.waiting import eventually
 from tests.support.words import recall
 
 MS = 8
 INNER_PAUSE_MS = 450
 SHORT = ("02_location", "04_parking", "children", "05_book")
 """Questions with short answers."""
-
-
-async def greeted(call: SipCall) -> None:
-    await call.media.heard_after(0)
-    await call.media.quiet(500)
-
-
-async def lines_of(daemon: DaemonProcess, seen: int, count: int) -> list[Heard]:
-    await eventually(lambda: len(daemon.transcript()) >= seen + count, f"{count} turns in the transcript")
-    return daemon.transcript()[seen:]
 
 
 # --- one turn -----------------------------------------------------------------------------------
@@ -49,7 +38,7 @@ async def test_a_caller_who_pauses_inside_is_answered_once(
     async with await place_call() as call:
         await greeted(call)
         turn = await call.ask(phrase("hesitation", text, np.concatenate([audible[0], pause, audible[1]])))
-        (line,) = await lines_of(museum, seen, 1)
+        (line,) = await new_lines(museum, seen, 1)
     assert not turn.premature, "nothing was said into the pause"
     assert recall(text, line.heard) >= 0.7, line
     assert len(sound(call.media.received, turn.utterance.ended_ns)) > 200 * MS
@@ -65,7 +54,7 @@ async def test_a_long_answer_has_no_gap(
         for _ in range(3):
             seen = len(museum.transcript())
             turn = await call.ask(phrases["01_hours"])
-            (line,) = await lines_of(museum, seen, 1)
+            (line,) = await new_lines(museum, seen, 1)
             received = call.media.received
             assert is_continuous(received, turn.answer_from_ns, turn.answer_to_ns), "a packet is missing"
             assert len(line.answer.split(".")) > 2, f"not several sentences: {line.answer}"
@@ -103,7 +92,7 @@ async def test_the_thirtieth_turn_is_as_fast_as_the_first(
             late, fresh = await asyncio.gather(
                 ask_in_turn(call, questions[20:]), ask_in_turn(other, questions[:10])
             )
-        lines = await lines_of(museum, seen, 40)
+        lines = await new_lines(museum, seen, 40)
     turns += late
     one, _ = by_call(lines)
     assert [line.turn for line in one] == list(range(1, 31)), "every turn was answered, once"
@@ -146,7 +135,7 @@ async def test_four_calls_at_once_get_their_own_answers(
         turns = await asyncio.gather(
             *(ask_in_turn(call, questions) for call, questions in zip(calls, asked, strict=True))
         )
-        lines = await lines_of(museum, seen, 16)
+        lines = await new_lines(museum, seen, 16)
         received = [
             sound(call.media.received, turn.utterance.ended_ns, turn.answer_to_ns + 100_000_000)
             for call, part in zip(calls, turns, strict=True)

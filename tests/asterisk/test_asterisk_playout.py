@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from offhook.core import PlayoutThread
 from offhook.listener import Handoff, Listener
 from offhook.playout import GrowingClip, PlaybackFolder, Shelf
 from offhook.protocol.agi import AgiChannel, PlaybackResult
+from tests.support.agi_program import agi_program
 from tests.support.asterisk_server import AsteriskServer, complaints
 from tests.support.kit import PlaceCall
 from tests.support.sip_client import SipCall
@@ -58,23 +58,9 @@ def play(
         over: asyncio.Future[None] = loop.create_future()
 
         async def on_call(handoff: Handoff) -> None:
-            handoff.accepted()
-            audio = handoff.descriptors.audio
-            assert audio is not None
-            os.set_blocking(audio, False)
-            loop.add_reader(audio, os.read, audio, 65536)  # a full pipe would be a warning per frame
-            channel = AgiChannel(*handoff.descriptors.take_agi())
-            try:
+            async with agi_program(handoff, over) as channel:
                 await channel.read_header()
                 await part(channel, await placed)
-            except BaseException as error:
-                over.set_exception(error)
-            else:
-                over.set_result(None)
-            finally:
-                loop.remove_reader(audio)
-                channel.close()
-                handoff.done()
 
         socket_path = tmp_path / "offhook.sock"
         async with Listener(socket_path, on_call):

@@ -235,7 +235,7 @@ TEST_CASE("whatever comes, the order of events and positions holds") {
 }
 
 TEST_CASE("a doubting Silero lets the level decide at once; a sure one holds the pause back, not for ever") {
-  for (const auto& [probability, due_ms] : {std::pair{0.85f, 100}, {0.95f, 160}}) {
+  for (const auto& [probability, due_ms] : {std::pair{0.85f, 100}, {0.95f, 120}}) {
     CAPTURE(probability);
     Endpointer endpointer(8000, 100, 1000);
     int64_t windows = 0, paused_at_ms = 0;

@@ -7,13 +7,21 @@ import contextlib
 import os
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any, TypeVar
 
 from offhook.protocol.agi import AgiChannel
 from offhook.protocol.agi_text import split_command
 
 WAIT_S = 10.0
 HEADER = b"agi_request: offhook-eagi\nagi_channel: PJSIP/trunk-00000001\nagi_uniqueid: 1699.7\n\n"
+
+T = TypeVar("T")
+
+
+async def soon(work: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
+    """What ``work`` results in, without waiting for ever."""
+    return await asyncio.wait_for(work, WAIT_S)
 
 
 class AsteriskSide:

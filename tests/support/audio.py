@@ -6,6 +6,7 @@ reaches :data:`AUDIBLE_DBFS`.  The turnaround is measured between two such sampl
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import wave
 from dataclasses import dataclass
@@ -32,6 +33,14 @@ class Phrase:
     samples: Samples
     first_audible: int
     last_audible: int
+
+
+def wheel_recording(name: str) -> Path:
+    """A recording that the moonshine-voice wheel brings.  Raises FileNotFoundError without that wheel."""
+    found = importlib.util.find_spec("moonshine_voice")
+    if found is None or not found.submodule_search_locations:
+        raise FileNotFoundError("the recordings are missing; run: pip install 'moonshine-voice>=0.0.73,<0.1'")
+    return Path(next(iter(found.submodule_search_locations))) / "assets" / f"{name}.wav"
 
 
 def read_wav(path: Path, rate_hz: int = RATE_HZ) -> Samples:

@@ -7,17 +7,15 @@ which Silero hears no speech at all (breaths, chairs) do not.  Noise is added af
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offhook.core import Endpointer, SileroBatch, SileroModel, resample
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
-from tests.support.audio import Samples, read_wav
+from tests.support.audio import Samples, read_wav, wheel_recording
 
 RATE_HZ = 8_000
 FRAME = 160
@@ -55,10 +53,7 @@ class Lags:
 @cache
 def human_voice(name: str) -> Samples:
     """A recording of the moonshine-voice wheel at 8 kHz, between two seconds of silence."""
-    found = importlib.util.find_spec("moonshine_voice")
-    if found is None or not found.submodule_search_locations:
-        raise FileNotFoundError("the recordings are missing; run: pip install 'moonshine-voice>=0.0.73,<0.1'")
-    path = Path(next(iter(found.submodule_search_locations))) / "assets" / f"{name}.wav"
+    path = wheel_recording(name)
     around = np.zeros(RATE_HZ, np.int16)
     whole: Samples = np.concatenate([around, read_wav(path, RATE_HZ), around])
     return whole

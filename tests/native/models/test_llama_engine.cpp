@@ -168,36 +168,67 @@ TEST_CASE("rows of logits: one per sequence and those of the drafts, and not one
   CHECK(backend.logits(backend.max_logit_rows()) == nullptr);
 }
 
-TEST_CASE("reproducible: the same logits in every company, place and slicing") {
-  BackendSettings settings;
-  settings.cells = 2048;
-  settings.sequences = 3;
-  settings.batch_tokens = 256;
-  settings.threads = settings.batch_threads = 2;
-  settings.reproducible = true;
-  LlamaBackend backend(the_model(), settings);
-  REQUIRE(backend.max_batch_tokens() == kReproducibleBatchTokens);
-  std::vector<Token> text;
-  for (int32_t i = 0; i < 560; ++i)
-    text.push_back((i * 7919) % 40'000 + 10);  // long enough for the split path
-  const auto after = [&](SequenceId sequence, int32_t slice, int32_t last_slice) {
+namespace {
+
+/// Logits after a long text, computed in slices of `slice` tokens, near its end of `last_slice`.
+class Sliced {
+ public:
+  explicit Sliced(FlashAttention flash_attention) : backend_(the_model(), settings(flash_attention)) {
+    REQUIRE(backend_.max_batch_tokens() == kReproducibleBatchTokens);
+    for (int32_t i = 0; i < 560; ++i)
+      text_.push_back((i * 7919) % 40'000 + 10);  // long enough for the split path
+  }
+
+  std::vector<float> after(SequenceId sequence, int32_t slice, int32_t last_slice) {
     std::vector<BatchToken> batch;
-    const auto size = static_cast<int32_t>(text.size());
+    const auto size = static_cast<int32_t>(text_.size());
     for (int32_t at = 0; at < size;) {
       const int32_t n = std::min(at + slice > size - 4 ? last_slice : slice, size - at);
       batch.clear();
       for (int32_t i = at; i < at + n; ++i)
-        batch.push_back({text[static_cast<size_t>(i)], i, sequence, i + 1 == size});
-      REQUIRE(backend.decode(batch) == DecodeStatus::kOk);
+        batch.push_back({text_[static_cast<size_t>(i)], i, sequence, i + 1 == size});
+      REQUIRE(backend_.decode(batch) == DecodeStatus::kOk);
       at += n;
     }
-    const float* row = backend.logits(static_cast<int32_t>(batch.size()) - 1);
+    const float* row = backend_.logits(static_cast<int32_t>(batch.size()) - 1);
     REQUIRE(row != nullptr);
     return std::vector<float>(row, row + the_model()->size());
-  };
-  const auto first = after(0, 63, 1);
-  CHECK(after(1, 32, 4) == first);  // elsewhere in the cache, in other slices
-  CHECK(after(2, 17, 1) == first);  // the last tokens one by one
+  }
+
+  void forget(SequenceId sequence) { REQUIRE(backend_.remove(sequence, 0)); }
+
+ private:
+  static BackendSettings settings(FlashAttention flash_attention) {
+    BackendSettings settings;
+    settings.cells = 2048;
+    settings.sequences = 3;
+    settings.batch_tokens = 256;
+    settings.threads = settings.batch_threads = 2;
+    settings.flash_attention = flash_attention;
+    settings.reproducible = true;
+    return settings;
+  }
+
+  LlamaBackend backend_;
+  std::vector<Token> text_;
+};
+
+}  // namespace
+
+TEST_CASE("reproducible, flash attention: the same logits in every company, place and slicing") {
+  Sliced text(FlashAttention::kOn);
+  const auto first = text.after(0, 63, 1);
+  CHECK(text.after(1, 32, 4) == first);  // elsewhere in the cache, in other slices
+  CHECK(text.after(2, 17, 1) == first);  // the last tokens one by one
+}
+
+TEST_CASE("reproducible, no flash attention: the same logits in every slicing at one place") {
+  Sliced text(FlashAttention::kOff);
+  const auto first = text.after(0, 63, 1);
+  text.forget(0);
+  CHECK(text.after(0, 32, 4) == first);
+  text.forget(0);
+  CHECK(text.after(0, 17, 1) == first);
 }
 
 TEST_CASE("an answer makes sense, and the second turn computes only what is new") {

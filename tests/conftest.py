@@ -1,0 +1,113 @@
+"""Fixtures that several test files share: what may be left behind, launchers, remote models."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.launchers import (
+    WAIT_S,
+    Script,
+    Starter,
+    c_launcher,
+    open_descriptors,
+    python_launcher,
+    start,
+)
+from tests.support.remote_models import Side, both
+from tests.support.waiting import until
+
+# -- what may be left behind ----------------------------------------------------------------------
+
+
+@pytest.fixture
+async def nothing_left_open() -> AsyncIterator[None]:
+    """After the test this process has the descriptors open that it had before, no more and no fewer."""
+    before = open_descriptors()
+    yield
+    assert open_descriptors() == before
+
+
+@pytest.fixture
+def nothing_keeps_running() -> Iterator[None]:
+    """Soon after the test no descriptor and no thread is left over; threads take a moment to end."""
+    descriptors, threads = len(open_descriptors()), threading.active_count()
+    yield
+    until(lambda: len(open_descriptors()) <= descriptors, "the descriptors are closed", timeout_s=5)
+    until(lambda: threading.active_count() <= threads, "the threads have ended", timeout_s=5)
+
+
+# -- launchers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def socket_path(tmp_path: Path) -> Path:
+    """Where the daemon's socket shall be; its folder does not exist yet."""
+    return tmp_path / "run" / "offhook.sock"
+
+
+@pytest.fixture(scope="session")
+def compiled_launcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The launcher that the build installed, or one compiled from this checkout."""
+    (path,) = c_launcher(tmp_path_factory.mktemp("launcher"))
+    return Path(path)
+
+
+@pytest.fixture(params=["c", "python"])
+def launcher(request: pytest.FixtureRequest, compiled_launcher: Path) -> list[str]:
+    """The command of each launcher in turn."""
+    return [str(compiled_launcher)] if request.param == "c" else python_launcher()
+
+
+@pytest.fixture
+def run(launcher: list[str], socket_path: Path) -> Iterator[Starter]:
+    """Starts the launcher with the given arguments, as Asterisk would."""
+    scripts: list[Script] = []
+
+    def starter(*args: str | bytes, wrapper: tuple[str, ...] = (), **how: object) -> Script:
+        script = start([*wrapper, *launcher, *args], how.pop("at", socket_path), **how)  # type: ignore[arg-type]
+        scripts.append(script)
+        return script
+
+    yield starter
+    for script in scripts:
+        script.close()
+
+
+@pytest.fixture
+def door(socket_path: Path) -> Iterator[socket.socket]:
+    """The daemon's listening socket, when the test is the daemon."""
+    socket_path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(str(socket_path))
+        listening.listen(8)
+        listening.settimeout(WAIT_S)
+        yield listening
+
+
+# -- remote models ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["openai", "ollama"])
+async def side(request: pytest.FixtureRequest) -> AsyncIterator[Side]:
+    """A remote model beside its server, in each protocol."""
+    async with both(request.param) as side:
+        yield side
+
+
+@pytest.fixture
+async def openai() -> AsyncIterator[Side]:
+    """The same where only OpenAI's protocol has it."""
+    async with both("openai") as side:
+        yield side
+
+
+@pytest.fixture
+async def ollama() -> AsyncIterator[Side]:
+    """The same where only Ollama's protocol has it."""
+    async with both("ollama") as side:
+        yield side

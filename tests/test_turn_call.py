@@ -1,0 +1,127 @@
+"""Turn-taking around the turns: silence, keys, late answers, and the end of the call."""
+
+from __future__ import annotations
+
+import pytest
+
+from offhook.events import AudioEnded
+from offhook.turn import (
+    MS,
+    AskStillThere,
+    CallEnded,
+    CallerJudged,
+    Cancel,
+    Commit,
+    DigitPressed,
+    DigitsEntered,
+    Floor,
+    NothingHeard,
+    PlaybackFinished,
+    PlaybackStarted,
+    PrepareDigits,
+    PromptStarted,
+    SayGoodbye,
+    SayHolding,
+    Settle,
+    StopPlayback,
+    Tick,
+)
+from tests.support.turns import (
+    ASKED,
+    HEARD,
+    UNSURE,
+    Table,
+    check,
+    paused,
+    play,
+    prepare,
+    started,
+    stopped,
+    words,
+)
+
+TABLE: Table = {
+    "silence: asked once, then goodbye": (
+        [(0, Tick()), (9_900, Tick()), (10_000, Tick()), (15_000, Tick()), (20_000, Tick())],
+        Floor.LISTENING,
+        [AskStillThere(), SayGoodbye()],
+    ),
+    "keys are a turn": (
+        [(0, Tick()), (500, DigitPressed()), (700, DigitPressed()), (700, DigitsEntered("42"))],
+        Floor.ANSWERING,
+        [PrepareDigits(1, "42"), Commit(1)],
+    ),
+    "a key stops the answer": (
+        [*HEARD, (2000, DigitPressed()), (2300, DigitsEntered("4"))],
+        Floor.ANSWERING,
+        [
+            prepare(1, 60, 1000),
+            Commit(1),
+            StopPlayback(1),
+            Settle(1),
+            PrepareDigits(2, "4"),
+            Commit(2),
+        ],
+    ),
+    "keys while a spoken turn is prepared take its place": (
+        [*ASKED[:2], (1150, words(1, UNSURE)), (1200, DigitsEntered("7"))],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Cancel(1), PrepareDigits(2, "7"), Commit(2)],
+    ),
+    "a late answer is announced once": (
+        [*ASKED, (2600, Tick()), (2650, Tick()), (4000, Tick()), (9000, Tick())],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Commit(1), SayHolding(1)],
+    ),
+    "not two in a row": (
+        [
+            *ASKED,
+            (2650, Tick()),
+            (3000, PlaybackStarted(1)),
+            (3100, stopped(1000)),
+            (4000, PlaybackFinished(1)),
+            (5100, started(5060)),
+            (6100, paused(6000)),
+            (6150, words(2)),
+            (9000, Tick()),
+        ],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Commit(1), SayHolding(1), prepare(2, 5060, 6000), Commit(2)],
+    ),
+    "hang-up while preparing": (
+        [(100, started(60)), (1100, paused(1000)), (1200, CallEnded()), (1450, stopped(1000))],
+        Floor.ENDED,
+        [prepare(1, 60, 1000), Cancel(1)],
+    ),
+    "hang-up with an interrupted answer": (
+        [*HEARD, (2100, started(2050)), (2260, CallerJudged()), (2300, CallEnded())],
+        Floor.ENDED,
+        [prepare(1, 60, 1000), Commit(1), StopPlayback(1), Settle(1)],
+    ),
+    "end of audio while answering": (
+        [(0, PromptStarted()), (500, AudioEnded(4000, 500 * MS)), (600, PlaybackFinished(0))],
+        Floor.ENDED,
+        [StopPlayback(0), Settle(0)],
+    ),
+    "an old revision's end is nobody's business": (
+        [*HEARD, (1900, PlaybackFinished(0)), (1950, NothingHeard(7))],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Commit(1)],
+    ),
+    "hold: no frames come, nothing is heard, and nothing happens": (
+        [(0, Tick()), (5_000, Tick())],
+        Floor.LISTENING,
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_table(name: str) -> None:
+    check(*TABLE[name])
+
+
+def test_speech_after_asking_starts_the_count_again() -> None:
+    state, actions = play([(0, Tick()), (10_000, Tick()), (11_000, started(11_000))])
+    assert actions == [AskStillThere()]
+    assert not state.asked_still_there
