@@ -8,9 +8,23 @@ long this caller has paused inside their turns so far, and one dial::
 
 so half of the way at ``half``.  A delay that falls smoothly with the probability of being finished
 is what products have converged on; a logistic one was better than a power on the tuned phrases of
-``bench/end_of_turn.toml`` with pauses of 300 to 700 ms: half of the finished ones wait 123 ms and
-95 % less than 504, at 3.8 % answered in the pause (held-out half: 123, 452, 2.9 %; a power of the
-same p50 had 7.6 %).  What callers get of it, ``python -m bench.turnaround`` measures.
+``bench/end_of_turn.toml``.
+
+A statement has to sound surer (:data:`STATEMENT_LOG_ODDS`), because complete words go on in statements much
+more often than in questions; not where one short thing was asked for and this is it.  With pauses evenly
+spread over 300 to 700 ms, the held-out half of those phrases gives at the balanced dial after an open
+question (``bench/bench_end_of_turn.py``)::
+
+                     wait when finished         answered in the pause
+                     p50      p95
+    questions        121 ms   177 ms            12.9 %
+    short replies    137 ms   841 ms            13.7 %
+    statements       560 ms   560 ms            17.9 %   (43.6 % when treated like questions, p50 128 ms)
+
+Words that cannot end there are answered in 1.3 % of their pauses, all kinds together; the rest are words
+that can.  Waiting up to 700 ms after statements gives 4.1 % there, which is ``statement_ms``; 560 keeps
+19 of 20 turns below 600 ms.
+What callers get of it, ``python -m bench.turnaround`` measures.
 
 Pure: no clock, no I/O.
 """
@@ -18,13 +32,24 @@ Pure: no clock, no I/O.
 from __future__ import annotations
 
 import enum
+import math
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from offhook.wording import (
+    COUNTING,
+    count_digits,
+    ends_in_digits,
+    ends_in_letters,
+    ends_in_time,
+    is_preface,
+    is_statement,
+    is_yes_or_no,
+)
 
 
 class Asked(enum.Enum):
@@ -32,6 +57,8 @@ class Asked(enum.Enum):
 
     OPEN = "open"
     YES_NO = "yes_no"
+    FACT = "fact"
+    """Something short: a name, a time, one of two."""
     DIGITS = "digits"
     SPELLING = "spelling"
 
@@ -45,6 +72,10 @@ class Expected:
     """How many digits, where that is known."""
 
 
+SHORTEST_PAUSE_MS = 200
+"""Shorter silences belong to articulation (Campione and Veronis 2002; Goldman-Eisler 1968 drew it at 250)."""
+
+
 @dataclass(frozen=True, slots=True)
 class PauseHabit:
     """How long this caller pauses inside their turns, learnt from pauses that they went on after."""
@@ -56,7 +87,9 @@ class PauseHabit:
 
     def learnt(self, pause_ms: float) -> PauseHabit:
         """The habit after one more inner pause: moving averages, as TCP's timers estimate a round
-        trip and its spread (Jacobson 1988), with weights of 1/4."""
+        trip and its spread (Jacobson 1988), with weights of 1/4.  The closure of a consonant is no pause."""
+        if pause_ms < SHORTEST_PAUSE_MS:
+            return self
         if not self.pauses:
             return PauseHabit(1, pause_ms, pause_ms / 4)
         error = pause_ms - self.mean_ms
@@ -84,16 +117,32 @@ class EndpointingSettings:
     """Above 1, the wait makes up its mind faster around ``half``."""
     asked_ms: int = 700
     """At least this while digits or letters are expected and not all have come."""
+    statement_ms: int = 560
+    """At most this after a statement whose words are complete."""
 
+
+_HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
+"""Where digits are expected, these are digits that a recogniser has spelt otherwise."""
+_HOMOPHONES = re.compile(rf"\b(?:{'|'.join(_HEARD_AS)})\b", re.IGNORECASE)
 
 PLEASE_MS = 220
 """After a bare "yes" or "no": "please" begins with a closure of 110 ms, which looks like a pause."""
 HABIT_WEIGHT = 2.5
 """Doubt of 0.4 and more gives a caller all of their usual pause, certainty none of it."""
+STATEMENT_LOG_ODDS = 4.5
+"""So much surer a statement has to sound than a question to be answered as soon.
+
+"I want to book an appointment" is a whole sentence, and its caller goes on, "for next Monday", where
+"Do you have parking?" is over: words cannot tell, so they are not trusted unless they are certain.
+"""
+TIMED_STATEMENT_LOG_ODDS = 3.0
+"""The same for a statement that has come to when: less often does something follow."""
+_LEAST = 1e-6
+"""Nothing is more certain than that."""
 DIAL = {
-    "patient": EndpointingSettings(shortest_ms=350, longest_ms=1000, half=0.9, asked_ms=950),
+    "patient": EndpointingSettings(350, 1000, half=0.9, asked_ms=950, statement_ms=800),
     "balanced": EndpointingSettings(),
-    "snappy": EndpointingSettings(shortest_ms=80, longest_ms=700, half=0.5, steepness=2.0, asked_ms=550),
+    "snappy": EndpointingSettings(80, 700, half=0.5, steepness=2.0, asked_ms=550, statement_ms=400),
 }
 """What ``turn.responsiveness`` chooses from."""
 
@@ -133,128 +182,52 @@ def wait_ms(
         case Asked.SPELLING:
             at_least = settings.asked_ms
         case _:
-            if is_preface(text):
+            if is_preface(text, named=expected.asked is Asked.FACT):
                 at_least = settings.asked_ms
             elif ends_in_digits(text) or ends_in_letters(text):
                 # Both are said in groups, whatever was asked: "two oh two ... five five five ...".
                 at_least = settings.asked_ms * 0.75
-    doubt: float = 1 / (1 + (_odds(complete) / _odds(settings.half)) ** settings.steepness)
+    doubt = _doubt(complete, settings)
     span = settings.longest_ms - settings.shortest_ms
     wait = settings.shortest_ms + span * doubt
+    wants_more = expected.asked in (Asked.OPEN, Asked.YES_NO) and wait < settings.statement_ms
+    if wants_more and is_statement(text):
+        handicap = TIMED_STATEMENT_LOG_ODDS if ends_in_time(text) else STATEMENT_LOG_ODDS
+        doubt = _doubt(complete, settings, handicap)
+        wait = min(settings.shortest_ms + span * doubt, settings.statement_ms)
     # A caller who pauses long pauses long again; the surer their words are complete, the less it matters.
     wait = max(wait, habit.usual_ms * min(1.0, HABIT_WEIGHT * doubt), at_least)
     return round(min(wait, settings.longest_ms))
 
 
-def _odds(probability: float) -> float:
-    probability = min(max(probability, 1e-6), 1 - 1e-6)
-    return probability / (1 - probability)
+def _doubt(complete: float, settings: EndpointingSettings, handicap: float = 0.0) -> float:
+    """The share of the curve's span that is waited: 0 to 1."""
+    return probability(settings.steepness * (log_odds(settings.half) - log_odds(complete) + handicap))
+
+
+def log_odds(probability: float) -> float:
+    """log(p / (1 - p)), with p kept off 0 and 1."""
+    probability = min(max(probability, _LEAST), 1.0 - _LEAST)
+    return math.log(probability / (1.0 - probability))
+
+
+def probability(log_odds: float) -> float:
+    """The inverse of :func:`log_odds`: between 0 and 1."""
+    return 1.0 / (1.0 + math.exp(-log_odds))
 
 
 def combined(complete: float, prosody: float | None) -> float:
     """Two opinions of one thing as one: the mean of their log-odds."""
     if prosody is None:
         return complete
-    odds = [np.log(p / (1 - p)) for p in (min(max(value, 1e-4), 1 - 1e-4) for value in (complete, prosody))]
-    return float(1 / (1 + np.exp(-np.mean(odds))))
+    return probability((log_odds(complete) + log_odds(prosody)) / 2)
 
 
-# --- reading short answers -----------------------------------------------------------------------
-
-_YES_NO_TEXT = """
-yes|no|yeah|yep|yup|nope|nah|sure|correct|right|exactly|ok|okay|of course|absolutely|definitely|please
-|mm hm|mhm|mm hmm|uh huh|that is right|that's right|that is correct|that's correct|not really|no thanks
-|no thank you|yes please|please do|i do|i don't|i would|it is|it isn't|certainly|not at all|why not
-"""
-_YES_NO_ONE = "|".join(re.escape(answer.strip()) for answer in _YES_NO_TEXT.replace("\n", "").split("|"))
-_YES_NO = re.compile(rf"(?:(?:{_YES_NO_ONE})\b[\s,.!]*){{1,3}}")
-_DIGIT_WORDS_TEXT = """
-zero oh o one two three four five six seven eight nine
-"""
-_DIGIT_WORDS = frozenset(_DIGIT_WORDS_TEXT.split())
-_HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
-"""Where digits are expected, these are digits that a recogniser has spelt otherwise."""
-_HOMOPHONES = re.compile(rf"\b(?:{'|'.join(_HEARD_AS)})\b", re.IGNORECASE)
-_TIMES = {"double": 1, "triple": 2}
-_TWO_DIGITS = frozenset(
-    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()  # noqa: SIM905
-)
-_TENS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())  # noqa: SIM905
-
-
-def _words_only(text: str) -> str:
-    """Lower case, without digits and punctuation, one space between words."""
-    return " ".join(re.findall(r"[a-z']+", text.lower().replace("\u2019", "'").replace("-", " ")))
-
-
-def is_yes_or_no(text: str) -> bool:
-    """True when all that was said is a yes or a no."""
-    return bool(_YES_NO.fullmatch(_words_only(text) + " "))
-
-
-_PREFACE = re.compile(
-    r"(?:(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|excuse me|sorry|okay|ok|so|well|um|uh"
-    r"|yes|yeah|no|listen|look|please|there)\W+)*"
-    r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|excuse me|sorry|so|well|um|uh|listen|look"
-    r"|(?:i have|i've got|i got) (?:a|an|another|one more|two|some) (?:\w+ )?questions?"
-    r"|(?:can|could|may) i (?:just )?ask (?:you )?(?:something|a question|one thing)"
-    r"|i(?:'d| would) like to ask (?:you )?(?:something|a question)"
-    r"|let me (?:see|think)|just a (?:moment|second)|one (?:moment|second)|hang on|hold on|here's the thing"
-    r"|my name is \w+(?: \w+)?|this is \w+(?: \w+)? speaking)"
-)
-
-
-def is_preface(text: str) -> bool:
-    """True when what was said opens something: a greeting, "I have a question", a name."""
-    return bool(_PREFACE.fullmatch(_words_only(text)))
-
-
-def count_digits(text: str) -> int:
-    """How many digits were said: "4 2, seven one" are four, "double five" two, "ninety three" two."""
-    count, more = 0, 0
-    words = re.findall(r"[a-z]+|\d+", text.lower())
-    for word, following in pairwise([*words, ""]):
-        if word.isdigit():
-            count += len(word) + more
-        elif word in _DIGIT_WORDS:
-            count += 1 + more
-        elif word in _TWO_DIGITS:
-            count += 2
-        elif word in _TENS:
-            count += 1 if following in _DIGIT_WORDS else 2
-        more = _TIMES.get(word, 0)
-    return count
-
-
-def ends_in_digits(text: str) -> bool:
-    """True when the last words are two digits or more: part of a number that may go on."""
-    words = re.findall(r"[a-z']+|\d+", text.lower())
-    spoken = 0
-    for word in reversed(words):
-        if word.isdigit():
-            spoken += len(word)
-        elif word in _DIGIT_WORDS:
-            spoken += 1
-        else:
-            break
-    return spoken >= 2
-
-
-def ends_in_letters(text: str) -> bool:
-    """True when the last words are two single letters or more: a name that is being spelt."""
-    words = re.findall(r"[a-z0-9']+", text.lower())
-    return len(words) >= 2 and all(len(word) == 1 and word.isalpha() for word in words[-2:])
-
+# --- what was asked ------------------------------------------------------------------------------
 
 _SPELL = re.compile(r"\b(?:spell|letter by letter)\b", re.IGNORECASE)
 _NUMBER_TEXT = r"(?:phone|telephone|customer|account|order|invoice|case|reference|card|pin|zip|postal|post)"
-_NUMBERS = {
-    word: n
-    for n, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
-    )
-}
-_SO_MANY_DIGITS = re.compile(rf"\b(?P<n>\d{{1,2}}|{'|'.join(_NUMBERS)})[- ]digits?\b", re.IGNORECASE)
+_SO_MANY_DIGITS = re.compile(rf"\b(?P<n>\d{{1,2}}|{'|'.join(COUNTING)})[- ]digits?\b", re.IGNORECASE)
 _SOME_DIGITS = re.compile(rf"\b(?:{_NUMBER_TEXT}(?:\s\w+)?\s(?:number|code)\b|digits\b)", re.IGNORECASE)
 _YES_NO_QUESTION = re.compile(
     r"(?:^|[.!?,;:]\s+|\b(?:and|so|or|then|okay|well)\s+)"
@@ -265,6 +238,17 @@ _OPEN_INSIDE = re.compile(
     r"\b(?:what|which|who|whom|whose|when|where|why|how)\b|\bor\b|\bhelp you\b|\btell me\b|\banything else\b",
     re.IGNORECASE,
 )
+_ONE_THING = re.compile(
+    r"\b(?:what|which|who|whom|whose|when|where|how (?:many|much|long|old|often|far|late|early))\b|\bor\b"
+    r"|\byour (?:\w+ ){0,2}(?:name|surname|birthday|date of birth|address|e-?mail|city|postcode)\b",
+    re.IGNORECASE,
+)
+_A_STORY = re.compile(
+    r"\b(?:help|happen\w*|problem|matter|wrong|else|why|about|reason|question|describe|explain|do for you"
+    r"|what (?:would you like|do you want|do you need|brings you|is it)|like to know)\b",
+    re.IGNORECASE,
+)
+"""Asks for more than one thing, whatever word it begins with."""
 
 
 def expectation(said: str) -> Expected:
@@ -276,9 +260,11 @@ def expectation(said: str) -> Expected:
         return Expected(Asked.SPELLING)
     if asks and (digits := _SO_MANY_DIGITS.search(last)):
         n = digits["n"]
-        return Expected(Asked.DIGITS, int(n) if n.isdigit() else _NUMBERS[n.lower()])
+        return Expected(Asked.DIGITS, int(n) if n.isdigit() else COUNTING.index(n.lower()))
     if asks and _SOME_DIGITS.search(last):
         return Expected(Asked.DIGITS)
+    if asks and _ONE_THING.search(last) and not _A_STORY.search(last):
+        return Expected(Asked.FACT)
     if _YES_NO_QUESTION.search(last) and not _OPEN_INSIDE.search(last):
         return Expected(Asked.YES_NO)
     return Expected()

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from offhook.errors import BusyError, ModelError
 from offhook.stt.base import STT_RATE_HZ, Transcriber, Transcript
+from offhook.wording import DIGITS, TIMES
+from offhook.wording import words as words_of
 
 JUNK = frozenset(
     {
@@ -49,6 +51,7 @@ _MAX_CHARS_PER_VOICED_S = 40
 """Twice what a fast speaker says; more is a decoder running in circles."""
 _PAD_MS = 200
 """Zeros after the audio: cut 100 ms after the last word, it is recognised like audio cut at 400 ms."""
+_SAID_OF_DIGITS = DIGITS | TIMES.keys()
 _BRACKETED = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|♪")
 """Whisper describes sounds: "[Music]", "(coughs)", "*sigh*"."""
 
@@ -123,7 +126,7 @@ def clean(text: str, voiced_ms: int, expected: Collection[str] = ()) -> str:
 
 def normalize(text: str) -> str:
     """Lower case, letters and digits only, single spaces: for comparing."""
-    return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower().replace("’", "'")))  # noqa: RUF001
+    return " ".join(words_of(text))
 
 
 def is_repetition(words: str) -> bool:
@@ -137,14 +140,8 @@ def is_repetition(words: str) -> bool:
         if len(parts) < size * times:
             break
         tail = parts[-size:]
-        if all(part.isdigit() or part in _DIGIT_WORDS for part in tail):
+        if all(part.isdigit() or part in _SAID_OF_DIGITS for part in tail):
             continue
         if all(parts[len(parts) - size * (n + 1) : len(parts) - size * n] == tail for n in range(times)):
             return True
     return False
-
-
-_DIGIT_WORDS_TEXT = """
-zero oh one two three four five six seven eight nine double triple
-"""
-_DIGIT_WORDS = frozenset(_DIGIT_WORDS_TEXT.split())
