@@ -126,7 +126,7 @@ async def test_what_is_found_out_is_told(benches: Any) -> None:
     assert isinstance(second, WordsHeard)
     assert (first.revision, first.text, first.backchannel) == (7, "Something unrelated", False)
     assert second.complete > first.complete  # the model is sure
-    assert expecting == Expecting(Expected(Asked.YES_NO))
+    assert expecting == Expecting(Expected(Asked.YES_NO), revision=7)
 
 
 async def test_the_end_is_asked_for_before_the_rest_and_told_before_anything_is_spoken(benches: Any) -> None:

@@ -20,6 +20,7 @@ from offhook.turn import (
     PlaybackStarted,
     StopPlayback,
     Tick,
+    TurnEvent,
     WordsChanged,
 )
 from tests.support.turns import (
@@ -222,3 +223,25 @@ def test_after_a_yes_no_question_a_yes_is_complete_whatever_the_model_thinks() -
     asked, _ = play([(0, Expecting(Expected(Asked.YES_NO)))])
     _, actions = play([*ASKED[:2], (1150, words(1, UNSURE, "Yes.")), (1200, Tick())], asked)
     assert actions == [prepare(1, 60, 1000), Commit(1)]
+
+
+FOUR = Expected(Asked.DIGITS, 4)
+BEGUN = (1500, PlaybackStarted(1))
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param([*ASKED, (1210, Expecting(FOUR, 1))], Expected(), id="not before it is heard"),
+        pytest.param([*ASKED, (1210, Expecting(FOUR, 1)), BEGUN], FOUR, id="from when it is heard"),
+        pytest.param([*ASKED, BEGUN, (1600, Expecting(FOUR, 1))], FOUR, id="known while it is heard"),
+        pytest.param([*ASKED, (1210, Expecting(FOUR, 9)), BEGUN], Expected(), id="not another's"),
+        pytest.param([(0, Expecting(FOUR)), *ASKED], FOUR, id="a prompt at once"),
+        pytest.param([(0, Expecting(FOUR)), *ASKED, BEGUN], Expected(), id="an answer asks anew"),
+    ],
+)
+def test_what_an_answer_asks_for_counts_once_it_is_heard(
+    events: list[tuple[int, TurnEvent]], expected: Expected
+) -> None:
+    state, _ = play(events)
+    assert state.expected == expected

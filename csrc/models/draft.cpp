@@ -9,15 +9,18 @@ namespace {
 constexpr std::ptrdiff_t kTellingBytes = 4;
 }
 
-Draft::Draft(std::vector<Token> tokens, std::vector<bool> telling)
+Draft::Draft(std::vector<Token> tokens, std::vector<bool> telling, std::optional<Token> end)
     : tokens_(std::move(tokens)), telling_(std::move(telling)) {
   telling_.resize(tokens_.size());
+  if (end && !tokens_.empty()) tokens_.insert(tokens_.end(), kFill, *end);
 }
 
-std::span<const Token> Draft::next() const {
+std::span<const Token> Draft::next(int32_t more) const {
   if (!at_) return {};
   const auto rest = std::span(tokens_).subspan(*at_);
-  return rest.first(std::min(rest.size(), static_cast<size_t>(step_)));
+  const size_t guessed = std::min(telling_.size() - *at_, static_cast<size_t>(step_));
+  if (guessed == 0) return {};
+  return rest.first(std::min(rest.size(), guessed + static_cast<size_t>(more)));
 }
 
 void Draft::follow(Token said) {
@@ -25,7 +28,7 @@ void Draft::follow(Token said) {
   if (at_ && tokens_[*at_] == said) {
     proven_ = true;
     before_ = said;
-    if (++*at_ == tokens_.size()) drop();
+    if (++*at_ == telling_.size()) drop();
     return;
   }
   const bool just_left = at_ && proven_;
@@ -41,7 +44,7 @@ void Draft::follow(Token said) {
 }
 
 std::optional<size_t> Draft::find(Token said, bool just_left) const {
-  const size_t end = std::min(left_at_ + kAhead, tokens_.size() - 1);  // something has to follow
+  const size_t end = std::min(left_at_ + kAhead, telling_.size() - 1);  // something has to follow
   for (size_t i = std::max<size_t>(left_at_, 1); i < end; ++i) {
     if (tokens_[i] == said && before_ && tokens_[i - 1] == *before_) return i + 1;
   }

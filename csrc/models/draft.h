@@ -41,14 +41,18 @@ struct DraftSteps {
 class Draft {
  public:
   static constexpr size_t kAhead = 8;
+  /// Tokens that end a message may stand behind the draft, to fill up a batch's last rows.
+  static constexpr size_t kFill = 3;
   static constexpr int32_t kMostMisses = 3;
 
   Draft() = default;
-  /// `telling`: by token, whether it is enough to find a place by (see is_telling()).
-  Draft(std::vector<Token> tokens, std::vector<bool> telling);
+  /// `telling`: by token, whether it is enough to find a place by (see is_telling()).  `end`: what ends a
+  /// message.
+  Draft(std::vector<Token> tokens, std::vector<bool> telling, std::optional<Token> end = std::nullopt);
 
-  /// What is said next if the draft is right, as much as the next batch should hold; empty for no guess.
-  std::span<const Token> next() const;
+  /// What is said next if the draft is right, as much as the next batch should hold, and up to `more` (at
+  /// most kFill) tokens behind that; empty for no guess.
+  std::span<const Token> next(int32_t more = 0) const;
   /// A token of the answer.
   void follow(Token said);
   /// All that was guessed in a batch was said.
@@ -59,8 +63,8 @@ class Draft {
  private:
   std::optional<size_t> find(Token said, bool just_left) const;
 
-  std::vector<Token> tokens_;
-  std::vector<bool> telling_;
+  std::vector<Token> tokens_;     // with what fills up behind them
+  std::vector<bool> telling_;     // without
   std::optional<size_t> at_ = 0;  // where the next token is expected; none while out of step
   size_t left_at_ = 0;            // the first token that was not said, when out of step
   bool proven_ = true;            // the token before at_ was expected there, or nothing was said yet

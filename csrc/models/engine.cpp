@@ -26,7 +26,10 @@ Draft draft_of(std::vector<Token> tokens, const Vocabulary& vocabulary) {
   tokens.resize(std::min(tokens.size(), static_cast<size_t>(kDraftTokens)));
   std::vector<bool> telling;
   for (const Token token : tokens) telling.push_back(is_telling(vocabulary.piece(token)));
-  return {std::move(tokens), std::move(telling)};
+  const auto ends = vocabulary.sentence_ends();
+  const auto end =
+      std::find_if(ends.begin(), ends.end(), [&](Token t) { return vocabulary.ends_message(t); });
+  return {std::move(tokens), std::move(telling), end == ends.end() ? std::nullopt : std::optional(*end)};
 }
 
 }  // namespace

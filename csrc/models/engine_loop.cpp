@@ -171,15 +171,21 @@ void EngineCore::add_prefix_jobs(std::vector<Job>& jobs) {
 int32_t EngineCore::draft_wanted(const CallState& call) const {
   const GenerationState* generation = call.generation.get();
   if (!generation || !drafts_) return 0;
-  auto tokens = static_cast<int32_t>(generation->draft.next().size());
   // One more token than guessed may be said, and all of them must find room.
-  tokens = std::min(tokens, generation->options.max_tokens - generation->stats.generated_tokens - 1);
-  tokens = std::min(tokens, settings_.call_tokens - call.size() - 1);
-  tokens = std::min(tokens, settings_.queue_pieces - static_cast<int32_t>(generation->pieces.size()) - 1);
-  // The CPU kernels take rows by four, and what is left over one by one, which costs nearly as much.
+  const int32_t most = std::min({generation->options.max_tokens - generation->stats.generated_tokens,
+                                 settings_.call_tokens - call.size(),
+                                 settings_.queue_pieces - static_cast<int32_t>(generation->pieces.size())}) -
+                       1;
+  const int32_t tokens = std::min(static_cast<int32_t>(generation->draft.next().size()), most);
+  if (tokens <= 0) return 0;
+  // The CPU kernels take rows by four, and what is left over one by one, each of which costs nearly as much
+  // as four.  So the last four are filled up, if need be with the end of the message.
   const int32_t over = (call.size() - call.cache.computed + tokens) % kRows;
-  if (over < tokens) tokens -= over;
-  return std::max(tokens, 0);
+  if (over == 0) return tokens;
+  const int32_t filled = tokens + kRows - over;
+  if (filled <= most && static_cast<int32_t>(generation->draft.next(kRows - over).size()) == filled)
+    return filled;
+  return over < tokens ? tokens - over : tokens;
 }
 
 EngineCore::Work EngineCore::build(const std::vector<Slice>& slices) {
@@ -228,8 +234,10 @@ EngineCore::Work EngineCore::build(const std::vector<Slice>& slices) {
       outcome.draft = std::max(0, std::min({slice.draft, spare, spare_rows}));
       spare -= outcome.draft;
       spare_rows -= outcome.draft;
+      const auto guessed =
+          outcome.draft > 0 ? outcome.generation->draft.next(kRows - 1) : std::span<const Token>();
       for (int32_t i = 0; i < outcome.draft; ++i) {
-        const Token token = outcome.generation->draft.next()[static_cast<size_t>(i)];
+        const Token token = guessed[static_cast<size_t>(i)];
         work.batch.push_back({token, outcome.end + i, cache.sequence, true});
       }
     }

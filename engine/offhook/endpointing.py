@@ -126,7 +126,8 @@ _HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "o
 _HOMOPHONES = re.compile(rf"\b(?:{'|'.join(_HEARD_AS)})\b", re.IGNORECASE)
 
 PLEASE_MS = 220
-"""After a bare "yes" or "no": "please" begins with a closure of 110 ms, which looks like a pause."""
+"""After a bare "yes" or "no", whatever was asked: "please" begins with a closure of 110 ms, which looks like
+a pause, and "no" and "thank you" are said with a short one between them."""
 HABIT_WEIGHT = 2.5
 """Doubt of 0.4 and more gives a caller all of their usual pause, certainty none of it."""
 STATEMENT_LOG_ODDS = 4.5
@@ -168,11 +169,11 @@ def wait_ms(
     """
     complete = min(1.0, max(0.0, complete))
     at_least = 0.0
+    if is_yes_or_no(text) and len(text.split()) == 1:
+        at_least = min(PLEASE_MS, settings.shortest_ms + 100)
     match expected.asked:
         case Asked.YES_NO if is_yes_or_no(text):
             complete = 1.0
-            if len(text.split()) == 1:
-                at_least = min(PLEASE_MS, settings.shortest_ms + 100)
         case Asked.DIGITS:
             count = count_digits(_HOMOPHONES.sub(lambda found: _HEARD_AS[found[0].lower()], text))
             if expected.digits is not None and count >= expected.digits:

@@ -279,7 +279,7 @@ class Pipeline:
                 judge.say(await end_probability)
                 verbatim = await self._speak_generation(revision, generation, dialog.guard(turn))
             revision.answer.finish()
-            self._post(Expecting(expectation(revision.answer.text)))
+            self._post(Expecting(expectation(revision.answer.text), revision.number))
             outcome = await revision._outcome
             if outcome.complete:
                 said = (revision.answer.text, *dialog.close_answer())

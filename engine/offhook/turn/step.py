@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from offhook.endpointing import Asked, wait_ms
+from offhook.endpointing import Asked, Expected, wait_ms
 from offhook.events import AudioEnded, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
 from offhook.turn.vocabulary import (
     MAX_ASKED_AGAIN,
@@ -78,7 +78,7 @@ def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings
         case PromptStarted():
             return _prompt_started(state, event)
         case Expecting():
-            return replace(state, expected=event.expected), ()
+            return _expecting(state, event), ()
         case SpeechStarted():
             return _speech_started(state, event)
         case SpeechResumed():
@@ -383,7 +383,17 @@ def _playback_started(state: TurnState, event: PlaybackStarted) -> Step:
     start = state.utterance_start_samples if state.utterance_open else None
     answers = state.answers_since_holding + 1
     heard = replace(state, heard=True, committed_ns=None, utterance_start_samples=start)
-    return replace(heard, answers_since_holding=answers), ()
+    announced = state.announced
+    expected = announced[1] if announced is not None and announced[0] == event.revision else Expected()
+    return replace(heard, answers_since_holding=answers, expected=expected, announced=None), ()
+
+
+def _expecting(state: TurnState, event: Expecting) -> TurnState:
+    """What an answer asks for counts once it is heard; until then the caller answers the question before."""
+    is_heard = state.heard and event.revision == state.playing
+    if is_heard or event.revision in (0, state.interrupted):
+        return replace(state, expected=event.expected)
+    return replace(state, announced=(event.revision, event.expected))
 
 
 def _playback_finished(

@@ -72,9 +72,11 @@ class PromptStarted:
 
 @dataclass(frozen=True, slots=True)
 class Expecting:
-    """What we say now asks the caller for this."""
+    """What we say asks the caller for this, from when it is heard."""
 
     expected: Expected
+    revision: int = 0
+    """Whose words they are; 0: a prompt that is being said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +318,8 @@ class TurnState:
     interrupted: int | None = None
     """A stopped answer that goes on if it was a false alarm."""
     expected: Expected = field(default_factory=Expected)
+    announced: tuple[int, Expected] | None = None
+    """What a revision that is not heard yet will ask for."""
     habit: PauseHabit = field(default_factory=PauseHabit)
     asked_still_there: bool = False
     asked_again: int = 0

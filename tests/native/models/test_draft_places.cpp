@@ -117,3 +117,23 @@ TEST_CASE("a place that was none: the answer is still where it left the draft") 
   CHECK(words.say("We have Monday") == "to Friday");
   CHECK(words.say("bread") == "and cake ,");
 }
+
+TEST_CASE("a batch is filled up with what the draft says next, and at its end with the end of the message") {
+  const Token end = 7;
+  std::vector<Token> tokens(DraftSteps::kFirst + 2);
+  for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = 100 + static_cast<Token>(i);
+  Draft draft(tokens, std::vector<bool>(tokens.size(), true), end);
+  const auto last_of = [&draft](int32_t more) { return draft.next(more).back(); };
+  CHECK(draft.next().size() == DraftSteps::kFirst);
+  CHECK(last_of(2) == tokens.back());
+  CHECK(draft.next(3).size() == DraftSteps::kFirst + 3);
+  CHECK(last_of(3) == end);
+  for (size_t i = 0; i + 1 < tokens.size(); ++i) draft.follow(tokens[i]);
+  CHECK(draft.next().size() == 1);  // what fills up is no guess of its own
+  CHECK(draft.next(3).size() == 4);
+  draft.follow(tokens.back());
+  CHECK(draft.next(3).empty());
+
+  Draft endless(tokens, std::vector<bool>(tokens.size(), true));  // a vocabulary without an end
+  CHECK(endless.next(3).size() == tokens.size());
+}
