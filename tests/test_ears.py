@@ -1,10 +1,17 @@
-"""Words ahead of the turn's end: which of them are sure."""
+"""Words ahead of the turn's end: which of them are sure.  Who may take the floor on a line with an echo."""
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from offhook.ears import common
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from offhook import ears
+from offhook.barge_in import JudgeSettings, Verdict
+from offhook.barge_in.judge import Judgement
+from offhook.ears import ECHO_EVIDENCE_MS, ECHO_SHARE, ECHOES, Ears, common
 
 
 @pytest.mark.parametrize(
@@ -23,3 +30,53 @@ from offhook.ears import common
 )
 def test_sure_words(before: str, now: str, sure: str) -> None:
     assert " ".join(common(before.split(), now.split())) == sure
+
+
+class Line:
+    """A second of silence on both sides, as Ears asks for it; what it sounds like is said by the test."""
+
+    rate_hz = 8_000
+    written_samples = 8_000
+
+    def read(self, start: int, stop: int) -> tuple[int, NDArray[np.int16]]:
+        return start, np.zeros(stop - start, np.int16)
+
+    def played(self, start_ns: int, stop_ns: int, rate_hz: int) -> NDArray[np.int16]:
+        return np.zeros((stop_ns - start_ns) * rate_hz // 10**9, np.int16)
+
+
+SPEECH, ECHO = Verdict.SPEECH, Verdict.ECHO
+
+
+@pytest.mark.parametrize(
+    ("before", "verdict", "evidence_ms", "share", "wants", "too_little"),
+    [
+        pytest.param(0, SPEECH, 70, 0.0, True, False, id="a clear line"),
+        pytest.param(0, SPEECH, 70, ECHO_SHARE, False, True, id="partly ours"),
+        pytest.param(0, SPEECH, ECHO_EVIDENCE_MS, 0.5, True, False, id="spoken over our echo"),
+        pytest.param(ECHOES - 1, SPEECH, 70, 0.1, True, False, id="one that may have been chance"),
+        pytest.param(ECHOES, SPEECH, 70, 0.1, False, True, id="a line that has an echo"),
+        pytest.param(ECHOES, SPEECH, ECHO_EVIDENCE_MS, 0.1, True, False, id="spoken on such a line"),
+        pytest.param(ECHOES, ECHO, 300, 0.9, False, False, id="ours"),
+    ],
+)
+def test_who_wants_the_floor(
+    monkeypatch: pytest.MonkeyPatch,
+    before: int,
+    verdict: Verdict,
+    evidence_ms: int,
+    share: float,
+    wants: bool,
+    too_little: bool,
+) -> None:
+    judgements = [Judgement(ECHO, 0, 0, 0, 0.9, 120.0)] * before
+    judgements.append(Judgement(verdict, evidence_ms, evidence_ms, evidence_ms, share, 120.0))
+    told = iter(judgements)
+    monkeypatch.setattr(ears, "judge", lambda *args, **more: next(told))
+    line: Any = Line()
+    listening = Ears(line, line, line, JudgeSettings())
+    listening.began(4_000, 10**9)
+    asked = [listening.wants_the_floor() for _ in judgements]
+    assert asked == [*([False] * before), wants]
+    assert listening.too_little is too_little
+    assert listening.not_for_us is (verdict is ECHO)

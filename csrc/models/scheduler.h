@@ -55,7 +55,7 @@ struct SchedulerSettings {
   Nanoseconds min_gap_ns = 15 * kMillisecond;
   /// Longest batch when no committed call is running: what a new caller may have to wait.  Long enough for
   /// the caller's words, a note beside them and the first tokens of a draft on two slow cores.
-  Nanoseconds quiet_batch_ns = 100 * kMillisecond;
+  Nanoseconds quiet_batch_ns = 150 * kMillisecond;
   int32_t speculative_gaps = 4;
   Nanoseconds starve_ns = 1'000 * kMillisecond;
 };

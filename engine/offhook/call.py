@@ -250,11 +250,15 @@ class Call:
             if isinstance(event, SpeechStarted | SpeechResumed):
                 ears.began(event.position_samples, event.at_ns)
             elif isinstance(event, SpeechPaused | turn.PlaybackFinished) and self._both_speak():
-                if ears.not_for_us:
+                # Our echo makes words of its own; who speaks when we have ended is heard, though.
+                echo = ears.too_little and isinstance(event, SpeechPaused)
+                if ears.not_for_us or echo:
                     self._take(turn.CallerDismissed())
             elif holds and isinstance(event, turn.Tick | turn.WordsHeard) and ears.sound_now():
                 settings = replace(settings, sound=True)
         self._state, actions = turn.step(self._state, event, time.monotonic_ns(), settings)
+        if actions:
+            _log.debug("call=%s floor=%s after %s: %s", self.id, self._state.floor.name, event, actions)
         for action in actions:
             self._act(action)
 

@@ -30,9 +30,11 @@ SHARE = 6
 LEVEL_S = 2
 """Audio that tells how loud speech and pauses are."""
 ECHO_SHARE = 0.2
-"""From here on the line has an echo ..."""
-ECHO_EVIDENCE_MS = 140
-"""... and so much evidence of speech is wanted; false stops at -12 dB were seen with up to 90."""
+"""A sound of which so much is our own voice is an echo's ..."""
+ECHOES = 3
+"""... and a line on which that was judged so often has one for as long as the call lasts: then ..."""
+ECHO_EVIDENCE_MS = 220
+"""... so much evidence of speech is wanted; false stops at -12 dB were seen with up to 150."""
 JUDGED_MS = 500
 """Audio from before the onset that judging needs: the noise that was there, the echo that began earlier."""
 _NS_PER_S = 1_000_000_000
@@ -51,6 +53,9 @@ class Ears:
         """Where and when the caller began or went on: position in samples, monotonic ns."""
         self._verdict = Verdict.WAIT
         self._echo_delay_ms: float | None = None
+        self._echoes = 0
+        self.too_little = False
+        """What was judged last may be speech, but on a line with an echo there is not enough of it to say."""
 
     # --- while the caller speaks -----------------------------------------------------------------
 
@@ -106,12 +111,17 @@ class Ears:
         played = self._speaker.played(start_ns - JUDGED_MS * 1_000_000, stop_ns, rate)
         judged = judge(heard, position - first, played, self._settings, echo_delay_ms=self._echo_delay_ms)
         self._verdict = judged.verdict
+        _log.debug("%d ms after the onset: %s", (len(heard) - position + first) * 1000 // rate, judged)
         if judged.verdict is Verdict.ECHO:
             self._echo_delay_ms = judged.echo_delay_ms  # a call's echo keeps its way, and so its delay
+            self._echoes += 1
+        self.too_little = False
         if judged.verdict is not Verdict.SPEECH:
             return False
         # Where our echo comes back, what is left of it looks like a little speech now and then.
-        return judged.echo_share < ECHO_SHARE or judged.evidence_ms >= ECHO_EVIDENCE_MS
+        echoes = judged.echo_share >= ECHO_SHARE or self._echoes >= ECHOES
+        self.too_little = echoes and judged.evidence_ms < ECHO_EVIDENCE_MS
+        return not self.too_little
 
     @property
     def not_for_us(self) -> bool:

@@ -67,7 +67,7 @@ class DaemonProcess:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "offhook.cli.main", "serve"),
-                    *("--config", str(self._config), "--transcript", str(self.transcript_file)),
+                    *("--config", str(self._config), "--transcript", str(self.transcript_file), "--verbose"),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
