@@ -144,8 +144,9 @@ TEST_CASE("committed before speculative, generations before text, text before ba
                               text(3, 100, 30 * kMs), first(4, 100, 20 * kMs, false), first(5, 100)};
   CHECK(plan(jobs, gpu()) == std::vector<Slice>{{5, 100}, {4, 100}, {3, 100}, {2, 100}, {1, 100}});
   const auto on_cpu = plan(jobs, cpu());
-  REQUIRE(on_cpu.size() == 1);
-  CHECK(on_cpu[0].id == 5);
+  REQUIRE(!on_cpu.empty());
+  CHECK(on_cpu.size() < jobs.size());
+  CHECK(on_cpu[0] == Slice{5, 100});
 }
 
 TEST_CASE("in one class the older prompt is finished first") {
