@@ -189,6 +189,11 @@ def test_an_echo_is_replaced_by_the_note(dialog: Dialog) -> None:
     assert guard.accept("My shoes are broken.") == "Shoes cost ten dollars."
     assert guard.finished
     assert dialog.guard(dialog.turn("You are stupid.")).accept("I are stupid.") == "How can I help?"
+    digits = "Ninety three eight, six."
+    assert dialog.guard(dialog.turn(digits)).accept("Ninety three eight,") == "How can I help?"
+    assert dialog.guard(dialog.turn(digits)).accept("Ninety three") == "Ninety three", (
+        "two words may be chance"
+    )
     assert dialog.guard(dialog.turn("My shoes are broken.")).accept("Shoes are ten.") == "Shoes are ten."
 
 

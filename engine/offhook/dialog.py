@@ -164,7 +164,7 @@ class Guard:
         words = clause.split()
         if not any(char.isalnum() for char in clause) or self._leaks(clause):
             return ""
-        if not self.said_words and _words(clause) and _words(clause) in self._echo:
+        if not self.said_words and any(_begins(echo, _words(clause)) for echo in self._echo):
             self.finished = True
             return self._instead
         if _words(clause) == self._last:  # a small model going round in circles
@@ -217,6 +217,11 @@ def is_goodbye(heard: str) -> bool:
     """True when the caller takes leave, and asks nothing more."""
     words = heard.replace("\u2019", "'").strip()
     return "?" not in words and len(words.split()) <= _MAX_FAREWELL_WORDS and bool(_FAREWELL.search(words))
+
+
+def _begins(echo: list[str], clause: list[str]) -> bool:
+    """True when ``clause`` is ``echo``, or so much of its beginning that it is no chance."""
+    return bool(clause) and clause == echo[: len(clause)] and len(clause) >= min(3, len(echo))
 
 
 def _words(text: str) -> list[str]:
