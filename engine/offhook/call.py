@@ -259,10 +259,8 @@ class Call:
         self._state, actions = turn.step(self._state, event, time.monotonic_ns(), settings)
         if actions:
             # By name only: what was said is in them, and no business of a log's.
-            names = ", ".join(type(action).__name__ for action in actions)
-            _log.debug(
-                "call=%s floor=%s after %s: %s", self.id, self._state.floor.name, type(event).__name__, names
-            )
+            names = " ".join(type(each).__name__ for each in (event, *actions))
+            _log.debug("call=%s floor=%s: %s", self.id, self._state.floor.name, names)
         for action in actions:
             self._act(action)
 
