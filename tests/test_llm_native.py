@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -63,10 +62,10 @@ def model(model_file: Path) -> Iterator[NativeModel]:
 
 
 def make_model(
-    path: Path, *, calls: int = CALLS, n_ctx: int = 4096, n_ctx_call: int = CALL_TOKENS, **more: Any
+    path: Path, *, calls: int = CALLS, n_ctx: int = 4096, n_ctx_call: int = CALL_TOKENS
 ) -> NativeModel:
     return NativeModel(
-        path, n_ctx=n_ctx, n_ctx_call=n_ctx_call, max_conversations=calls, threads=2, threads_batch=2, **more
+        path, n_ctx=n_ctx, n_ctx_call=n_ctx_call, max_conversations=calls, threads=2, threads_batch=2
     )
 
 
@@ -479,8 +478,7 @@ async def test_grammars(model: NativeModel) -> None:
 
 
 async def test_sixteen_at_once_say_what_each_says_alone(model_file: Path) -> None:
-    """With flash attention, that is: without it the place in the cache turns near ties."""
-    model = make_model(model_file, calls=16, n_ctx=8192, flash_attention=True)
+    model = make_model(model_file, calls=16, n_ctx=8192)
     try:
         questions = [*QUESTIONS, *(f"{question} Please." for question in QUESTIONS)]
         alone = []
