@@ -75,8 +75,26 @@ def test_who_wants_the_floor(
     monkeypatch.setattr(ears, "judge", lambda *args, **more: next(told))
     line: Any = Line()
     listening = Ears(line, line, line, JudgeSettings())
-    listening.began(4_000, 10**9)
-    asked = [listening.wants_the_floor() for _ in judgements]
+    asked = []
+    for _ in judgements:  # a sound each
+        listening.began(4_000, 10**9)
+        asked.append(listening.wants_the_floor())
     assert asked == [*([False] * before), wants]
     assert listening.too_little is too_little
     assert listening.not_for_us is (verdict is ECHO)
+
+
+def test_a_closure_inside_a_word_begins_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    onsets: list[int] = []
+
+    def judged(heard: Any, onset_samples: int, *args: Any, **more: Any) -> Judgement:
+        onsets.append(len(heard) - onset_samples)
+        return Judgement(Verdict.WAIT, 0, 0, 0, 0.0, None)
+
+    monkeypatch.setattr(ears, "judge", judged)
+    line: Any = Line()
+    listening = Ears(line, line, line, JudgeSettings())
+    for position, at_ms, ended_ms in ((4_000, 1_000, None), (6_000, 1_250, 1_130), (7_000, 1_375, 1_100)):
+        listening.began(position, at_ms * 10**6, None if ended_ms is None else ended_ms * 10**6)
+        listening.wants_the_floor()
+    assert onsets == [4_000, 4_000, 1_000], "from the onset to now, in samples"

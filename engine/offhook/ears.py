@@ -14,6 +14,7 @@ import time
 
 from offhook.barge_in import JudgeSettings, Verdict, judge
 from offhook.core import Stream
+from offhook.endpointing import SHORTEST_PAUSE_MS
 from offhook.errors import BusyError, ModelError
 from offhook.levels import is_loud_now
 from offhook.pipeline import Pipeline
@@ -32,7 +33,7 @@ LEVEL_S = 2
 ECHO_SHARE = 0.2
 """A sound of which so much is our own voice is an echo's ..."""
 ECHOES = 3
-"""... and a line on which that was judged so often has one for as long as the call lasts: then ..."""
+"""... and a line on which so many sounds were ours has one for as long as the call lasts: then ..."""
 ECHO_EVIDENCE_MS = 220
 """... so much evidence of speech is wanted; false stops at -12 dB were seen with up to 150."""
 JUDGED_MS = 500
@@ -54,6 +55,8 @@ class Ears:
         self._verdict = Verdict.WAIT
         self._echo_delay_ms: float | None = None
         self._echoes = 0
+        """Sounds of the caller's line that were our own echo."""
+        self._counted = False
         self.too_little = False
         """What was judged last may be speech, but on a line with an echo there is not enough of it to say."""
 
@@ -94,10 +97,14 @@ class Ears:
 
     # --- while we speak --------------------------------------------------------------------------
 
-    def began(self, position_samples: int, at_ns: int) -> None:
-        """The caller began to speak, or went on, there and then."""
+    def began(self, position_samples: int, at_ns: int, ended_ns: int | None = None) -> None:
+        """The caller began to speak, or went on, there and then; ``ended_ns`` is when they had paused."""
+        closure = ended_ns is not None and at_ns - ended_ns < SHORTEST_PAUSE_MS * 1_000_000
+        if closure and self._echoes < ECHOES:
+            return  # a consonant inside a word: what it has shown so far counts
         self._onset = (position_samples, at_ns)
         self._verdict = Verdict.WAIT
+        self._counted = False
 
     def wants_the_floor(self) -> bool:
         """Whether what the caller's line has carried since the onset is speech, meant to stop us."""
@@ -114,7 +121,8 @@ class Ears:
         _log.debug("%d ms after the onset: %s", (len(heard) - position + first) * 1000 // rate, judged)
         if judged.verdict is Verdict.ECHO:
             self._echo_delay_ms = judged.echo_delay_ms  # a call's echo keeps its way, and so its delay
-            self._echoes += 1
+            self._echoes += not self._counted
+            self._counted = True
         self.too_little = False
         if judged.verdict is not Verdict.SPEECH:
             return False
