@@ -6,6 +6,7 @@ import pytest
 
 from offhook.endpointing import Asked, Expected
 from offhook.turn import (
+    MS,
     CallerDismissed,
     CallerJudged,
     Cancel,
@@ -231,3 +232,21 @@ def test_what_is_dismissed_is_no_turn_and_its_echo_no_part_of_the_next() -> None
     assert actions == [prepare(1, 60, 1000), Commit(1)]
     assert state.floor is Floor.HEARING
     assert state.utterance_start_samples == at(3150)
+
+
+@pytest.mark.parametrize(
+    ("more", "since_ms"),
+    [
+        pytest.param([], None, id="the end of the turn that is being answered"),
+        pytest.param([(1850, resumed(1830)), (1900, paused(1880))], 1880, id="went on into the answer"),
+        pytest.param([(2100, started(2050)), (2350, paused(2300))], 2300, id="said into the answer"),
+        pytest.param([(2100, started(2050))], None, id="and still speaking"),
+        pytest.param(
+            [(2100, started(2050)), (2350, paused(2300)), (2400, hum(2))], None, id="which was let go"
+        ),
+        pytest.param([(2100, started(2050)), (2260, CallerJudged())], None, id="and has the floor"),
+    ],
+)
+def test_a_pause_in_what_is_said_into_our_answer(more: Script, since_ms: int | None) -> None:
+    state, _ = play([*HEARD, *more])
+    assert state.paused_over_us_ns == (None if since_ms is None else since_ms * MS)

@@ -248,7 +248,7 @@ class Call:
         ears, holds = self._ears, self._state.floor is turn.Floor.PREPARING
         if ears is not None:
             if isinstance(event, SpeechStarted | SpeechResumed):
-                ears.began(event.position_samples, event.at_ns, self._state.speech_end_ns)
+                ears.began(event.position_samples, event.at_ns, self._state.paused_over_us_ns)
             elif isinstance(event, SpeechPaused | turn.PlaybackFinished) and self._both_speak():
                 # Our echo makes words of its own; who speaks when we have ended is heard, though.
                 echo = ears.too_little and isinstance(event, SpeechPaused)

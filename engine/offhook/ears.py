@@ -98,7 +98,11 @@ class Ears:
     # --- while we speak --------------------------------------------------------------------------
 
     def began(self, position_samples: int, at_ns: int, ended_ns: int | None = None) -> None:
-        """The caller began to speak, or went on, there and then; ``ended_ns`` is when they had paused."""
+        """The caller began to speak, or went on, there and then.
+
+        ``ended_ns`` is when they had paused in what they were saying into our answer, if that is where
+        they go on: the last sound of the turn that we are answering says nothing about an interruption.
+        """
         closure = ended_ns is not None and at_ns - ended_ns < SHORTEST_PAUSE_MS * 1_000_000
         if closure and self._echoes < ECHOES:
             return  # a consonant inside a word: what it has shown so far counts

@@ -85,6 +85,7 @@ def taking_calls(asterisk: AsteriskServer, process: DaemonProcess) -> Iterator[D
     while (log := process.log()).count(" started agent=") != log.count(" ended result="):
         assert time.monotonic() < deadline, f"a call outlives its channel:\n{log[mark:]}"
         time.sleep(0.05)  # the daemon's log is all there is to see
+    print(log[mark:])  # what turn-taking decided, beside a failure
     for accident in ("Traceback", "RuntimeWarning", "never retrieved"):
         assert accident not in log[mark:], log[mark:]
     assert not process.call_folders(), "no call is left, so none of their audio files may be"

@@ -142,7 +142,7 @@ async def test_four_calls_at_once_get_their_own_answers(
             for turn in part
         ]
     written = by_call(lines)
-    assert [len(part) for part in written] == [4, 4, 4, 4]
+    assert [len(part) for part in written] == [4, 4, 4, 4], written
     sounds_of: dict[str, list[Samples]] = {}
     one_list = itertools.chain.from_iterable
     for question, line, heard in zip(one_list(asked), one_list(written), received, strict=True):

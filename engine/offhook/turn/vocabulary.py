@@ -326,5 +326,10 @@ class TurnState:
     answers_since_holding: int = 2
     """Answers begun since the last holding phrase: there is none twice in a row."""
 
+    @property
+    def paused_over_us_ns(self) -> int | None:
+        """The last sound of what the caller is saying into our answer; None when they say nothing into it."""
+        return self.speech_end_ns if self.floor is Floor.ANSWERING and self.heard and self.spoke else None
+
 
 Step = tuple[TurnState, tuple[Action, ...]]
