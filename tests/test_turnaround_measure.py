@@ -247,7 +247,7 @@ WHOLE = Undisturbed("We are open from eight.", 5_000.0)
 
 def test_barge_in_is_timed_from_onset_to_last_sound() -> None:
     heard = received((1_300, tone(1_450)), (3_900, tone(1_000)))
-    found = interjection(record(heard, during=said_into("interrupt")), WHOLE)
+    found = interjection(record(heard, during=said_into("interrupt")), WHOLE, no_voice)
     assert found is not None
     assert found.stop_ms == pytest.approx(250, abs=1)
     assert found.stopped
@@ -255,7 +255,7 @@ def test_barge_in_is_timed_from_onset_to_last_sound() -> None:
 
 
 def test_an_answer_that_goes_on_over_a_cough_was_not_stopped() -> None:
-    found = interjection(record(received((1_300, tone(5_000))), during=said_into("sound")), WHOLE)
+    found = interjection(record(received((1_300, tone(5_000))), during=said_into("sound")), WHOLE, no_voice)
     assert found is not None
     assert not found.stopped
     assert not found.answered
@@ -268,15 +268,39 @@ def test_an_answer_that_falls_silent_was_stopped_even_if_it_goes_on_later(
     heard: tuple[tuple[int, int], ...],
 ) -> None:
     turn = record(received(*((at, tone(length)) for at, length in heard)), during=said_into("backchannel"))
-    found = interjection(turn, WHOLE)
+    found = interjection(turn, WHOLE, no_voice)
     assert found is not None
     assert found.stopped
 
 
+@pytest.mark.parametrize(
+    ("text", "stopped"),
+    [
+        pytest.param("We are open from eight to six.", False, id="other words, to their end"),
+        pytest.param("We are open from", True, id="cut"),
+        pytest.param("We are open from eight.", True, id="the same words, but less of them heard"),
+    ],
+)
+def test_an_answer_in_other_words_is_measured_by_those(text: str, stopped: bool) -> None:
+    def voice(text: str) -> list[Run]:
+        return [(0, 100 * MS * len(text))]  # 3,000 ms for the first
+
+    heard = received((1_300, tone(3_000)))
+    turn = record(heard, during=said_into("sound"), written=[answer(1_000.0, text)])
+    found = interjection(turn, WHOLE, voice)
+    assert found is not None
+    assert found.stopped is stopped
+
+
 def test_what_is_said_into_silence_or_into_another_answer_is_not_judged() -> None:
-    assert interjection(record(received((1_300, tone(400))), during=said_into("sound")), WHOLE) is None
+    assert (
+        interjection(record(received((1_300, tone(400))), during=said_into("sound")), WHOLE, no_voice) is None
+    )
     other = Undisturbed("Something else is said here.", 5_000.0)
-    assert interjection(record(received((1_300, tone(5_000))), during=said_into("sound")), other) is None
+    assert (
+        interjection(record(received((1_300, tone(5_000))), during=said_into("sound")), other, no_voice)
+        is None
+    )
 
 
 def test_an_answer_broken_off_while_the_caller_was_silent_was_broken_off_by_itself() -> None:

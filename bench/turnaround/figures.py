@@ -93,7 +93,7 @@ def group_of(
         for record, turn in zip(call.turns, turns, strict=True):
             whole = clean.get(record.said.phrase)
             if record.during is not None:
-                found = interjection(record, whole)
+                found = interjection(record, whole, voice)
                 group.void_interjections += found is None
                 group.interjections += [found] if found is not None else []
             elif scenario.condition.echo_db is not None and not turn.missed:

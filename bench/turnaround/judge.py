@@ -17,7 +17,8 @@ The rules, in one place:
 * **overhead** = turnaround - waited - late compute: everything else, and by how much the system dates the end
   of speech before (negative) or after the last audible sample.
 * **stopped**: an answer that fell silent for more than 400 ms beyond its voice's own pauses, or that has less
-  than 85 % of the voiced time of the same answer undisturbed.
+  than 85 % of the voiced time of the same answer undisturbed (or, where the transcript has a whole answer
+  in other words, of its voice speaking those).
 * **gap**: silence inside an undisturbed answer that exceeds the voice's own pause there by more than 40 ms.
 """
 
@@ -169,10 +170,11 @@ def judge(record: TurnRecord, voice: VoiceRuns, before: TurnRecord | None = None
     )
 
 
-def interjection(record: TurnRecord, whole: Undisturbed | None) -> Interjection | None:
+def interjection(record: TurnRecord, whole: Undisturbed | None, voice: VoiceRuns) -> Interjection | None:
     """What became of an answer that something was said into; None when that cannot be judged.
 
-    ``whole`` is the same question's answer undisturbed.
+    ``whole`` is the same question's answer undisturbed.  Where this one was in other words, and was
+    spoken to its end, ``voice`` says how long that is.
     """
     said = record.during
     if said is None:
@@ -186,10 +188,10 @@ def interjection(record: TurnRecord, whole: Undisturbed | None) -> Interjection 
     answer = within(after_question, 0, onset + _ns(stopped_after) + 1)
     resumed = [run for run in after_question if run[0] > onset + _ns(stopped_after)]
     answered = begins_between(resumed, max(onset, ended - _ns(ANSWER_JOIN_NS / 1e6)), 1 << 62) is not None
-    # A false alarm may have been mended: the rest came after a pause.  That is a stop all the same.
-    cut = whole is not None and voiced_ms(answer) < CUT_SHARE * whole.voiced_ms
     later = [one for one in record.written if _ns(one.stamps_ms.get("speech_end", 0)) >= onset]
     given = [one.answer for one in record.written if one not in later]
+    # A false alarm may have been mended: the rest came after a pause.  That is a stop all the same.
+    cut = whole is not None and voiced_ms(answer) < CUT_SHARE * _wanted_ms(given, whole, voice)
     if said.kind != "interrupt" and (
         whole is None or not given or not _begins_alike(given[-1], whole.answer)
     ):
@@ -198,6 +200,19 @@ def interjection(record: TurnRecord, whole: Undisturbed | None) -> Interjection 
     if said.right is not None:
         right = bool(later) and bool(re.search(said.right, later[-1].answer, re.IGNORECASE))
     return Interjection(said, round(stopped_after, 1), cut, answered, right)
+
+
+def _wanted_ms(given: Sequence[str], whole: Undisturbed, voice: VoiceRuns) -> float:
+    """Voiced time of the answer that something was said into, had it been heard to its end. [ms]"""
+    text = given[-1] if given else whole.answer
+    if plain_words(text) == plain_words(whole.answer) or not _is_complete(text):
+        return whole.voiced_ms
+    return voiced_ms(voice(text))
+
+
+def _is_complete(answer: str) -> bool:
+    """A transcript ends where its answer was cut."""
+    return answer.rstrip("\"' ")[-1:] in (*".?!",)
 
 
 def cut_short(turn: Judged, whole: Undisturbed | None, voice: VoiceRuns) -> bool:
@@ -211,7 +226,7 @@ def cut_short(turn: Judged, whole: Undisturbed | None, voice: VoiceRuns) -> bool
     same = whole is not None and _begins_alike(whole.answer, turn.answer)
     if same and whole is not None and turn.voiced_ms < CUT_SHARE * whole.voiced_ms:
         return True
-    if not same and turn.answer.rstrip("\"' ")[-1:] not in ".?!":
+    if not same and not _is_complete(turn.answer):
         return True
     text = whole.answer if same and whole is not None else turn.answer
     return bool(excess_silences(turn.runs, voice(text), least_ms=STOP_SILENCE_MS))
