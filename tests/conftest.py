@@ -1,7 +1,8 @@
-"""Fixtures that several test files share: what may be left behind, launchers, remote models."""
+"""Fixtures that several test files share: what may be left behind, launchers, language models."""
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from offhook import core
+from offhook.llm.embedded import embedded_model
+from offhook.llm.native import NativeModel
 from tests.support.launchers import (
     WAIT_S,
     Script,
@@ -18,6 +22,7 @@ from tests.support.launchers import (
     python_launcher,
     start,
 )
+from tests.support.llm_engine import engine
 from tests.support.remote_models import Side, both
 from tests.support.waiting import until
 
@@ -111,3 +116,26 @@ async def ollama() -> AsyncIterator[Side]:
     """The same where only Ollama's protocol has it."""
     async with both("ollama") as side:
         yield side
+
+
+# -- the language model's engine --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def llm_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded language model, requantised as the daemon does."""
+    return embedded_model(folder=tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def llm(llm_file: Path) -> Iterator[NativeModel]:
+    """A file's engine; the file leaves nothing of it behind."""
+    before = core.live_objects()
+    with engine(llm_file) as model:
+        yield model
+    del model
+    gc.collect()
+    # Fixtures of pytest may still hold the object; its native parts must be gone all the same.
+    live = core.live_objects()
+    for kind in ("llm_conversations", "llm_generations", "llm_prefixes"):
+        assert live[kind] == before[kind], kind
