@@ -29,13 +29,6 @@ def test_nothing_more_comes() -> None:
     assert collector.tick(9_000 * MS) is None
 
 
-def test_what_is_not_wanted_is_forgotten() -> None:
-    collector = DigitCollector()
-    collector.press("4", 0)
-    collector.clear()
-    assert collector.press("#", 0) is None
-
-
 @given(st.text("0123456789*#", max_size=200), st.integers(1, 20))
 def test_no_key_is_lost_and_none_is_made_up(keys: str, length: int) -> None:
     collector = DigitCollector()

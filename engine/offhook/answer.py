@@ -141,10 +141,6 @@ class Answer:
             words += spoken[: round(min(1.0, share) * len(spoken))]
         return " ".join(words)
 
-    def heard_ms(self, now_ns: int) -> float:
-        """How much of it was heard by ``now_ns``. [ms]"""
-        return self._position(now_ns) * 1000 / self.rate_hz
-
     def drop(self) -> None:
         """Remove the file.  Any number of times."""
         self.stopped(time.monotonic_ns())

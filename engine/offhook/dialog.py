@@ -30,7 +30,9 @@ _QUESTION = re.compile(
     re.IGNORECASE,
 )
 _FAREWELL = re.compile(
-    r"\b(?:good[ -]?bye?|bye(?: bye)?|see you(?: later| then| soon)?|talk to you later"
+    # "Thank you, goodbye" is misheard as "thank you, glued by", and no sentence ends like that.
+    r"\b(?:good[ -]?b(?:ye?|uy)|bye(?: bye)?|(?:thanks|thank you)\W+\w+ bu?y"
+    r"|see you(?: later| then| soon)?|talk to you later"
     r"|have a (?:nice|good|great) (?:day|one|evening)"
     r"|(?:that's|that is|that will be|that'll be|that was) (?:all|it|everything)"
     r"(?: (?:i needed|i need|for now|for today|then))?"

@@ -41,10 +41,6 @@ class DigitCollector:
             return self._take()
         return None
 
-    def clear(self) -> None:
-        """What was entered so far is not wanted."""
-        self._digits = ""
-
     def _take(self) -> str | None:
         digits, self._digits = self._digits, ""
         return digits or None
