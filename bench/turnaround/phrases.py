@@ -29,6 +29,7 @@ from bench.turnaround.measure import word_errors
 from offhook.config import SttConfig
 from offhook.core import resample as double
 from offhook.models import load_recognizer
+from tests.support import sounds as voices
 from tests.support.audio import RATE_HZ, Phrase, Samples, audible_span, phrase, read_wav, write_wav
 from tests.support.words import words
 
@@ -199,18 +200,41 @@ LINES = (
     Line("whitening", "open", ("What do you know about whitening?",), "rms", 1.1, r"whitening|lamp"),
 )
 
-HUMS = {"mm_hm": lambda: sounds.hum(), "mm": lambda: sounds.hum(22, syllables=1, pitch_hz=105.0)}
-"""Said with the mouth closed, which no synthesiser does: their kind is ``backchannel``."""
+HUMS = {
+    "mm_hm": lambda: _hum(21, pitch_hz=115.0),
+    "mm_hm_high": lambda: _hum(24, pitch_hz=205.0),
+    "mm": lambda: _hum(22, pitch_hz=105.0, length_ms=280, dip=False),
+    "mm_hm_slt": lambda: _nasal("slt", "m m hh m m"),
+    "mm_hm_rms": lambda: _nasal("rms", "m m hh m m"),
+    "mm_awb": lambda: _nasal("awb", "m m m"),
+}
+"""Said with the mouth closed, which no synthesiser does with text: their kind is ``backchannel``."""
 SOUNDS = {
     "cough": lambda: sounds.cough(),
     "cough_short": lambda: sounds.cough(11, bursts=1, burst_ms=140),
     "cough_long": lambda: sounds.cough(12, bursts=3, burst_ms=200),
+    "cough_soft": lambda: sounds.cough(13, burst_ms=150, peak=7_000),
     "slam": lambda: sounds.slam(),
+    "slam_far": lambda: sounds.slam(7, peak=9_000),
     "crackle": lambda: sounds.crackle(),
+    "crackle_long": lambda: sounds.crackle(8, duration_ms=1_100, clicks=40),
     "burst_80": lambda: sounds.burst(4, duration_ms=80),
+    "burst_150": lambda: sounds.burst(6, duration_ms=150),
     "burst_300": lambda: sounds.burst(5, duration_ms=300),
 }
 """Said by nobody; their kind is ``sound``."""
+
+
+def _hum(seed: int, *, pitch_hz: float, length_ms: int = 460, dip: bool = True) -> Samples:
+    """From a model of the closed mouth."""
+    hum = voices.hum(np.random.default_rng(seed), pitch_hz=pitch_hz, length_ms=length_ms, dip=dip)
+    return voices.to_samples(voices.at_level(hum, voices.SPEECH_DBFS))
+
+
+def _nasal(voice: str, phones: str) -> Samples:
+    """From the nasals of flite's recorded voices."""
+    nasal = voices.flite(voice, f"pau {phones} pau", phones=True)
+    return voices.to_samples(voices.at_level(nasal, voices.SPEECH_DBFS))
 
 
 @dataclass(frozen=True, slots=True)

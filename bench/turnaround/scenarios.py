@@ -113,8 +113,13 @@ _DIGITS = say(
 _MIXED = say(
     "hours", "parking_slt", "h_like", "location", "emergency_slt", "h_tell", "cost", "insurance_awb",
 )  # fmt: skip
-_BACKCHANNELS = ("mm_hm", "yeah", "uh_huh", "okay", "mm")
-_NOISES = ("cough", "slam", "burst_80", "cough_short", "crackle", "burst_300", "cough_long")
+_BACKCHANNELS = (
+    "mm_hm", "yeah", "uh_huh", "okay", "mm", "mm_hm_high", "mm_hm_slt", "mm_hm_rms", "mm_awb",
+)  # fmt: skip
+_NOISES = (
+    "cough", "slam", "burst_80", "cough_short", "crackle", "burst_300", "cough_long", "burst_150",
+    "cough_soft", "slam_far", "crackle_long",
+)  # fmt: skip
 
 SCENARIOS = (
     # The same five questions six times over: turn 30 against turn 1.
@@ -150,11 +155,17 @@ SCENARIOS = (
         (*into("history", *_BACKCHANNELS), *into("whitening", *_BACKCHANNELS)),
         weight=0,
     ),
-    Scenario("noises", "practice", (*into("history", *_NOISES), *into("whitening", *_NOISES[:4])), weight=0),
+    Scenario("noises", "practice", (*into("history", *_NOISES), *into("whitening", *_NOISES)), weight=0),
     Scenario(
         "echo_long",
         "practice",
-        (*say("history", "whitening"), Step("history", "stop"), Step("whitening", "what_about")),
+        (
+            *say("history", "whitening"),
+            Step("history", "stop"),
+            Step("whitening", "what_about"),
+            Step("history", "where_then"),
+            Step("whitening", "hold_on"),
+        ),
         condition=Condition(echo_db=-12),
         weight=0,
     ),

@@ -60,30 +60,6 @@ def burst(seed: int = 4, *, duration_ms: int = 80, peak: int = 14_000) -> Sample
     )
 
 
-def hum(seed: int = 21, *, syllables: int = 2, pitch_hz: float = 115.0, peak: int = 9_000) -> Samples:
-    """ "Mm-hm": nasal syllables of 220 ms, the second one higher and begun with a breath."""
-    random = np.random.default_rng(seed)
-    parts: list[Wave] = []
-    for number in range(syllables):
-        length = _samples(220)
-        glide = pitch_hz * (1 + 0.25 * number) * np.linspace(1.0, 1.06, length)
-        phase = 2 * np.pi * np.cumsum(glide) / RATE_HZ
-        # A closed mouth lets little through above 400 Hz; a second, weaker resonance lies near 1 kHz.
-        tone = sum(np.sin(k * phase) * _nasal_gain(k * pitch_hz) for k in range(1, 16))
-        voiced = np.asarray(tone) * np.hanning(length) ** 0.4
-        if number:
-            breath = band_noise(random, _samples(60), (500.0, 2_500.0)) * np.hanning(_samples(60)) * 0.08
-            parts.append(breath)
-        parts.append(voiced)
-    return _levelled(np.concatenate(parts), peak)
-
-
-def _nasal_gain(frequency_hz: float) -> float:
-    return float(
-        np.exp(-(((frequency_hz - 250) / 180) ** 2)) + 0.12 * np.exp(-(((frequency_hz - 1_000) / 250) ** 2))
-    )
-
-
 def room(voices: Sequence[Samples], *, seconds: float = 20.0, seed: int = 5) -> Wave:
     """A room's noise with RMS 1: half its power white, half a babble of ``voices``; meant to be looped.
 
