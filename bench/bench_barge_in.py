@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-from offhook.barge_in import JudgeSettings, Verdict, judge
+from offhook.barge_in import JudgeSettings, LineEcho, Verdict, judge
 from offhook.core import Endpointer, SileroModel
 from offhook.events import SpeechResumed, SpeechStarted
 from tests.support import sounds
@@ -306,19 +306,20 @@ def ask(scene: Scene, settings: JudgeSettings, *, detector: bool) -> Outcome:
     """Every 20 ms from each candidate on, until SPEECH or the next candidate."""
     opened = list(candidates(scene, detector))
     cpu_ms: list[float] = []
+    line = LineEcho()
     for number, (now, onset) in enumerate(opened):
+        line.next_sound()
         last = opened[number + 1][0] if number + 1 < len(opened) else scene.onset + LAST_ASKED_MS * MS
-        delay_ms: float | None = None
         for at in range(now, last, EVERY_MS * MS):
             first = max(0, onset - PRE_ROLL)
             began = time.thread_time()
             judgement = judge(
                 scene.heard[first:at], onset - first, scene.played[max(0, first - PRE_ROLL) : at], settings,
-                echo_delay_ms=delay_ms,
+                line=line,
             )  # fmt: skip
             cpu_ms.append((time.thread_time() - began) * 1e3)
-            delay_ms = judgement.echo_delay_ms
-            if judgement.verdict is Verdict.SPEECH:
+            line.learn(judgement)
+            if judgement.verdict is Verdict.SPEECH and not line.has_too_little(judgement, settings):
                 return Outcome((at - scene.onset) / MS, True, tuple(cpu_ms))
     return Outcome(None, bool(opened), tuple(cpu_ms))
 

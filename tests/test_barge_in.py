@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import offhook
-from offhook.barge_in import Judgement, JudgeSettings, Verdict, is_backchannel, is_own_words, judge
+from offhook.barge_in import Judgement, JudgeSettings, LineEcho, Verdict, is_backchannel, is_own_words, judge
 from tests.support import sounds
 from tests.support.audio import Samples, load_phrases, resample
 from tests.support.sounds import MS, Signal
@@ -59,13 +59,13 @@ def verdicts(
 ) -> dict[int, Judgement]:
     """Asked every 20 ms from 60 ms after the onset: time [ms] → judgement."""
     found: dict[int, Judgement] = {}
-    delay_ms = None
+    known = LineEcho()
     for at_ms in range(60, until_ms + 1, 20):
         now, first = onset + at_ms * MS, onset - 500 * MS
         found[at_ms] = judge(
-            heard[first:now], 500 * MS, played[max(0, first - 500 * MS) : now], NARROW, echo_delay_ms=delay_ms
+            heard[first:now], 500 * MS, played[max(0, first - 500 * MS) : now], NARROW, line=known
         )
-        delay_ms = found[at_ms].echo_delay_ms
+        known.learn(found[at_ms])
     return found
 
 
@@ -193,7 +193,7 @@ def test_never_raises(
     heard: Samples, played: Samples, onset: int, wide: bool, floor_db: float | None, delay_ms: float | None
 ) -> None:
     chosen = JudgeSettings(rate_hz=16_000 if wide else 8_000)
-    found = judge(heard, onset, played, chosen, noise_floor_db=floor_db, echo_delay_ms=delay_ms)
+    found = judge(heard, onset, played, chosen, noise_floor_db=floor_db, line=LineEcho(delay_ms=delay_ms))
     assert 0 <= found.echo_share <= 1
     assert found.voiced_ms <= found.active_ms
 

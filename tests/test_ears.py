@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook import ears
-from offhook.barge_in import JudgeSettings, Verdict
-from offhook.barge_in.judge import Judgement
-from offhook.ears import ECHO_EVIDENCE_MS, ECHO_SHARE, ECHOES, Ears, common
+from offhook.barge_in import Judgement, JudgeSettings, Verdict
+from offhook.barge_in.line import ECHO_SHARE, ECHOES, UNKNOWN_EVIDENCE_MS
+from offhook.ears import Ears, common
 
 
 @pytest.mark.parametrize(
@@ -51,25 +51,26 @@ SPEECH, ECHO = Verdict.SPEECH, Verdict.ECHO
 @pytest.mark.parametrize(
     ("before", "verdict", "evidence_ms", "share", "wants", "too_little"),
     [
-        pytest.param(0, SPEECH, 70, 0.0, True, False, id="a clear line"),
-        pytest.param(0, SPEECH, 70, ECHO_SHARE, False, True, id="partly ours"),
-        pytest.param(0, SPEECH, ECHO_EVIDENCE_MS, 0.5, True, False, id="spoken over our echo"),
-        pytest.param(ECHOES - 1, SPEECH, 70, 0.1, True, False, id="one that may have been chance"),
-        pytest.param(ECHOES, SPEECH, 70, 0.1, False, True, id="a line that has an echo"),
-        pytest.param(ECHOES, SPEECH, ECHO_EVIDENCE_MS, 0.1, True, False, id="spoken on such a line"),
-        pytest.param(ECHOES, ECHO, 300, 0.9, False, False, id="ours"),
+        pytest.param([], SPEECH, 70, 0.0, True, False, id="a clear line"),
+        pytest.param([], SPEECH, 70, ECHO_SHARE, False, True, id="partly ours"),
+        pytest.param([], SPEECH, UNKNOWN_EVIDENCE_MS, 0.5, True, False, id="spoken over our echo"),
+        pytest.param([40] * (ECHOES - 1), SPEECH, 70, 0.1, True, False, id="some that may have been chance"),
+        pytest.param([0] * ECHOES, SPEECH, 70, 0.5, True, False, id="an echo that never looked like speech"),
+        pytest.param([40] * ECHOES, SPEECH, 70, 0.1, False, True, id="an echo that did"),
+        pytest.param([40] * ECHOES, SPEECH, 140, 0.1, True, False, id="spoken on such a line"),
+        pytest.param([40] * ECHOES, ECHO, 300, 0.9, False, False, id="ours"),
     ],
 )
 def test_who_wants_the_floor(
     monkeypatch: pytest.MonkeyPatch,
-    before: int,
+    before: list[int],
     verdict: Verdict,
     evidence_ms: int,
     share: float,
     wants: bool,
     too_little: bool,
 ) -> None:
-    judgements = [Judgement(ECHO, 0, 0, 0, 0.9, 120.0)] * before
+    judgements = [Judgement(ECHO, shown_ms, 0, 0, 0.9, 120.0) for shown_ms in before]
     judgements.append(Judgement(verdict, evidence_ms, evidence_ms, evidence_ms, share, 120.0))
     told = iter(judgements)
     monkeypatch.setattr(ears, "judge", lambda *args, **more: next(told))
@@ -79,7 +80,7 @@ def test_who_wants_the_floor(
     for _ in judgements:  # a sound each
         listening.began(4_000, 10**9)
         asked.append(listening.wants_the_floor())
-    assert asked == [*([False] * before), wants]
+    assert asked == [*([False] * len(before)), wants]
     assert listening.too_little is too_little
     assert listening.not_for_us is (verdict is ECHO)
 

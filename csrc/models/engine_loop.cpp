@@ -20,6 +20,7 @@ namespace {
 constexpr Nanoseconds kLinger_ns = 3 * kMillisecond / 2;
 
 constexpr int32_t kRows = 4;
+static_assert(Draft::kFill == kRows - 1, "a draft can fill up whatever is missing of a batch's last rows");
 
 /// How long to wait for what may follow; 0 when something is wanted at once.
 Nanoseconds linger(const std::vector<Job>& jobs, Nanoseconds now_ns) {

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 
-from offhook.barge_in import JudgeSettings, Verdict, judge
+from offhook.barge_in import JudgeSettings, LineEcho, Verdict, judge
 from offhook.core import Stream
 from offhook.endpointing import SHORTEST_PAUSE_MS
 from offhook.errors import BusyError, ModelError
@@ -30,12 +30,6 @@ SHARE = 6
 """... and at least so many times what the last one took: at most a sixth of one core per speaking caller."""
 LEVEL_S = 2
 """Audio that tells how loud speech and pauses are."""
-ECHO_SHARE = 0.2
-"""A sound of which so much is our own voice is an echo's ..."""
-ECHOES = 3
-"""... and a line on which so many sounds were ours has one for as long as the call lasts: then ..."""
-ECHO_EVIDENCE_MS = 220
-"""... so much evidence of speech is wanted; false stops at -12 dB were seen with up to 150."""
 JUDGED_MS = 500
 """Audio from before the onset that judging needs: the noise that was there, the echo that began earlier."""
 _NS_PER_S = 1_000_000_000
@@ -53,10 +47,7 @@ class Ears:
         self._onset: tuple[int, int] = (0, 0)
         """Where and when the caller began or went on: position in samples, monotonic ns."""
         self._verdict = Verdict.WAIT
-        self._echo_delay_ms: float | None = None
-        self._echoes = 0
-        """Sounds of the caller's line that were our own echo."""
-        self._counted = False
+        self._line = LineEcho()
         self.too_little = False
         """What was judged last may be speech, but on a line with an echo there is not enough of it to say."""
 
@@ -104,11 +95,11 @@ class Ears:
         they go on: the last sound of the turn that we are answering says nothing about an interruption.
         """
         closure = ended_ns is not None and at_ns - ended_ns < SHORTEST_PAUSE_MS * 1_000_000
-        if closure and self._echoes < ECHOES:
+        if closure and not self._line.known:
             return  # a consonant inside a word: what it has shown so far counts
         self._onset = (position_samples, at_ns)
         self._verdict = Verdict.WAIT
-        self._counted = False
+        self._line.next_sound()
 
     def wants_the_floor(self) -> bool:
         """Whether what the caller's line has carried since the onset is speech, meant to stop us."""
@@ -120,20 +111,12 @@ class Ears:
         start_ns = at_ns + (first - position) * _NS_PER_S // rate
         stop_ns = start_ns + len(heard) * _NS_PER_S // rate
         played = self._speaker.played(start_ns - JUDGED_MS * 1_000_000, stop_ns, rate)
-        judged = judge(heard, position - first, played, self._settings, echo_delay_ms=self._echo_delay_ms)
+        judged = judge(heard, position - first, played, self._settings, line=self._line)
         self._verdict = judged.verdict
         _log.debug("%d ms after the onset: %s", (len(heard) - position + first) * 1000 // rate, judged)
-        if judged.verdict is Verdict.ECHO:
-            self._echo_delay_ms = judged.echo_delay_ms  # a call's echo keeps its way, and so its delay
-            self._echoes += not self._counted
-            self._counted = True
-        self.too_little = False
-        if judged.verdict is not Verdict.SPEECH:
-            return False
-        # Where our echo comes back, what is left of it looks like a little speech now and then.
-        echoes = judged.echo_share >= ECHO_SHARE or self._echoes >= ECHOES
-        self.too_little = echoes and judged.evidence_ms < ECHO_EVIDENCE_MS
-        return not self.too_little
+        self._line.learn(judged)
+        self.too_little = self._line.has_too_little(judged, self._settings)
+        return judged.verdict is Verdict.SPEECH and not self.too_little
 
     @property
     def not_for_us(self) -> bool:

@@ -187,10 +187,10 @@ class MediaStream:
             if self._keys:
                 self._send_key_frame()
             else:
-                self._send_audio_frame()
+                self._send_audio_frame(due_ns)
             self._timestamp += FRAME_SAMPLES
 
-    def _send_audio_frame(self) -> None:
+    def _send_audio_frame(self, due_ns: int) -> None:
         frame = np.zeros(FRAME_SAMPLES, dtype=np.int32)
         utterance = self._utterances[0] if self._utterances else None
         spoken = 0
@@ -204,7 +204,8 @@ class MediaStream:
             self._background_position += FRAME_SAMPLES
         echo, loss = self.impairments.echo, self.impairments.loss
         if echo is not None:
-            frame += np.round(echo.frame(time.monotonic_ns())).astype(np.int32)
+            # One sound card has one clock: when this loop wakes late, a frame's sound is not another one.
+            frame += np.round(echo.frame(due_ns)).astype(np.int32)
         mixed = np.clip(frame, -32_768, 32_767).astype(np.int16)
         if loss is not None and loss.loses():
             self._sequence = (self._sequence + 1) & 0xFFFF  # spoken, but never arrives

@@ -1,12 +1,15 @@
 """Barge-in: is it the caller, speaking to us?  ``judge`` for the sound, ``is_backchannel`` for the words."""
 
 from offhook.barge_in.cancel import without_our_voice
-from offhook.barge_in.judge import Judgement, JudgeSettings, Verdict, judge
+from offhook.barge_in.judge import judge
+from offhook.barge_in.judgement import Judgement, JudgeSettings, Verdict
+from offhook.barge_in.line import LineEcho
 from offhook.barge_in.words import is_backchannel, is_own_words
 
 __all__ = [
     "JudgeSettings",
     "Judgement",
+    "LineEcho",
     "Verdict",
     "is_backchannel",
     "is_own_words",

@@ -4,15 +4,15 @@ The endpointer reports that something like speech began.  That may be the caller
 floor, but also a hum that means "go on", a cough, a bad line, or our own voice coming
 back.  :func:`judge` looks at the sound from then on; the call asks it again every 20 to
 30 ms until the verdict is SPEECH or the sound has ended.  Nothing here keeps state or
-reads a clock.
+reads a clock; what a call learns of its line's echo is a :class:`LineEcho`, handed in.
 
 How it decides, on frames of 32 ms every 10 ms, at 8 kHz:
 
 1. **Echo.**  We know exactly what we play.  Its delay is found by cross-correlation and its
    path as one complex gain for each frequency; what that explains is taken away, and a room's
    tail, which is longer than a frame, is allowed for as power.  A frame of which the echo
-   explains most is ours.  All else works on what is left, so a caller who speaks over an
-   echo is heard.
+   explains most is ours, and one far below the loudest of our echo says nothing.  All else
+   works on what is left, so a caller who speaks over an echo is heard.
 2. **Voice.**  A frame is voiced when it stands out of the noise from before the onset, repeats
    itself at the period of a voice, and does so in step with its neighbours (a crackle does not).
 3. **Openness.**  A hum has next to nothing above 550 Hz, words do.  Open voiced frames, and
@@ -21,18 +21,17 @@ How it decides, on frames of 32 ms every 10 ms, at 8 kHz:
 
 Words that mean "go on" ("yeah", "okay", also "uh-huh") are words to this judge;
 ``words.is_backchannel`` tells them apart once they are recognised.  The figures behind the constants
-come from ``bench/bench_barge_in.py``.
+come from ``bench/bench_barge_in.py``, those about echoes from ``bench/bench_echo.py``.
 """
 
 from __future__ import annotations
-
-import enum
-from dataclasses import dataclass
 
 import numpy as np
 
 from offhook.barge_in.echo import DELAYS_MS, delayed, echo_delay, without_echo
 from offhook.barge_in.frames import Frames, in_step, measure
+from offhook.barge_in.judgement import Judgement, JudgeSettings, Verdict
+from offhook.barge_in.line import LineEcho
 from offhook.barge_in.spectrum import (
     FLOOR_POWER,
     FRAME,
@@ -71,58 +70,10 @@ _DYING_FRAMES = 16
 """A sound whose latest open frames lie so far below its loudest needs this many of them."""
 _HASTY_BEFORE_MS, _HASTY = 110.0, 1.5
 """Until then this many times the evidence is wanted: bangs are over by then, and clear words have it."""
+_NEAR_ECHO_DB = 13.0
+"""Frames further below our loudest echo may be what is left of it: a room's tail, the codec's noise."""
 _OURS_SHARE = 0.25
-"""With so much of the sound ours, evidence counts half."""
-
-
-class Verdict(enum.Enum):
-    """What the sound looks like so far.  Only SPEECH is final."""
-
-    WAIT = "wait"
-    """Too early, or too little, to say."""
-    SPEECH = "speech"
-    """The caller is speaking: stop."""
-    BACKCHANNEL = "backchannel"
-    """A hum: go on."""
-    ECHO = "echo"
-    """Our own voice."""
-    NOISE = "noise"
-    """A sound, but no voice: a cough, a tap, the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeSettings:
-    """What a call may configure."""
-
-    rate_hz: int = 8_000
-    """Of both ``heard`` and ``played``: 8000 or 16000."""
-    min_speech_ms: int = 60
-    """Evidence of open voice that is SPEECH.  Lower stops earlier, and stops for more that is none."""
-    max_hum_ms: int = 650
-    """Voiced sound of any kind that is SPEECH: nobody hums approval for so long."""
-
-    def __post_init__(self) -> None:
-        if self.rate_hz not in (8_000, 16_000):
-            raise ValueError(f"rate_hz is {self.rate_hz}; 8000 and 16000 are known")
-        if self.min_speech_ms <= 0 or self.max_hum_ms <= 0:
-            raise ValueError("min_speech_ms and max_hum_ms are durations above 0")
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """A verdict, and what it rests on."""
-
-    verdict: Verdict
-    evidence_ms: int
-    """Open voice and half of the hiss beside it."""
-    voiced_ms: int
-    """Voiced sound that is not ours, hums included."""
-    active_ms: int
-    """Sound of any kind that is not ours."""
-    echo_share: float
-    """0 to 1: of what was heard since the onset, how much (as power) our own playout explains."""
-    echo_delay_ms: float | None
-    """Where the echo lies; None when none was found.  Constant in a call: pass it to the next judgement."""
+"""With so much of it ours, a sound is our echo until there is evidence of speech."""
 
 
 _NOTHING = Judgement(Verdict.WAIT, 0, 0, 0, 0.0, None)
@@ -135,7 +86,7 @@ def judge(
     settings: JudgeSettings,
     *,
     noise_floor_db: float | None = None,
-    echo_delay_ms: float | None = None,
+    line: LineEcho | None = None,
 ) -> Judgement:
     """Judge the sound that began ``onset_samples`` into ``heard``; see the module.
 
@@ -144,7 +95,8 @@ def judge(
     moment**; ``played`` may begin earlier (500 ms is enough), later, or be empty.
     ``noise_floor_db`` [dBFS] is the line's noise as known from before, used when the audio before
     the onset was not quiet.
-    ``echo_delay_ms`` is an earlier judgement's.  Never raises for any such arrays.
+    ``line`` is what is known of the call's echo; it is read, and not changed.
+    Never raises for any such arrays.
     """
     caller = at_8_khz(heard, settings.rate_hz)[-_WINDOW_MS * MS :]
     onset = len(caller) - (len(heard) - onset_samples) * RATE_HZ // settings.rate_hz
@@ -162,7 +114,7 @@ def judge(
 
     spectra = spectra_of(caller, count)
     total = power_of(spectra)
-    delay = echo_delay(caller, ours, echo_delay_ms)
+    delay = echo_delay(caller, ours, None if line is None else line.delay_ms)
     if delay is None:
         left, tail = total, None
     else:
@@ -192,7 +144,9 @@ def _verdict(
     if echo_delay_ms is not None:
         own = frames.left.sum(axis=1) < _OWN_LEFT * heard
     threshold = 10 ** (_STANDS_OUT_DB / 10) * (1.4 * float(frames.floor.sum()) + FLOOR_POWER)
-    active = (level > threshold) & (level > frames.loudest * 10 ** (-_NEAR_PEAK_DB / 10)) & ~own
+    echo = 0.0 if echo_delay_ms is None else float((heard - frames.left.sum(axis=1)).max())
+    least = max(threshold, frames.loudest * 10 ** (-_NEAR_PEAK_DB / 10), echo * 10 ** (-_NEAR_ECHO_DB / 10))
+    active = (level > least) & ~own
     voiced = in_step(active & (frames.periodic > _PERIODIC), frames.pitch_octave)
 
     low, mid, high = (
@@ -221,8 +175,6 @@ def _verdict(
         evidence = 0.0
     loud = heard > heard.max() / 100
     mostly_ours = float((own & loud).sum()) > _OURS_SHARE * float(loud.sum())
-    if mostly_ours:
-        evidence *= 0.5
 
     needed = settings.min_speech_ms * (_HASTY if sound_ms < _HASTY_BEFORE_MS else 1.0)
     if evidence >= needed or voiced_ms >= settings.max_hum_ms:
