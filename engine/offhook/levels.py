@@ -29,10 +29,17 @@ def is_loud_now(audio: NDArray[np.int16], rate_hz: int) -> bool:
     if len(levels) < 10:
         return False
     speech, pause = np.percentile(levels, (90, 10))
-    return bool(levels[-1] > max(speech - SPEECH_BELOW_DB, pause + PAUSE_ABOVE_DB))
+    return any(
+        levels[-1] > max(speech - below_db, pause + above_db)
+        for below_db, above_db in (FIRST_CONSONANT_DB, SOFT_CONSONANT_DB)
+    )
 
 
-SPEECH_BELOW_DB = 18.0
-"""A first consonant is so much quieter than the loud vowels."""
-PAUSE_ABOVE_DB = 8.0
-"""Noise varies less than this from frame to frame."""
+FIRST_CONSONANT_DB = 18.0, 8.0
+"""As a rule it is so much quieter than the loud vowels; noise varies less than this from frame to frame."""
+SOFT_CONSONANT_DB = 27.0, 18.0
+"""An [f] is quieter still; on a line whose pauses are quiet enough it can be told all the same.
+
+Of 42 pauses inside spoken phrases, 180 ms after they began, the first pair hears the next word coming in 19
+and both pairs in 32; 130, 180 and 230 ms after the ends of 66 phrases they hear something in 2 and 3 of 198.
+"""

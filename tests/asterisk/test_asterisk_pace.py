@@ -20,8 +20,8 @@ from tests.support.words import recall
 
 MS = 8
 INNER_PAUSE_MS = 450
-SHORT = ("02_location", "04_parking", "children", "05_book")
-"""Questions with short answers."""
+SHORT = ("02_location", "04_parking", "children", "03_cost")
+"""Questions with short answers, and without a pause inside that an answer could fall into."""
 
 
 # --- one turn -----------------------------------------------------------------------------------
