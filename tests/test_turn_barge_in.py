@@ -242,9 +242,15 @@ def test_what_is_dismissed_is_no_turn_and_its_echo_no_part_of_the_next() -> None
         pytest.param([(2100, started(2050)), (2350, paused(2300))], 2300, id="said into the answer"),
         pytest.param([(2100, started(2050))], None, id="and still speaking"),
         pytest.param(
-            [(2100, started(2050)), (2350, paused(2300)), (2400, hum(2))], None, id="which was let go"
+            [(2100, started(2050)), (2349, CallerDismissed()), (2350, paused(2300))],
+            2300,
+            id="taken for a hum so far",
         ),
-        pytest.param([(2100, started(2050)), (2260, CallerJudged())], None, id="and has the floor"),
+        pytest.param(
+            [(2100, started(2050)), (2260, CallerJudged()), (3100, paused(3000))],
+            None,
+            id="said after the answer was stopped",
+        ),
     ],
 )
 def test_a_pause_in_what_is_said_into_our_answer(more: Script, since_ms: int | None) -> None:

@@ -189,7 +189,10 @@ def _hearing(state: TurnState) -> TurnState:
 
 def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings) -> Step:
     pause = (event.position_samples, event.voiced_ms)
-    quiet = replace(state, speaking_since_ns=None, speech_end_ns=event.at_ns, paused=pause)
+    over_us = event.at_ns if state.floor is Floor.ANSWERING and state.heard else None
+    quiet = replace(
+        state, speaking_since_ns=None, speech_end_ns=event.at_ns, paused=pause, paused_over_us_ns=over_us
+    )
     if state.floor is Floor.HEARING:
         if settings.speculate or state.interrupted is not None:
             return _prepare(quiet, event, settings)

@@ -296,6 +296,8 @@ class TurnState:
     """The caller's last sound, while their turn may be over."""
     paused: tuple[int, int] | None = None
     """Of the pause that is waited in: position in samples, voiced ms."""
+    paused_over_us_ns: int | None = None
+    """The last sound of what the caller said while we were heard, for us or not; None after a turn's end."""
     voiced_ms: int = 0
     """Voiced audio in which DOUBTING found no words."""
     words: str | None = None
@@ -325,11 +327,6 @@ class TurnState:
     asked_again: int = 0
     answers_since_holding: int = 2
     """Answers begun since the last holding phrase: there is none twice in a row."""
-
-    @property
-    def paused_over_us_ns(self) -> int | None:
-        """The last sound of what the caller is saying into our answer; None when they say nothing into it."""
-        return self.speech_end_ns if self.floor is Floor.ANSWERING and self.heard and self.spoke else None
 
 
 Step = tuple[TurnState, tuple[Action, ...]]
