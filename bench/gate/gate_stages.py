@@ -358,7 +358,7 @@ def test_endpointing(benchmark: Benchmark) -> None:
     assert len(waits) == 300
     assert min(waits) == settings.shortest_ms
     assert max(waits) == settings.longest_ms
-    assert wait_ms("yes", 0.1, expectation(asked[2]), habit, settings) == settings.shortest_ms
+    assert wait_ms("yes please", 0.1, expectation(asked[2]), habit, settings) == settings.shortest_ms
     assert wait_ms("yes", 0.1, Expected(), habit, settings) > settings.shortest_ms
 
 
