@@ -140,11 +140,11 @@ def _verdict(
 ) -> Judgement:
     level = frames.clear.sum(axis=1)
     heard = frames.total.sum(axis=1)
-    own = np.zeros(len(level), np.bool_)
+    own, echo = np.zeros(len(level), np.bool_), 0.0
     if echo_delay_ms is not None:
-        own = frames.left.sum(axis=1) < _OWN_LEFT * heard
+        left = frames.left.sum(axis=1)
+        own, echo = left < _OWN_LEFT * heard, float((heard - left).max())
     threshold = 10 ** (_STANDS_OUT_DB / 10) * (1.4 * float(frames.floor.sum()) + FLOOR_POWER)
-    echo = 0.0 if echo_delay_ms is None else float((heard - frames.left.sum(axis=1)).max())
     least = max(threshold, frames.loudest * 10 ** (-_NEAR_PEAK_DB / 10), echo * 10 ** (-_NEAR_ECHO_DB / 10))
     active = (level > least) & ~own
     voiced = in_step(active & (frames.periodic > _PERIODIC), frames.pitch_octave)
