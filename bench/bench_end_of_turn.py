@@ -1,9 +1,10 @@
 """How well finished phrases are told from cut-off ones, and the constants of offhook/completeness.py.
 
-    python bench/bench_end_of_turn.py [--model FILE] [--agents NAME ...] [--fit] [--wrong] [--json FILE]
+    python bench/bench_end_of_turn.py [--model FILE] [--fit] [--wrong] [--json FILE]
 
-The phrases of end_of_turn.toml are put behind each agent's cached prefix as a call does it (quoted, without
-the closing quote), the model is asked how probably the message ends there, and completeness() judges.
+The phrases of end_of_turn.toml are put behind the cached prefix of the policy for small models, which is
+the same for all agents, as a call does it (quoted, without the closing quote), the model is asked how
+probably the message ends there, and completeness() judges.
 
 "continued" phrases are complete where their caller pauses and goes on.  No reading tells them from finished
 ones, so they do not count in these figures, but in the waits:
@@ -44,8 +45,9 @@ from numpy.typing import NDArray
 
 from offhook.agents.loader import load_agent
 from offhook.completeness import completeness, cues
-from offhook.dialog import Dialog
+from offhook.conversation.policies.grounded import Grounded
 from offhook.endpointing import DIAL, Expected, PauseHabit, log_odds, wait_ms
+from offhook.knowledge.store import Knowledge
 from offhook.llm.embedded import embedded_model
 from offhook.llm.native import NativeModel
 from offhook.wording import is_question, is_statement
@@ -56,7 +58,7 @@ MOST_PREMATURE_PERCENT = 20.0
 PAUSES_MS = (300, 700)
 PAUSE = " ... "
 RIDGE = 0.3
-"""Keeps the fitted weights small: there are few phrases.  For each agent that repeats them."""
+"""Keeps the fitted weights small: there are few phrases."""
 Numbers = NDArray[np.float64]
 
 
@@ -66,7 +68,6 @@ class Phrase:
     half: str
     kind: str
     """finished; whole: finished after a pause; unfinished; complete: not finished, though it sounds so."""
-    agent: str
     end_probability: float
 
     @property
@@ -92,25 +93,25 @@ def phrases() -> list[tuple[str, str, str]]:
     return found
 
 
-async def ask(path: Path, agents: list[str]) -> tuple[list[Phrase], list[float]]:
-    """Every phrase behind every agent's prefix, and the milliseconds of each."""
+async def ask(path: Path) -> tuple[list[Phrase], list[float]]:
+    """Every phrase behind the prefix, and the milliseconds of each."""
     model = NativeModel(path, n_ctx=4096, n_ctx_call=2048, max_conversations=1)
     found, taken_ms = [], []
     try:
-        for agent in agents:
-            dialog = Dialog(load_agent(agent), model.template)
-            talk = await model.conversation(dialog.prefix())
+        agent = load_agent("receptionist")
+        policy = Grounded(agent, model.template, Knowledge(agent))
+        talk = await model.conversation(policy.prefix())
+        await talk.computed()
+        for text, half, kind in phrases():
+            await talk.rollback(talk.start)
             await talk.computed()
-            for text, half, kind in phrases():
-                await talk.rollback(talk.start)
-                await talk.computed()
-                began = time.perf_counter()
-                await talk.append(*dialog.opening(text))
-                probability = await talk.end_probability()
-                assert probability is not None
-                found.append(Phrase(text, half, kind, agent, probability))
-                taken_ms.append((time.perf_counter() - began) * 1000)
-            await talk.close()
+            began = time.perf_counter()
+            await talk.append(*policy.opening(text))
+            probability = await talk.end_probability()
+            assert probability is not None
+            found.append(Phrase(text, half, kind, probability))
+            taken_ms.append((time.perf_counter() - began) * 1000)
+        await talk.close()
     finally:
         model.close()
     return found, taken_ms
@@ -202,9 +203,8 @@ def fitted(asked: list[Phrase]) -> dict[str, list[float]]:
     seen = np.array([cues(p.text) for p in tune], dtype=float)
     odds = np.array([[log_odds(p.end_probability)] for p in tune])
     finished = np.array([p.finished for p in tune])
-    ridge = RIDGE * len({p.agent for p in tune})
-    with_model = fit(np.column_stack([odds, seen]), finished, ridge)
-    text_only = fit(seen, finished, ridge)
+    with_model = fit(np.column_stack([odds, seen]), finished, RIDGE)
+    text_only = fit(seen, finished, RIDGE)
     return {
         "_WITH_MODEL": [round(float(weight), 2) for weight in with_model],
         "_TEXT_ONLY": [0.0, *(round(float(weight), 2) for weight in text_only)],
@@ -216,14 +216,12 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path, help="a GGUF chat model; the embedded one when left out")
-    parser.add_argument("--agents", nargs="+", default=["receptionist", "helpdesk"])
     parser.add_argument("--fit", action="store_true", help="print constants fitted on the tuned half")
     parser.add_argument("--wrong", action="store_true", help="print the tuned phrases judged worst")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args(arguments)
-    asked, taken_ms = asyncio.run(ask(options.model or embedded_model(), options.agents))
+    asked, taken_ms = asyncio.run(ask(options.model or embedded_model()))
     report = report_on(asked)
-    report["agents"] = options.agents
     report["ms_per_phrase_median"] = round(statistics.median(taken_ms), 1)
     print(json.dumps(report, indent=1))
     if options.fit:

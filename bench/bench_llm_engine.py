@@ -17,11 +17,11 @@ locked       time to first token of 8 calls that ask at once, against llama-cpp-
 prefix       time to first token of a 12-token question behind a cached prefix of 400 tokens, next to
              computing those 12 tokens alone in an empty conversation and cache; models in turns.
              `ordinary_attention` is the same with flash attention switched off.
-draft        the shipped receptionist's turns (example exchanges cached, the caller's words and the fact that
-             fits them appended, about 50 tokens): from append() to the first and to the 12th token, without
-             a draft, with the fact as draft, and with the fact of another question; in turns.  `contraction`
-             gives what is said anyway with one contraction written out, or one more, or a word left out:
-             how much is saved when the answer leaves the draft and finds back to it.
+draft        the shipped receptionist's turns as a model that converses gets them (persona, facts and examples
+             cached, the caller's words appended): from append() to the first and to the 12th token, without a
+             draft, with the fact that fits as draft, and with the fact of another question; in turns.
+             `contraction` gives what is said anyway with one contraction written out, or one more, or a
+             word left out: how much is saved when the answer leaves the draft and finds back to it.
 question     the same turns, with the fact as draft and all but the caller's last words computed before: from
              those last words to the end probability, to the first and to the 12th token, waiting for the
              probability before the rest is appended, and not; in turns.
@@ -53,11 +53,15 @@ from typing import Any
 
 from offhook import core
 from offhook.agents.loader import load_agent
-from offhook.dialog import STOP, Dialog
+from offhook.conversation.base import Turn
+from offhook.conversation.history import History
+from offhook.conversation.policies.chat import Chat
+from offhook.knowledge.store import Knowledge
 from offhook.llm.base import Limits
 from offhook.llm.embedded import embedded_model
 from offhook.llm.native import NativeConversation, NativeModel
 from offhook.llm.threads import tuned_threads
+from offhook.models import load_knowledge_models
 
 SYSTEM = "You are the receptionist of a bakery. You are friendly and answer briefly."
 QUESTIONS = [
@@ -362,21 +366,29 @@ async def first_token(path: Path, prefix_tokens: int, **more: Any) -> float:
 FIRST_CLAUSE_TOKENS = 12
 
 
-async def bench_draft(path: Path, rounds: int) -> Result:
+async def receptionist(model: NativeModel) -> tuple[Chat, list[Turn]]:
+    """The shipped agent, and the questions to it that a fact fits."""
     table = tomllib.loads((Path(__file__).parent / "answers.toml").read_text(encoding="utf-8"))
+    agent = load_agent("receptionist")
+    policy = Chat(agent, model.template, Knowledge(agent, load_knowledge_models()))
+    policy.prepare()
     questions = [entry["text"] for entry in table["questions"] if entry["set"] == "tune"]
+    turns = [await policy.turn(question, History()) for question in questions]
+    return policy, [turn for turn in turns if turn.say is None and turn.draft]
+
+
+async def bench_draft(path: Path, rounds: int) -> Result:
     model = make(path, 2)
-    dialog = Dialog(load_agent("receptionist"), model.template)
-    turns = [turn for turn in map(dialog.turn, questions) if turn.note and not turn.goodbye]
-    notes = [turn.note or "" for turn in turns]
-    kinds = {"none": [""] * len(notes), "fact": notes, "wrong": notes[1:] + notes[:1], "contraction": []}
+    policy, turns = await receptionist(model)
+    facts = [turn.draft for turn in turns]
+    kinds = {"none": [""] * len(facts), "fact": facts, "wrong": facts[1:] + facts[:1], "contraction": []}
     first_ms: dict[str, list[float]] = {kind: [] for kind in kinds}
     clause_ms: dict[str, list[float]] = {kind: [] for kind in kinds}
     drafted, accepted = dict.fromkeys(kinds, 0), dict.fromkeys(kinds, 0)
     appended: list[float] = []
     try:
-        await model.preload(dialog.prefix())
-        talk = await model.conversation(dialog.prefix())
+        await model.preload(policy.prefix())
+        talk = await model.conversation(policy.prefix())
         for index, turn in enumerate(turns):
             texts: list[str] = []
             for kind, drafts in list(kinds.items()) * rounds:
@@ -386,7 +398,7 @@ async def bench_draft(path: Path, rounds: int) -> Result:
                 await talk.append(*turn.pieces)
                 appended.append(talk.tokens_used - talk.start.tokens)
                 draft = drafts[index] if drafts else reworded(texts[0])
-                generation = talk.generate(Limits(max_tokens=60, stop=STOP), draft=draft)
+                generation = talk.generate(Limits(max_tokens=60), draft=draft)
                 first = clause = 0.0
                 text = ""
                 async for piece in generation:
@@ -439,26 +451,23 @@ def reworded(text: str) -> str:
 
 
 async def bench_question(path: Path, rounds: int) -> Result:
-    table = tomllib.loads((Path(__file__).parent / "answers.toml").read_text(encoding="utf-8"))
-    questions = [entry["text"] for entry in table["questions"] if entry["set"] == "tune"]
     model = make(path, 2)
-    dialog = Dialog(load_agent("receptionist"), model.template)
-    turns = [turn for turn in map(dialog.turn, questions) if turn.note and not turn.goodbye]
+    policy, turns = await receptionist(model)
     stages = ("told", "first_token", f"{FIRST_CLAUSE_TOKENS}_tokens")
     found: dict[str, dict[str, list[float]]] = {
         kind: {stage: [] for stage in stages} for kind in ("waiting", "together")
     }
     submit_us: list[float] = []
     try:
-        await model.preload(dialog.prefix())
-        talk = await model.conversation(dialog.prefix())
+        await model.preload(policy.prefix())
+        talk = await model.conversation(policy.prefix())
         for turn in turns:
             heard: set[str] = set()
             done = turn.words.rsplit(" ", 3)[0]
-            opening = dialog.opening(turn.words)
+            opening = policy.opening(turn.words)
             for kind in list(found) * rounds:
                 await talk.rollback(talk.start)
-                await talk.append(*dialog.opening(done))
+                await talk.append(*policy.opening(done))
                 await talk.computed()
                 began = time.perf_counter()
                 await talk.append(turn.words[len(done) :])
@@ -468,7 +477,7 @@ async def bench_question(path: Path, rounds: int) -> Result:
                     told = time.perf_counter() - began
                 assert "".join(turn.pieces).startswith("".join(opening))
                 await talk.append(turn.pieces[1][len(opening[1]) :], *turn.pieces[2:])
-                generation = talk.generate(Limits(max_tokens=60, stop=STOP), draft=turn.note or "")
+                generation = talk.generate(Limits(max_tokens=60), draft=turn.draft)
                 submitted = time.perf_counter() - began
                 if kind == "together":
                     submit_us.append(submitted * 1e6)

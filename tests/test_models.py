@@ -5,15 +5,19 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from offhook.agents.loader import Agent
 from offhook.config import Config
 from offhook.errors import ConfigError, ModelError
+from offhook.knowledge import acts, encoder, matcher
+from offhook.knowledge.store import Knowledge
 from offhook.llm.base import Limits
-from offhook.models import load_models
+from offhook.models import load_knowledge_models, load_models
 from tests.support.tiny_piper import write_tiny_piper
 from tests.support.tiny_whisper import write_tiny_whisper
 
@@ -32,6 +36,8 @@ async def test_the_embedded_set_hears_thinks_and_speaks() -> None:
     assert "smollm2-135m-instruct" in names
     assert "espeak-en-us" in names
 
+    assert "MiniLM" in names
+
     assert (await models.recognizer.recognize(np.zeros(16_000, np.int16), 0)).text == ""
     template = models.language_model.template
     talk = await models.language_model.conversation(template.prefix("You are brief."))
@@ -40,6 +46,20 @@ async def test_the_embedded_set_hears_thinks_and_speaks() -> None:
     assert "Paris" in answer
     await talk.close()
     assert sum(len(block) for block in models.synthesizer.synthesize(answer)) > 8000
+    agent = Agent(
+        name="A",
+        greeting="Hi.",
+        facts=(
+            "We rent kayaks and canoes.",
+            "Vehicles are left behind the boat house.",
+            "Mina takes groups.",
+        ),
+    )
+    knowledge = Knowledge(agent, models.knowledge)
+    knowledge.prepare()
+    best = knowledge.search("Where can I park my car?").best
+    assert best is not None
+    assert best.item.number == 1, "found by its meaning: it shares no word with the question"
     models.close()
     assert not [
         thread for thread in threading.enumerate() if thread.name.startswith(("offhook-llm", "offhook-stt"))
@@ -83,6 +103,23 @@ def test_what_cannot_be_loaded_is_one_clear_line(
     with pytest.raises(error, match=message) as caught:
         load_models(config(**sections))
     assert "\n" not in str(caught.value)
+
+
+def test_without_the_encoders_packages_words_find_facts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(encoder, "tokenizer_file", lambda: encoder._in_package("no_such_package", "x.json"))
+    assert load_knowledge_models() is None
+    (line,) = caplog.messages
+    assert (
+        "by their words only: the sentence encoder's package no-such-package is missing; install it" in line
+    )
+
+
+@pytest.mark.parametrize("load", [matcher.Matcher, acts.ActClassifier])
+def test_a_network_that_is_missing_is_one_clear_line(tmp_path: Path, load: Callable[[Path], object]) -> None:
+    with pytest.raises(ModelError, match=r"absent\.file is missing: install offhook again$"):
+        load(tmp_path / "absent.file")
 
 
 def test_a_failed_load_frees_what_was_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

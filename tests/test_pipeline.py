@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -13,16 +14,20 @@ import pytest
 
 from offhook.agents.loader import load_agent
 from offhook.answer import Answer
+from offhook.conversation.base import FINAL
+from offhook.conversation.history import History
+from offhook.conversation.policies.chat import Chat
 from offhook.core import PlayoutThread
-from offhook.dialog import Dialog
 from offhook.endpointing import Asked, Expected
 from offhook.errors import ModelError, PlaybackError
+from offhook.knowledge.acts import ActGuess
+from offhook.knowledge.store import Knowledge, Ranking
 from offhook.llm.base import Limits, Mark
 from offhook.models import Models
 from offhook.pipeline import Outcome, Pipeline, Revision
 from offhook.playout import PlaybackFolder
 from offhook.trace import TurnTrace
-from offhook.turn import Expecting, NothingHeard, TurnEvent, WordsHeard
+from offhook.turn import CallerWaits, Expecting, NothingHeard, TurnEvent, WordsHeard
 from offhook.voice import Voice
 from tests.support.engines import PlainTemplate, ScriptedConversation, ScriptedRecognizer, ScriptedVoice
 
@@ -46,13 +51,16 @@ class Bench:
         self.worker = ThreadPoolExecutor(1)
         self.playback = PlaybackFolder(folder)
         self.shelf = self.playback.shelf("call")
-        self.dialog = Dialog(load_agent("receptionist"), PlainTemplate())
+        agent = load_agent("receptionist")
+        self.policy = Chat(agent, PlainTemplate(), Knowledge(agent))
+        self.history = History()
         self.events: list[TurnEvent] = []
         voice = voice or ScriptedVoice()
         self.pipeline = Pipeline(
             Models(cast(Any, self.recognizer), cast(Any, None), voice),
             Voice(voice, self.worker),
-            self.dialog,
+            self.policy,
+            self.history,
             self.conversation,
             lambda: Answer(self.shelf, thread, 8_000),
             8_000,
@@ -70,10 +78,10 @@ class Bench:
         return "".join(self.conversation.text)
 
     def asked(self, heard: str) -> str:
-        return "".join(self.dialog.turn(heard).pieces)
+        return "".join(PlainTemplate().user(heard))
 
     def opening(self, heard: str) -> str:
-        return "".join(self.dialog.opening(self.dialog.turn(heard).words))
+        return "".join(self.policy.opening(heard.rstrip(FINAL)))
 
     def close(self) -> None:
         self.worker.shutdown()
@@ -170,7 +178,6 @@ async def test_our_own_words_coming_back_are_nobodys_turn(benches: Any) -> None:
 async def test_the_fitting_fact_is_given_as_a_draft(benches: Any) -> None:
     bench = benches(["What are your opening hours?"], [ANSWER])
     await whole(bench.prepare())
-    assert bench.conversation.drafts == [bench.dialog.turn("What are your opening hours?").note]
     assert "Monday" in bench.conversation.drafts[0]
 
 
@@ -266,13 +273,13 @@ async def test_keys_are_words_of_the_callers(benches: Any) -> None:
 async def test_goodbye_is_answered_by_the_agents_farewell(benches: Any) -> None:
     bench = benches(["Thank you, goodbye."], [])
     revision = bench.prepare()
-    assert await whole(revision) == bench.dialog.agent.goodbye
+    assert await whole(revision) == bench.policy.agent.goodbye
     assert revision.ends_call
 
 
 async def test_an_unusable_answer_becomes_a_question(benches: Any) -> None:
     bench = benches(["Something unrelated."], [["*** "]])
-    assert await whole(bench.prepare()) == bench.dialog.agent.unclear
+    assert await whole(bench.prepare()) == bench.policy.agent.unclear
 
 
 @pytest.mark.parametrize("stage", ["llm", "tts", "disk"])
@@ -316,6 +323,52 @@ async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(benches: Any) ->
     assert f"Remark {turns - 1}." in bench.text
     assert "Remark 0." not in bench.text
     assert bench.conversation.tokens_used + Limits().max_tokens + 192 <= bench.conversation.tokens_limit
+
+
+async def test_the_model_knows_what_the_call_itself_has_said(benches: Any) -> None:
+    bench = benches(["The first one."] * 2, [ANSWER, ANSWER])
+    bench.history.prompted(lambda: "Are you calling about an old order or")
+    first = bench.prepare(1)
+    await whole(first)
+    greeted = "".join(bench.policy.prompt("Are you calling about an old order or", first=True))
+    assert bench.text.startswith(greeted + bench.asked("The first one."))
+    await first.cancel()
+    second = bench.prepare(2)
+    await whole(second)
+    await second.settle(Outcome(SAID, complete=True))
+    assert bench.text.count("Are you calling") == 1, "told once, whatever is cancelled"
+
+
+async def test_thoughts_are_neither_spoken_nor_remembered(benches: Any) -> None:
+    bench = benches(
+        ["Something unrelated."], [["<think>The hours. ", "Be brief.</think>\n\n", "We open at nine."]]
+    )
+    revision = bench.prepare()
+    assert await whole(revision) == "We open at nine."
+    await revision.settle(Outcome("We open at nine.", complete=True))
+    assert bench.text == bench.asked("Something unrelated.") + "We open at nine.<end>"
+
+
+async def test_the_model_may_end_the_call_but_not_with_a_question(benches: Any) -> None:
+    bench = benches(
+        ["I have all I need.", "Fine."], [["Thank you for calling. [end_call]"], ["Is that all? [end_call]"]]
+    )
+    revision = bench.prepare(1)
+    assert await whole(revision) == "Thank you for calling."
+    assert revision.ends_call
+    await revision.cancel()
+    revision = bench.prepare(2)
+    assert await whole(revision) == "Is that all?"
+    assert not revision.ends_call
+
+
+async def test_a_caller_who_asks_for_time_gets_it(benches: Any) -> None:
+    bench = benches(["Hold on a second."], [])
+    asks_for_time = Ranking((), ActGuess("wait", 0.9))
+    bench.policy._knowledge = SimpleNamespace(search=lambda *what: asks_for_time)
+    revision = bench.prepare(4)
+    assert await whole(revision) == bench.policy.agent.take_your_time
+    assert CallerWaits(4) in bench.events
 
 
 @pytest.mark.parametrize("history_turns", [0, 2])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from offhook.config import BudgetConfig
+from offhook.conversation.base import Act
 from offhook.trace import STAGES, STAMPS, TurnTrace
 from tests.support.traces import MS, turn
 
@@ -40,7 +42,7 @@ class TestStages:
             "speech_end": {"endpoint"},
             "maybe_done": {"stt"},
             "stt_done": {"stt", "llm_first_token"},
-            "llm_first_token": {"llm_first_token", "clause"},
+            "llm_first_token": {"llm_first_token"},  # then the clause is counted from the caller's words
             "clause_ready": {"clause", "tts_first_audio"},
             "tts_first_audio": {"tts_first_audio"},
             "committed": {"endpoint"},
@@ -103,7 +105,8 @@ class TestJson:
     def test_nothing_that_was_said_has_a_place(self) -> None:
         record = json.loads(turn().to_json(BudgetConfig()))
         strings = {key for key, value in record.items() if isinstance(value, str)}
-        assert strings == {"call"}
+        assert strings == {"call", "act"}
+        assert record["act"] in ("", *get_args(Act)), "what kind of answer it was, in our words"
 
     def test_a_hostile_call_id_stays_one_line(self) -> None:
         line = turn(1, 'a\n"b\u2028\x00').to_json()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from offhook.events import AudioEnded
@@ -10,6 +12,7 @@ from offhook.turn import (
     AskStillThere,
     CallEnded,
     CallerJudged,
+    CallerWaits,
     Cancel,
     Commit,
     DigitPressed,
@@ -29,12 +32,15 @@ from offhook.turn import (
 from tests.support.turns import (
     ASKED,
     HEARD,
+    SETTINGS,
     UNSURE,
+    Script,
     Table,
     check,
     paused,
     play,
     prepare,
+    resumed,
     started,
     stopped,
     words,
@@ -119,6 +125,66 @@ TABLE: Table = {
 @pytest.mark.parametrize("name", TABLE)
 def test_table(name: str) -> None:
     check(*TABLE[name])
+
+
+WAITED: Script = [*ASKED, (1155, CallerWaits(1)), (1160, PlaybackStarted(1)), (1810, stopped(1000))]
+"""The caller has asked for time; "take your time" is being said, and is over at 3 s."""
+TAKEN: Script = [*WAITED, (3_000, PlaybackFinished(1))]
+
+
+def test_who_has_asked_for_time_is_asked_after_45_s_and_left_after_45_more() -> None:
+    waiting = ticks(3_000, 47_900)
+    state, actions = play([*TAKEN, *waiting])
+    assert actions == [prepare(1, 60, 1000), Commit(1)]
+    state, actions = play([(48_000, Tick()), *ticks(48_100, 92_900)], state)
+    assert actions == [AskStillThere()]
+    _, actions = play([(93_000, Tick())], state)
+    assert actions == [SayGoodbye()]
+
+
+def test_the_time_ends_when_the_caller_speaks_again() -> None:
+    next_turn: Script = [
+        (20_100, started(20_060)),
+        (21_100, paused(21_000)),
+        (21_150, words(2)),
+        (21_160, PlaybackStarted(2)),
+        (21_810, stopped(21_000)),
+        (23_000, PlaybackFinished(2)),
+    ]
+    _, actions = play([*TAKEN, *next_turn, *ticks(23_000, 32_900), (33_000, Tick()), (43_000, Tick())])
+    assert actions[-2:] == [AskStillThere(), SayGoodbye()]
+    assert len(actions) == 6
+
+
+def test_a_revision_that_nobody_has_heard_gives_no_time() -> None:
+    went_on: Script = [
+        (100, started(60)),
+        (1100, paused(1000)),
+        (1110, words(1, UNSURE)),
+        (1120, CallerWaits(1)),
+        (1150, resumed(1140)),
+        (2100, paused(2000)),
+        (2150, words(2)),
+        (2160, PlaybackStarted(2)),
+        (2810, stopped(2000)),
+        (4_000, PlaybackFinished(2)),
+    ]
+    _, actions = play([*went_on, *ticks(4_000, 13_900), (14_000, Tick())])
+    assert actions[-1] == AskStillThere()
+
+
+def test_a_longer_patience_is_not_shortened() -> None:
+    patient = replace(SETTINGS, max_silence_ms=60_000)
+    state, _ = play(TAKEN, turn_settings=patient)
+    state, actions = play(ticks(3_000, 62_900), state, patient)
+    assert actions == []
+    _, actions = play([(63_000, Tick())], state, patient)
+    assert actions == [AskStillThere()]
+
+
+def ticks(first_ms: int, last_ms: int) -> Script:
+    """Nothing but time passing."""
+    return [(now_ms, Tick()) for now_ms in range(first_ms, last_ms + 1, 100)]
 
 
 def test_speech_after_asking_starts_the_count_again() -> None:

@@ -229,6 +229,7 @@ void bind_model(py::module_& module) {
       .def_property_readonly("chat_template", &LlamaModel::chat_template)
       .def_property_readonly("trained_context_tokens", &LlamaModel::trained_context_tokens)
       .def_property_readonly("size_bytes", &LlamaModel::size_bytes)
+      .def_property_readonly("parameters", &LlamaModel::parameters)
       .def_property_readonly("sliding_window", &LlamaModel::sliding_window)
       .def_property_readonly("begin_text",
                              [](const LlamaModel& model) {

@@ -199,6 +199,10 @@ int32_t LlamaModel::trained_context_tokens() const noexcept {
   return llama_model_n_ctx_train(model_);
 }
 
+uint64_t LlamaModel::parameters() const noexcept {
+  return llama_model_n_params(model_);
+}
+
 uint64_t LlamaModel::size_bytes() const noexcept {
   return llama_model_size(model_);
 }

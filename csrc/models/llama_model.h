@@ -49,6 +49,8 @@ class LlamaModel final : public Vocabulary {
   std::optional<std::string> chat_template() const;
   int32_t trained_context_tokens() const noexcept;
   uint64_t size_bytes() const noexcept;
+  /// Weights, counted; not bytes.
+  uint64_t parameters() const noexcept;
   /// Attention looks back over a window only; the cache is then kept at full size.
   bool sliding_window() const noexcept;
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from offhook import turn
 from offhook.barge_in import JudgeSettings
+from offhook.conversation.base import Policy
+from offhook.conversation.history import History
 from offhook.core import Stream
-from offhook.dialog import STOP, Dialog
 from offhook.digits import DigitCollector
 from offhook.ears import Ears
 from offhook.errors import BusyError, ConfigError, HangupError, OffhookError
@@ -61,14 +62,15 @@ RATES_HZ = {"": 8_000, "slin": 8_000, "slin16": 16_000}
 class Call:
     """One Asterisk channel in our hands."""
 
-    def __init__(self, handoff: Handoff, dialog: Dialog, services: Services) -> None:
+    def __init__(self, handoff: Handoff, policy: Policy, services: Services) -> None:
         self.id = f"pid-{handoff.peer.pid}"
         """The channel's unique id, once the AGI header is read."""
         self._handoff = handoff
-        self._dialog = dialog
-        self._agent = dialog.agent
+        self._policy = policy
+        self._agent = policy.agent
+        self._history = History()
         self._services = services
-        self._settings = turn.configured(services.config.turn, barge_in=dialog.agent.barge_in)
+        self._settings = turn.configured(services.config.turn, barge_in=policy.agent.barge_in)
         self._state = turn.TurnState()
         self._events: asyncio.Queue[turn.TurnEvent] = asyncio.Queue(EVENTS_WAITING)
         self._digits = DigitCollector(services.config.turn.digits_timeout_ms)
@@ -150,20 +152,22 @@ class Call:
             self._rate_hz,
             self._tasks,
             self._post,
+            self._history,
+            lambda: self._state.speaking_since_ns is not None,
         )
         await self._say_phrase("greeting")
-        self._conversation = await services.models.language_model.conversation(self._dialog.prefix())
+        self._conversation = await services.models.language_model.conversation(self._policy.prefix())
         self._pipeline = Pipeline(
             services.models,
             services.voice,
-            self._dialog,
+            self._policy,
+            self._history,
             self._conversation,
             self._replies.new_answer,
             self._rate_hz,
             Limits(
                 max_tokens=services.config.llm.max_tokens,
                 temperature=services.config.llm.temperature,
-                stop=STOP,
             ),
             services.history_turns,
             post=self._post,

@@ -9,18 +9,35 @@ from __future__ import annotations
 
 import difflib
 import os
+import pwd
+import re
+import stat
 import tomllib
-import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from offhook.errors import ConfigError
 
 DEFAULT_PATH = Path("/etc/offhook/offhook.toml")
 DEFAULT_SOCKET = Path("/run/offhook/offhook.sock")
+_SHOWN = 80
+"""So many characters of a wrong value are shown; a line for people stays a line."""
+
+
+def at_home(path: Path) -> Path:
+    """``~`` and ``~name`` at the beginning are home folders.  Raises ValueError when there is none."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"no home folder is known for {path.parts[0]!r}: write the path in full") from error
+
+
+ConfigPath = Annotated[Path, AfterValidator(at_home)]
 
 
 class Section(BaseModel):
@@ -32,13 +49,13 @@ class Section(BaseModel):
 class DaemonConfig(Section):
     """Where the daemon listens, plays from, and how much it takes on."""
 
-    socket: Path = DEFAULT_SOCKET
+    socket: ConfigPath = DEFAULT_SOCKET
     group: str | None = None
     """Group that owns the socket (Asterisk's); None keeps the daemon's own."""
-    playback_dir: Path = Path("/dev/shm/offhook")
+    playback_dir: ConfigPath = Path("/dev/shm/offhook")
     """tmpfs folder for answers; Asterisk must see it under the same path."""
     max_calls: int = Field(8, ge=1, le=1024)
-    trace_file: Path | None = None
+    trace_file: ConfigPath | None = None
     """One JSON line per turn is appended here; None writes no file."""
     drain_s: float = Field(30.0, ge=0)
     """How long SIGTERM waits for running calls."""
@@ -49,15 +66,26 @@ class AgentConfig(Section):
 
     default: str = "receptionist"
     """Name of a shipped agent, or path of an agent file."""
-    search: tuple[Path, ...] = (Path("/etc/offhook/agents"),)
+    search: tuple[ConfigPath, ...] = (Path("/etc/offhook/agents"),)
     """Folders searched for NAME.toml before the shipped agents."""
+
+
+class ConversationConfig(Section):
+    """How answers are made."""
+
+    policy: Literal["auto", "grounded", "chat"] = "auto"
+    """grounded: an answer follows the fact that fits the caller's words. chat: the model talks with all that
+    it has been told. auto: as suits the model. An agent may choose for itself."""
+    knowledge_tokens: int = Field(1500, ge=100)
+    """chat: an agent's facts are put into the prompt as a whole while they fit into so many tokens; else
+    those that fit the question are put beside it."""
 
 
 class SttConfig(Section):
     """Speech to text."""
 
     engine: Literal["moonshine", "whisper"] = "moonshine"
-    model: Path | None = None
+    model: ConfigPath | None = None
     """Moonshine: folder with the .ort files (None: the embedded one). Whisper: a ggml file."""
     threads: int = Field(2, ge=1, le=64)
     workers: int = Field(1, ge=1, le=64)
@@ -76,15 +104,15 @@ class LlmConfig(Section):
     """llama: ``smollm2-135m-instruct`` (embedded) or a GGUF file's path; else the server's name for it."""
     n_ctx: int = Field(8192, ge=512, le=1_048_576)
     """Tokens of context for all calls together."""
-    n_ctx_call: int = Field(1024, ge=256)
-    """Tokens of context that one call may use; each call holds them for as long as it lasts."""
+    n_ctx_call: int | None = Field(None, ge=256)
+    """Tokens of context that one call may use; each call holds them for as long as it lasts.
+    None: as suits the model."""
     threads: int | None = Field(None, ge=1, le=256)
     """Threads that decode single tokens; None uses the machine's cores."""
     threads_batch: int | None = Field(None, ge=1, le=256)
     """Threads that read prompts; None uses the machine's cores."""
     history_turns: int | None = Field(None, ge=0, le=1000)
-    """Turns of the call that the model remembers. None: as many as fit; with the embedded model
-    none, because a model that small gives an old answer to a new question."""
+    """Turns of the call that the model remembers, where it writes the answers. None: as many as fit."""
     max_tokens: int = Field(96, ge=1, le=4096)
     temperature: float = Field(0.0, ge=0.0, le=2.0)
     n_gpu_layers: int = Field(0, ge=-1)
@@ -102,7 +130,7 @@ class LlmConfig(Section):
     """openai: up to and with ``/v1``; None is OpenAI's own.  ollama: None is http://127.0.0.1:11434."""
     api_key_env: str | None = None
     """NAME of the environment variable that holds the server's key; never the key itself."""
-    api_key_file: Path | None = None
+    api_key_file: ConfigPath | None = None
     """File whose only line is the server's key; readable by the daemon and nobody else."""
     connect_timeout_s: float = Field(3.0, gt=0, le=60)
     first_token_timeout_s: float = Field(8.0, gt=0, le=300)
@@ -169,6 +197,7 @@ class Config(Section):
 
     daemon: DaemonConfig = DaemonConfig()
     agent: AgentConfig = AgentConfig()
+    conversation: ConversationConfig = ConversationConfig()
     stt: SttConfig = SttConfig()
     llm: LlmConfig = LlmConfig()
     tts: TtsConfig = TtsConfig()
@@ -186,11 +215,45 @@ def load_config(path: Path | None = None) -> Config:
         named = os.environ.get("OFFHOOK_CONFIG")
         if named:
             path = Path(named)
-        elif DEFAULT_PATH.exists():
+        elif file_exists(DEFAULT_PATH):
             path = DEFAULT_PATH
         else:
             return Config()
     return parse_toml(path, Config)
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def file_exists(path: Path) -> bool:
+    """Whether there is such a file.  Raises ConfigError when a closed folder hides that."""
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no file has such a name
+        return False
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> ConfigError:
+    """One line for a file or folder that cannot be read: which, by whom, and what to do."""
+    if not isinstance(error, PermissionError):
+        return ConfigError(f"{path}: cannot be read: {error.strerror or error}")
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = str(os.geteuid())
+    closed = next((one for one in reversed(path.absolute().parents) if not _may(one, os.X_OK)), path)
+    folder = closed != path or path.is_dir()
+    change = f"chmod {'o+rx' if folder else 'o+r'} {closed}"
+    return ConfigError(
+        f"{path}: cannot be read: user {user!r} may not {'look into' if folder else 'read'} {closed}:"
+        f" open it ({change}), or run offhook as a user that may"
+    )
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 SectionT = TypeVar("SectionT", bound=Section)
@@ -199,41 +262,117 @@ SectionT = TypeVar("SectionT", bound=Section)
 def parse_toml(path: Path, kind: type[SectionT]) -> SectionT:
     """Read ``path`` as TOML into ``kind``; every failure is one ConfigError line."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        path = at_home(path)
+        raw = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text") from error
+        raise unreadable(path, error) from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    text = _decoded(path, raw)
+    try:
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+        raise ConfigError(f"{path}: not valid TOML: {error}{_toml_hint(str(error), text)}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not valid TOML: brackets are nested too deeply") from error
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_problem(error, kind)}") from error
+        raise ConfigError(f"{path}: {_first_problem(error.errors(), kind)}") from error
 
 
-def _first_problem(error: ValidationError, kind: type[Section]) -> str:
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    rest = len(error.errors()) - 1
-    more = f" (and {rest} more)" if rest else ""
+def _decoded(path: Path, raw: bytes) -> str:
+    """UTF-8, with the mark at its beginning and the line ends that Windows writes."""
+    try:
+        return raw.decode().removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise ConfigError(f"{path}: not UTF-8 but UTF-16 text: save the file as UTF-8") from error
+        line, byte = raw[: error.start].count(b"\n") + 1, raw[error.start : error.start + 1]
+        read_as = f"{byte.decode('latin-1')!r} in Latin-1?"
+        raise ConfigError(
+            f"{path}: not UTF-8 text: line {line} has the byte 0x{byte.hex().upper()} ({read_as}):"
+            " save the file as UTF-8"
+        ) from error
+
+
+def _toml_hint(problem: str, text: str) -> str:
+    """What people mean who get this error of the TOML parser."""
+    if "immutable namespace" in problem:
+        return ": write a list as key = [...] or as [[key]] tables, not as both"
+    at = re.search(r"at line (\d+)", problem)
+    line = text.split("\n")[int(at[1]) - 1] if at else ""
+    if re.search(r"[=\[,]\s*[\u2018-\u201f\u00ab]", line):
+        return ': its quotes are typographic, TOML wants straight ones (")'
+    return ""
+
+
+# --- what is wrong, in words ---------------------------------------------------------------------
+
+
+def _first_problem(errors: list[ErrorDetails], kind: type[Section]) -> str:
+    # A key in the wrong place or misspelt explains why another one is missing, so it comes first.
+    problem = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    loc, where, told = problem["loc"], _dotted(problem["loc"]), 1
     if problem["type"] == "extra_forbidden":
-        known = _keys_beside(kind, problem["loc"])
-        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        return f"unknown key {where!r}; {hint}{more}"
-    return f"{where}: {problem['msg']}, got {problem['input']!r}{more}"
+        line = _unknown_key(kind, loc)
+    elif problem["type"] == "missing":
+        missing = [str(e["loc"][-1]) for e in errors if e["type"] == "missing" and e["loc"][:-1] == loc[:-1]]
+        told = len(missing)
+        example = _tables(kind, loc[:-1]).model_fields[missing[0]].examples
+        place = f"{_dotted(loc[:-1])}: " if loc[:-1] else ""
+        line = f"{place}missing: {', '.join(missing)}" + (f"; for example: {example[0]}" if example else "")
+    else:
+        line = f"{where}: {_in_words(problem)}"
+    return line + (f" (and {len(errors) - told} more)" if len(errors) > told else "")
 
 
-def _keys_beside(kind: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
-    """The keys that the table holding ``loc`` knows."""
-    for part in loc[:-1]:
-        if isinstance(part, int):
-            continue  # an index into an array of tables: the element type was taken below
-        inner = kind.model_fields[str(part)].annotation
-        arms = typing.get_args(inner) if isinstance(inner, types.UnionType) else (inner,)
-        for arm in arms:
-            for candidate in (*typing.get_args(arm), arm):
-                if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-                    kind = candidate
-    return list(kind.model_fields)
+def _in_words(problem: ErrorDetails) -> str:
+    value, limits = problem["input"], problem.get("ctx", {})
+    match problem["type"]:
+        case "value_error":  # our own words; they say what the value is where that helps
+            return str(limits["error"])
+        case "string_too_short" if not value.strip():
+            return "is empty"
+        case "string_too_long":
+            return f"{len(value):,} characters; at most {limits['max_length']:,}: it begins {clipped(value)}"
+        case "too_long":
+            return f"{len(value):,} entries; at most {limits['max_length']:,}"
+        case "tuple_type":
+            return f"a list is wanted, in square brackets, not {clipped(value)}"
+        case _:
+            return f"{problem['msg']}, got {clipped(value)}"
+
+
+def clipped(value: object) -> str:
+    """``value`` as Python writes it, on one short line."""
+    text = repr(value[: 2 * _SHOWN]) if isinstance(value, str) else repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _unknown_key(kind: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    known, key = list(_tables(kind, loc[:-1]).model_fields), str(loc[-1])
+    what = f"unknown key {clipped(_dotted(loc))}"
+    if len(loc) > 1 and key in kind.model_fields:
+        return f"{what}; {key!r} belongs to the whole file: move it above the first line in [brackets]"
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"{what}; " + (f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}")
+
+
+def _dotted(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc)
+
+
+def _tables(kind: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel]:
+    """The table at ``loc``."""
+    for part in loc:
+        if isinstance(part, str):  # an index into an array: its element's type was taken with its name
+            kind = next(_models_in(kind.model_fields[part].annotation), kind)
+    return kind
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _models_in(inner)

@@ -16,13 +16,14 @@ from pathlib import Path
 
 from offhook.agents.loader import Agent, load_agent
 from offhook.call import Call
-from offhook.config import Config, LlmConfig
+from offhook.config import Config
+from offhook.conversation.base import Policy
+from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.core import PlayoutThread
-from offhook.dialog import Dialog
-from offhook.errors import BusyError, ConfigError
+from offhook.errors import BusyError, ConfigError, OffhookError
 from offhook.hearing import Hearing
+from offhook.knowledge.store import Knowledge
 from offhook.listener import Handoff, Listener
-from offhook.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.load import LoadGauge, Speculation
 from offhook.metrics import Metrics
 from offhook.models import load_models
@@ -49,7 +50,9 @@ class Daemon:
         self._config = config
         self._transcript_path = transcript
         self._stopping = asyncio.Event()
-        self._dialogs: dict[str, Dialog] = {}
+        self._policies: dict[str, Policy] = {}
+        self._warming: set[asyncio.Task[None]] = set()
+        self._searching = ThreadPoolExecutor(1, thread_name_prefix="offhook-knowledge")
         self._services: Services | None = None
 
     async def run(self, *, ready: Callable[[], None], progress: Callable[[str], None]) -> None:
@@ -108,9 +111,10 @@ class Daemon:
                 Metrics(),
                 trace,
                 transcript,
-                _history_turns(config.llm),
+                config.llm.history_turns,
             )
-            self._dialogs[config.agent.default] = await self._warm(default)
+            stack.callback(self._searching.shutdown, wait=True, cancel_futures=True)
+            await self._warm(self._policy(config.agent.default, default))
             listener.start()
             progress(f"ready in {time.monotonic() - began:.1f} s, listening on {config.daemon.socket}")
             ready()
@@ -132,23 +136,51 @@ class Daemon:
         problem = self._services.models.language_model.problem()
         if problem is not None:
             raise BusyError(problem)  # the dialplan finds the caller someone who can answer
-        dialog = await self._dialog(_agent_name(handoff.hello.args) or self._config.agent.default)
+        policy = self._policy(_agent_name(handoff.hello.args) or self._config.agent.default)
         handoff.accepted()
-        await Call(handoff, dialog, self._services).run()
+        await Call(handoff, policy, self._services).run()
 
-    async def _dialog(self, name: str) -> Dialog:
-        """An agent's dialog; its file is read, its prompt and phrases computed, on first use."""
-        if name not in self._dialogs:
-            self._dialogs[name] = await self._warm(load_agent(name, self._config.agent.search))
-        return self._dialogs[name]
+    def _policy(self, name: str, agent: Agent | None = None) -> Policy:
+        """An agent's policy; on first use its file is read.
 
-    async def _warm(self, agent: Agent) -> Dialog:
+        What takes time, its prompt, phrases and facts, is made ready meanwhile: no call waits for it
+        longer than for the one thing that it needs.
+        """
+        if name in self._policies:
+            return self._policies[name]
         assert self._services is not None
-        model = self._services.models.language_model
-        dialog = Dialog(agent, model.template)
-        await model.preload(dialog.prefix())
-        await self._services.ready.make(agent, 8_000)
-        return dialog
+        config, models = self._config, self._services.models
+        loaded = agent or load_agent(name, config.agent.search)
+        model = models.language_model
+        kind = policy_name(config.conversation.policy, loaded, model.parameters)
+        policy = make_policy(
+            kind,
+            loaded,
+            model.template,
+            Knowledge(loaded, models.knowledge),
+            self._searching,
+            knowledge_tokens=config.conversation.knowledge_tokens,
+        )
+        self._policies[name] = policy
+        _log.info("agent=%s facts=%d policy=%s", loaded.name, len(loaded.facts), kind)
+        if agent is None:
+            task = asyncio.create_task(self._warm_later(policy), name=f"warm-{name}")
+            self._warming.add(task)
+            task.add_done_callback(self._warming.discard)
+        return policy
+
+    async def _warm(self, policy: Policy) -> None:
+        """Make ready what calls to the agent will need.  Raises ModelError."""
+        assert self._services is not None
+        await self._services.models.language_model.preload(policy.prefix())
+        await asyncio.get_running_loop().run_in_executor(self._searching, policy.prepare)
+        await self._services.ready.make(policy.agent, 8_000)
+
+    async def _warm_later(self, policy: Policy) -> None:
+        try:
+            await self._warm(policy)
+        except OffhookError as error:
+            _log.error("agent=%s cannot be made ready: %s", policy.agent.name, error)
 
     async def _drain(self, listener: Listener) -> None:
         listener.stop_accepting()
@@ -158,17 +190,16 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(listener.drained(), limit_s)
         await listener.close()
+        for task in self._warming:
+            task.cancel()
+        if self._warming:
+            await asyncio.wait(self._warming)  # the models that they use are closed next
 
 
 async def _watch_load(load: LoadGauge) -> None:
     while True:
         load.sample()
         await asyncio.sleep(LOAD_SAMPLE_S)
-
-
-def _history_turns(llm: LlmConfig) -> int | None:
-    """See ``llm.history_turns``: the embedded model answers best without any."""
-    return 0 if llm.history_turns is None and llm.model == EMBEDDED_NAME else llm.history_turns
 
 
 def _agent_name(args: tuple[str, ...]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,13 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
-from offhook.errors import ConfigError
+from offhook.errors import ConfigError, ModelError
+from offhook.knowledge.acts import ActClassifier
+from offhook.knowledge.matcher import Matcher
+from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.llm.base import LanguageModel
+from offhook.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.stt.base import Transcriber
 from offhook.stt.gate import Recognizer
 from offhook.tts.base import Synthesizer
 
+_log = logging.getLogger("offhook.models")
+
 Progress = Callable[[str], None]
+
+
+EMBEDDED_TOKENS, LOCAL_TOKENS, REMOTE_TOKENS = 1024, 4096, 32_768
+"""What one call may use of the context where ``llm.n_ctx_call`` does not say."""
 
 
 def _silent(line: str) -> None:
@@ -30,6 +41,8 @@ class Models:
     recognizer: Recognizer
     language_model: LanguageModel
     synthesizer: Synthesizer
+    knowledge: KnowledgeModels | None = None
+    """What finds facts by their meaning; None: words alone find them."""
 
     def close(self) -> None:
         """Free all models.  No call may use them any more."""
@@ -48,6 +61,7 @@ def load_models(config: Config, progress: Progress = _silent) -> Models:
         "recogniser": lambda: load_recognizer(config.stt),
         "language model": lambda: load_language_model(config.llm, config.daemon.max_calls, progress),
         "voice": lambda: load_synthesizer(config.tts),
+        "knowledge": load_knowledge_models,
     }
     with ThreadPoolExecutor(len(jobs), thread_name_prefix="offhook-load") as pool:
         futures = {what: pool.submit(_timed, what, job, progress) for what, job in jobs.items()}
@@ -57,6 +71,15 @@ def load_models(config: Config, progress: Progress = _silent) -> Models:
             _close_loaded(future)
         raise next(error for error in failed if error is not None)
     return Models(*(future.result() for future in futures.values()))
+
+
+def load_knowledge_models() -> KnowledgeModels | None:
+    """What finds facts by their meaning; None, with a line in the log, where its packages are missing."""
+    try:
+        return KnowledgeModels(Matcher(), ActClassifier())
+    except ModelError as error:
+        _log.warning("facts are found by their words only: %s", error)
+        return None
 
 
 def load_recognizer(stt: SttConfig) -> Recognizer:
@@ -81,6 +104,15 @@ def load_recognizer(stt: SttConfig) -> Recognizer:
     return Recognizer(transcriber, workers=stt.workers, min_voiced_ms=stt.min_voiced_ms)
 
 
+def call_tokens(llm: LlmConfig) -> int:
+    """What one call may use of the model's context: as configured, or as suits the engine."""
+    if llm.n_ctx_call is not None:
+        return llm.n_ctx_call
+    if llm.engine != "llama":
+        return REMOTE_TOKENS
+    return min(EMBEDDED_TOKENS if llm.model == EMBEDDED_NAME else LOCAL_TOKENS, llm.n_ctx)
+
+
 def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _silent) -> LanguageModel:
     """The language model that ``[llm]`` names; the embedded one is prepared on first use."""
     if llm.engine != "llama":
@@ -88,15 +120,16 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
     from offhook.llm.endpoint import check_no_endpoint
 
     check_no_endpoint(llm)
-    from offhook.llm.embedded import NAME, embedded_model
+    from offhook.llm.embedded import embedded_model
     from offhook.llm.native import NativeModel
 
-    if llm.n_ctx_call > llm.n_ctx:
-        raise ConfigError(f"llm.n_ctx_call ({llm.n_ctx_call}) is larger than llm.n_ctx ({llm.n_ctx})")
+    share = call_tokens(llm)
+    if share > llm.n_ctx:
+        raise ConfigError(f"llm.n_ctx_call ({share}) is larger than llm.n_ctx ({llm.n_ctx})")
     return NativeModel(
-        embedded_model(progress) if llm.model == NAME else Path(llm.model).expanduser(),
+        embedded_model(progress) if llm.model == EMBEDDED_NAME else Path(llm.model).expanduser(),
         n_ctx=llm.n_ctx,
-        n_ctx_call=llm.n_ctx_call,
+        n_ctx_call=share,
         max_conversations=max_calls,
         threads=llm.threads,
         threads_batch=llm.threads_batch,
@@ -117,7 +150,7 @@ def _remote_model(llm: LlmConfig, max_calls: int) -> LanguageModel:
 
     endpoint = endpoint_of(llm)
     dialect: Dialect = Ollama(endpoint) if llm.engine == "ollama" else OpenAi(endpoint)
-    return RemoteModel(endpoint, dialect, n_ctx_call=llm.n_ctx_call, max_conversations=max_calls)
+    return RemoteModel(endpoint, dialect, n_ctx_call=call_tokens(llm), max_conversations=max_calls)
 
 
 def load_synthesizer(tts: TtsConfig) -> Synthesizer:
@@ -134,10 +167,13 @@ def load_synthesizer(tts: TtsConfig) -> Synthesizer:
 def _timed(what: str, job: Callable[[], Any], progress: Progress) -> Any:
     started = time.perf_counter()
     loaded = job()
-    progress(f"{what}: {loaded.name}, {time.perf_counter() - started:.1f} s")
+    name = getattr(loaded, "name", "words only")
+    progress(f"{what}: {name}, {time.perf_counter() - started:.1f} s")
     return loaded
 
 
 def _close_loaded(future: Future[Any]) -> None:
     if future.exception() is None:
-        future.result().close()
+        close = getattr(future.result(), "close", None)
+        if close is not None:
+            close()

@@ -17,8 +17,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,23 +27,24 @@ from numpy.typing import NDArray
 from offhook.answer import Answer
 from offhook.barge_in import is_backchannel, is_own_words, without_our_voice
 from offhook.completeness import completeness
+from offhook.conversation.answering import ClauseStream
+from offhook.conversation.base import Policy, Turn
+from offhook.conversation.history import Exchange, History
 from offhook.core import resample
-from offhook.dialog import Dialog, Guard
 from offhook.endpointing import ProsodyModel, combined, expectation
 from offhook.errors import ModelError, OffhookError
 from offhook.levels import LEVEL_MS, frame_levels
 from offhook.llm.base import Conversation, Generation, Limits, Mark
 from offhook.models import Models
-from offhook.sentence import ClauseSplitter
 from offhook.stt.base import STT_RATE_HZ
 from offhook.trace import TurnTrace
-from offhook.turn import Expecting, NothingHeard, TurnEvent, WordsHeard
+from offhook.turn import CallerWaits, Expecting, NothingHeard, TurnEvent, WordsHeard
 from offhook.voice import Voice
 
 _log = logging.getLogger("offhook.pipeline")
 
-KEPT_TURNS = 4
-"""Turns that survive when the conversation outgrows its share of the context."""
+FORGOTTEN_SHARE = 3
+"""When the conversation outgrows its share of the context, the oldest third of its turns goes."""
 QUIET_DBFS = -50.0
 """A frame below this is silence on a telephone line."""
 ECHO_DROP_DB = 6.0
@@ -110,7 +110,8 @@ class Pipeline:
         self,
         models: Models,
         voice: Voice,
-        dialog: Dialog,
+        policy: Policy,
+        history: History,
         conversation: Conversation,
         make_answer: Callable[[], Answer],
         rate_hz: int,
@@ -126,7 +127,8 @@ class Pipeline:
         """
         self._models = models
         self._voice = voice
-        self._dialog = dialog
+        self._policy = policy
+        self._history = history
         self._conversation = conversation
         self._make_answer = make_answer
         self._rate_hz = rate_hz
@@ -134,12 +136,10 @@ class Pipeline:
         self._post = post
         self._prosody = prosody
         self._turn = asyncio.Lock()
-        self._ahead = _Ahead(conversation, dialog)
+        self._ahead = _Ahead(conversation, policy, history)
         self._history_turns = history_turns
-        self._history: deque[tuple[str, ...]] = deque(
-            maxlen=KEPT_TURNS if history_turns is None else history_turns
-        )
-        self._turns_held = 0
+        self._turns: list[tuple[str, ...]] = []
+        """The pieces of each turn that the conversation holds, prompts before it included."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def prepare(
@@ -170,6 +170,9 @@ class Pipeline:
 
     async def anticipate(self, words: str) -> None:
         """The caller's turn surely begins with ``words``: compute them now, if nothing else goes on."""
+        if self._turn.locked():
+            return
+        await self._policy.anticipate(words, self._history)
         if self._turn.locked():
             return
         async with self._turn:
@@ -257,44 +260,42 @@ class Pipeline:
         return None if over is None else await over
 
     async def _answer(self, revision: Revision, judge: _Judge) -> None:
-        """Generate, speak, wait for what became of it, and leave the conversation saying just that."""
-        conversation, dialog = self._conversation, self._dialog
+        """Answer, wait for what became of it, and leave the conversation saying just that."""
+        conversation, policy = self._conversation, self._policy
         conversation.speculative = not revision.committed
-        turn = dialog.turn(revision.heard)
-        revision.ends_call = turn.goodbye
+        turn = await policy.turn(revision.heard, self._history)
+        revision.ends_call = turn.ends_call
+        revision.trace.act = turn.act
         generation: Generation | None = None
         try:
             await self._ahead.extend(turn.words)
             # Asked here and told below: words, note and the answer's beginning are computed together.
             end_probability = conversation.end_probability()
-            await conversation.append(*self._ahead.left(turn.pieces))
+            if turn.say is None:
+                await conversation.append(*self._ahead.left(turn.pieces))
             asked = await conversation.mark()
-            if turn.goodbye:
-                judge.say(await end_probability)
-                await self._speak(revision, dialog.agent.goodbye)
+            if turn.say is not None:
+                judging = asyncio.ensure_future(judge.say_when_known(end_probability))
+                try:
+                    await self._speak(revision, turn.say)
+                    await judging
+                finally:
+                    judging.cancel()
                 verbatim = False
+                if policy.remembers:
+                    await conversation.append(*self._ahead.left(turn.pieces))
+                    asked = await conversation.mark()
             else:
-                generation = conversation.generate(self._limits, draft=dialog.draft(turn))
+                generation = conversation.generate(self._limits, draft=turn.draft)
                 revision._generation = generation
                 judge.say(await end_probability)
-                verbatim = await self._speak_generation(revision, generation, dialog.guard(turn))
+                verbatim = await self._speak_generation(revision, generation)
             revision.answer.finish()
             self._post(Expecting(expectation(revision.answer.text), revision.number))
+            if turn.waits:
+                self._post(CallerWaits(revision.number))
             outcome = await revision._outcome
-            if outcome.complete:
-                said = (revision.answer.text, *dialog.close_answer())
-            else:
-                said = dialog.cut_answer(outcome.heard_text)
-            if outcome.complete and verbatim:
-                dialog.answered(turn, revision.answer.text)
-                await conversation.append(*dialog.close_answer())
-            else:
-                await conversation.rollback(asked)
-                await conversation.append(*said)
-            self._ahead.taken()
-            self._history.append((*turn.pieces, *said))
-            self._turns_held += 1
-            await self._make_room()
+            await self._remember(revision, turn, outcome, asked, verbatim=verbatim)
         except BaseException:
             if generation is not None:
                 generation.cancel()
@@ -302,55 +303,77 @@ class Pipeline:
             await asyncio.shield(self._ahead.back())
             raise
 
+    async def _remember(
+        self, revision: Revision, turn: Turn, outcome: Outcome, asked: Mark, *, verbatim: bool
+    ) -> None:
+        """Make the conversation say what was audible; ``verbatim``: it says the whole answer already."""
+        conversation, policy = self._conversation, self._policy
+        whole = revision.answer.text
+        audible = whole if outcome.complete else outcome.heard_text
+        self._history.add(Exchange(turn.caller_text, audible, whole, turn.facts, turn.act))
+        if not policy.remembers:
+            await self._ahead.drop()
+            return
+        said = (whole, *policy.close_answer()) if outcome.complete else policy.cut_answer(audible)
+        if outcome.complete and verbatim:
+            await conversation.append(*policy.close_answer())
+        else:
+            await conversation.rollback(asked)
+            await conversation.append(*said)
+        self._turns.append((*self._ahead.taken(), *turn.pieces, *said))
+        await self._make_room()
+
     async def _make_room(self) -> None:
         """Forget the turns that shall not be remembered or leave no room; done while nobody waits for us."""
         conversation = self._conversation
         needed = self._limits.max_tokens + ROOM_FOR_CALLER_TOKENS
-        too_many = self._history_turns is not None and self._turns_held > self._history_turns
+        too_many = self._history_turns is not None and len(self._turns) > self._history_turns
         if not too_many and conversation.tokens_used + needed <= conversation.tokens_limit:
             return
-        while True:
+        before = len(self._turns)
+        while self._turns:
+            self._turns = self._turns[max(1, len(self._turns) // FORGOTTEN_SHARE) :]
+            if self._history_turns is not None and len(self._turns) > self._history_turns:
+                continue
             await conversation.rollback(conversation.start)
-            self._turns_held = len(self._history)
             with contextlib.suppress(ModelError):  # too much: then nothing was appended
-                await conversation.append(*(piece for kept in self._history for piece in kept))
+                await conversation.append(*(piece for kept in self._turns for piece in kept))
                 if conversation.tokens_used + needed <= conversation.tokens_limit:
-                    return
-            if not self._history:
-                return  # the prefix alone leaves too little: the next turn will say so
-            self._history.popleft()
+                    break
+        if not self._turns:
+            await conversation.rollback(conversation.start)  # the next turn says so if that is too much
+        _log.info(
+            "a long conversation: its oldest %d of %d turns are forgotten (llm.n_ctx_call, history_turns)",
+            before - len(self._turns),
+            before,
+        )
 
-    async def _speak_generation(self, revision: Revision, generation: Generation, guard: Guard) -> bool:
+    async def _speak_generation(self, revision: Revision, generation: Generation) -> bool:
         """Speak what the model writes; False when that is not word for word what it wrote."""
-        splitter, verbatim = ClauseSplitter(), True
-
-        async def take(clauses: list[str]) -> bool:
-            faithful = True
-            for clause in clauses:
+        stream = ClauseStream(generation, self._policy.filter())
+        async with contextlib.aclosing(aiter(stream)) as clauses:
+            async for clause in clauses:
                 if revision.stopped:
-                    return False
-                said = guard.accept(clause)
-                faithful = faithful and said == clause
-                if said:
-                    await self._speak(revision, said)
-            return faithful
-
-        async for piece in generation:
-            verbatim = await take(splitter.push(piece)) and verbatim
-            if guard.finished:
-                generation.cancel()
-                verbatim = False
-                break
-        else:
-            verbatim = await take(splitter.flush()) and verbatim
+                    break
+                await self._speak(revision, clause)
+        verbatim = stream.verbatim and not revision.stopped
+        # A question wants an answer: who asks one does not end the call with it.
+        revision.ends_call = stream.ends_call and not revision.answer.text.rstrip().endswith("?")
         if not revision.answer.text and not revision.stopped:
-            await self._speak(revision, self._dialog.agent.unclear)
+            agent = self._policy.agent
+            await self._speak(revision, agent.goodbye if revision.ends_call else agent.unclear)
             verbatim = False
+        if stream.removed:
+            _log.info("call=%s removed from an answer: %s", revision.trace.call_id, ", ".join(stream.removed))
         stats, trace = generation.stats, revision.trace
         trace.llm_first_token_ns = stats.first_token_ns
         trace.tokens_reused = stats.prompt_tokens_reused
         trace.tokens_computed = stats.prompt_tokens_computed
         trace.tokens_generated = stats.generated_tokens
+        trace.tokens_drafted = stats.drafted_tokens
+        trace.tokens_accepted = stats.accepted_tokens
+        if stats.finish_reason == "length":
+            _log.info("call=%s an answer was cut at llm.max_tokens", trace.call_id)
         return verbatim
 
     async def _speak(self, revision: Revision, text: str) -> None:
@@ -394,6 +417,10 @@ class _Judge:
             complete = 1.0  # nothing comes after a goodbye
         self._post(WordsHeard(self._revision.number, heard, complete, backchannel=self._backchannel))
 
+    async def say_when_known(self, end_probability: Awaitable[float | None]) -> None:
+        """The same, once the model has told."""
+        self.say(await end_probability)
+
     def begin(self) -> None:
         """The words are known, and the model has not been asked yet."""
         heard, number = self._revision.heard, self._revision.number
@@ -407,9 +434,14 @@ class _Ahead:
     Used by whoever holds the pipeline's turn.
     """
 
-    def __init__(self, conversation: Conversation, dialog: Dialog) -> None:
+    def __init__(self, conversation: Conversation, policy: Policy, history: History) -> None:
         self._conversation = conversation
-        self._dialog = dialog
+        self._policy = policy
+        self._history = history
+        self._begun = False
+        """The conversation has a beginning: a phrase of ours, or a turn."""
+        self._prompts: tuple[str, ...] = ()
+        """Pieces of our own phrases since the last turn, which the conversation holds already."""
         self._before: Mark | None = None
         """Where the turn begins; None when no words of one are in the conversation."""
         self._mark: Mark | None = None
@@ -422,8 +454,9 @@ class _Ahead:
         if self._before is not None and not words.startswith(self._words):
             await self.drop()
         if self._before is None:
+            await self._say_prompts()
             self._before = await conversation.mark()
-            await conversation.append(*self._dialog.opening(words))
+            await conversation.append(*self._policy.opening(words))
         elif len(words) > len(self._words):
             await conversation.append(words[len(self._words) :])
         self._words = words
@@ -431,7 +464,7 @@ class _Ahead:
 
     def left(self, pieces: tuple[str, ...]) -> tuple[str, ...]:
         """What has to be appended for a whole turn of ``pieces``."""
-        done = "".join(self._dialog.opening(self._words))
+        done = "".join(self._policy.opening(self._words))
         rest: list[str] = []
         for piece in pieces:
             if done.startswith(piece):
@@ -455,6 +488,15 @@ class _Ahead:
             before, self._before, self._mark, self._words = self._before, None, None, ""
             await self._conversation.rollback(before)
 
-    def taken(self) -> None:
-        """The words are a turn's now."""
-        self._before, self._mark, self._words = None, None, ""
+    def taken(self) -> tuple[str, ...]:
+        """The words are a turn's now; the pieces of our phrases before it."""
+        prompts, self._prompts = self._prompts, ()
+        self._before, self._mark, self._words, self._begun = None, None, "", True
+        return prompts
+
+    async def _say_prompts(self) -> None:
+        for text in self._history.take_prompts():
+            pieces = self._policy.prompt(text, first=not self._begun)
+            await self._conversation.append(*pieces)
+            self._prompts += pieces
+            self._begun = True

@@ -19,6 +19,7 @@ from offhook import turn
 from offhook.agents.loader import Agent
 from offhook.answer import Answer
 from offhook.config import Config
+from offhook.conversation.history import History
 from offhook.core import PlayoutThread
 from offhook.endpointing import ProsodyModel, expectation
 from offhook.hearing import Hearing
@@ -104,8 +105,13 @@ class Replies:
         rate_hz: int,
         tasks: Tasks,
         post: Callable[[turn.TurnEvent], None],
+        history: History,
+        caller_speaks: Callable[[], bool],
     ) -> None:
-        """``post`` gets what becomes of playbacks: PlaybackStarted, PlaybackFinished, CallEnded."""
+        """``post`` gets what becomes of playbacks: PlaybackStarted, PlaybackFinished, CallEnded.
+
+        ``history`` is told of the call's own phrases.  ``caller_speaks``: right now.
+        """
         self.turns = 0
         """Answers that the caller began to hear."""
         self.ending = False
@@ -118,6 +124,8 @@ class Replies:
         self._rate_hz = rate_hz
         self._tasks = tasks
         self._post = post
+        self._history = history
+        self._caller_speaks = caller_speaks
         self._revisions: dict[int, Revision] = {}
         """Those that are neither cancelled nor settled."""
         self._prompt: Answer | None = None
@@ -286,6 +294,7 @@ class Replies:
         old, self._prompt = self._prompt, answer
         if old is not None:
             old.drop()
+        self._history.prompted(lambda: answer.heard_text(time.monotonic_ns()))
         interruptible = kind not in self._agent.heard_in_full
         self._player = self._tasks.spawn(self._play_prompt(answer, keys=interruptible), _player_name(PROMPT))
         return turn.PromptStarted(interruptible), turn.Expecting(expectation(answer.text))
@@ -319,6 +328,8 @@ class Replies:
             self._finished(PROMPT)
 
     def _finished(self, revision: int) -> None:
+        if self.ending and self._caller_speaks():
+            self.ending = False  # they go on, whatever was said before: nobody is cut off
         self._post(turn.CallEnded() if self.ending else turn.PlaybackFinished(revision))
 
 

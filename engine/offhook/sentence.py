@@ -38,9 +38,11 @@ before after from with without for at on in by near between during through
 _JOINTS = frozenset(_JOINTS_TEXT.split())
 """Words before which a speaker may breathe."""
 
-_STRIPPED = str.maketrans(dict.fromkeys("*`~|#<>^\\️") | {"\u2014": " \u2014 ", "\u2013": "-"})
+_STRIPPED = str.maketrans(dict.fromkeys("`|<>^\\️") | {"\u2014": " \u2014 ", "\u2013": "-"})
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()\s]*\))?")
 _BULLET = re.compile(r"^\s*(?:[-+*\u2022]|#{1,6}|>)\s+")
+_SIGNS = re.compile(r"(?<!press )(?<!dial )(?<!hit )(?:[#~](?!\d)|\*)", re.IGNORECASE)
+"""Marks that are markup unless they stand for a key, or before a number: "press #", "#12", "~20 minutes"."""
 _UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 _KEPT_SYMBOLS = frozenset("\u00b0\u2122\u00a9\u00ae\u2116")
 _CLOSERS = "\"')]*_`\u201d\u2019"
@@ -91,7 +93,7 @@ def clean(text: str, *, line_start: bool = True) -> str:
     lines = text.replace("\r", "\n").split("\n")
     lines = [_BULLET.sub("", line) if line_start or number else line for number, line in enumerate(lines)]
     spoken = _LINK.sub(r"\1", "\n".join(lines)).translate(_STRIPPED)
-    spoken = _UNDERSCORES.sub("", spoken)
+    spoken = _UNDERSCORES.sub("", _SIGNS.sub("", spoken))
     return " ".join("".join(_spoken(char) for char in spoken).split())
 
 

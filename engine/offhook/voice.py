@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.speech import spoken
 from offhook.tts.base import Synthesizer
 from offhook.tts.slin import to_slin
 
@@ -24,12 +25,16 @@ CACHED_CLAUSE_S = 12
 class Voice:
     """One synthesizer for all calls.  Blocking engines run on one worker thread.
 
+    Texts are given as they are written, and remembered so; the synthesizer gets them as
+    ``language`` speaks them.
     Clauses that recur ("How can I help you?") are kept by text and rate, least recently used
     out first, so that they cost nothing the next time.
     """
 
-    def __init__(self, synthesizer: Synthesizer, worker: ThreadPoolExecutor) -> None:
+    def __init__(self, synthesizer: Synthesizer, worker: ThreadPoolExecutor, *, language: str = "en") -> None:
+        """``language``: a tag such as "en" or "en-GB"."""
         self._synthesizer = synthesizer
+        self._language = language
         self._worker = worker
         self._cache: OrderedDict[tuple[str, int], NDArray[np.int16]] = OrderedDict()
         self._cached_s = 0.0
@@ -69,7 +74,8 @@ class Voice:
 
         def work() -> None:
             try:
-                blocks = self._synthesizer.synthesize(text, cancelled=lambda: abandoned)
+                words = spoken(text, self._language)
+                blocks = self._synthesizer.synthesize(words, cancelled=lambda: abandoned)
                 slin = to_slin(blocks, self._synthesizer.sample_rate_hz, rate_hz)
                 for block in without_lead(slin, rate_hz):
                     loop.call_soon_threadsafe(queue.put_nowait, block)

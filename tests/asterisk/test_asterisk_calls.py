@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offhook.dialog import is_goodbye
 from tests.support.asterisk_server import AsteriskServer, complaints
 from tests.support.audio import Phrase, phrase, read_wav, split_utterances
 from tests.support.daemon_process import DaemonProcess, Heard
@@ -68,7 +67,8 @@ async def test_conversation(
         written = new_turns(daemon, seen)
         goodbye = await call.ask(phrases["06_goodbye"])
         await eventually(lambda: len(new_turns(daemon, seen)) > len(said), "the goodbye is in the transcript")
-        assert is_goodbye(new_turns(daemon, seen)[-1].heard), new_turns(daemon, seen)[-1]
+        last = new_turns(daemon, seen)[-1]
+        assert recall(phrases["06_goodbye"].text, last.heard) >= 0.6, last
         await call.wait_ended(15)
         assert call.ended_by == "server", "the agent hangs up after a goodbye"
 

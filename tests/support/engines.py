@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,9 +23,7 @@ class ScriptedRecognizer:
     gate: asyncio.Event | None = None
     """When given, recognition waits for it."""
 
-    async def recognize(
-        self, audio: NDArray[np.int16], voiced_ms: int, *, expected: Collection[str] = ()
-    ) -> Transcript:
+    async def recognize(self, audio: NDArray[np.int16], voiced_ms: int) -> Transcript:
         if self.gate is not None:
             await self.gate.wait()
         return Transcript(self.texts.pop(0), len(audio) // 16, 0.0)

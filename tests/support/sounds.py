@@ -8,6 +8,7 @@ is tuned on one cough knows one cough.
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -15,9 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.tts.espeak import Espeak
 from tests.support import g711
-from tests.support.audio import RATE_HZ, Samples, read_wav, resample
+from tests.support.audio import RATE_HZ, Samples, read_wav
 
 Signal = NDArray[np.float64]
 Generator = np.random.Generator
@@ -250,14 +250,32 @@ def echo(rng: Generator, played: Samples, *, delay_ms: float, gain_db: float, ki
 # --- voices ----------------------------------------------------------------------------------
 
 
+_ESPEAK = """
+import sys
+import numpy as np
+from offhook.tts.espeak import Espeak
+from tests.support.audio import RATE_HZ, resample
+
+voice, text, rate_wpm, file = sys.argv[1:]
+synthesizer = Espeak(voice, rate_wpm=int(rate_wpm))
+blocks = [np.zeros(0, np.int16), *synthesizer.synthesize(text)]
+np.save(file, resample(np.concatenate(blocks), synthesizer.sample_rate_hz, RATE_HZ))
+"""
+
+
 @cache
 def espeak(voice: str, text: str, rate_wpm: int = 165) -> Samples:
-    """``text`` at 8 kHz, trimmed to what is audible."""
-    synthesizer = Espeak(voice, rate_wpm=rate_wpm)
-    blocks = list(synthesizer.synthesize(text))
-    if not blocks:
+    """``text`` at 8 kHz, trimmed to what is audible.
+
+    In a process of its own: what espeak-ng says depends a little on what it has said before.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "spoken.npy"
+        subprocess.run([sys.executable, "-c", _ESPEAK, voice, text, str(rate_wpm), str(file)], check=True)
+        spoken: Samples = np.load(file)
+    if not len(spoken):
         raise ValueError(f"espeak-ng says nothing for {text!r}")
-    return trimmed(resample(np.concatenate(blocks), synthesizer.sample_rate_hz, RATE_HZ))
+    return trimmed(spoken)
 
 
 @cache

@@ -1,9 +1,10 @@
 """Reference: our own parts put together the plain way.
 
-500 ms of silence end a turn; then the utterance is recognised, the whole answer is generated, the whole
-answer is synthesised, and one STREAM FILE plays it.  Models are loaded once and shared, voice activity
-is detected by our own media thread, the prompt's prefix is cached: only nothing is begun early, nothing
-overlaps, and nobody can interrupt.  What is said during an answer is answered after it.
+500 ms of silence end a turn; then the utterance is recognised, the whole answer is found, the whole answer is
+synthesised, and one STREAM FILE plays it.  Models are loaded once and shared, voice activity is detected by
+our own media thread, answers are those of the daemon's policy for its embedded model, what searches need is
+computed beforehand: only nothing is begun early, nothing overlaps, and nobody can interrupt.  What is said
+during an answer is answered after it.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from numpy.typing import NDArray
 
 from bench.turnaround.references.frame import RATE_HZ, SILENCE_MS, Line, Office, open_office, options, serve
 from offhook.config import Config
+from offhook.conversation.history import Exchange, History
+from offhook.conversation.policies.grounded import Grounded
 from offhook.core import resample
-from offhook.dialog import STOP, Dialog
 from offhook.events import SpeechEvent, SpeechStarted, SpeechStopped
 from offhook.hearing import Hearing
-from offhook.llm.base import Conversation, Limits
+from offhook.knowledge.store import Knowledge
 from offhook.models import Models, load_models
-from offhook.sentence import ClauseSplitter
 from offhook.stt.base import STT_RATE_HZ
 from offhook.tts.slin import to_slin
 
@@ -35,9 +36,11 @@ POST_ROLL_MS = 100
 class FixedSilence:
     """The models, and how a call is held with them."""
 
-    def __init__(self, models: Models, dialog: Dialog, hearing: Hearing, greeting: NDArray[np.int16]) -> None:
+    def __init__(
+        self, models: Models, policy: Grounded, hearing: Hearing, greeting: NDArray[np.int16]
+    ) -> None:
         self._models = models
-        self._dialog = dialog
+        self._policy = policy
         self._hearing = hearing
         self._greeting = greeting
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="voice")
@@ -51,7 +54,7 @@ class FixedSilence:
             audio, RATE_HZ, events.put_nowait, pause_ms=100, endpointing_ms=SILENCE_MS, ring_s=25.0
         )
         line.handoff.descriptors.take_audio()
-        conversation = await self._models.language_model.conversation(self._dialog.prefix())
+        history = History()
         try:
             await line.play(self._greeting)
             started = 0
@@ -70,7 +73,7 @@ class FixedSilence:
                 trace.stt_done_ns = time.monotonic_ns()
                 if not said.text:
                     continue
-                text = await self._think(conversation, said.text)
+                text = await self._think(said.text, history)
                 trace.clause_ready_ns = time.monotonic_ns()
                 spoken = await asyncio.get_running_loop().run_in_executor(
                     self._worker, speak, self._models, text
@@ -78,21 +81,13 @@ class FixedSilence:
                 await line.answer(trace, said.text, text, spoken)
         finally:
             self._hearing.remove(stream)
-            await conversation.close()
 
-    async def _think(self, conversation: Conversation, heard: str) -> str:
-        """The whole answer.  Nothing of the turn is remembered, as the daemon does with this model."""
-        turn = self._dialog.turn(heard)
-        if turn.goodbye:
-            return self._dialog.agent.goodbye
-        before = await conversation.mark()
-        await conversation.append(*turn.pieces)
-        pieces = [piece async for piece in conversation.generate(Limits(stop=STOP))]
-        await conversation.rollback(before)
-        splitter, guard = ClauseSplitter(), self._dialog.guard(turn)
-        clauses = [*(clause for piece in pieces for clause in splitter.push(piece)), *splitter.flush()]
-        said = [accepted for clause in clauses if (accepted := guard.accept(clause))]
-        return " ".join(said) or self._dialog.agent.unclear
+    async def _think(self, heard: str, history: History) -> str:
+        """The whole answer; as nobody can interrupt, all of it will have been heard."""
+        turn = await self._policy.turn(heard, history)
+        assert turn.say is not None, "this policy knows every answer's words"
+        history.add(Exchange(turn.caller_text, turn.say, turn.say, turn.facts, turn.act))
+        return turn.say
 
     def close(self) -> None:
         """No call may be running."""
@@ -112,11 +107,12 @@ async def main() -> None:
         office: Office = open_office(given, stack)
         models = await asyncio.to_thread(load_models, Config())
         stack.callback(models.close)
-        dialog = Dialog(office.agent, models.language_model.template)
-        await models.language_model.preload(dialog.prefix())
+        knowledge = Knowledge(office.agent, models.knowledge)
+        await asyncio.to_thread(knowledge.prepare)
+        policy = Grounded(office.agent, models.language_model.template, knowledge)
         hearing = Hearing()
         stack.callback(hearing.close)
-        reference = FixedSilence(models, dialog, hearing, speak(models, office.agent.greeting))
+        reference = FixedSilence(models, policy, hearing, speak(models, office.agent.greeting))
         stack.callback(reference.close)
         await serve(given, office, reference.converse)
 

@@ -27,9 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.turnaround.references.frame import SILENCE_MS, Line, open_office, options, serve
-from offhook.agents.knowledge import Knowledge
 from offhook.agents.loader import Agent
-from offhook.dialog import STOP, beside, is_goodbye
+from offhook.knowledge.words import WordIndex
 from offhook.llm.embedded import embedded_model
 from tests.support.audio import read_wav, write_wav
 
@@ -38,6 +37,13 @@ LOUD = 600
 FRAME_SAMPLES = 160
 LEAST_VOICED_MS = 160
 PRE_ROLL_FRAMES = 10
+STOP = ("Caller:", "Say:", "<|im_")
+"""An answer ends where the model begins to write the other side's part."""
+_FAREWELL = re.compile(
+    r"\b(?:good[ -]?bye|bye|see you(?: later)?|that's all|have a (?:nice|good) day)"
+    r"(?:\W+(?:now|then|thanks|thank you))*\W*$",
+    re.IGNORECASE,
+)
 _SERVER_START_S = 90.0
 
 
@@ -46,7 +52,8 @@ class Guides:
 
     def __init__(self, agent: Agent, url: str, greeting: NDArray[np.int16]) -> None:
         self._agent = agent
-        self._knowledge = Knowledge(agent.facts)
+        self._notes = [fact.text for fact in agent.facts]
+        self._index = WordIndex(self._notes, [fact.keywords for fact in agent.facts])
         self._client = httpx.AsyncClient(base_url=url, timeout=30)
         self._greeting = greeting
 
@@ -73,20 +80,17 @@ class Guides:
                 await line.answer(trace, heard, text, read_wav(reply))
 
     async def _think(self, heard: str) -> str:
-        if is_goodbye(heard):
+        if _FAREWELL.search(heard):
             return self._agent.goodbye
         messages = [{"role": "system", "content": self._agent.persona}]
         for example in self._agent.examples:
             messages.append({"role": "user", "content": beside(example.note, example.caller)})
             messages.append({"role": "assistant", "content": example.agent})
-        matches = self._knowledge.best(heard)
-        note = (
-            matches[0].fact.text
-            if matches
-            else self._agent.unknown
-            if "?" in heard
-            else self._agent.otherwise
-        )
+        matches = self._index.best(heard)
+        if matches:
+            note = self._notes[matches[0].number]
+        else:
+            note = self._agent.unknown if "?" in heard else self._agent.otherwise
         messages.append({"role": "user", "content": beside(note, heard)})
         body = {
             "model": "smollm2",
@@ -101,7 +105,14 @@ class Guides:
 
     async def close(self) -> None:
         """The connection to the server."""
+        self._index.close()
         await self._client.aclose()
+
+
+def beside(note: str, heard: str) -> str:
+    """The caller's words and the note, as the model sees them."""
+    words = heard.replace('"', "'")
+    return f'Caller: "{words}"\nSay: "{note}"' if note else f'Caller: "{words}"'
 
 
 async def listen(fd: int) -> tuple[NDArray[np.int16], int, int]:

@@ -1,27 +1,56 @@
 """An agent: what it says, knows and sounds like, as a TOML file.
 
-Shipped agents lie beside this file; a user's own lie in the folders of
-``agent.search`` or anywhere, by path.
+A name and a greeting are an agent; everything else has a default.  Shipped agents lie
+beside this file; a user's own lie in the folders of ``agent.search`` or anywhere, by path.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
-from offhook.config import Section, parse_toml
+from offhook.config import Section, at_home, clipped, file_exists, parse_toml, unreadable
 from offhook.errors import ConfigError
 
 SHIPPED = Path(__file__).parent
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
-Spoken = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+MAX_FACT_CHARACTERS = 2_000
+_MAX_SPOKEN_CHARACTERS = 1_000
+_PERSONA = "You answer the telephone of {name}. Be friendly and brief."
+
+
+def _at_most(limit: int, remedy: str) -> Callable[[str], str]:
+    """A check that says how long a text is, how long it may be, and what to do."""
+
+    def check(text: str) -> str:
+        if len(text) > limit:
+            raise ValueError(f"{len(text):,} characters; at most {limit:,}: {remedy}")
+        return text
+
+    return check
+
+
+_Stripped = Annotated[str, StringConstraints(strip_whitespace=True)]
+_Filled = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_check_spoken = _at_most(_MAX_SPOKEN_CHARACTERS, "nobody listens to more than a minute: shorten it")
+_check_fact = _at_most(MAX_FACT_CHARACTERS, "cut it into several facts")
+
+Spoken = Annotated[_Filled, AfterValidator(_check_spoken)]
 """Something the agent says in one go."""
+_SpokenOrNothing = Annotated[_Stripped, AfterValidator(_check_spoken)]
 
 
 class Example(Section):
@@ -32,13 +61,15 @@ class Example(Section):
 
     caller: Spoken
     agent: Spoken
-    note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=400)] = ""
+    note: _SpokenOrNothing = ""
 
 
 class Fact(Section):
     """One thing the agent knows.  A statement that answers by itself works best."""
 
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+    text: Annotated[_Filled, AfterValidator(_check_fact)] = Field(
+        examples=['text = "We\'re open from nine to five."']
+    )
     keywords: tuple[
         Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)], ...
     ] = ()
@@ -49,12 +80,26 @@ class Fact(Section):
     """
 
 
+def _fact(entry: Any) -> Any:
+    """A plain text is a fact without keywords."""
+    if isinstance(entry, str):
+        if not entry.strip():
+            raise ValueError("is empty")
+        return {"text": _check_fact(entry.strip())}
+    if not isinstance(entry, (dict, Fact)):
+        raise ValueError(f'a fact is "a text" or {{ text = "...", keywords = [...] }}, not {clipped(entry)}')
+    return entry
+
+
 class Agent(Section):
     """A whole agent file."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
-    language: Literal["en"] = "en"
-    greeting: Spoken
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = Field(
+        examples=['name = "Miller\'s bakery"']
+    )
+    language: str = "en"
+    """What it speaks: "en", or with a country "en-US".  Phrases that the file does not have are English."""
+    greeting: Spoken = Field(examples=['greeting = "Hello, how can I help you?"'])
     goodbye: Spoken = "Goodbye."
     apology: Spoken = "I'm sorry, something went wrong. Please try again later."
     unclear: Spoken = "I'm sorry, could you say that again?"
@@ -62,18 +107,40 @@ class Agent(Section):
     still_there: Spoken = "Are you still there?"
     holding: Spoken = "One moment, please."
     """Said when an answer takes long."""
+    take_your_time: Spoken = "Of course, take your time."
+    """Said when the caller asks us to wait."""
+    unknown: _SpokenOrNothing = "I'm sorry, I don't know that."
+    """Said when no fact answers a question; empty: the model is told nothing."""
+    otherwise: _SpokenOrNothing = "All right. What else can I do for you?"
+    """Said when the caller asks nothing and no fact fits their words; empty: the model is told nothing."""
     barge_in: bool = True
     """False: the caller cannot interrupt this agent."""
     heard_in_full: tuple[Literal["greeting", "goodbye", "apology"], ...] = ()
     """Phrases that the caller cannot interrupt, where barge-in is open otherwise."""
-    persona: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-    """The system prompt: who the agent is and how it answers.  Small models follow short ones best."""
-    unknown: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
-    """The note beside a question that no fact answers; empty for none."""
-    otherwise: Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)] = ""
-    """The note beside words that ask nothing and match no fact; empty for none."""
+    policy: Literal["auto", "grounded", "chat"] | None = None
+    """How this agent's answers are made (``conversation.policy``); None: as the configuration says."""
+    persona: Annotated[
+        _Stripped,
+        AfterValidator(_at_most(20_000, "move what the agent knows to facts")),
+    ] = Field("", validate_default=True)
+    """The system prompt: who the agent is and how it answers.  Small models follow short ones best.
+    When a file has none it is made of the name."""
     examples: tuple[Example, ...] = Field((), max_length=8)
-    facts: tuple[Fact, ...] = Field((), max_length=2000)
+    facts: tuple[Annotated[Fact, BeforeValidator(_fact)], ...] = Field((), max_length=10_000)
+    """Plain texts, tables with ``text`` and ``keywords``, or some of each."""
+
+    @field_validator("language")
+    @classmethod
+    def _code(cls, language: str) -> str:
+        found = re.fullmatch(r"([a-z]{2})(?:[-_]([a-z]{2}))?", language.strip(), re.IGNORECASE)
+        if found is None:
+            raise ValueError(f'{clipped(language)} is not a code of two letters like "en", or "en-US"')
+        return found[1].lower() + (f"-{found[2].upper()}" if found[2] else "")
+
+    @field_validator("persona")
+    @classmethod
+    def _persona(cls, persona: str, others: ValidationInfo) -> str:
+        return persona or _PERSONA.format(name=others.data.get("name", "this house"))
 
 
 def load_agent(name: str, search: Iterable[Path] = ()) -> Agent:
@@ -81,23 +148,59 @@ def load_agent(name: str, search: Iterable[Path] = ()) -> Agent:
 
     Raises ConfigError with one line: file, key, what is wrong.
     """
+    return parse_toml(find_agent(name, search), Agent)
+
+
+def find_agent(name: str, search: Iterable[Path] = ()) -> Path:
+    """The file that :func:`load_agent` reads; one named by its path need not exist."""
     if "/" in name or name.endswith(".toml"):
-        return parse_toml(Path(name).expanduser(), Agent)
-    if not _NAME.fullmatch(name):
-        raise ConfigError(
-            f"agent {name!r}: a name has letters, digits, '-' and '_' only; a path contains '/'"
-        )
+        return Path(name)
+    check_name(name)
     folders = [*search, SHIPPED]
     for folder in folders:
-        path = folder / f"{name}.toml"
-        if path.is_file():
-            return parse_toml(path, Agent)
+        path = _home(folder) / f"{name}.toml"
+        if file_exists(path):
+            return path
     known = agent_names(folders)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known)}"
     raise ConfigError(f"agent {name!r}: no {name}.toml in {', '.join(map(str, folders))}; {hint}")
 
 
+def check_name(name: str) -> None:
+    """Raises ConfigError unless an agent can be called ``name``: it must not leave the folders."""
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"agent {name!r}: a name has letters, digits, '-' and '_' only; a path contains '/'"
+        )
+
+
+def agent_files(search: Iterable[Path] = ()) -> dict[str, Path]:
+    """The file of each agent that :func:`load_agent` finds by name, by name.
+
+    Raises ConfigError when a folder may not be read; one that does not exist is empty.
+    """
+    files: dict[str, Path] = {}
+    for folder in map(_home, (*search, SHIPPED)):
+        try:
+            entries = sorted(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise unreadable(folder, error) from error
+        for path in entries:
+            if path.suffix == ".toml" and _NAME.fullmatch(path.stem) and file_exists(path):
+                files.setdefault(path.stem, path)
+    return dict(sorted(files.items()))
+
+
 def agent_names(search: Iterable[Path] = ()) -> list[str]:
     """The names that :func:`load_agent` would find."""
-    return sorted({path.stem for folder in (*search, SHIPPED) for path in folder.glob("*.toml")})
+    return list(agent_files(search))
+
+
+def _home(folder: Path) -> Path:
+    try:
+        return at_home(folder)
+    except ValueError as error:
+        raise ConfigError(f"agent folder {folder}: {error}") from error

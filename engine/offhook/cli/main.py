@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from offhook import __version__
 from offhook.errors import OffhookError
 
-COMMANDS = ("serve", "demo", "call", "trace", "doctor")
+COMMANDS = ("serve", "demo", "call", "agents", "eval", "trace", "doctor")
+_MODULES = {"eval": "evaluate"}
+"""Where a command's module is not called as the command is."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -23,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         try:
-            module = importlib.import_module(f"offhook.cli.{command}")
+            module = importlib.import_module(f"offhook.cli.{_MODULES.get(command, command)}")
         except ImportError as error:  # a broken installation must not take `offhook doctor` with it
             broken = subparsers.add_parser(command, help=f"not available: {error}", add_help=False)
             broken.set_defaults(run=None, problem=str(error))

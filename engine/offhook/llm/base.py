@@ -23,6 +23,10 @@ FinishReason = Literal["", "end", "stop", "length", "context", "cancelled", "fai
 call's context, :meth:`Generation.cancel`, an error; empty while it runs."""
 
 
+END_CALL = "end_call"
+"""The built-in tool by which a model ends the call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """When a generation ends, besides the model's own end-of-message token."""
@@ -61,6 +65,8 @@ class GenerationStats:
     submitted_ns: int = 0
     first_token_ns: int | None = None
     finish_reason: FinishReason = field(default="")
+    tool_calls: list[str] = field(default_factory=list)
+    """Names of the tools that the model has called; :data:`END_CALL` is the only one that means anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,8 @@ class LanguageModel(Protocol):
 
     name: str
     template: ChatTemplate
+    parameters: int | None
+    """How large the model is; None: on a server, nobody tells."""
 
     async def preload(self, prefix: Sequence[str]) -> int:
         """Compute ``prefix`` now, so that the first call with it need not wait; its tokens.

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import httpx
@@ -28,6 +28,7 @@ from offhook.llm.refusals import (
     broken,
     detail_of,
     refused,
+    refuses_system,
     retry_after_s,
     shown,
 )
@@ -66,8 +67,8 @@ class Dialect(Protocol):
         """The body of a request for an answer; ``n_ctx`` tokens of context are needed."""
         ...
 
-    def give_way(self, detail: Detail) -> bool:
-        """Whether the next request will be another one, without what the server has refused."""
+    def give_way(self, detail: Detail, sent: Mapping[str, Any]) -> bool:
+        """Whether the next request will be another one, without what of ``sent`` the server has refused."""
         ...
 
     def warm_up(self, messages: Sequence[Message], n_ctx: int) -> tuple[str, str, dict[str, Any] | None]:
@@ -195,7 +196,8 @@ class RemoteGeneration:
     async def _attempt(self) -> None:
         endpoint, dialect = self._endpoint, self._dialect
         while True:
-            request = build_request(self._client, endpoint, "POST", dialect.path, self._body())
+            body = self._body()
+            request = build_request(self._client, endpoint, "POST", dialect.path, body)
             try:
                 response = await self._client.send(request, stream=True)
                 try:
@@ -212,7 +214,10 @@ class RemoteGeneration:
                 if begun or not isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
                     raise problem from error
                 raise _PassingError(problem) from error
-            if response.status_code not in (400, 422) or not dialect.give_way(detail):
+            # llama-server reports what its chat template raises as a failure of its own.
+            may_yield = response.status_code in (400, 422)
+            may_yield = may_yield or (response.status_code == 500 and refuses_system(detail))
+            if not may_yield or not dialect.give_way(detail, body):
                 break
         problem = refused(response.status_code, response.headers, detail, endpoint, dialect.hints)
         wait_s = retry_after_s(response.headers) or _RETRY_S
@@ -263,6 +268,7 @@ class RemoteGeneration:
         for delta in deltas:
             if delta.usage is not None:
                 self._count(delta.usage)
+            self.stats.tool_calls += delta.tools
             if delta.text and not self._reason:
                 self._add(delta.text)
                 if self._reason:

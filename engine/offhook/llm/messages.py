@@ -177,6 +177,17 @@ class Script:
         self.tokens_dropped += _tokens(freed_bytes)
 
 
+def without_system(messages: Sequence[Message]) -> list[Message]:
+    """The same for a server that takes no system role: its text goes in front of the first words."""
+    system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
+    talk = [message for message in messages if message["role"] != "system"]
+    if not system:
+        return talk
+    if not talk or talk[0]["role"] != "user":
+        return [{"role": "user", "content": system}, *talk]
+    return [{"role": "user", "content": f"{system}\n\n{talk[0]['content']}"}, *talk[1:]]
+
+
 def _check(role: Role | None, pieces: Sequence[str]) -> None:
     for piece in pieces:
         if isinstance(piece, Markup):

@@ -7,14 +7,25 @@ stays loaded, and that nobody wants to wait on the telephone while a model think
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from offhook.llm.base import FinishReason, Limits
+from offhook.llm.base import END_CALL, FinishReason, Limits
 from offhook.llm.endpoint import Endpoint
 from offhook.llm.messages import Message
 from offhook.llm.refusals import Detail, Hints
-from offhook.llm.wire import Delta, Lines, MalformedError, Usage, count, json_object, raise_reported
+from offhook.llm.wire import (
+    Delta,
+    Lines,
+    MalformedError,
+    ReportedError,
+    Usage,
+    count,
+    json_object,
+    raise_reported,
+    text_of,
+    tools_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +77,12 @@ class Ollama:
         more = extra.pop("options", {})
         return body | extra | {"options": options | (more if isinstance(more, dict) else {})}
 
-    def give_way(self, detail: Detail) -> bool:
+    def give_way(self, detail: Detail, sent: Mapping[str, Any]) -> bool:
         """Leave ``think`` out for a model that cannot be told not to."""
-        if not self._think or "think" not in detail.message.lower() or "think" in self._endpoint.extra:
+        if "think" not in sent or "think" not in detail.message.lower() or "think" in self._endpoint.extra:
             return False
-        logger.info("%s does not take 'think' for %s", self._endpoint.url, self._endpoint.model)
+        if self._think:  # or else another call has learnt it meanwhile
+            logger.info("%s does not take 'think' for %s", self._endpoint.url, self._endpoint.model)
         self._think = False
         return True
 
@@ -104,13 +116,15 @@ def _delta(line: str) -> Delta:
     value = json_object(line)
     raise_reported(value)
     message = value.get("message")
-    text = message.get("content") if isinstance(message, dict) else None
-    if text is not None and not isinstance(text, str):
-        raise MalformedError("text that is not a string")
+    text = text_of(message.get("content")) if isinstance(message, dict) else ""
+    tools = tools_of(message.get("tool_calls")) if isinstance(message, dict) else ()
+    if not set(tools) <= {END_CALL}:
+        raise ReportedError("the model calls a tool that it does not have")
     if not value.get("done"):
         if not isinstance(message, dict):
             raise MalformedError("a line without a message")
-        return Delta(text or "")
+        return Delta(text, tools=tools)
     prompt = count(value.get("prompt_eval_count"))
     usage = None if prompt is None else Usage(prompt, None, count(value.get("eval_count")))
-    return Delta(text or "", _FINISHES.get(str(value.get("done_reason")), "end"), usage, last=True)
+    finish = _FINISHES.get(str(value.get("done_reason")), "end")
+    return Delta(text, finish, usage, last=True, tools=tools)

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from offhook.llm.base import FinishReason, Limits
+from offhook.llm.base import END_CALL, FinishReason, Limits
 from offhook.llm.endpoint import Endpoint
-from offhook.llm.messages import Message
-from offhook.llm.refusals import Detail, Hints
+from offhook.llm.messages import Message, without_system
+from offhook.llm.refusals import Detail, Hints, refused_field, refuses_system
 from offhook.llm.wire import (
     Delta,
     MalformedError,
@@ -23,6 +23,8 @@ from offhook.llm.wire import (
     count,
     json_object,
     raise_reported,
+    text_of,
+    tools_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -33,7 +35,8 @@ _OPTIONAL = ("max_tokens", "temperature", "top_p", "seed", "stop", "stream_optio
 """Fields that some servers or models refuse; an answer can do without each of them."""
 _FINISHES: dict[str, FinishReason] = {"length": "length", "max_tokens": "length"}
 """Everything else ends the answer: "stop" (OpenAI's word for both its end and a stop string), "eos" ..."""
-_NO_WORDS = ("tool_calls", "function_call", "error", "abort")
+_NO_WORDS = ("error", "abort")
+_TOOLS = ("tool_calls", "function_call")
 
 
 class OpenAi:
@@ -50,6 +53,8 @@ class OpenAi:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._refused: set[str] = set()
+        self._system_role = True
+        """The server takes messages of the role ``system``."""
 
     def request(self, messages: Sequence[Message], limits: Limits, n_ctx: int) -> dict[str, Any]:
         """The body of a request for an answer."""
@@ -59,24 +64,31 @@ class OpenAi:
         if limits.stop:
             fields["stop"] = [stop for stop in limits.stop if stop][:_MAX_STOPS]
         fields["stream_options"] = {"include_usage": True}
-        body: dict[str, Any] = {"model": self._endpoint.model, "messages": list(messages), "stream": True}
+        talk = list(messages) if self._system_role else without_system(messages)
+        body: dict[str, Any] = {"model": self._endpoint.model, "messages": talk, "stream": True}
         body |= {name: value for name, value in fields.items() if name not in self._refused}
         if "max_tokens" in self._refused and "max_completion_tokens" not in self._refused:
             body["max_completion_tokens"] = limits.max_tokens
         return body | self._endpoint.extra
 
-    def give_way(self, detail: Detail) -> bool:
-        """Leave out a field that the server does not take; False when that is not the trouble.
+    def give_way(self, detail: Detail, sent: Mapping[str, Any]) -> bool:
+        """Leave out what the server does not take: a field, or the system role, whose text then stands in
+        front of the caller's first words.  False when that is not the trouble.
 
         Reasoning models of OpenAI want ``max_completion_tokens`` and no temperature.
         """
-        name = detail.param.split(".")[0]
-        if not name and detail.code in ("unsupported_parameter", "unsupported_value"):
-            name = next((known for known in _OPTIONAL if known in detail.message), "")
-        droppable = name in _OPTIONAL or name == "max_completion_tokens"
-        if not droppable or name in self._refused or name in self._endpoint.extra:
+        if refuses_system(detail) and any(message["role"] == "system" for message in sent["messages"]):
+            if self._system_role:
+                logger.info(
+                    "%s does not take the system role for %s", self._endpoint.url, self._endpoint.model
+                )
+            self._system_role = False
+            return True
+        name = refused_field(detail, (*_OPTIONAL, "max_completion_tokens"))
+        if name not in sent or name in self._endpoint.extra:
             return False
-        logger.info("%s does not take %r for %s", self._endpoint.url, name, self._endpoint.model)
+        if name not in self._refused:  # or else another call has learnt it meanwhile
+            logger.info("%s does not take %r for %s", self._endpoint.url, name, self._endpoint.model)
         self._refused.add(name)
         return True
 
@@ -94,38 +106,41 @@ class OpenAiEvents:
 
     def __init__(self) -> None:
         self._events = ServerSentEvents()
+        self._tools: list[str] = []
 
     def feed(self, data: bytes) -> list[Delta]:
         """Events complete with ``data``."""
-        return [_delta(event) for event in self._events.feed(data)]
+        return [self._delta(event) for event in self._events.feed(data)]
 
     def end(self) -> list[Delta]:
         """The last event, when the server forgot the empty line after it."""
-        return [_delta(event) for event in self._events.end()]
+        return [self._delta(event) for event in self._events.end()]
 
-
-def _delta(event: str) -> Delta:
-    if event.strip() == "[DONE]":
-        return Delta(last=True)
-    value = json_object(event)
-    raise_reported(value | {"error": value} if value.get("object") == "error" else value)
-    usage = _usage(value.get("usage"))
-    choices = value.get("choices")
-    if choices is None and usage is None and "object" not in value:
-        raise MalformedError("an event without choices")
-    choice = choices[0] if isinstance(choices, list) and choices else {}
-    if not isinstance(choice, dict):
-        raise MalformedError("a choice that is not an object")
-    delta = choice.get("delta")
-    text = delta.get("content") if isinstance(delta, dict) else None
-    if text is not None and not isinstance(text, str):
-        raise MalformedError("text that is not a string")
-    reason = choice.get("finish_reason")
-    if reason in _NO_WORDS:
-        raise ReportedError(f"the answer ended with {reason!r}")
-    if reason == "content_filter":
-        logger.warning("the server's content filter ended an answer")
-    return Delta(text or "", _FINISHES.get(str(reason), "end") if reason else "", usage)
+    def _delta(self, event: str) -> Delta:
+        if event.strip() == "[DONE]":
+            return Delta(last=True)
+        value = json_object(event)
+        raise_reported(value | {"error": value} if value.get("object") == "error" else value)
+        usage = _usage(value.get("usage"))
+        choices = value.get("choices")
+        if choices is None and usage is None and "object" not in value:
+            raise MalformedError("an event without choices")
+        choice = choices[0] if isinstance(choices, list) and choices else {}
+        if not isinstance(choice, dict):
+            raise MalformedError("a choice that is not an object")
+        delta = choice.get("delta")
+        delta = delta if isinstance(delta, dict) else {}
+        # Thoughts come in fields of their own, which nobody reads; a refusal is an answer.
+        text = text_of(delta.get("content")) + text_of(delta.get("refusal"))
+        tools = tools_of(delta.get("tool_calls")) + tools_of([{"function": delta.get("function_call")}])
+        self._tools += tools
+        reason = choice.get("finish_reason")
+        if reason in _NO_WORDS or (reason in _TOOLS and set(self._tools) != {END_CALL}):
+            raise ReportedError(f"the answer ended with {reason!r}")
+        if reason == "content_filter":
+            logger.warning("the server's content filter ended an answer")
+        finish = _FINISHES.get(str(reason), "end") if reason else ""
+        return Delta(text, finish, usage, tools=tools)
 
 
 def _usage(value: object) -> Usage | None:

@@ -12,7 +12,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,20 @@ PASSING_STATUS = (502, 503, 504)
 
 _MAX_DETAIL_CHARS = 200
 _QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
+_REFUSES = re.compile(
+    r"unsupported|(?:not|n't) (?:support|permit|allow|accept|recogni[sz])|unknown|unrecogni[sz]ed|unexpected"
+    r"|extra (?:input|field)|extra_forbidden|additional propert|cannot find field|invalid (?:param|arg)",
+    re.IGNORECASE,
+)
+"""So a server says that it does not take a field; beside it stands the field's name."""
+_NO_SYSTEM = re.compile(
+    r"system (?:role|message|prompt|instruction)s? (?:is |are )?(?:not|un)"
+    r"|role:? .?system\b.{0,3} (?:is )?(?:not|un)|invalid role:? .?system\b|(?:not|n't) support .?system\b"
+    r"|developer instruction is not|only user,? (?:and )?assistant|should be 'user' or 'assistant'"
+    r"|roles? must alternate",
+    re.IGNORECASE,
+)
+"""So chat templates without a system role say it; ours alternate, but for that role."""
 _SECRETS = re.compile(r"\b(?:sk|pk|key|gsk|hf|nvapi|xai)[-_][^\s\"',;]{6,}|\bBearer\s+\S+", re.IGNORECASE)
 
 
@@ -54,12 +68,17 @@ class Hints:
 
 
 def detail_of(body: bytes) -> Detail:
-    """The server's reason; understands the forms of OpenAI, vLLM, llama-server, FastAPI and Ollama."""
+    """The server's reason.
+
+    Understands the forms of OpenAI, vLLM, llama-server, FastAPI, Mistral, LiteLLM, Gemini and Ollama.
+    """
     text = body[:MAX_BODY_BYTES].decode("utf-8", "replace").strip()
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return Detail("" if text.startswith("<") else text)  # an HTML page says nothing in one line
+    if isinstance(value, list) and value:  # Gemini
+        value = value[0]
     if not isinstance(value, dict):
         return Detail()
     error = value.get("error", value)
@@ -70,9 +89,47 @@ def detail_of(body: bytes) -> Detail:
     message = error.get("message") or error.get("detail") or ""
     return Detail(
         message if isinstance(message, str) else json.dumps(message),
-        _word(error.get("code")) or _word(error.get("type")),
-        _word(error.get("param")),
+        _word(error.get("code")) or _word(error.get("type")) or _word(error.get("status")),
+        _word(error.get("param")) or _location(message),
     )
+
+
+def refused_field(detail: Detail, known: Sequence[str]) -> str:
+    """Which of the ``known`` fields of a request the server does not take; '' for other troubles."""
+    named = detail.param.split(".")[0]
+    if named:
+        return named if named in known else ""
+    if detail.code not in ("unsupported_parameter", "unsupported_value") and not _REFUSES.search(
+        detail.message
+    ):
+        return ""
+    found = {name: _place(name, detail.message) for name in known}
+    return min((name for name in known if found[name] >= 0), key=lambda name: found[name], default="")
+
+
+def refuses_system(detail: Detail) -> bool:
+    """True when the server, or the model's chat template, takes no message of the role ``system``."""
+    if re.match(r"messages\W*0\W.*role", detail.param):
+        return True
+    return bool(_NO_SYSTEM.search(detail.message))
+
+
+def _location(message: object) -> str:
+    """The field that FastAPI's list of errors names: ``detail[].loc`` is ("body", field, ...)."""
+    errors = message.get("detail") if isinstance(message, dict) else message
+    first = errors[0] if isinstance(errors, list) and errors else None
+    place = first.get("loc") if isinstance(first, dict) else None
+    if not isinstance(place, list):
+        return ""
+    return ".".join(str(step) for step in place[place[:1] == ["body"] :])
+
+
+def _place(name: str, message: str) -> int:
+    """Where the field's name stands in a text; -1 when it does not, or may be any word."""
+    kinds = "param(?:eter)?|field|argument|property|name|key|option"
+    told = rf"[\"'`]{name}[\"'`]|(?:{kinds})s?:? {name}\b|\b{name} (?:is not|{kinds})"
+    found = re.search(told + (rf"|\b{name}\b" if "_" in name else ""), message)
+    return found.start() if found else -1
 
 
 def refused(

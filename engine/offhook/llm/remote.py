@@ -39,6 +39,7 @@ class RemoteModel:
     """A chat model on a server, shared by all calls; see :class:`~offhook.llm.base.LanguageModel`."""
 
     template = ROLES
+    parameters: int | None = None
 
     def __init__(
         self, endpoint: Endpoint, dialect: Dialect, *, n_ctx_call: int = 1024, max_conversations: int = 8

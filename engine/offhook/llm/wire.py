@@ -14,6 +14,8 @@ from offhook.llm.base import FinishReason
 
 MAX_LINE_BYTES = 1 << 20
 """A longer line is no piece of an answer."""
+_TEXT_PARTS = ("text", "output_text", "refusal")
+"""Parts of a message that are said."""
 
 
 class MalformedError(Exception):
@@ -43,6 +45,8 @@ class Delta:
     usage: Usage | None = None
     last: bool = False
     """Nothing comes after this event."""
+    tools: tuple[str, ...] = ()
+    """Names of the tools that the model calls with this event."""
 
 
 class EventReader(Protocol):
@@ -141,6 +145,37 @@ def raise_reported(event: dict[str, Any]) -> None:
     if error:
         message = error.get("message") if isinstance(error, dict) else error
         raise ReportedError(str(message or "no reason given"))
+
+
+def text_of(content: object) -> str:
+    """What of a message's content is said: all of it, or the text among its parts (Mistral), no thoughts.
+
+    Raises MalformedError.
+    """
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise MalformedError("text that is not a string")
+    return "".join([_part(part) for part in content])
+
+
+def _part(part: object) -> str:
+    if isinstance(part, dict):
+        if part.get("type", "text") not in _TEXT_PARTS:
+            return ""
+        part = part.get("text", part.get("refusal"))
+    if not isinstance(part, str):
+        raise MalformedError("text that is not a string")
+    return part
+
+
+def tools_of(calls: object) -> tuple[str, ...]:
+    """The names in a message's ``tool_calls``; the pieces of their arguments have none."""
+    if not isinstance(calls, list):
+        return ()
+    functions = [call.get("function") for call in calls if isinstance(call, dict)]
+    names = [function.get("name") for function in functions if isinstance(function, dict)]
+    return tuple(name for name in names if isinstance(name, str) and name)
 
 
 def count(value: object) -> int | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,39 +20,39 @@ from offhook.stt.base import STT_RATE_HZ, Transcriber, Transcript
 from offhook.wording import DIGITS, TIMES
 from offhook.wording import words as words_of
 
-JUNK = frozenset(
-    {
-        "you",
-        "thank you",
-        "thanks",
-        "thank you very much",
-        "thanks for watching",
-        "thank you for watching",
-        "bye",
-        "bye bye",
-        "the",
-        "so",
-        "oh",
-        "hmm",
-        "uh",
-        "um",
-        "music",
-        "silence",
-        "blank audio",
-        "applause",
-    }
-)
-"""What recognisers say of noise, as :func:`normalize` writes it."""
-
+FROM_NOISE = frozenset({"you", "the", "uh", "um", "hmm", "oh"})
+"""What recognisers make of noise, and people hardly ever say alone; as :func:`normalize` writes it."""
 _SURE_VOICED_MS = 400
-"""From here on "thank you" is what was said."""
+"""From here on "you" is what was said."""
+_VOICED_MS_PER_VOWEL = 100
+"""Nobody speaks faster: "thank you" takes 200 ms of voice, and what a click is taken for has less."""
+_SHORT_WORDS = 4
+"""Only so few words can come out of a noise."""
+_VOWELS = re.compile(r"[aeiouy]+")
+_NEVER_SAID = re.compile(
+    r"(?:thanks|thank you) (?:so much |very much )?for (?:watching|listening|viewing)(?: .*)?"
+    r"|(?:please )?(?:like and )?subscribe(?: to (?:my|our|the) channel)?(?: .*)?|(?:don't forget to"
+    r"|please) (?:like|subscribe).*"
+    r"|(?:sub)?(?:titles?|titled|captions?|captioned) (?:by|provided by) .*|.*amara org.*|transcri(?:bed"
+    r"|ption|pt) by .*"
+    r"|(?:music|silence|applause|laughter|blank audio|inaudible|foreign)(?: playing)?|(?:www )?[a-z0-9]+"
+    r" (?:org|com|net|tv)"
+)
+"""What only films say: recognisers learnt from subtitles, and write them where nothing is said."""
 _MAX_CHARS_PER_VOICED_S = 40
 """Twice what a fast speaker says; more is a decoder running in circles."""
 _PAD_MS = 200
 """Zeros after the audio: cut 100 ms after the last word, it is recognised like audio cut at 400 ms."""
 _SAID_OF_DIGITS = DIGITS | TIMES.keys()
-_BRACKETED = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|♪")
-"""Whisper describes sounds: "[Music]", "(coughs)", "*sigh*"."""
+_SOUND = (
+    r"(?:\w+ )?(?:music|applause|laugh\w*|chuckl\w*|cough\w*|sigh\w*|sneez\w*|sniff\w*|breath\w*|gasp\w*"
+    r"|groan\w*|clap\w*|cheer\w*"
+    r"|silence|noises?|nois\w*|static|inaudible|unintelligible|blank[ _]?audio|beep\w*|ring\w*|click\w*"
+    r"|typing|footsteps|crosstalk"
+    r"|background \w+|speaking \w+|foreign \w*|sound\w*|phone \w+|dial tone|wind|birds?|dog \w+)(?: \w+)?"
+)
+_BRACKETED = re.compile(rf"\[\s*{_SOUND}\s*\]|\(\s*{_SOUND}\s*\)|\*\s*{_SOUND}\s*\*|♪", re.IGNORECASE)
+"""Whisper describes sounds: "[Music]", "(coughs)", "*sigh*".  "(212)" is an area code."""
 
 
 class Recognizer:
@@ -70,14 +69,11 @@ class Recognizer:
         self._taken = 0
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="offhook-stt")
 
-    async def recognize(
-        self, audio: NDArray[np.int16], voiced_ms: int, *, expected: Collection[str] = ()
-    ) -> Transcript:
+    async def recognize(self, audio: NDArray[np.int16], voiced_ms: int) -> Transcript:
         """Recognise ``audio`` (``[samples]`` int16 at 16 kHz, cut to the utterance).
 
         ``voiced_ms`` is how much of it is voiced; with too little the text is empty.
-        ``expected`` are short answers the dialogue waits for ("you", "bye"): they pass
-        however short they were.  Cancelling the awaiting task stops the recognition
+        Cancelling the awaiting task stops the recognition
         between its steps.  Raises ModelError, and BusyError when too many wait.
         """
         audio_ms = len(audio) * 1000 // STT_RATE_HZ
@@ -93,7 +89,7 @@ class Recognizer:
         finally:
             cancelled.set()
             self._taken -= 1
-        return Transcript(clean(heard.text, voiced_ms, expected), audio_ms, heard.compute_ms)
+        return Transcript(clean(heard.text, voiced_ms), audio_ms, heard.compute_ms)
 
     def close(self) -> None:
         """Stop the workers and free the model."""
@@ -109,19 +105,25 @@ class Recognizer:
             raise ModelError(f"{self.name}: out of memory for {len(audio)} samples") from error
 
 
-def clean(text: str, voiced_ms: int, expected: Collection[str] = ()) -> str:
+def clean(text: str, voiced_ms: int) -> str:
     """``text`` when it can be what was said in ``voiced_ms`` of voice, else the empty string."""
     text = " ".join(_BRACKETED.sub(" ", text).split())
     words = normalize(text)
     if not words:
         return ""
-    if words in {normalize(answer) for answer in expected}:
-        return text
-    if voiced_ms < _SURE_VOICED_MS and words in JUNK:
+    if _NEVER_SAID.fullmatch(words):
+        return ""
+    if voiced_ms < _SURE_VOICED_MS and (words in FROM_NOISE or _too_short(words, voiced_ms)):
         return ""
     if is_repetition(words) or len(words) > max(20, voiced_ms * _MAX_CHARS_PER_VOICED_S // 1000):
         return ""
     return text
+
+
+def _too_short(words: str, voiced_ms: int) -> bool:
+    """So few words that a noise may have made them, in less time than they take to be said."""
+    vowels = len(_VOWELS.findall(words))
+    return len(words.split()) <= _SHORT_WORDS and voiced_ms < vowels * _VOICED_MS_PER_VOWEL
 
 
 def normalize(text: str) -> str:

@@ -34,9 +34,13 @@ _COUNTS = (
     "tokens_reused",
     "tokens_computed",
     "tokens_generated",
+    "tokens_drafted",
+    "tokens_accepted",
     "wait_ms",
     "underruns",
 )
+
+_LATER = ("tokens_drafted", "tokens_accepted")
 
 
 def now_ms() -> int:
@@ -80,10 +84,16 @@ class TurnTrace:
     tokens_reused: int = 0
     tokens_computed: int = 0
     tokens_generated: int = 0
+    tokens_drafted: int = 0
+    """Tokens of a guess of the answer that were computed."""
+    tokens_accepted: int = 0
+    """Of these, the ones that the model said as well."""
     wait_ms: int = 0
     """Silence that was waited for before the turn was taken to be over."""
     underruns: int = 0
     """Times that the answer's audio ran dry while it was played."""
+    act: str = ""
+    """What kind of answer it was: facts, generated, unknown, farewell, ..."""
     interrupted: bool = False
     """The caller cut the answer short."""
     speech_end_ns: int | None = None
@@ -107,7 +117,7 @@ class TurnTrace:
         | endpoint | speech_end | committed |
         | stt | maybe_done | stt_done |
         | llm_first_token | stt_done | llm_first_token |
-        | clause | llm_first_token | clause_ready |
+        | clause | llm_first_token, or stt_done where the answer needs none | clause_ready |
         | tts_first_audio | clause_ready | tts_first_audio |
         | commit | committed or tts_first_audio, the later | playback_started |
         | playback | playback_started | playback_ended |
@@ -117,7 +127,7 @@ class TurnTrace:
             "endpoint": (self.speech_end_ns, self.committed_ns),
             "stt": (self.maybe_done_ns, self.stt_done_ns),
             "llm_first_token": (self.stt_done_ns, self.llm_first_token_ns),
-            "clause": (self.llm_first_token_ns, self.clause_ready_ns),
+            "clause": (self.llm_first_token_ns or self.stt_done_ns, self.clause_ready_ns),
             "tts_first_audio": (self.clause_ready_ns, self.tts_first_audio_ns),
             "commit": (max(decided, default=None), self.playback_started_ns),
             "playback": (self.playback_started_ns, self.playback_ended_ns),
@@ -166,6 +176,7 @@ class TurnTrace:
         record: dict[str, Any] = {"v": SCHEMA_VERSION, "call": self.call_id, "turn": self.turn}
         record["at_ms"] = self.at_ms
         record.update({name: getattr(self, name) for name in _COUNTS})
+        record["act"] = self.act
         record["interrupted"] = self.interrupted
         record["stamps_ns"] = {name: at for name in STAMPS if (at := getattr(self, f"{name}_ns")) is not None}
         record["stages_ms"] = self.stages_ms()
@@ -188,8 +199,15 @@ class TurnTrace:
         call_id, stamps = record.get("call"), record.get("stamps_ns")
         if not isinstance(call_id, str) or not isinstance(stamps, dict):
             raise ValueError("no call id or no stamps")
-        whole = {name: _integer(record, name) for name in ("turn", "at_ms", *_COUNTS)}
-        trace = cls(call_id, **whole, interrupted=record.get("interrupted") is True)
+        # Counts that came later are missing in older lines.
+        known = [name for name in _COUNTS if name in record or name not in _LATER]
+        whole = {name: _integer(record, name) for name in ("turn", "at_ms", *known)}
+        act = record.get("act")
+        trace = cls(call_id, whole.pop("turn"))
+        for name, count in whole.items():
+            setattr(trace, name, count)
+        trace.act = act if isinstance(act, str) else ""
+        trace.interrupted = record.get("interrupted") is True
         for name in STAMPS:
             if name in stamps:
                 setattr(trace, f"{name}_ns", _integer(stamps, name))

@@ -75,13 +75,15 @@ def printable(text: str) -> str:
 def _headline(turn: TurnTrace, budgets: BudgetConfig | None) -> str:
     total = turn.turnaround_ms()
     line = f"turn {turn.turn}: " + (f"{total:.0f} ms" if total is not None else "no answer was played")
-    notes = []
+    notes = [turn.act] if turn.act else []
     if turn.wasted_revisions:
         notes.append(f"revision {turn.revision}, {turn.wasted_revisions} wasted")
     if turn.voiced_ms:
         notes.append(f"{turn.voiced_ms / 1000:.1f} s voiced")
     if turn.tokens_reused or turn.tokens_computed:
         notes.append(f"{turn.tokens_computed} tokens computed, {turn.tokens_reused} reused")
+    if turn.tokens_drafted:
+        notes.append(f"{turn.tokens_accepted} of {turn.tokens_drafted} drafted tokens right")
     if turn.interrupted:
         notes.append("interrupted")
     if notes:

@@ -1,20 +1,17 @@
-"""Making any text safe to speak."""
+"""Text in pieces that an engine can speak."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
+
+from offhook.speech import speakable
+
+__all__ = ["has_words", "parts", "speakable"]
 
 _MAX_CHARS = 300
 """Longer texts are spoken in parts: each part is a step after which a cancellation is seen."""
 _BREAK = re.compile(r"[.!?;:…]['\")\]]*\s|,\s|\s")
-
-
-def speakable(text: str) -> str:
-    """``text`` with control characters, lone surrogates and unassigned characters as spaces."""
-    safe = "".join(" " if unicodedata.category(char) in _UNSPEAKABLE else char for char in text)
-    return " ".join(safe.split())
 
 
 def has_words(text: str) -> bool:
@@ -33,6 +30,3 @@ def parts(text: str, max_chars: int = _MAX_CHARS) -> Iterator[str]:
         text = text[at:]
     if text.strip():
         yield text.strip()
-
-
-_UNSPEAKABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

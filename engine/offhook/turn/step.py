@@ -41,6 +41,7 @@ from offhook.turn.vocabulary import (
     CallEnded,
     CallerDismissed,
     CallerJudged,
+    CallerWaits,
     Cancel,
     Commit,
     DigitPressed,
@@ -101,6 +102,8 @@ def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings
             return _caller_judged(state, settings)
         case CallerDismissed():
             return _caller_dismissed(state)
+        case CallerWaits():
+            return replace(state, waits_for=event.revision), ()
         case DigitPressed():
             return _digit_pressed(state, now_ns, settings)
         case DigitsEntered():
@@ -520,7 +523,9 @@ def _tick_while_late(state: TurnState, now_ns: int, settings: TurnSettings) -> S
 def _tick_in_silence(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
     if state.silent_since_ns is None:
         return replace(state, silent_since_ns=now_ns), ()
-    if now_ns - state.silent_since_ns < settings.max_silence_ms * MS:
+    patient = state.waits_for is not None and state.waits_for == state.revision
+    limit_ms = max(settings.max_silence_ms, settings.asked_silence_ms) if patient else settings.max_silence_ms
+    if now_ns - state.silent_since_ns < limit_ms * MS:
         return state, ()
     quiet = replace(state, asked_still_there=True, silent_since_ns=now_ns)
     return quiet, (SayGoodbye() if state.asked_still_there else AskStillThere(),)

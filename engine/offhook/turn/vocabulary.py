@@ -104,6 +104,13 @@ class CallerDismissed:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerWaits:
+    """In the turn that revision ``revision`` answers the caller has asked us to wait."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class DigitPressed:
     """A key, of which more may follow."""
 
@@ -136,6 +143,7 @@ TurnEvent = (
     | PlaybackFinished
     | CallerJudged
     | CallerDismissed
+    | CallerWaits
     | DigitPressed
     | DigitsEntered
     | Tick
@@ -263,6 +271,8 @@ class TurnSettings:
     """Something loud is on the line right now: a commit waits a moment for what it turns out to be."""
     barge_in: bool = True
     max_silence_ms: int = 10_000
+    asked_silence_ms: int = 45_000
+    """The same after the caller has asked us to wait."""
     holding_ms: int | None = 1_500
     """A committed answer that is later than this is announced; None: never."""
     doubtful_voiced_ms: int = 500
@@ -324,6 +334,8 @@ class TurnState:
     """What a revision that is not heard yet will ask for."""
     habit: PauseHabit = field(default_factory=PauseHabit)
     asked_still_there: bool = False
+    waits_for: int | None = None
+    """The revision whose turn asked us to wait; None when the caller has spoken since."""
     asked_again: int = 0
     answers_since_holding: int = 2
     """Answers begun since the last holding phrase: there is none twice in a row."""

@@ -1,0 +1,99 @@
+"""Trains the classifier of what callers do (offhook/knowledge/acts.py) and says how good it is.
+
+    python -m bench.grounding.train_acts [--write]
+
+Trained on acts_train.json and on the questions and statements of the businesses beside it, which are all
+"other".  acts.json is by another writer who did not know the rules: its "tuned" half was looked at while the
+rules around the classifier were made, its "untouched" half was not.  A softmax regression with a ridge, by
+full-batch Adam: the vectors are MiniLM's and stay as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.knowledge.acts import ACTS, FILE, ActClassifier
+from offhook.knowledge.encoder import WIDTH
+from offhook.knowledge.matcher import Matcher
+
+HERE = Path(__file__).parent
+OTHERS_PER_BUSINESS = 12
+RIDGE = 1e-5
+STEPS = 600
+RATE = 0.1
+OTHER = ("not_farewell", "question", "statement")
+
+Vectors = NDArray[np.float32]
+
+
+def label(act: str) -> int:
+    return ACTS.index("other" if act in OTHER else act)
+
+
+def training_set() -> list[tuple[str, int]]:
+    entries = json.loads((HERE / "acts_train.json").read_text(encoding="utf-8"))
+    found = [(entry["say"], label(entry["act"])) for entry in entries]
+    for path in sorted((HERE / "businesses").glob("*.json")):
+        questions = json.loads(path.read_text(encoding="utf-8"))["questions"]
+        found += [
+            (question["say"], 0) for question in questions[:: max(1, len(questions) // OTHERS_PER_BUSINESS)]
+        ]
+    # A recogniser's punctuation comes and goes.
+    return found + [(text.lower().rstrip(".?!").replace(",", ""), act) for text, act in found]
+
+
+def fit(vectors: Vectors, labels: NDArray[np.int64]) -> tuple[Vectors, Vectors]:
+    """Weights ``[acts, 384]`` and biases."""
+    count = len(ACTS)
+    weight = np.sqrt(len(labels) / (count * np.bincount(labels, minlength=count)))[labels][:, None]
+    wanted = np.eye(count, dtype=np.float32)[labels]
+    matrix = np.zeros((count, WIDTH), np.float32)
+    bias = np.zeros(count, np.float32)
+    moments = [np.zeros_like(matrix), np.zeros_like(matrix), np.zeros_like(bias), np.zeros_like(bias)]
+    for step in range(1, STEPS + 1):
+        logits = vectors @ matrix.T + bias
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        error = (shares - wanted) * weight / len(labels)
+        gradients = (error.T @ vectors + RIDGE * matrix, error.sum(axis=0))
+        for place, (parameter, gradient) in enumerate(zip((matrix, bias), gradients, strict=True)):
+            first, second = moments[2 * place], moments[2 * place + 1]
+            first += 0.1 * (gradient - first)
+            second += 0.001 * (gradient**2 - second)
+            root = np.sqrt(second / (1 - 0.999**step)) + 1e-8
+            parameter -= RATE * (first / (1 - 0.9**step)) / root
+    return matrix, bias
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--write", action="store_true", help=f"keep the weights in {FILE}")
+    options = parser.parse_args()
+    encoder = Matcher(threads=2)
+    training = training_set()
+    vectors = np.stack([each.vector for each in encoder.encode([text for text, _ in training])])
+    matrix, bias = fit(vectors, np.array([act for _, act in training]))
+    path = FILE if options.write else Path("/tmp") / FILE.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, matrix=matrix.astype(np.float16), bias=bias.astype(np.float16))
+    classifier = ActClassifier(path)
+    for half, entries in json.loads((HERE / "acts.json").read_text(encoding="utf-8")).items():
+        found = encoder.encode([entry["say"] for entry in entries])
+        right, asked, taken = Counter[str](), Counter[str](), Counter[str]()
+        for entry, each in zip(entries, found, strict=True):
+            guess = classifier.guess(each.vector)
+            act = guess.act if guess.probability >= 0.7 else "other"
+            asked[entry["act"]] += 1
+            right[entry["act"]] += act == ACTS[label(entry["act"])]
+            taken[act] += act != ACTS[label(entry["act"])]
+        print(half, {act: f"{right[act]}/{asked[act]}" for act in asked}, "wrongly taken for", dict(taken))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Ten businesses with questions, and ``python -m bench.suites``, which asks them in writing."""

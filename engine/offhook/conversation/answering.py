@@ -1,0 +1,60 @@
+"""A generated answer as clauses that can be spoken while the rest is written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from offhook.conversation.answer_filter import AnswerFilter
+from offhook.llm.base import Generation
+from offhook.sentence import ClauseSplitter
+
+CIRCLE_WORDS = 3
+"""A clause of so many words is not said twice in a row on purpose; "yes, yes" is."""
+
+
+class ClauseStream:
+    """Iterate once for the clauses.  The attributes are complete when the iteration has ended."""
+
+    def __init__(self, generation: Generation, answer_filter: AnswerFilter) -> None:
+        self.generation = generation
+        self._filter = answer_filter
+        self.circled = False
+        """The model began to say the same again: a small one would go on for ever."""
+
+    async def __aiter__(self) -> AsyncGenerator[str, None]:
+        splitter, last = ClauseSplitter(), ""
+        async for piece in self.generation:
+            for clause in splitter.push(self._filter.push(piece)):
+                if self._goes_in_circles(last, clause):
+                    break
+                yield clause
+                last = clause
+            if self._filter.finished or self.circled:
+                self.generation.cancel()
+                break
+        if self.circled:
+            return
+        for clause in (*splitter.push(self._filter.flush()), *splitter.flush()):
+            if self._goes_in_circles(last, clause):
+                return
+            yield clause
+            last = clause
+
+    def _goes_in_circles(self, last: str, clause: str) -> bool:
+        self.circled = clause == last and len(clause.split()) >= CIRCLE_WORDS
+        return self.circled
+
+    @property
+    def verbatim(self) -> bool:
+        """The clauses are, word for word, what the model wrote."""
+        return not self._filter.changed and not self._filter.finished and not self.circled
+
+    @property
+    def ends_call(self) -> bool:
+        """The model has decided that the call is over."""
+        return self._filter.ends_call or "end_call" in self.generation.stats.tool_calls
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """Kinds of text that must not be spoken and were taken out."""
+        return self._filter.removed

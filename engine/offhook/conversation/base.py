@@ -1,0 +1,127 @@
+"""What a policy of conversation offers to a call.
+
+A policy belongs to one agent with one model and is shared by calls; what differs between calls is their
+:class:`~offhook.conversation.history.History`.  It says what is put into the model's conversation, and what
+the answer is: words that are known beforehand, or what the model generates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from offhook.agents.loader import Agent
+from offhook.conversation.answer_filter import AnswerFilter
+from offhook.conversation.history import History
+
+Act = Literal[
+    "facts",
+    "generated",
+    "unknown",
+    "otherwise",
+    "farewell",
+    "repeat",
+    "wait",
+    "readback",
+    "greeted",
+    "courtesy",
+]
+"""What kind of answer a turn gets: from facts, from the model, "I don't know", and so on."""
+
+
+class Template(Protocol):
+    """The markup of the model's conversations; :class:`offhook.llm.template.ChatTemplate` is one."""
+
+    @property
+    def assistant_close(self) -> str: ...
+
+    def prefix(self, system: str, examples: Sequence[tuple[str, str]] = ()) -> tuple[str, ...]: ...
+
+    def user(self, text: str) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of the caller's, ready to be answered."""
+
+    caller_text: str
+    words: str
+    """The same without its final punctuation: what can be said of a turn that may go on."""
+    pieces: tuple[str, ...]
+    """To append to the model's conversation: the caller's words, up to where the answer begins."""
+    act: Act
+    say: str | None = None
+    """The answer; None: the model generates it."""
+    facts: tuple[int, ...] = ()
+    """The numbers of the facts that the answer is made of, or that were put before the model."""
+    draft: str = ""
+    """How a generated answer may go: a guess that changes nothing but the time it takes."""
+
+    @property
+    def ends_call(self) -> bool:
+        """The caller has taken leave: the call may end after this answer."""
+        return self.act == "farewell"
+
+    @property
+    def waits(self) -> bool:
+        """The caller has asked for time."""
+        return self.act == "wait"
+
+
+class Policy(Protocol):
+    """How one agent converses with one model."""
+
+    agent: Agent
+    remembers: bool
+    """Turns stay in the model's conversation; False: it is taken back to its prefix after each."""
+
+    @property
+    def name(self) -> str:
+        """``grounded`` or ``chat``."""
+        ...
+
+    def prepare(self) -> None:
+        """Compute ahead what searches need: milliseconds a fact.  Answers are poorer until it is done."""
+        ...
+
+    def prefix(self) -> tuple[str, ...]:
+        """The fixed beginning of every conversation with the model."""
+        ...
+
+    def opening(self, words: str) -> tuple[str, ...]:
+        """How the pieces of every turn begin that begins with ``words``."""
+        ...
+
+    def prompt(self, text: str, *, first: bool) -> tuple[str, ...]:
+        """To append for a phrase of our own before the caller's turn; ``first``: of the call."""
+        ...
+
+    async def turn(self, caller_text: str, history: History) -> Turn:
+        """What to answer."""
+        ...
+
+    async def anticipate(self, words: str, history: History) -> None:
+        """The caller may be about to say this: look up what it takes."""
+        ...
+
+    def filter(self) -> AnswerFilter:
+        """What lets one generated answer's text through."""
+        ...
+
+    def close_answer(self) -> tuple[str, ...]:
+        """To append when an answer was said to its end."""
+        ...
+
+    def cut_answer(self, audible_text: str) -> tuple[str, ...]:
+        """To append after rolling back to where the answer began: only what was audible of it."""
+        ...
+
+
+FINAL = " .?!,;:\u2026"
+"""What a turn's words do not end with, as long as it may go on."""
+
+
+def plain(text: str) -> str:
+    """Single spaces."""
+    return " ".join(text.split())

@@ -1,0 +1,70 @@
+"""What both sides have said in one call, as far as it was audible to the caller.
+
+Lives as long as the call and is shared with nobody: what callers say is in no cache that outlives them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+_CACHED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A turn of the caller's with our answer to it."""
+
+    caller_text: str
+    audible_text: str
+    """What the caller heard of the answer."""
+    whole_text: str
+    """The answer as it was meant to be said."""
+    facts: tuple[int, ...] = ()
+    """The numbers of the facts that it was made of."""
+    act: str = ""
+    """What kind of answer it was; see :attr:`offhook.conversation.base.Turn.act`."""
+
+
+@dataclass(slots=True)
+class History:
+    """One call's exchanges, in order."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    found: OrderedDict[object, Any] = field(default_factory=OrderedDict)
+    """What was looked up for words that the caller may still be saying, latest last."""
+    _prompts: list[Callable[[], str]] = field(default_factory=list)
+
+    def prompted(self, audible_text: Callable[[], str]) -> None:
+        """A phrase of our own is said, such as the greeting; ``audible_text`` tells how far it was heard."""
+        self._prompts.append(audible_text)
+
+    def take_prompts(self) -> list[str]:
+        """The phrases since the last exchange, as far as they were heard until now; told once."""
+        prompts, self._prompts = self._prompts, []
+        return [text for audible in prompts if (text := audible().strip())]
+
+    def add(self, exchange: Exchange) -> None:
+        """A turn is over."""
+        self.exchanges.append(exchange)
+
+    @property
+    def last(self) -> Exchange | None:
+        return self.exchanges[-1] if self.exchanges else None
+
+    @property
+    def last_answer(self) -> Exchange | None:
+        """The last answer that said something of substance, not "pardon?" or "take your time"."""
+        return next((each for each in reversed(self.exchanges) if each.act in SUBSTANCE), None)
+
+    def keep(self, key: object, value: Any) -> None:
+        """Remember what was looked up for ``key``."""
+        self.found[key] = value
+        while len(self.found) > _CACHED:
+            self.found.popitem(last=False)
+
+
+SUBSTANCE = frozenset({"facts", "generated", "readback", "greeted", "unknown"})
+"""Acts that can be repeated, and that a follow-up can follow."""

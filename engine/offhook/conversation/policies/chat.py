@@ -1,0 +1,134 @@
+"""The policy for models that can converse: persona and knowledge in front, the true history, few rules.
+
+The model hears how it has greeted and how far it was heard.  Its answer is cleaned of what must not be spoken
+(:mod:`offhook.conversation.answer_filter`) and otherwise said as it is, as long as ``llm.max_tokens`` allows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+from offhook.agents.loader import Agent
+from offhook.conversation.answer_filter import AnswerFilter
+from offhook.conversation.base import FINAL, Template, Turn, plain
+from offhook.conversation.farewell import has_asked, is_farewell
+from offhook.conversation.history import History
+from offhook.knowledge.store import Knowledge, Ranking
+from offhook.languages import language
+
+CHARACTERS_PER_TOKEN = 4
+"""An estimate that holds for English within a quarter; other scripts take more tokens."""
+BESIDE = 3
+"""Facts put beside a question when not all of them are in the prompt."""
+_DRAFTED = 0.0
+"""Log-odds from which a fact is tried as the beginning of the answer."""
+LIKELY = 0.6
+"""Probability from which a caller is taken to ask for time."""
+_RULES = (
+    "You are on the telephone: whatever you write is spoken aloud. Answer in one or two short sentences of"
+    " plain words, without lists, headings, symbols or markup. Say only what you have been told here; if you"
+    " do not know something, say so. When the caller has said goodbye and nothing is open, take leave and"
+    " write [end_call] at the end."
+)
+_KNOWN = "What you know:"
+_BESIDE = "(What you know about this: {facts})"
+# Some models' templates want every message of ours to follow one of the caller's.
+_CALL_BEGINS = "(The caller is on the line.)"
+_SILENCE = "(The caller says nothing.)"
+
+
+class Chat:
+    """See :class:`~offhook.conversation.base.Policy`."""
+
+    name = "chat"
+    remembers = True
+
+    def __init__(
+        self,
+        agent: Agent,
+        template: Template,
+        knowledge: Knowledge,
+        worker: Executor | None = None,
+        *,
+        knowledge_tokens: int = 1500,
+    ) -> None:
+        """``knowledge_tokens``: facts that fit into so many stand in the prompt as a whole."""
+        self.agent = agent
+        self._template = template
+        self._knowledge = knowledge
+        self._worker = worker
+        self._language = language(agent.language)
+        texts = [fact.text for fact in agent.facts]
+        size = sum(len(text) + 3 for text in texts)
+        self.knows_all = size <= knowledge_tokens * CHARACTERS_PER_TOKEN
+        """Every fact is in the prompt."""
+
+    def prepare(self) -> None:
+        self._knowledge.prepare()
+
+    def prefix(self) -> tuple[str, ...]:
+        """Persona, rules and, where they fit, the facts; then the agent's examples."""
+        facts = [fact.text for fact in self.agent.facts]
+        known = "\n".join([_KNOWN, *(f"- {text}" for text in facts)]) if facts and self.knows_all else ""
+        system = "\n\n".join(part for part in (self.agent.persona, known, _RULES) if part)
+        examples = [
+            (_with_facts(each.caller, [each.note] if each.note else []), each.agent)
+            for each in self.agent.examples
+        ]
+        return self._template.prefix(system, examples)
+
+    def opening(self, words: str) -> tuple[str, ...]:
+        user_open, text, _ = self._template.user(words)
+        return user_open, text
+
+    def prompt(self, text: str, *, first: bool) -> tuple[str, ...]:
+        caller = _CALL_BEGINS if first else _SILENCE
+        return (*self._template.user(caller), text, self._template.assistant_close)
+
+    def filter(self) -> AnswerFilter:
+        return AnswerFilter(names=(self.agent.name,))
+
+    def close_answer(self) -> tuple[str, ...]:
+        return (self._template.assistant_close,)
+
+    def cut_answer(self, audible_text: str) -> tuple[str, ...]:
+        said = audible_text.strip()
+        return (f"{said} \u2014" if said else "\u2014", self._template.assistant_close)
+
+    async def turn(self, caller_text: str, history: History) -> Turn:
+        text = plain(caller_text)
+        said = text.rstrip(FINAL)
+        ranking = await self._search(text, history)
+        beside: Sequence[int] = ()
+        if not self.knows_all:
+            beside = [each.item.number for each in ranking.candidates[:BESIDE] if each.log_odds > -4]
+        pieces = self._template.user(_with_facts(text, [self._knowledge.items[n].text for n in beside]))
+        last = history.last
+        asked = last is not None and has_asked(last.audible_text, self._language)
+        if is_farewell(text, self._language, asked=asked, guess=ranking.act):
+            return Turn(text, said, pieces, "farewell", self.agent.goodbye)
+        if ranking.act.act == "wait" and ranking.act.probability >= LIKELY:
+            return Turn(text, said, pieces, "wait", self.agent.take_your_time)
+        best = ranking.best
+        draft = best.answer() if best is not None and best.log_odds >= _DRAFTED else ""
+        return Turn(text, said, pieces, "generated", None, tuple(beside), draft)
+
+    async def anticipate(self, words: str, history: History) -> None:
+        await self._search(plain(words), history)
+
+    async def _search(self, text: str, history: History) -> Ranking:
+        before = history.last_answer
+        asked = "" if before is None else before.caller_text
+        key = (text.rstrip(FINAL).lower(), asked)
+        if key not in history.found:
+            loop = asyncio.get_running_loop()
+            history.keep(key, await loop.run_in_executor(self._worker, self._knowledge.search, text, asked))
+        found: Ranking = history.found[key]
+        return found
+
+
+def _with_facts(caller_text: str, facts: Sequence[str]) -> str:
+    """The caller's words, and behind them what fits; so the words can be computed while they are spoken."""
+    return f"{caller_text}\n{_BESIDE.format(facts=' '.join(facts))}" if facts else caller_text

@@ -1,0 +1,39 @@
+"""Which policy an agent gets with a model."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import Literal
+
+from offhook.agents.loader import Agent
+from offhook.conversation.base import Policy, Template
+from offhook.conversation.policies.chat import Chat
+from offhook.conversation.policies.grounded import Grounded
+from offhook.knowledge.store import Knowledge
+
+Choice = Literal["auto", "grounded", "chat"]
+CONVERSES_FROM = 1_000_000_000
+"""Parameters from which models keep to facts and follow a conversation; small ones invent."""
+
+
+def policy_name(configured: Choice, agent: Agent, parameters: int | None) -> Literal["grounded", "chat"]:
+    """The agent's own wish goes first.  ``parameters`` None: a server's model, whose size nobody knows."""
+    wanted = agent.policy or configured
+    if wanted != "auto":
+        return wanted
+    return "grounded" if parameters is not None and parameters < CONVERSES_FROM else "chat"
+
+
+def make_policy(
+    name: Literal["grounded", "chat"],
+    agent: Agent,
+    template: Template,
+    knowledge: Knowledge,
+    worker: Executor | None = None,
+    *,
+    knowledge_tokens: int,
+) -> Policy:
+    """The policy called ``name``."""
+    if name == "grounded":
+        return Grounded(agent, template, knowledge, worker)
+    return Chat(agent, template, knowledge, worker, knowledge_tokens=knowledge_tokens)

@@ -1,0 +1,216 @@
+"""The policy for models too small to converse: every answer is made of what the agent knows.
+
+The matcher chooses among the facts, or none of them, and what is said is the chosen fact's own
+words, cut to the part that was asked for.  The language model never writes a word of it; it tells how
+finished the caller's words sound.  So nothing is invented, and the answer is known as soon as the words are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+from offhook.agents.loader import Agent
+from offhook.conversation.answer_filter import AnswerFilter
+from offhook.conversation.base import FINAL, Act, Template, Turn, plain
+from offhook.conversation.details import details
+from offhook.conversation.farewell import has_asked, is_farewell
+from offhook.conversation.grounding import unsupported
+from offhook.conversation.history import History
+from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
+from offhook.languages import language
+from offhook.wording import words
+
+FLOOR = 0.5
+"""Log-odds from which a fact is taken for the answer."""
+SURE = 3.0
+"""Log-odds from which a fact goes before what the words seem to ask otherwise, such as to hear it again."""
+LIKELY = 0.6
+"""Probability from which an act is taken for what the caller does."""
+
+# What the language model is shown in front of the caller's words: only that callers speak in whole sentences.
+_SYSTEM = "You answer the telephone. The caller's words are in quotation marks. Answer in one short sentence."
+_EXCHANGES = (
+    ("Hello, I'd like to know what time you close today.", "We close at eight in the evening."),
+    ("How much is a ticket for two adults?", "A ticket for two costs thirty dollars."),
+    ("I left my umbrella at your place yesterday.", "Lost things are kept at the front desk."),
+    ("Okay. And do you have a car park?", "Yes, behind the building."),
+    ("My name is Anna Berger and my number is 212 555 0149.", "Thank you, I have noted that."),
+)
+
+
+SECOND_FLOOR = -1.0
+"""The same for the second of two facts that are compared."""
+
+
+class Grounded:
+    """See :class:`~offhook.conversation.base.Policy`."""
+
+    name = "grounded"
+    remembers = False
+
+    def __init__(
+        self, agent: Agent, template: Template, knowledge: Knowledge, worker: Executor | None = None
+    ) -> None:
+        """``worker`` runs the searches; None: the event loop's own."""
+        self.agent = agent
+        self._template = template
+        self._knowledge = knowledge
+        self._worker = worker
+        self._language = language(agent.language)
+
+    def prepare(self) -> None:
+        self._knowledge.prepare()
+
+    # --- the model's conversation --------------------------------------------------------------
+
+    def prefix(self) -> tuple[str, ...]:
+        """The same for all agents, so that they share its computation."""
+        return self._template.prefix(_SYSTEM, [(_quoted(said), answer) for said, answer in _EXCHANGES])
+
+    def opening(self, words: str) -> tuple[str, ...]:
+        user_open, text, _ = self._template.user(_quoted(words))
+        return user_open, text.removesuffix('"')
+
+    def prompt(self, text: str, *, first: bool) -> tuple[str, ...]:
+        """Nothing: the model is not asked what comes next."""
+        return ()
+
+    def filter(self) -> AnswerFilter:
+        return AnswerFilter()
+
+    def close_answer(self) -> tuple[str, ...]:
+        return (self._template.assistant_close,)
+
+    def cut_answer(self, audible_text: str) -> tuple[str, ...]:
+        return (audible_text, self._template.assistant_close)
+
+    # --- answers -------------------------------------------------------------------------------
+
+    async def turn(self, caller_text: str, history: History) -> Turn:
+        text = plain(caller_text)
+        ranking = await self._search(text, history)
+        each = [ranking]
+        questions = self._language.next_question.split(text)
+        if self._language.compares.search(text):
+            questions = self._language.alternatives.split(text)
+        if len(questions) > 1:
+            each = [await self._search(one, history, text) for one in questions if len(one.split()) > 1]
+        act, say, facts = self._answer(text, ranking, each, history)
+        say = say or self.agent.unclear  # an agent's own phrase may be empty, an answer may not
+        return Turn(text, text.rstrip(FINAL), self._template.user(_quoted(text)), act, say, facts)
+
+    async def anticipate(self, words: str, history: History) -> None:
+        await self._search(plain(words), history)
+
+    async def _search(self, text: str, history: History, whole: str = "") -> Ranking:
+        """``whole``: the turn of which ``text`` is one question."""
+        before = history.last_answer
+        asked = whole or ("" if before is None else before.caller_text)
+        # Final punctuation comes and goes while a caller is heard; what is asked stays.
+        key = (text.rstrip(FINAL).lower(), asked)
+        if key not in history.found:
+            answered: Sequence[int] = () if before is None else before.facts
+            loop = asyncio.get_running_loop()
+            ranking = await loop.run_in_executor(self._worker, self._knowledge.search, text, asked, answered)
+            history.keep(key, ranking)
+        found: Ranking = history.found[key]
+        return found
+
+    def _answer(
+        self, text: str, ranking: Ranking, each: Sequence[Ranking], history: History
+    ) -> tuple[Act, str, tuple[int, ...]]:
+        """What kind of answer, its words, and the facts they are made of.
+
+        ``each`` has a ranking for every question, where there are several in one turn.
+        """
+        agent, known, best = self.agent, self._language, ranking.best
+        last, again = history.last, history.last_answer
+        asked = last is not None and has_asked(last.audible_text, known)
+        doing = ranking.act.act if ranking.act.probability >= LIKELY else "other"
+        if is_farewell(text, known, asked=asked, guess=ranking.act):
+            return "farewell", agent.goodbye, ()
+        if ranking.exact is not None:
+            return "facts", ranking.exact.text, (ranking.exact.number,)
+        sure = best is not None and best.log_odds >= SURE
+        if doing == "repeat":
+            # Who names what they missed gets that; mostly it is what was said last.
+            if again is None and not sure:
+                return "repeat", agent.greeting, ()
+            if again is not None and (best is None or not sure or best.item.number in again.facts):
+                return "repeat", again.whole_text, again.facts
+        elif doing == "readback":
+            detail = self._told(text, history)
+            if detail:
+                return "readback", known.phrases.you_said.format(detail=detail), ()
+            if not sure:
+                return "unknown", known.phrases.not_given, ()
+        elif doing == "wait" and not sure:
+            return "wait", agent.take_your_time, ()
+        elif doing == "thanks":
+            return "courtesy", known.phrases.welcome, ()
+        elif doing == "greeting":
+            return "greeted", known.phrases.greeted, ()
+        elif doing == "machine" and not sure:
+            return "courtesy", known.phrases.machine.format(name=agent.name), ()
+        chosen = self._chosen(text, ranking, each)
+        if chosen:
+            return self._from_facts(chosen)
+        if doing == "person":
+            return "otherwise", known.phrases.no_transfer, ()
+        requests = known.request.search(" ".join(words(text))) is not None
+        asks = known.asks.search(text) or known.wants.search(text)
+        if asks and not (requests and "?" not in text):
+            return "unknown", agent.unknown, ()
+        if requests:
+            return "otherwise", known.phrases.no_action, ()
+        return "otherwise", agent.otherwise, ()
+
+    def _chosen(self, text: str, ranking: Ranking, each: Sequence[Ranking]) -> list[tuple[Item, str]]:
+        """The facts that answer, with what of each is said."""
+        best = [one.best for one in each]
+        if self._language.compares.search(text):
+            return [(one.item, one.compared()) for one in _compared(ranking, best)]
+        found = [one for one in best if one is not None and one.log_odds >= FLOOR]
+        if not found and ranking.best is not None and ranking.best.log_odds >= FLOOR:
+            found = [ranking.best]
+        wanted: dict[int, Candidate] = {}
+        for one in found:
+            held = wanted.get(one.item.number)
+            wanted[one.item.number] = one if held is None else held.joined(one)
+        return [(one.item, one.answer()) for one in wanted.values()]
+
+    def _from_facts(self, chosen: Sequence[tuple[Item, str]]) -> tuple[Act, str, tuple[int, ...]]:
+        say = " ".join(words for _, words in chosen if words)
+        if not say or unsupported(say, [item.text for item, _ in chosen]):
+            return "unknown", self.agent.unknown, ()
+        return "facts", say, tuple(item.number for item, _ in chosen)
+
+    def _told(self, text: str, history: History) -> str:
+        """What the caller has told of the kind that they ask for; empty for nothing."""
+        said = " ".join(words(text))
+        told = [details(each.caller_text, self._language) for each in history.exchanges]
+        for kind, named in self._language.details:
+            if named.search(said):
+                values = [each.value for one in told for each in one if each.kind == kind]
+                return values[-1] if values else ""
+        latest = next((one for one in reversed(told) if one), [])
+        return ", ".join(each.value for each in latest)
+
+
+def _compared(ranking: Ranking, best: Sequence[Candidate | None]) -> list[Candidate]:
+    """One fact that has both things that are compared, or a fact for each; ``best`` are each one's."""
+    first = ranking.best
+    if first is None:
+        return []
+    if sum(first.named) > 1:
+        return [first]
+    others = [one for one in (*best, *ranking.candidates[1:2]) if one is not None and one.item != first.item]
+    second = [one for one in others if one.log_odds >= SECOND_FLOOR][:1]
+    return [first, *second] if first.log_odds >= FLOOR or second else []
+
+
+def _quoted(said: str) -> str:
+    words = said.replace('"', "'")
+    return f'Caller: "{words}"'

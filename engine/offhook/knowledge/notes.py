@@ -1,0 +1,140 @@
+"""An owner's notes, taken apart: which of their parts can be said alone, and how.
+
+``Butter croissant $3.25, almond croissant $4.10`` holds two answers; whoever asks for one shall not hear
+both.  Nothing is added to what was written, and no word of a part is changed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_TITLE = re.compile(r"\b(?:dr|mr|mrs|ms|st|prof|e\.g|i\.e|vs)$", re.IGNORECASE)
+"""Abbreviations whose full stop never ends a sentence."""
+_ABBREVIATION = re.compile(
+    r"\b(?:ave|rd|no|nr|approx|incl|excl|max|min|ca|tel|ext|a\.m|p\.m|mon|tue|wed|thu|fri|sat|sun|jan|feb|mar"
+    r"|apr|jun|jul|aug|sep|sept|oct|nov|dec|hrs?)$",
+    re.IGNORECASE,
+)
+"""Others: theirs does before a capital letter."""
+_SENTENCE_END = re.compile(
+    r"[.!?;](?=\s+\S)|\n+"
+    r"|\s[-\u2013\u2014]\s(?!\d|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w* \d)",
+    re.IGNORECASE,
+)
+_WEEKDAY = r"(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:days?)?\b"
+_CUT = re.compile(
+    rf",\s+(?:and\s+)?|(?<=[\d.%]{2})\s+/\s+|(?<=\d\w)\s+/\s+|\s+and\s+(?=(?:on\s+)?{_WEEKDAY})",
+    re.IGNORECASE,
+)
+"""Where an item may end: a comma, a stroke behind a figure, an "and" before a day of the week."""
+_NUMBER = re.compile(r"(?<![^\W\d_])\d|\bfree\b|\b(?:noon|midnight)\b", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r"\b(?:is|are|was|were|has|have|do|does|did|can|can't|cannot|will|runs?|costs?|takes?|needs?|must|may"
+    r"|we|you|they|it)\b",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"^[^:]{2,40}:\s+(?=\S)")
+_GOES_ON = re.compile(
+    r"^(?:or|and|but|with|on|in|at|for|by|from|to|until|if|when|which|who|that|not|no|only|whichever"
+    r"|behind|next|opposite|so|because|then|otherwise|per|each|incl\w*|plus|except)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a note that says something by itself."""
+
+    start: int
+    stop: int
+
+
+def parts(note: str) -> list[Part]:
+    """The parts of ``note``, in order; together they hold all of its words."""
+    found: list[Part] = []
+    for start, stop in _sentences(note):
+        found += _items(note, start, stop)
+    return found
+
+
+def assemble(note: str, chosen: list[Part]) -> str:
+    """The text of ``chosen`` parts of ``note``: one or more sentences, each with a full stop.
+
+    Parts of one sentence that follow each other are said as they were written.
+    """
+    runs: list[Part] = []
+    for part in chosen:
+        # An item begins with what separates it from the one before; a sentence does not.
+        if runs and runs[-1].stop == part.start and _CUT.match(note, part.start):
+            runs[-1] = Part(runs[-1].start, part.stop)
+        elif note[part.start : part.stop].strip(" ,;/\n"):
+            runs.append(part)
+    said = [_item(note, run) for run in runs]
+    return " ".join(_as_sentence(text) for text in said if any(char.isalnum() for char in text))
+
+
+def _item(note: str, part: Part) -> str:
+    """Without the comma or the "and" that joins it to the item before."""
+    text = note[part.start : part.stop]
+    joint = _CUT.match(text) if part.start else None
+    return (text[joint.end() :] if joint else text).strip(" ,;/\n")
+
+
+def _as_sentence(text: str) -> str:
+    text = re.sub(r"\s+/\s+", ", ", text.strip(" ,;:-\u2013\u2014"))  # a stroke between words is a pause
+    text = text[:1].upper() + text[1:] if not re.match(r"^\S*[@.]\S", text) else text
+    return text if text[-1:] in ".!?" else f"{text}."
+
+
+def _sentences(note: str) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    start = 0
+    for match in _SENTENCE_END.finditer(note):
+        if match.group() == "." and _is_abbreviation(note[start : match.start()], note[match.end() :]):
+            continue
+        if _open_bracket(note[start : match.start()]):
+            continue
+        stop = match.end() if match.group() in ".!?" else match.start()
+        if note[start:stop].strip():
+            found.append((start, stop))
+        start = match.end()
+    if note[start:].strip():
+        found.append((start, len(note)))
+    return found
+
+
+def _is_abbreviation(before: str, after: str) -> bool:
+    if _TITLE.search(before):
+        return True
+    return _ABBREVIATION.search(before) is not None and not after.lstrip()[:1].isupper()
+
+
+def _items(note: str, start: int, stop: int) -> list[Part]:
+    """The parts of one sentence: each item of a list that has a figure or a verb of its own."""
+    label = _LABEL.match(note[start:stop])
+    cuts: list[int] = []
+    for match in _CUT.finditer(note, start, stop):
+        if not note[start : match.start()].strip() or _open_bracket(note[start : match.start()]):
+            continue
+        if re.match(r"\d{3}\b", note[match.end() : match.end() + 4]) and match.group() == ",":
+            continue
+        cuts.append(match.start())
+    edges = [start, *cuts, stop]
+    pieces = [(edges[n], edges[n + 1]) for n in range(len(edges) - 1)]
+    texts = [_item(note, Part(a, b)) for a, b in pieces]
+    carries = [bool(_NUMBER.search(text) or _CLAUSE.search(text)) for text in texts]
+    if len(pieces) < 2 or sum(carries) < 2 or (label is not None and sum(carries) < len(carries)):
+        return [Part(start, stop)]
+    found: list[Part] = []
+    for (a, b), text, own in zip(pieces, texts, carries, strict=True):
+        names_something = re.search(r"[^\W\d_]{3,}", text) is not None
+        if found and not (own and names_something and not _GOES_ON.match(text)):
+            found[-1] = Part(found[-1].start, b)  # it goes on from the part before
+        else:
+            found.append(Part(a, b))
+    return found
+
+
+def _open_bracket(text: str) -> bool:
+    return text.count("(") > text.count(")")

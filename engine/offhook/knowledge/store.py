@@ -1,0 +1,258 @@
+"""What an agent knows, and which of it answers a question.
+
+:mod:`.matcher` compares the question with every fact (with the likelier ones, where there are many);
+:mod:`.words` finds facts by their words, for keywords and for machines without the matcher's packages.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.agents.loader import Agent
+from offhook.knowledge.acts import NO_GUESS, ActClassifier, ActGuess
+from offhook.knowledge.encoder import Encoded
+from offhook.knowledge.marks import marks, telling
+from offhook.knowledge.matcher import Matcher
+from offhook.knowledge.notes import Part, assemble, parts
+from offhook.knowledge.words import WordIndex, content_words
+
+COMPARED = 64
+"""Facts that are compared token by token; of more, so many are chosen by their vectors and words."""
+BY_WORDS = 8
+KEPT = 6
+"""Candidates that a ranking holds."""
+CONTEXT_WORDS = 18
+"""So much of the end of the question before is read as well."""
+WANTED = 0.6
+"""A part of a note belongs to the answer when it is wanted so much, compared with the most wanted one."""
+COVERED = 0.6
+"""Without a matcher: the share of a question's words of weight that its fact has to hold."""
+_INSTRUCTION = re.compile(
+    r"(?:you(?:'re| are| will| can| should| must| speak| answer| work| have| may| never| always)?|be|do"
+    r" not|don't|never|always|if|keep"
+    r"|answer|say|speak|use|tell|ask|stay|make|please|when|avoid|offer|only|try|remember|help|take|greet"
+    r"|act|sound|talk|let|explain"
+    r"|your|callers?|customers?|patients?|guests?|the caller)\b",
+    re.IGNORECASE,
+)
+"""How a sentence of a persona begins that says what to do, rather than what is so."""
+
+
+_KINDS = {
+    "e-mail address": re.compile(r"\S@\S+\.\w"),
+    "website": re.compile(
+        r"(?<![@\w.])(?:https?://|www\.)\S|(?<![@\w.-])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|co\.uk|example)\b"
+    ),
+    "telephone number": re.compile(r"(?<![\d$£€.,])(?:\+?\d[\d ().-]{5,}\d)(?![\d.,]*\d)"),
+}
+"""What is written without its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The networks; shared by all agents."""
+
+    matcher: Matcher
+    acts: ActClassifier
+    name: str = "MiniLM, trained on"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One fact, or one sentence of the persona that states something."""
+
+    number: int
+    text: str
+    parts: tuple[Part, ...]
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A fact beside a question."""
+
+    item: Item
+    log_odds: float
+    """That it answers the question; at 0 it is as likely as that nothing does."""
+    wanted: tuple[float, ...]
+    """For each part of the fact: how much of what is asked it has."""
+    named: tuple[bool, ...] = ()
+    """For each part: the question has words that tell it from the others."""
+
+    def answer(self) -> str:
+        """What of the fact is said: its wanted parts."""
+        return said_of(self.item, self.wanted)
+
+    def compared(self) -> str:
+        """What of the fact is said where its parts are compared: those that are named, or wanted."""
+        if not any(self.named):
+            return self.answer()
+        pairs = zip(self.wanted, self.named, strict=True)
+        return said_of(self.item, [max(self.wanted) if is_named else share for share, is_named in pairs])
+
+    def joined(self, other: Candidate) -> Candidate:
+        """The same fact as the answer to two questions: what either wants."""
+        pairs = zip(_of_the_most(self.wanted), _of_the_most(other.wanted), strict=True)
+        return replace(self, wanted=tuple(max(pair) for pair in pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What was found for one question, the likeliest first."""
+
+    candidates: tuple[Candidate, ...]
+    act: ActGuess = NO_GUESS
+    """What the caller does with these words."""
+    exact: Item | None = None
+    """The fact one of whose keywords is all that was said."""
+
+    @property
+    def best(self) -> Candidate | None:
+        return self.candidates[0] if self.candidates else None
+
+
+def said_of(item: Item, wanted: Sequence[float], floor: float = WANTED) -> str:
+    """The parts of ``item`` that an answer needs, as sentences."""
+    if len(item.parts) < 2 or len(wanted) < len(item.parts):
+        return assemble(item.text, list(item.parts))
+    least = floor * max(wanted)
+    chosen = [part for part, share in zip(item.parts, wanted, strict=True) if share >= least]
+    return assemble(item.text, chosen)
+
+
+def _of_the_most(wanted: Sequence[float]) -> list[float]:
+    most = max(wanted)
+    return [share / most if most else 1.0 for share in wanted]
+
+
+def statements(persona: str) -> list[str]:
+    """The sentences of a persona that say what is so; owners put hours and prices there."""
+    sentences = re.split(r"(?<=[.!?])\s+", " ".join(persona.split()))
+    return [each for each in sentences if len(each.split()) >= 4 and not _INSTRUCTION.match(each)]
+
+
+@dataclass(slots=True)
+class _Known:
+    """The vectors of all items."""
+
+    encoded: list[Encoded]
+    part_of: list[NDArray[np.int64]]
+    """For each item the part to which each of its tokens belongs; -1 for none."""
+    marks: list[list[frozenset[str]]]
+    """For each item the telling words of each of its parts."""
+    vectors: NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.vectors = np.stack([each.vector for each in self.encoded])
+
+
+class Knowledge:
+    """One agent's knowledge.  Thread-safe; :meth:`search` takes milliseconds: off the event loop."""
+
+    def __init__(self, agent: Agent, models: Models | None = None) -> None:
+        facts = [(fact.text, tuple(fact.keywords)) for fact in agent.facts]
+        facts += [(text, ()) for text in statements(agent.persona)]
+        self.items = tuple(
+            Item(number, text, tuple(parts(text)), keywords) for number, (text, keywords) in enumerate(facts)
+        )
+        self._models = models
+        self._index = WordIndex([item.text for item in self.items], [item.keywords for item in self.items])
+        self._known: _Known | None = None
+        self._making = threading.Lock()
+
+    def prepare(self) -> None:
+        """Compute the vectors of all facts: some 5 ms each.  Until that is done, words decide alone."""
+        if self._models is None or not self.items:
+            return
+        with self._making:
+            if self._known is None:
+                encoded = self._models.matcher.encode([_with_kinds(item.text) for item in self.items])
+                part_of = [_part_of(item, each) for item, each in zip(self.items, encoded, strict=True)]
+                told = [
+                    [marks(item.text[part.start : part.stop]) for part in item.parts] for item in self.items
+                ]
+                self._known = _Known(encoded, part_of, told)
+
+    def search(self, question: str, before: str = "", answered: Sequence[int] = ()) -> Ranking:
+        """What answers ``question``.
+
+        ``before`` is what the caller asked just before, ``answered`` the numbers of the facts that they
+        were told: "and on Sundays?" is understood by them.
+        """
+        exact = self._index.phrase(question)
+        item = None if exact is None else self.items[exact]
+        if self._models is None or not question.strip():
+            return Ranking(tuple(self._by_words(question)), exact=item)
+        texts: list[str | tuple[str, str]] = [question]
+        if before:
+            texts.append((" ".join(before.split()[-CONTEXT_WORDS:]), question))
+        encoded = self._models.matcher.encode(texts)
+        act = self._models.acts.guess(encoded[0].vector)
+        known = self._known
+        if known is None:
+            return Ranking(tuple(self._by_words(question)), act, item)
+        return Ranking(tuple(self._match(question, encoded[-1], known, answered)), act, item)
+
+    def _match(
+        self, question: str, asked: Encoded, known: _Known, answered: Sequence[int]
+    ) -> list[Candidate]:
+        assert self._models is not None
+        numbers = list(range(len(self.items)))
+        if len(numbers) > COMPARED:
+            likely = np.argsort(-(known.vectors @ asked.vector))[:COMPARED]
+            by_words = [match.number for match in self._index.best(question, BY_WORDS)]
+            numbers = list(dict.fromkeys([*answered, *by_words, *(int(n) for n in likely)]))
+        matcher = self._models.matcher
+        scores = matcher.scores(asked, [known.encoded[number] for number in numbers])
+        asked_for = marks(question)
+        found: list[Candidate] = []
+        for place in np.argsort(-scores)[:KEPT]:
+            number = numbers[int(place)]
+            item = self.items[number]
+            wanted: tuple[float, ...] = (1.0,)
+            named: tuple[bool, ...] = (False,)
+            if len(item.parts) > 1:
+                shares = matcher.parts(asked, known.encoded[number], known.part_of[number], len(item.parts))
+                told = telling(asked_for, known.marks[number])
+                wanted = tuple(
+                    float(share) * math.exp(each) for share, each in zip(shares, told, strict=True)
+                )
+                named = tuple(each > 0 for each in told)
+            found.append(Candidate(item, float(scores[place]), wanted, named))
+        return found
+
+    def _by_words(self, question: str) -> list[Candidate]:
+        asked = content_words(question)
+        found: list[Candidate] = []
+        for match in self._index.best(question, BY_WORDS):
+            item = self.items[match.number]
+            shared = [
+                sum(word in content_words(item.text[part.start : part.stop]) for word in asked)
+                for part in item.parts
+            ]
+            most = max(shared, default=0)
+            wanted = tuple(float(share == most) for share in shared)
+            found.append(Candidate(item, 4 * (match.covered - COVERED), wanted))
+        return found
+
+
+def _with_kinds(text: str) -> str:
+    """``text`` and, behind it, what its addresses and numbers are called: callers ask for them by that."""
+    kinds = [kind for kind, shape in _KINDS.items() if shape.search(text)]
+    return f"{text} ({', '.join(kinds)})" if kinds else text
+
+
+def _part_of(item: Item, encoded: Encoded) -> NDArray[np.int64]:
+    found = np.full(len(encoded.spans), -1, np.int64)
+    for place, (start, stop) in enumerate(encoded.spans):
+        for number, part in enumerate(item.parts):
+            if start < stop and part.start <= start < part.stop:
+                found[place] = number
+    return found
