@@ -17,6 +17,18 @@ def found(text: str, kind: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("I live at 12 Rope Walk Lane, Alderby.", ["12 Rope Walk Lane, Alderby"]),
+        ("it's 4b mill road", ["4b mill road"]),
+        ("I walked for 3 hours to the road", []),
+    ],
+)
+def test_addresses(text: str, expected: list[str]) -> None:
+    assert found(text, "address") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("My number is 415 555 0132.", ["415 555 0132"]),
         ("It's (415) 555-0132", ["(415) 555-0132"]),
         ("four one five, five five five, oh one three two", ["415-555-0132"]),

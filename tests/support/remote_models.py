@@ -72,13 +72,15 @@ class Side:
             await conversation.close()
 
 
-def make_model(url: str, engine: str, *, calls: int = 8, **settings: Any) -> RemoteModel:
+def make_model(
+    url: str, engine: str, *, calls: int = 8, n_ctx_call: int = 1024, **settings: Any
+) -> RemoteModel:
     key = ApiKey(SECRET, "$BAKERY_KEY")
     endpoint = replace(
         Endpoint(url, "baker-7b", key, 20, 20, 20, 60), **settings
     )  # generous: these tests are not about time
     dialect = OpenAi(endpoint) if engine == "openai" else Ollama(endpoint)
-    return RemoteModel(endpoint, dialect, max_conversations=calls)
+    return RemoteModel(endpoint, dialect, n_ctx_call=n_ctx_call, max_conversations=calls)
 
 
 @asynccontextmanager

@@ -41,6 +41,14 @@ _CLOCK = re.compile(
     rf"|afternoon|evening))|noon|midnight)(?!\w|\s+(?:of|to|people|loaves))",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(
+    r"\b\d{1,5}[a-z]? (?:(?!(?:to|the|of|on|in|at|from|hours?|minutes?|days?)\b)[A-Za-z][\w'\u2019-]* ){1,3}"
+    r"(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|court|ct"
+    r"|place|pl|way|close|terrace|square|boulevard|blvd|row|hill|gardens?|crescent|park|yard|grove|mews"
+    r"|alley|highway|parkway|circle)\b\.?"
+    r"(?:,? (?:in )?[A-Z][\w'\u2019-]*(?: [A-Z][\w'\u2019-]*)?)?",
+    re.IGNORECASE,
+)
 _LEAD = re.compile(r"^(?:at|by|around|about|from|make it|say|on)(?: about| around)? ", re.IGNORECASE)
 
 
@@ -58,6 +66,7 @@ def details(caller_text: str, language: Language) -> list[Detail]:
     found = [Detail("email", match.group()) for match in _EMAIL.finditer(caller_text)]
     found += [Detail("email", match.group()) for match in _SPOKEN_EMAIL.finditer(caller_text)]
     found += [Detail("number", number) for number in numbers(_EMAIL.sub(" ", caller_text))]
+    found += [Detail("address", match.group().rstrip(".")) for match in _ADDRESS.finditer(caller_text)]
     name = _name(caller_text, language)
     if name:
         found.append(Detail("name", name))

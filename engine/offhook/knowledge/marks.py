@@ -12,13 +12,16 @@ from offhook.knowledge.words import STOP_WORDS
 from offhook.wording import COUNTING
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_BETWEEN = frozenset(("through", "till", "until"))
 _DAY = r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?"
 _RANGE = re.compile(rf"\b{_DAY}\s*(?:-|\u2013|to|through|till|until)\s*{_DAY}\b")
 _WEEKDAY = re.compile(r"(?:mon|tues?|wed(?:nes)?|thur?s?|fri|sat(?:ur)?|sun)(?:days?)?")
 _GROUPS = {"weekend": _DAYS[5:], "weekends": _DAYS[5:], "weekday": _DAYS[:5], "weekdays": _DAYS[:5]}
 _FIGURE_WEIGHT = 3
-"""A figure or a code that both have is no accident."""
+"""A figure, a code or a day that both have is no accident."""
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _NUMBERS = {word: str(value) for value, word in enumerate(COUNTING)}
+_NUMBERS |= {word: str(10 * value) for value, word in enumerate(_TENS, 2)}
 
 
 def marks(text: str) -> frozenset[str]:
@@ -36,7 +39,7 @@ def marks(text: str) -> frozenset[str]:
             found.update(_GROUPS[plain])
         elif plain in _NUMBERS:
             found.add(_NUMBERS[plain])
-        elif plain not in STOP_WORDS:
+        elif plain not in STOP_WORDS and plain not in _BETWEEN:
             found.add(plain[:-1] if len(plain) > 3 and plain.endswith("s") else plain)
     return frozenset(found)
 
@@ -48,4 +51,4 @@ def telling(question: frozenset[str], parts: Sequence[frozenset[str]]) -> list[i
 
 
 def _weight(mark: str) -> int:
-    return _FIGURE_WEIGHT if any(char.isdigit() for char in mark) else 1
+    return _FIGURE_WEIGHT if mark in _DAYS or any(char.isdigit() for char in mark) else 1

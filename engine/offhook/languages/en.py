@@ -148,7 +148,7 @@ ENGLISH = Language(
     ),
     alternatives=re.compile(r",?\s+(?:or|than)\s+", re.IGNORECASE),
     compares=re.compile(
-        r"\b(?:(?:more|less) \w+|cheaper|dearer|costs? (?:more|less)|difference between|longer|shorter"
+        r"\b(?:more|less|cheaper|dearer|costs? (?:more|less)|difference between|longer|shorter"
         r"|bigger|smaller|earlier|later|better|closer|nearer|faster)\b.*\b(?:or|and|than)\b",
         re.IGNORECASE | re.DOTALL,
     ),

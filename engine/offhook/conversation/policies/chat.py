@@ -7,6 +7,8 @@ The model hears how it has greeted and how far it was heard.  Its answer is clea
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
@@ -53,13 +55,20 @@ class Chat:
         worker: Executor | None = None,
         *,
         knowledge_tokens: int = 1500,
+        opened: bool = False,
     ) -> None:
-        """``knowledge_tokens``: facts that fit into so many stand in the prompt as a whole."""
+        """``knowledge_tokens``: facts that fit into so many stand in the prompt as a whole.
+
+        ``opened``: the model's answers begin inside a thought.  Where its template shows that, it is known;
+        of a server's model it is learnt from an answer, at its end.
+        """
         self.agent = agent
         self._template = template
         self._knowledge = knowledge
         self._worker = worker
         self._language = language(agent.language)
+        self._filters: deque[AnswerFilter] = deque(maxlen=8)
+        self._opened = opened or _opens_a_thought(template)
         texts = [fact.text for fact in agent.facts]
         size = sum(len(text) + 3 for text in texts)
         self.knows_all = size <= knowledge_tokens * CHARACTERS_PER_TOKEN
@@ -88,7 +97,11 @@ class Chat:
         return (*self._template.user(caller), text, self._template.assistant_close)
 
     def filter(self) -> AnswerFilter:
-        return AnswerFilter(names=(self.agent.name,))
+        # Some models' prompts end inside a thought; that shows at the end of the first answer.
+        self._opened = self._opened or any(each.began_inside for each in self._filters)
+        made = AnswerFilter(names=(self.agent.name,), opened=self._opened)
+        self._filters.append(made)
+        return made
 
     def close_answer(self) -> tuple[str, ...]:
         return (self._template.assistant_close,)
@@ -127,6 +140,12 @@ class Chat:
             history.keep(key, await loop.run_in_executor(self._worker, self._knowledge.search, text, asked))
         found: Ranking = history.found[key]
         return found
+
+
+def _opens_a_thought(template: Template) -> bool:
+    """The prompt ends with the tag that begins a thought, as those of some reasoning models do."""
+    *_, close = template.user("")
+    return re.search(r"<(?:think|thinking|thought|reasoning)>\s*$", close) is not None
 
 
 def _with_facts(caller_text: str, facts: Sequence[str]) -> str:
