@@ -36,6 +36,7 @@ from offhook.errors import ModelError, OffhookError
 from offhook.levels import LEVEL_MS, frame_levels
 from offhook.llm.base import Conversation, Generation, Limits, Mark
 from offhook.models import Models
+from offhook.sentence import split
 from offhook.stt.base import STT_RATE_HZ
 from offhook.trace import TurnTrace
 from offhook.turn import CallerWaits, Expecting, NothingHeard, TurnEvent, WordsHeard
@@ -277,7 +278,8 @@ class Pipeline:
             if turn.say is not None:
                 judging = asyncio.ensure_future(judge.say_when_known(end_probability))
                 try:
-                    await self._speak(revision, turn.say)
+                    for clause in split(turn.say):
+                        await self._speak(revision, clause)
                     await judging
                 finally:
                     judging.cancel()

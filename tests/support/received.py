@@ -11,6 +11,7 @@ import itertools
 
 import numpy as np
 
+from offhook.speech import spoken as in_words
 from offhook.tts.espeak import Espeak
 from offhook.tts.slin import to_slin
 from offhook.voice import without_lead
@@ -82,7 +83,9 @@ def sounding(audio: Samples) -> tuple[float, float]:
 def spoken(*clauses: str) -> Samples:
     """What the embedded voice makes of ``clauses``, one after the other, when nothing comes late."""
     voice = Espeak()
-    blocks = [to_slin(voice.synthesize(clause), voice.sample_rate_hz, RATE_HZ) for clause in clauses]
+    blocks = [
+        to_slin(voice.synthesize(in_words(clause)), voice.sample_rate_hz, RATE_HZ) for clause in clauses
+    ]
     return np.concatenate([part for clause in blocks for part in without_lead(clause, RATE_HZ)])
 
 

@@ -39,6 +39,9 @@ e to the so many-th for each word that tells it from the others.
 Chosen on the businesses that the matcher was not trained on, where 0.73 of the facts with several parts are
 cut to exactly the needed ones, and 0.81 hold at least these.
 """
+MOST_KEYWORDS = 8
+KEYWORD = 3.0
+"""Log-odds that a keyword adds: owners put it there for just these words of callers'."""
 COVERED = 0.6
 """Without a matcher: the share of a question's words of weight that its fact has to hold."""
 _INSTRUCTION = re.compile(
@@ -152,6 +155,8 @@ class _Known:
     encoded: list[Encoded]
     part_of: list[NDArray[np.int64]]
     """For each item the part to which each of its tokens belongs; -1 for none."""
+    keywords: list[list[frozenset[str]]]
+    """For each item the telling words of each of its keywords."""
     marks: list[list[frozenset[str]]]
     """For each item the telling words of each of its parts."""
     vectors: NDArray[np.float32] = field(init=False)
@@ -180,12 +185,13 @@ class Knowledge:
             return
         with self._making:
             if self._known is None:
-                encoded = self._models.matcher.encode([_with_kinds(item.text) for item in self.items])
+                encoded = self._models.matcher.encode([_with_kinds(item) for item in self.items])
                 part_of = [_part_of(item, each) for item, each in zip(self.items, encoded, strict=True)]
                 told = [
                     [marks(item.text[part.start : part.stop]) for part in item.parts] for item in self.items
                 ]
-                self._known = _Known(encoded, part_of, told)
+                keywords = [[marks(keyword) for keyword in item.keywords] for item in self.items]
+                self._known = _Known(encoded, part_of, keywords, told)
 
     def search(self, question: str, before: str = "", answered: Sequence[int] = ()) -> Ranking:
         """What answers ``question``.
@@ -219,6 +225,9 @@ class Knowledge:
         matcher = self._models.matcher
         scores = matcher.scores(asked, [known.encoded[number] for number in numbers])
         asked_for = marks(question)
+        for place, number in enumerate(numbers):
+            if any(keyword and keyword <= asked_for for keyword in known.keywords[number]):
+                scores[place] += KEYWORD
         found: list[Candidate] = []
         for place in np.argsort(-scores)[:KEPT]:
             number = numbers[int(place)]
@@ -249,10 +258,13 @@ class Knowledge:
         return found
 
 
-def _with_kinds(text: str) -> str:
-    """``text`` and, behind it, what its addresses and numbers are called: callers ask for them by that."""
-    kinds = [kind for kind, shape in _KINDS.items() if shape.search(text)]
-    return f"{text} ({', '.join(kinds)})" if kinds else text
+def _with_kinds(item: Item) -> str:
+    """The text and, behind it, its keywords and what its addresses and numbers are called."""
+    kinds = [
+        *item.keywords[:MOST_KEYWORDS],
+        *(kind for kind, shape in _KINDS.items() if shape.search(item.text)),
+    ]
+    return f"{item.text} ({', '.join(kinds)})" if kinds else item.text
 
 
 def _part_of(item: Item, encoded: Encoded) -> NDArray[np.int64]:
