@@ -121,6 +121,8 @@ class EndpointingSettings:
     """At most this after a statement whose words are complete."""
 
 
+ANSWER_WORDS = 5
+"""As many words as the answer to a question for something short has: "My last name is Miller"."""
 _HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
 """Where digits are expected, these are digits that a recogniser has spelt otherwise."""
 _HOMOPHONES = re.compile(rf"\b(?:{'|'.join(_HEARD_AS)})\b", re.IGNORECASE)
@@ -191,7 +193,9 @@ def wait_ms(
     doubt = _doubt(complete, settings)
     span = settings.longest_ms - settings.shortest_ms
     wait = settings.shortest_ms + span * doubt
-    wants_more = expected.asked in (Asked.OPEN, Asked.YES_NO) and wait < settings.statement_ms
+    # Who was asked for a name or one of two, and says a whole sentence, says something else than that.
+    answers = expected.asked not in (Asked.OPEN, Asked.YES_NO) and len(text.split()) <= ANSWER_WORDS
+    wants_more = not answers and wait < settings.statement_ms
     if wants_more and is_statement(text):
         handicap = TIMED_STATEMENT_LOG_ODDS if ends_in_time(text) else STATEMENT_LOG_ODDS
         doubt = _doubt(complete, settings, handicap)
