@@ -44,15 +44,18 @@ KEYWORD = 3.0
 """Log-odds that a keyword adds: owners put it there for just these words of callers'."""
 COVERED = 0.6
 """Without a matcher: the share of a question's words of weight that its fact has to hold."""
-_INSTRUCTION = re.compile(
-    r"(?:you(?:'re| are| will| can| should| must| speak| answer| work| have| may| never| always)?|be|do"
-    r" not|don't|never|always|if|keep"
-    r"|answer|say|speak|use|tell|ask|stay|make|please|when|avoid|offer|only|try|remember|help|take|greet"
-    r"|act|sound|talk|let|explain"
-    r"|your|callers?|customers?|patients?|guests?|the caller)\b",
+_STATES = re.compile(
+    r"(?:we(?:'re|'ve|'ll)?|our|there(?:'s| is| are)|it(?:'s| is)|open|closed|opening|hours)\b"
+    r"|.*\d",
     re.IGNORECASE,
 )
-"""How a sentence of a persona begins that says what to do, rather than what is so."""
+"""How a sentence of a persona begins, or what it holds, that says what is so ..."""
+_INSTRUCTS = re.compile(
+    r"\b(?:you|your|yourself|callers?|customers?|patients?|guests?|always|never|do not|don't|say|repeat|answer|ask|tell"
+    r"|if (?:some|any)(?:body|one)|sentences?|words?)\b",
+    re.IGNORECASE,
+)
+"""... and what shows that it says what to do."""
 
 
 _KINDS = {
@@ -145,7 +148,7 @@ def _of_the_most(wanted: Sequence[float]) -> list[float]:
 def statements(persona: str) -> list[str]:
     """The sentences of a persona that say what is so; owners put hours and prices there."""
     sentences = re.split(r"(?<=[.!?])\s+", " ".join(persona.split()))
-    return [each for each in sentences if len(each.split()) >= 4 and not _INSTRUCTION.match(each)]
+    return [each for each in sentences if _STATES.match(each) and not _INSTRUCTS.search(each)]
 
 
 @dataclass(slots=True)

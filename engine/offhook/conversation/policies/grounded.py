@@ -144,7 +144,7 @@ class Grounded:
             detail = self._told(text, history)
             if detail:
                 return "readback", known.phrases.you_said.format(detail=detail), ()
-            if not sure:
+            if best is None or best.log_odds < FLOOR:
                 return "unknown", known.phrases.not_given, ()
         elif doing == "wait" and not sure:
             return "wait", agent.take_your_time, ()
