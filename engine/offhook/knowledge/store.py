@@ -51,8 +51,8 @@ _STATES = re.compile(
 )
 """How a sentence of a persona begins, or what it holds, that says what is so ..."""
 _INSTRUCTS = re.compile(
-    r"\b(?:you|your|yourself|callers?|customers?|patients?|guests?|always|never|do not|don't|say|repeat|answer|ask|tell"
-    r"|if (?:some|any)(?:body|one)|sentences?|words?)\b",
+    r"\b(?:you|your|yourself|callers?|customers?|patients?|guests?|always|never|do not|don't|say|repeat"
+    r"|answer|ask|tell|if (?:some|any)(?:body|one)|sentences?|words?)\b",
     re.IGNORECASE,
 )
 """... and what shows that it says what to do."""
