@@ -59,6 +59,9 @@ _INSTRUCTS = re.compile(
 
 
 _KINDS = {
+    "our address, where to find us": re.compile(
+        r"\b\d{1,5}[A-Za-z]? (?:[A-Z][\w'\u2019]+ ){1,3}[A-Z][\w'\u2019]+"
+    ),
     "e-mail address": re.compile(r"\S@\S+\.\w"),
     "website": re.compile(
         r"(?<![@\w.])(?:https?://|www\.)\S|(?<![@\w.-])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|co\.uk|example)\b"
