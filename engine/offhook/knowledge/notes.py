@@ -1,6 +1,6 @@
 """An owner's notes, taken apart: which of their parts can be said alone, and how.
 
-``Butter croissant $3.25, almond croissant $4.10`` holds two answers; whoever asks for one shall not hear
+``Single kayak $12, double kayak $19`` holds two answers; whoever asks for one shall not hear
 both.  Nothing is added to what was written, and no word of a part is changed.
 """
 
