@@ -10,6 +10,7 @@ Facts are encoded once, so a question costs one encoding and a matrix product.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,15 @@ class Matcher:
         """The vectors of texts; a pair is a question with the one before it in front."""
         return self._encoder.encode(texts)
 
+    def encode_facts(self, texts: Sequence[str]) -> list[Encoded]:
+        """The vectors of facts, those of their tokens of length 1: what questions are compared with."""
+        return [replace(fact, tokens=_unit(fact.tokens)) for fact in self._encoder.encode(texts)]
+
     def scores(self, question: Encoded, facts: Sequence[Encoded]) -> Floats:
-        """How well each fact answers the question, ``[facts]``: its log-odds against "none of them"."""
+        """How well each fact answers the question, ``[facts]``: its log-odds against "none of them".
+
+        Here and in :meth:`parts` facts are as :meth:`encode_facts` makes them.
+        """
         if not facts:
             return np.zeros(0, np.float32)
         nearest = self._nearest(question, facts)
@@ -63,7 +71,7 @@ class Matcher:
         """
         asked = _unit(question.tokens)
         weight = _softplus(question.tokens @ self._matters_in_part[:-1] + self._matters_in_part[-1])
-        near = asked @ _unit(fact.tokens).T
+        near = asked @ fact.tokens.T
         scores = np.full(count, -np.inf, np.float32)
         for part in range(count):
             inside = part_of == part
@@ -77,7 +85,7 @@ class Matcher:
     def _nearest(question: Encoded, facts: Sequence[Encoded]) -> Floats:
         """``[tokens of the question, facts]``: the cosine of each token with its nearest one in each fact."""
         starts = np.cumsum([0, *(len(fact.tokens) for fact in facts[:-1])])
-        near = _unit(question.tokens) @ _unit(np.concatenate([fact.tokens for fact in facts])).T
+        near = _unit(question.tokens) @ np.concatenate([fact.tokens for fact in facts]).T
         found: Floats = np.maximum.reduceat(near, starts, axis=1)
         return found
 

@@ -191,7 +191,7 @@ class Knowledge:
             return
         with self._making:
             if self._known is None:
-                encoded = self._models.matcher.encode([_with_kinds(item) for item in self.items])
+                encoded = self._models.matcher.encode_facts([_with_kinds(item) for item in self.items])
                 part_of = [_part_of(item, each) for item, each in zip(self.items, encoded, strict=True)]
                 told = [
                     [marks(item.text[part.start : part.stop]) for part in item.parts] for item in self.items

@@ -6,7 +6,6 @@ The model hears how it has greeted and how far it was heard.  Its answer is clea
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from offhook.conversation.answer_filter import AnswerFilter
 from offhook.conversation.base import FINAL, Template, Turn, plain
 from offhook.conversation.farewell import has_asked, is_farewell
 from offhook.conversation.history import History
+from offhook.conversation.lookup import look_up
 from offhook.knowledge.store import Knowledge, Ranking
 from offhook.languages import language
 
@@ -132,14 +132,9 @@ class Chat:
         await self._search(plain(words), history)
 
     async def _search(self, text: str, history: History) -> Ranking:
-        before = history.last_answer
-        asked = "" if before is None else before.caller_text
-        key = (text.rstrip(FINAL).lower(), asked)
-        if key not in history.found:
-            loop = asyncio.get_running_loop()
-            history.keep(key, await loop.run_in_executor(self._worker, self._knowledge.search, text, asked))
-        found: Ranking = history.found[key]
-        return found
+        last = history.last_answer
+        before = "" if last is None else last.caller_text
+        return await look_up(self._knowledge, self._worker, text, history, before=before)
 
 
 def _opens_a_thought(template: Template) -> bool:

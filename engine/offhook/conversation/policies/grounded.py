@@ -7,7 +7,6 @@ finished the caller's words sound.  So nothing is invented, and the answer is kn
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
@@ -18,6 +17,7 @@ from offhook.conversation.details import details
 from offhook.conversation.farewell import has_asked, is_farewell
 from offhook.conversation.grounding import unsupported
 from offhook.conversation.history import History
+from offhook.conversation.lookup import look_up
 from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
 from offhook.languages import language
 from offhook.wording import words
@@ -106,17 +106,10 @@ class Grounded:
 
     async def _search(self, text: str, history: History, whole: str = "") -> Ranking:
         """``whole``: the turn of which ``text`` is one question."""
-        before = history.last_answer
-        asked = whole or ("" if before is None else before.caller_text)
-        # Final punctuation comes and goes while a caller is heard; what is asked stays.
-        key = (text.rstrip(FINAL).lower(), asked)
-        if key not in history.found:
-            answered: Sequence[int] = () if before is None else before.facts
-            loop = asyncio.get_running_loop()
-            ranking = await loop.run_in_executor(self._worker, self._knowledge.search, text, asked, answered)
-            history.keep(key, ranking)
-        found: Ranking = history.found[key]
-        return found
+        last = history.last_answer
+        before = whole or ("" if last is None else last.caller_text)
+        answered: Sequence[int] = () if last is None else last.facts
+        return await look_up(self._knowledge, self._worker, text, history, before=before, answered=answered)
 
     def _answer(
         self, text: str, ranking: Ranking, each: Sequence[Ranking], history: History
