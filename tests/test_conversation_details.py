@@ -20,6 +20,9 @@ def found(text: str, kind: str) -> list[str]:
         ("I live at 12 Rope Walk Lane, Alderby.", ["12 Rope Walk Lane, Alderby"]),
         ("it's 4b mill road", ["4b mill road"]),
         ("I walked for 3 hours to the road", []),
+        ("twenty three Quarry Lane in Alderby", ["23 Quarry Lane in Alderby"]),
+        ("it's one-oh-four Mill Road, thanks", ["104 Mill Road"]),
+        ("I'm at 14 Quarry Lane, no, 40 Quarry Lane", ["14 Quarry Lane", "40 Quarry Lane"]),
     ],
 )
 def test_addresses(text: str, expected: list[str]) -> None:

@@ -117,6 +117,41 @@ def test_assembled(note: str, numbers: list[int], said: str) -> None:
     assert assemble(note, [found[number] for number in numbers]) == said
 
 
+@pytest.mark.parametrize(
+    ("note", "number", "said"),
+    [
+        ("Pepper plants: small 2.20, large 4.50", 0, "Pepper plants: small 2.20."),
+        ("Pepper plants: small 2.20, large 4.50", 1, "Pepper plants: large 4.50."),
+        ("Opening hours: Mon 9-5, Sat 10-2", 1, "Opening hours: Sat 10-2."),
+        ("Mon: 9-5 and Sat 10-2", 1, "Sat 10-2."),  # a day is the title of nothing but its own hours
+        ("Guides: Ines (nights), Marek (weekends)", 1, "Guides: Marek (weekends)."),
+    ],
+)
+def test_an_item_is_said_with_its_list_s_title(note: str, number: int, said: str) -> None:
+    assert assemble(note, [parts(note)[number]]) == said
+
+
+@pytest.mark.parametrize("leaning", ["Not certified.", "Only by appointment.", "Except in May."])
+def test_a_short_sentence_that_leans_on_the_one_before_is_never_said_alone(leaning: str) -> None:
+    assert texts(f"We service lifts. {leaning} Ring twice.") == [
+        f"We service lifts. {leaning}",
+        "Ring twice.",
+    ]
+    assert texts(f"We service lifts. {leaning}")[0].endswith(leaning)
+
+
+def test_a_sentence_that_has_what_it_needs_stands_alone() -> None:
+    assert texts("We service lifts. No dogs.") == ["We service lifts.", "No dogs."]
+
+
+def test_names_with_a_word_on_each_are_told_apart() -> None:
+    assert texts("Guides: Ines (head guide, speaks French), Marek (weekends), Tove") == [
+        "Guides: Ines (head guide, speaks French)",
+        "Marek (weekends)",
+        "Tove",
+    ]
+
+
 def test_nothing_chosen_is_nothing_said() -> None:
     assert assemble("Kayaks are $12.", []) == ""
     assert parts("") == []

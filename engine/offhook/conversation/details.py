@@ -41,12 +41,15 @@ _CLOCK = re.compile(
     rf"|afternoon|evening))|noon|midnight)(?!\w|\s+(?:of|to|people|loaves))",
     re.IGNORECASE,
 )
+_NUMBER_WORD = "(?:" + "|".join((*COUNTING, *_TENS, "oh")) + ")"
+_HOUSE = rf"\d{{1,5}}[a-z]?|{_NUMBER_WORD}(?:[ -]{_NUMBER_WORD}){{0,4}}"
 _ADDRESS = re.compile(
-    r"\b\d{1,5}[a-z]? (?:(?!(?:to|the|of|on|in|at|from|hours?|minutes?|days?)\b)[A-Za-z][\w'\u2019-]* ){1,3}"
+    rf"\b(?P<house>{_HOUSE}) "
+    r"(?P<street>(?:(?!(?:to|the|of|on|in|at|from|hours?|minutes?|days?|people)\b)[a-z][\w'\u2019-]* ){1,3}"
     r"(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|court|ct"
     r"|place|pl|way|close|terrace|square|boulevard|blvd|row|hill|gardens?|crescent|park|yard|grove|mews"
-    r"|alley|highway|parkway|circle)\b\.?"
-    r"(?:,? (?:in )?[A-Z][\w'\u2019-]*(?: [A-Z][\w'\u2019-]*)?)?",
+    r"|alley|highway|parkway|circle)\b)\.?"
+    r"(?P<place>,? (?:in )?(?-i:[A-Z][\w'\u2019-]*(?: [A-Z][\w'\u2019-]*)?))?",
     re.IGNORECASE,
 )
 _LEAD = re.compile(r"^(?:at|by|around|about|from|make it|say|on)(?: about| around)? ", re.IGNORECASE)
@@ -66,7 +69,7 @@ def details(caller_text: str, language: Language) -> list[Detail]:
     found = [Detail("email", match.group()) for match in _EMAIL.finditer(caller_text)]
     found += [Detail("email", match.group()) for match in _SPOKEN_EMAIL.finditer(caller_text)]
     found += [Detail("number", number) for number in numbers(_EMAIL.sub(" ", caller_text))]
-    found += [Detail("address", match.group().rstrip(".")) for match in _ADDRESS.finditer(caller_text)]
+    found += [Detail("address", _address(match)) for match in _ADDRESS.finditer(caller_text)]
     name = _name(caller_text, language)
     if name:
         found.append(Detail("name", name))
@@ -103,6 +106,19 @@ def numbers(text: str) -> list[str]:
             found.append(written if written and re.sub(r"\D", "", written) == digits else _grouped(digits))
         digits, written, repeat, tens = "", "", 1, False
     return found
+
+
+def _address(match: re.Match[str]) -> str:
+    """As it is written: with the house number in figures."""
+    house = match["house"]
+    if not house[0].isdigit():
+        words = re.split("[ -]", house.lower())
+        figures = [_digit(word) or "" for word in words]
+        for at, word in enumerate(words[:-1]):
+            if word in TENS and len(figures[at + 1]) == 1:
+                figures[at] = figures[at][:1]  # "twenty three" are two digits
+        house = "".join(figures)
+    return f"{house} {match['street']}{match['place'] or ''}"
 
 
 def _digit(word: str) -> str | None:

@@ -35,6 +35,13 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"^[^:]{2,40}:\s+(?=\S)")
+_NO_TOPIC = re.compile(rf"\d|\b{_WEEKDAY}|\b(?:weekdays|weekends?|daily|today|tomorrow)\b", re.IGNORECASE)
+"""Labels that say when something is, not what: they hold for the item behind them alone."""
+_BRACKETED = re.compile(r"\([^()]{2,}\)")
+_ELLIPTIC = re.compile(r"^(?:not|only|except|but|or|otherwise|unless|plus|until)\b", re.IGNORECASE)
+"""How a sentence begins that means nothing without the one before ("Not on Sundays.")."""
+ELLIPTIC_WORDS = 5
+"""Longer sentences have what they need with them."""
 _GOES_ON = re.compile(
     r"^(?:or|and|but|with|on|in|at|for|by|from|to|until|if|when|which|who|that|not|no|only|whichever"
     r"|behind|next|opposite|so|because|then|otherwise|per|each|incl\w*|plus|except)\b",
@@ -61,8 +68,10 @@ def parts(note: str) -> list[Part]:
 def assemble(note: str, chosen: list[Part]) -> str:
     """The text of ``chosen`` parts of ``note``: one or more sentences, each with a full stop.
 
-    Parts of one sentence that follow each other are said as they were written.
+    Parts of one sentence that follow each other are said as they were written.  An item from the middle
+    of a list that has a title is said with it: "Pepper plants: large 4.50".
     """
+    titles = _titles(note)
     runs: list[Part] = []
     for part in chosen:
         # An item begins with what separates it from the one before; a sentence does not.
@@ -70,8 +79,18 @@ def assemble(note: str, chosen: list[Part]) -> str:
             runs[-1] = Part(runs[-1].start, part.stop)
         elif note[part.start : part.stop].strip(" ,;/\n"):
             runs.append(part)
-    said = [_item(note, run) for run in runs]
+    said = [titles.get(run.start, "") + _item(note, run) for run in runs]
     return " ".join(_as_sentence(text) for text in said if any(char.isalnum() for char in text))
+
+
+def _titles(note: str) -> dict[int, str]:
+    """The list's title for each part that begins behind the first of its list, by where the part begins."""
+    found: dict[int, str] = {}
+    for start, stop in _sentences(note):
+        label = _LABEL.match(note[start:stop].lstrip())
+        if label is not None and not _NO_TOPIC.search(label[0]):
+            found |= {part.start: label[0] for part in _items(note, start, stop)[1:]}
+    return found
 
 
 def _item(note: str, part: Part) -> str:
@@ -101,6 +120,18 @@ def _sentences(note: str) -> list[tuple[int, int]]:
         start = match.end()
     if note[start:].strip():
         found.append((start, len(note)))
+    return _joined(note, found)
+
+
+def _joined(note: str, sentences: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Short sentences that lean on the one before are one with it."""
+    found: list[tuple[int, int]] = []
+    for start, stop in sentences:
+        text = note[start:stop].strip(" ,;-\u2013\u2014\n")
+        if found and len(text.split()) < ELLIPTIC_WORDS and _ELLIPTIC.match(text):
+            found[-1] = found[-1][0], stop
+        else:
+            found.append((start, stop))
     return found
 
 
@@ -124,6 +155,9 @@ def _items(note: str, start: int, stop: int) -> list[Part]:
     pieces = [(edges[n], edges[n + 1]) for n in range(len(edges) - 1)]
     texts = [_item(note, Part(a, b)) for a, b in pieces]
     carries = [bool(_NUMBER.search(text) or _CLAUSE.search(text)) for text in texts]
+    if sum(_BRACKETED.search(text) is not None for text in texts) > 1:
+        # Names with what there is to say of each: "Ana (nights), Bo (deliveries), Cy".
+        carries = [re.search(r"[^\W\d_]{2,}", text) is not None for text in texts]
     if len(pieces) < 2 or sum(carries) < 2 or (label is not None and sum(carries) < len(carries)):
         return [Part(start, stop)]
     found: list[Part] = []
