@@ -2,42 +2,57 @@
 
 A configuration is read once, checked as a whole, and frozen.  Unknown keys are
 errors, with the nearest known key named, because a misspelt limit is a limit
-that does not hold.
+that does not hold.  A relative path in it begins at the folder that the file lies in.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-import pwd
 import re
-import stat
 import tomllib
 import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from offhook.errors import ConfigError
+from offhook.files import at_home, folder_of, named, placed, read_text
 
 DEFAULT_PATH = Path("/etc/offhook/offhook.toml")
 DEFAULT_SOCKET = Path("/run/offhook/offhook.sock")
+EMBEDDED_LLM = "smollm2-135m-instruct"
+"""What ``llm.model`` calls the embedded language model."""
+_FOLDER = "folder"
+"""In a validation's context: the folder of the file that is read."""
 _SHOWN = 80
 """So many characters of a wrong value are shown; a line for people stays a line."""
 
 
-def at_home(path: Path) -> Path:
-    """``~`` and ``~name`` at the beginning are home folders.  Raises ValueError when there is none."""
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"no home folder is known for {path.parts[0]!r}: write the path in full") from error
+def _beside(path: Path, info: ValidationInfo) -> Path:
+    """A relative path lies beside the file that names it (:func:`parse_toml`)."""
+    return placed(path, (info.context or {}).get(_FOLDER))
 
 
-ConfigPath = Annotated[Path, AfterValidator(at_home)]
+ConfigPath = Annotated[Path, AfterValidator(_beside)]
+_KeyPath = Annotated[Path, AfterValidator(at_home)]
+"""Stays relative, and is refused then: what stands there may be the key itself, which no line may show."""
+
+
+def is_path(agent: str) -> bool:
+    """Whether an agent is called by its file, not by its name."""
+    return "/" in agent or agent.endswith(".toml")
 
 
 class Section(BaseModel):
@@ -65,9 +80,14 @@ class AgentConfig(Section):
     """Which agent answers when the dialplan names none."""
 
     default: str = "receptionist"
-    """Name of a shipped agent, or path of an agent file."""
+    """Name of an agent, or path of an agent file."""
     search: tuple[ConfigPath, ...] = (Path("/etc/offhook/agents"),)
     """Folders searched for NAME.toml before the shipped agents."""
+
+    @field_validator("default")
+    @classmethod
+    def _place(cls, default: str, info: ValidationInfo) -> str:
+        return str(_beside(Path(default), info)) if is_path(default) else default
 
 
 class ConversationConfig(Section):
@@ -100,7 +120,7 @@ class LlmConfig(Section):
 
     engine: Literal["llama", "openai", "ollama"] = "llama"
     """llama runs here; openai speaks to any server with ``/chat/completions``, ollama to Ollama."""
-    model: str = "smollm2-135m-instruct"
+    model: str = EMBEDDED_LLM
     """llama: ``smollm2-135m-instruct`` (embedded) or a GGUF file's path; else the server's name for it."""
     n_ctx: int = Field(8192, ge=512, le=1_048_576)
     """Tokens of context for all calls together."""
@@ -130,7 +150,7 @@ class LlmConfig(Section):
     """openai: up to and with ``/v1``; None is OpenAI's own.  ollama: None is http://127.0.0.1:11434."""
     api_key_env: str | None = None
     """NAME of the environment variable that holds the server's key; never the key itself."""
-    api_key_file: ConfigPath | None = None
+    api_key_file: _KeyPath | None = None
     """File whose only line is the server's key; readable by the daemon and nobody else."""
     connect_timeout_s: float = Field(3.0, gt=0, le=60)
     first_token_timeout_s: float = Field(8.0, gt=0, le=300)
@@ -143,6 +163,12 @@ class LlmConfig(Section):
     """More fields for each request to the server, as its manual names them:
     ``chat_template_kwargs = { enable_thinking = false }``, ``reasoning_effort = "none"``."""
 
+    @field_validator("model")
+    @classmethod
+    def _place(cls, model: str, info: ValidationInfo) -> str:
+        file = info.data.get("engine") == "llama" and model != EMBEDDED_LLM
+        return str(_beside(Path(model), info)) if file else model
+
 
 class TtsConfig(Section):
     """Text to speech."""
@@ -153,6 +179,11 @@ class TtsConfig(Section):
     rate_wpm: int = Field(165, ge=80, le=450)
     """Words per minute (espeak)."""
     threads: int = Field(1, ge=1, le=64)
+
+    @field_validator("voice")
+    @classmethod
+    def _place(cls, voice: str, info: ValidationInfo) -> str:
+        return str(_beside(Path(voice), info)) if info.data.get("engine") == "piper" else voice
 
 
 class TurnConfig(Section):
@@ -212,48 +243,14 @@ def load_config(path: Path | None = None) -> Config:
     the defaults.  Raises :class:`ConfigError` with one line: file, key, what is wrong.
     """
     if path is None:
-        named = os.environ.get("OFFHOOK_CONFIG")
-        if named:
-            path = Path(named)
-        elif file_exists(DEFAULT_PATH):
+        variable = os.environ.get("OFFHOOK_CONFIG")
+        if variable:
+            path = Path(variable)
+        elif named(DEFAULT_PATH):
             path = DEFAULT_PATH
         else:
             return Config()
     return parse_toml(path, Config)
-
-
-# --- files ---------------------------------------------------------------------------------------
-
-
-def file_exists(path: Path) -> bool:
-    """Whether there is such a file.  Raises ConfigError when a closed folder hides that."""
-    try:
-        return not stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no file has such a name
-        return False
-    except OSError as error:
-        raise unreadable(path, error) from error
-
-
-def unreadable(path: Path, error: OSError) -> ConfigError:
-    """One line for a file or folder that cannot be read: which, by whom, and what to do."""
-    if not isinstance(error, PermissionError):
-        return ConfigError(f"{path}: cannot be read: {error.strerror or error}")
-    try:
-        user = pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        user = str(os.geteuid())
-    closed = next((one for one in reversed(path.absolute().parents) if not _may(one, os.X_OK)), path)
-    folder = closed != path or path.is_dir()
-    change = f"chmod {'o+rx' if folder else 'o+r'} {closed}"
-    return ConfigError(
-        f"{path}: cannot be read: user {user!r} may not {'look into' if folder else 'read'} {closed}:"
-        f" open it ({change}), or run offhook as a user that may"
-    )
-
-
-def _may(path: Path, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 SectionT = TypeVar("SectionT", bound=Section)
@@ -263,12 +260,9 @@ def parse_toml(path: Path, kind: type[SectionT]) -> SectionT:
     """Read ``path`` as TOML into ``kind``; every failure is one ConfigError line."""
     try:
         path = at_home(path)
-        raw = path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from error
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
-    text = _decoded(path, raw)
+    text = read_text(path)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -276,24 +270,9 @@ def parse_toml(path: Path, kind: type[SectionT]) -> SectionT:
     except RecursionError as error:
         raise ConfigError(f"{path}: not valid TOML: brackets are nested too deeply") from error
     try:
-        return kind.model_validate(data)
+        return kind.model_validate(data, context={_FOLDER: folder_of(path)})
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_problem(error.errors(), kind)}") from error
-
-
-def _decoded(path: Path, raw: bytes) -> str:
-    """UTF-8, with the mark at its beginning and the line ends that Windows writes."""
-    try:
-        return raw.decode().removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise ConfigError(f"{path}: not UTF-8 but UTF-16 text: save the file as UTF-8") from error
-        line, byte = raw[: error.start].count(b"\n") + 1, raw[error.start : error.start + 1]
-        read_as = f"{byte.decode('latin-1')!r} in Latin-1?"
-        raise ConfigError(
-            f"{path}: not UTF-8 text: line {line} has the byte 0x{byte.hex().upper()} ({read_as}):"
-            " save the file as UTF-8"
-        ) from error
 
 
 def _toml_hint(problem: str, text: str) -> str:

@@ -16,6 +16,15 @@ class ConfigError(OffhookError, ValueError):
     """The configuration or an agent file cannot be used as it is."""
 
 
+class UnreadableError(ConfigError):
+    """A file or folder cannot be read: ``what`` says which and why, ``remedy`` what to do."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}: {remedy}")
+        self.what = what
+        self.remedy = remedy
+
+
 class ModelError(OffhookError, RuntimeError):
     """A model is missing, corrupt, of the wrong kind, or failed while running."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
 from offhook.errors import ConfigError, ModelError
+from offhook.files import check_file, model_errors
 from offhook.knowledge.acts import ActClassifier
 from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.store import Models as KnowledgeModels
@@ -92,6 +93,8 @@ def load_recognizer(stt: SttConfig) -> Recognizer:
             raise ConfigError(
                 "stt.engine is whisper: stt.model must name a ggml file, such as ggml-base.en.bin"
             )
+        with model_errors():
+            check_file(stt.model)
         transcriber = Whisper(stt.model, threads=stt.threads, language=stt.language, workers=stt.workers)
     else:
         from offhook.stt.moonshine import Moonshine
@@ -127,7 +130,7 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
     if share > llm.n_ctx:
         raise ConfigError(f"llm.n_ctx_call ({share}) is larger than llm.n_ctx ({llm.n_ctx})")
     return NativeModel(
-        embedded_model(progress) if llm.model == EMBEDDED_NAME else Path(llm.model).expanduser(),
+        embedded_model(progress) if llm.model == EMBEDDED_NAME else _gguf_file(llm.model),
         n_ctx=llm.n_ctx,
         n_ctx_call=share,
         max_conversations=max_calls,
@@ -139,6 +142,13 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
         type_k=llm.cache_type,
         type_v=llm.cache_type,
     )
+
+
+def _gguf_file(model: str) -> Path:
+    path = Path(model).expanduser()
+    with model_errors():
+        check_file(path)
+    return path
 
 
 def _remote_model(llm: LlmConfig, max_calls: int) -> LanguageModel:

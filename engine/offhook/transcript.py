@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from offhook.errors import ConfigError
+from offhook.files import unwritable
 
 
 class TranscriptWriter:
@@ -22,7 +23,7 @@ class TranscriptWriter:
         try:
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise ConfigError(f"transcript {path}: cannot be written: {error.strerror}") from error
+            raise ConfigError(f"transcript {path}: cannot be written: {unwritable(path, error)}") from error
         self._file: TextIO = os.fdopen(fd, "w", buffering=1, encoding="utf-8")
 
     def write(self, call_id: str, turn: int, heard: str, answer: str) -> None:

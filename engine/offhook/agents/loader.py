@@ -21,8 +21,9 @@ from pydantic import (
     field_validator,
 )
 
-from offhook.config import Section, at_home, clipped, file_exists, parse_toml, unreadable
+from offhook.config import Section, clipped, is_path, parse_toml
 from offhook.errors import ConfigError
+from offhook.files import at_home, file_exists, named, unreadable
 
 SHIPPED = Path(__file__).parent
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -153,13 +154,13 @@ def load_agent(name: str, search: Iterable[Path] = ()) -> Agent:
 
 def find_agent(name: str, search: Iterable[Path] = ()) -> Path:
     """The file that :func:`load_agent` reads; one named by its path need not exist."""
-    if "/" in name or name.endswith(".toml"):
+    if is_path(name):
         return Path(name)
     check_name(name)
     folders = [*search, SHIPPED]
     for folder in folders:
         path = _home(folder) / f"{name}.toml"
-        if file_exists(path):
+        if named(path):
             return path
     known = agent_names(folders)
     near = difflib.get_close_matches(name, known, n=1)
@@ -184,7 +185,7 @@ def agent_files(search: Iterable[Path] = ()) -> dict[str, Path]:
     for folder in map(_home, (*search, SHIPPED)):
         try:
             entries = sorted(folder.iterdir())
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             continue
         except OSError as error:
             raise unreadable(folder, error) from error

@@ -11,8 +11,9 @@ from pathlib import Path
 from offhook.agents.check import Finding, Severity, check
 from offhook.agents.loader import Agent, agent_files, check_name, find_agent, load_agent
 from offhook.cli import try_agent
-from offhook.config import Config, at_home, load_config
+from offhook.config import Config, load_config
 from offhook.errors import ConfigError
+from offhook.files import at_home
 from offhook.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.models import call_tokens
 from offhook.trace.waterfall import printable

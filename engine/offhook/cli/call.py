@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Any
 from offhook.cli.trace import show_turns
 from offhook.config import Config, load_config
 from offhook.errors import ConfigError
+from offhook.files import unwritable
 from offhook.models import load_recognizer, load_synthesizer
 from offhook.simulator import (
     CallEnd,
@@ -102,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         deadline_s=args.timeout,
     )
     record = asyncio.run(SimulatedCall(script(says, args.barge_in), options).run())
-    return report(record, config, args, args.transcript, args.trace or _existing(config.daemon.trace_file))
+    return report(record, config, args, args.transcript, args.trace or _readable(config.daemon.trace_file))
 
 
 def report(
@@ -118,7 +120,7 @@ def report(
         try:
             save_stereo(args.save, record.stereo(), record.rate_hz)
         except OSError as error:
-            raise ConfigError(f"{args.save}: cannot be written: {error.strerror}") from error
+            raise ConfigError(f"{args.save}: cannot be written: {unwritable(args.save, error)}") from error
     received = asyncio.run(listen(record, config)) if args.listen else None
     if args.json:
         print(_as_json(record, received))
@@ -264,8 +266,9 @@ def _at_silences(audio: Samples) -> list[Samples]:
     return [*pieces, audio] if len(audio) else pieces
 
 
-def _existing(path: Path | None) -> Path | None:
-    return path if path is not None and path.exists() else None
+def _readable(path: Path | None) -> Path | None:
+    """``path`` where it can be read: the daemon's trace may be closed to whoever calls it."""
+    return path if path is not None and os.access(path, os.R_OK) else None
 
 
 def milliseconds(text: str) -> int:

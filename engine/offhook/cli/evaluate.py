@@ -17,6 +17,7 @@ from offhook.config import Config, load_config
 from offhook.errors import ConfigError
 from offhook.evaluation.report import SuiteRun, as_json, as_junit, count, everything, failures, tables
 from offhook.evaluation.suite import Chain, Suite, chains, load_suite
+from offhook.files import unwritable
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -175,7 +176,7 @@ def _write(path: Path | None, text: str, *, mode: Literal["a", "w"] = "w") -> No
         with path.open(mode, encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{path}: cannot be written: {unwritable(path, error)}") from error
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 from pydantic_core import ErrorDetails
 
 from offhook.agents.loader import Agent
-from offhook.config import Section, clipped, unreadable
+from offhook.config import Section, clipped
 from offhook.errors import ConfigError
+from offhook.files import read_text
 
 UNKNOWN = "unknown"
 """The kind of a question that nothing the agent knows answers: right is to say so."""
@@ -96,14 +97,9 @@ Chain = tuple[Step, ...]
 
 def load_suite(path: Path) -> Suite:
     """Read a suite.  Raises ConfigError with one line: file, question, field, what is wrong."""
+    text = read_text(path)
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error) from error
-    try:
-        data = json.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text: save the file as UTF-8") from error
+        data = json.loads(text)
     except RecursionError as error:
         raise ConfigError(f"{path}: not valid JSON: brackets are nested too deeply") from error
     except ValueError as error:

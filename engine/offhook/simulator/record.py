@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.errors import ConfigError
+from offhook.files import unreadable
 from offhook.simulator.audible import Samples, Stretch, audible_stretches
 from offhook.simulator.channel import CallEnd, Outcome
 from offhook.trace import TurnTrace, read_traces
@@ -204,7 +204,7 @@ def read_transcript(path: Path, call_id: str) -> dict[int, tuple[str, str]]:
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
-        raise ConfigError(f"transcript {path}: cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     for line in lines:
         try:
             entry: Any = json.loads(line)

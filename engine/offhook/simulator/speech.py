@@ -13,6 +13,7 @@ import numpy as np
 import soxr
 
 from offhook.errors import ConfigError, ModelError
+from offhook.files import unreadable
 from offhook.simulator.audible import Samples
 from offhook.tts.base import Synthesizer
 from offhook.tts.slin import to_slin
@@ -39,7 +40,7 @@ def read_wav(path: Path, rate_hz: int) -> Samples:
                 raise ConfigError(f"{path}: longer than {_MAX_WAV_S} s, or with an impossible rate")
             data = file.readframes(frames)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     except (wave.Error, EOFError) as error:
         why = str(error) or "it ends too early"
         raise ConfigError(f"{path}: not a PCM WAV file ({why}): convert it with sox or ffmpeg") from error

@@ -21,6 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from offhook.errors import ModelError
+from offhook.files import check_file, file_exists, model_errors
 from offhook.stt.base import STT_RATE_HZ, Transcript, never
 
 _ADVICE = "install it with: pip install 'offhook[embedded]'"
@@ -45,7 +46,10 @@ class Moonshine:
         Raises ModelError with one line that says what to do.
         """
         folder = embedded_folder() if folder is None else folder
-        missing = [name for name in _FILES if not (folder / name).is_file()]
+        with model_errors():
+            missing = [name for name in _FILES if not file_exists(folder / name)]
+            for name in _FILES if not missing else ():
+                check_file(folder / name)
         if missing:
             raise ModelError(f"{folder}: no {missing[0]} there; a Moonshine folder holds {', '.join(_FILES)}")
         self._tokens = read_tokenizer(folder / _FILES[2])

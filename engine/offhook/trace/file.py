@@ -11,6 +11,7 @@ from pathlib import Path
 
 from offhook.config import BudgetConfig
 from offhook.errors import ConfigError
+from offhook.files import unreadable, unwritable
 from offhook.trace.record import TurnTrace
 
 _log = logging.getLogger("offhook.trace")
@@ -51,7 +52,7 @@ class TraceWriter:
         try:
             os.close(os.open(path, _OPEN_FLAGS, 0o640))
         except OSError as error:
-            raise ConfigError(f"trace file {path}: cannot be written: {error.strerror}") from error
+            raise ConfigError(f"trace file {path}: cannot be written: {unwritable(path, error)}") from error
         self._thread = threading.Thread(target=self._run, name="offhook-trace", daemon=True)
         self._thread.start()
 
@@ -142,5 +143,5 @@ def read_traces(path: Path) -> TraceLog:
                 except ValueError:
                     log.skipped += 1
     except OSError as error:
-        raise ConfigError(f"trace file {path}: cannot be read: {error.strerror}") from error
+        raise unreadable(path, error) from error
     return log

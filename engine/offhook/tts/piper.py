@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
 from offhook.errors import ModelError
+from offhook.files import check_file, file_exists, model_errors, read_text
 from offhook.tts.base import never
 from offhook.tts.text import has_words, parts, speakable
 from offhook.tts.vits import Feed, Vits, one_line
@@ -195,12 +196,14 @@ class _Phonemizer:
 
 def _read_settings(path: Path) -> _VoiceFile:
     beside = path.with_name(path.name + ".json")
-    for file in (path, beside):
-        if not file.is_file():
-            raise ModelError(f"{file}: missing; a Piper voice is NAME.onnx with NAME.onnx.json beside it")
+    with model_errors():
+        for file in (path, beside):
+            if not file_exists(file):
+                raise ModelError(f"{file}: missing; a Piper voice is NAME.onnx with NAME.onnx.json beside it")
+            check_file(file)
     try:
-        settings = _VoiceFile.model_validate(json.loads(beside.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        settings = _VoiceFile.model_validate(json.loads(read_text(beside)))
+    except ValueError as error:
         if isinstance(error, ValidationError):
             first = error.errors()[0]
             reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

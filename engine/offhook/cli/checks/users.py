@@ -43,7 +43,12 @@ def first_closed(folder: Path, user: User, top: Path = Path("/")) -> Path | None
     for part in (*reversed(folder.parents), folder):
         if not part.is_relative_to(top):
             continue
-        status = part.stat()
+        try:
+            status = part.stat()
+        except PermissionError:
+            return part.parent  # closed to whoever asks; whether to ``user`` as well they cannot see
+        except OSError:
+            return None  # not made yet
         if status.st_uid == user.uid:
             bit = 0o100
         elif status.st_gid in user.gids or status.st_gid == user.gid:
