@@ -151,6 +151,7 @@ bool MediaLoop::run_once(int max_wait_ms) noexcept {
     notify_ = false;
     events_ready_.notify();
   }
+  rounds_.fetch_add(1, std::memory_order_relaxed);
   return !stopping_.load(std::memory_order_relaxed);
 }
 

@@ -88,6 +88,12 @@ class MediaLoop {
   /// Streams added and not yet given back by the loop.
   size_t stream_count();
 
+  /// Makes the loop do a round, soon, even when nothing is to do: rounds() then moves, if the loop does.
+  void wake() noexcept { wake_.notify(); }
+
+  /// How many rounds the loop has finished.
+  int64_t rounds() const noexcept { return rounds_.load(std::memory_order_relaxed); }
+
   // --- Loop side: one thread ------------------------------------------------------------------------
 
   /// Waits at most max_wait_ms (less when a stream's silence is due; negative: no limit), then does all that
@@ -134,6 +140,7 @@ class MediaLoop {
   EventFd wake_;
   EventFd events_ready_;
   std::atomic<bool> stopping_{false};
+  std::atomic<int64_t> rounds_{0};
 
   // Control side, under control_.
   std::mutex control_;

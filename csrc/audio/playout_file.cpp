@@ -1,6 +1,7 @@
 #include "audio/playout_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,9 +16,24 @@ namespace {
 constexpr int64_t kMostFrameSamples = 320;  // of 20 ms, at 16 kHz
 constexpr int16_t kFrameOfSilence[kMostFrameSamples] = {};
 
-int create(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), path);
+/// Asterisk reads the file as a member of the folder's group, whatever this process's umask and own group
+/// are. Not by a set-group-ID bit on the folder: systemd's RestrictSUIDSGID forbids to set one.
+void open_to_folders_group(int fd, const std::string& path) {
+  struct stat file, folder;
+  const std::string::size_type slash = path.rfind('/');
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (::fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) return;
+  if (::stat(parent.c_str(), &folder) == 0 && folder.st_gid != file.st_gid &&
+      ::fchown(fd, static_cast<uid_t>(-1), folder.st_gid) != 0) {
+    throw std::system_error(errno, std::generic_category(), path);
+  }
+  if (::fchmod(fd, 0640) != 0) throw std::system_error(errno, std::generic_category(), path);
+}
+
+FileDescriptor create(const std::string& path) {
+  FileDescriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  if (!fd.is_open()) throw std::system_error(errno, std::generic_category(), path);
+  open_to_folders_group(fd.get(), path);
   return fd;
 }
 

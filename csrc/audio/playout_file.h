@@ -38,8 +38,9 @@ class PlayoutFile : Counted<PlayoutFile> {
   static constexpr int kDefaultLeadMs = 80;
   static constexpr int64_t kNever = PlayoutTimeline::kNever;
 
-  /// Creates the file, or empties it.  The name stays the caller's, who removes it.
-  /// Throws std::invalid_argument (rate_hz, lead_ms), std::system_error.
+  /// Creates the file, or empties it: mode 0640, of the group that its folder belongs to, which is
+  /// Asterisk's. The name stays the caller's, who removes it. Throws std::invalid_argument (rate_hz,
+  /// lead_ms), std::system_error.
   PlayoutFile(const std::string& path, int rate_hz, int lead_ms = kDefaultLeadMs);
   PlayoutFile(const PlayoutFile&) = delete;
   PlayoutFile& operator=(const PlayoutFile&) = delete;

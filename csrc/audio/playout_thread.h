@@ -42,6 +42,9 @@ class PlayoutThread : Counted<PlayoutThread> {
   /// How often the thread has had something to look at.
   int64_t rounds() const noexcept { return rounds_.load(std::memory_order_relaxed); }
 
+  /// Makes the thread look, soon, even when nothing is due: rounds() then moves, if the thread does.
+  void wake() noexcept { wake_.notify(); }
+
   /// Ends the thread and waits for it: at most one round of work.  Files stay as they are, and grow by
   /// write() alone.  Any thread, any number of times.
   void stop();

@@ -1,11 +1,13 @@
 // The language model engine for Python.
 //
 // Text crosses as runs: (text, is it markup?, does a turn begin with it?).  Everything that takes the
-// engine's lock or the tokeniser's time does so without the GIL; nothing here waits for a computation.
+// engine's lock or the tokeniser's time does so without the GIL, apart from destructors, when the last
+// reference goes; nothing here waits for a computation.
 
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -277,6 +279,8 @@ void bind_engine(py::module_& module) {
              const Health health = engine.get().health();
              return py::make_tuple(health.last_progress_ns, health.decoding_since_ns, health.stopped);
            })
+      .def(
+          "wake", [](PyEngine& engine) { engine.get().wake(); }, NoGil())
       .def("stop", [](PyEngine& engine) { engine.get().stop(); }, NoGil());
   py::classh<PyPreload>(module, "LlmPreload")
       .def_property_readonly("id", [](PyPreload& preload) { return preload.get().id(); })
@@ -285,13 +289,15 @@ void bind_engine(py::module_& module) {
 }
 
 void bind_conversation(py::module_& module) {
-  const auto to_tuple = [](const Mark& mark) { return py::make_tuple(mark.position, mark.serial); };
+  const auto to_tuple = [](const Mark& mark) { return std::make_tuple(mark.position, mark.serial); };
   py::classh<PyConversation>(module, "LlmConversation")
       .def_property_readonly("id", [](PyConversation& c) { return c.get().id(); })
       .def_property_readonly("tokens_limit", [](PyConversation& c) { return c.get().tokens_limit(); })
-      .def("start", [to_tuple](PyConversation& c) { return to_tuple(c.get().start()); })
+      .def(
+          "start", [to_tuple](PyConversation& c) { return to_tuple(c.get().start()); }, NoGil())
       .def("append", &PyConversation::append, py::arg("runs"), NoGil())
-      .def("mark", [to_tuple](PyConversation& c) { return to_tuple(c.get().mark()); })
+      .def(
+          "mark", [to_tuple](PyConversation& c) { return to_tuple(c.get().mark()); }, NoGil())
       .def(
           "rollback",
           [](PyConversation& c, int64_t position, uint64_t serial) { c.get().rollback({position, serial}); },
@@ -312,19 +318,20 @@ void bind_conversation(py::module_& module) {
           "end_answer",
           [](PyConversation& c, uint64_t question) {
             const EndAnswer answer = c.get().end_answer(question);
-            return py::make_tuple(answer.state != EndAnswer::State::kWaiting,
-                                  answer.state == EndAnswer::State::kGiven
-                                      ? py::object(py::float_(answer.probability))
-                                      : py::object(py::none()));
+            std::optional<double> probability;
+            if (answer.state == EndAnswer::State::kGiven) probability = answer.probability;
+            return std::make_tuple(answer.state != EndAnswer::State::kWaiting, probability);
           },
-          py::arg("question"))
+          py::arg("question"), NoGil())
       .def(
           "ask_computed", [](PyConversation& c) { c.get().ask_computed(); }, NoGil())
-      .def("state",
-           [](PyConversation& c) {
-             const Conversation::State state = c.get().state();
-             return py::make_tuple(state.tokens, state.computed, state.dropped, state.failure);
-           })
+      .def(
+          "state",
+          [](PyConversation& c) {
+            const Conversation::State state = c.get().state();
+            return std::make_tuple(state.tokens, state.computed, state.dropped, state.failure);
+          },
+          NoGil())
       .def(
           "set_committed", [](PyConversation& c, bool committed) { c.get().set_committed(committed); },
           py::arg("committed"), NoGil())

@@ -98,6 +98,8 @@ void bind_media_thread(py::module_& module) {
            py::arg("max_streams") = MediaLoop::kDefaultMaxStreams)
       .def_property_readonly("event_fd", [](MediaThread& thread) { return thread.loop().event_fd(); })
       .def_property_readonly("cpu_ns", &MediaThread::cpu_ns)
+      .def_property_readonly("rounds", [](MediaThread& thread) { return thread.loop().rounds(); })
+      .def("wake", [](MediaThread& thread) { thread.loop().wake(); })
       .def_property_readonly("stream_count", [](MediaThread& thread) { return thread.loop().stream_count(); })
       .def("add", &add, py::arg("fd"), py::arg("rate_hz"), py::kw_only(), py::arg("pause_ms"),
            py::arg("endpointing_ms"), py::arg("ring_s") = 25.0)

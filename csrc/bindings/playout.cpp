@@ -1,3 +1,8 @@
+// Growing playback files for Python.
+//
+// Everything that takes a file's lock, or the playout thread's, does so without the GIL: whoever holds them
+// may be writing.  Only the destructor keeps it, when the last reference goes.
+
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
@@ -8,6 +13,8 @@
 
 namespace offhook {
 namespace {
+
+using NoGil = py::call_guard<py::gil_scoped_release>;
 
 /// A file together with the thread that keeps it ahead, so that neither goes before the other.
 class Playout {
@@ -32,6 +39,7 @@ class Playout {
   void start(int64_t at_ns, int64_t offset_samples) { thread_->start(file_, checked(at_ns), offset_samples); }
   void stop(int64_t at_ns) { file_->stop(checked(at_ns)); }
   int64_t position(int64_t now_ns) const { return file_->position(checked(now_ns)); }
+  int64_t file_position(int64_t content) const { return file_->file_position(content); }
 
   SampleArray played(int64_t start_ns, int64_t stop_ns) const {
     const int64_t length_ns = std::max<int64_t>(0, checked(stop_ns) - checked(start_ns));
@@ -48,7 +56,11 @@ class Playout {
 
   SampleArray content(int64_t start, int64_t stop) const {
     // Never allocate for more than exists, whatever was asked.
-    const int64_t written = file_->written_samples();
+    int64_t written = 0;
+    {
+      const py::gil_scoped_release release;
+      written = file_->written_samples();
+    }
     start = std::clamp<int64_t>(start, 0, written);
     stop = std::clamp(stop, start, written);
     SampleArray audio(static_cast<py::ssize_t>(stop - start));
@@ -75,6 +87,7 @@ std::unique_ptr<Playout> open(const std::shared_ptr<PlayoutThread>& thread, cons
 
 template <auto Method>
 auto value(const Playout& playout) {
+  const py::gil_scoped_release release;
   return (playout.get().*Method)();
 }
 
@@ -91,25 +104,27 @@ void bind_playout(py::module_& module) {
       .def_property_readonly("underruns", &value<&PlayoutFile::underruns>)
       .def_property_readonly("write_errno", &value<&PlayoutFile::write_errno>)
       .def("write", &Playout::write, py::arg("audio").noconvert())
-      .def("finish", &Playout::finish)
-      .def("start", &Playout::start, py::arg("at_ns"), py::arg("offset_samples") = 0)
-      .def("stop", &Playout::stop, py::arg("at_ns"))
-      .def("position", &Playout::position, py::arg("now_ns"))
-      .def(
-          "file_position",
-          [](const Playout& playout, int64_t content) { return playout.get().file_position(content); },
-          py::arg("content_samples"))
+      .def("finish", &Playout::finish, NoGil())
+      .def("start", &Playout::start, py::arg("at_ns"), py::arg("offset_samples") = 0, NoGil())
+      .def("stop", &Playout::stop, py::arg("at_ns"), NoGil())
+      .def("position", &Playout::position, py::arg("now_ns"), NoGil())
+      .def("file_position", &Playout::file_position, py::arg("content_samples"), NoGil())
       .def("played", &Playout::played, py::arg("start_ns"), py::arg("stop_ns"))
       .def("content", &Playout::content, py::arg("start_samples"), py::arg("stop_samples"))
-      .def("close", &Playout::close);
+      .def("close", &Playout::close, NoGil());
   py::classh<PlayoutThread>(module, "PlayoutThread")
       .def(py::init<>())
       .def_property_readonly_static("default_lead_ms",
                                     [](const py::object&) { return PlayoutFile::kDefaultLeadMs; })
-      .def_property_readonly("playing_count", &PlayoutThread::playing_count)
+      .def_property_readonly("playing_count",
+                             [](const PlayoutThread& thread) {
+                               const py::gil_scoped_release release;
+                               return thread.playing_count();
+                             })
       .def_property_readonly("rounds", &PlayoutThread::rounds)
-      .def("open", &open, py::arg("path"), py::arg("rate_hz"), py::kw_only(), py::arg("lead_ms"))
-      .def("stop", &PlayoutThread::stop, py::call_guard<py::gil_scoped_release>());
+      .def("wake", &PlayoutThread::wake)
+      .def("open", &open, py::arg("path"), py::arg("rate_hz"), py::kw_only(), py::arg("lead_ms"), NoGil())
+      .def("stop", &PlayoutThread::stop, NoGil());
 }
 
 }  // namespace offhook

@@ -303,11 +303,21 @@ std::unique_ptr<Preload> Engine::preload(std::vector<Token> prefix) {
   } else {
     const auto shared =
         core_->find_or_add_prefix(std::make_shared<const std::vector<Token>>(std::move(prefix)));
-    if (!shared) throw EngineError(ErrorCode::kBusy, "every prefix in the model's cache is in use");
-    shared->waiting.push_back(state);
-    core_->wake();
+    if (shared) {
+      shared->waiting.push_back(state);
+      core_->wake();
+    } else {
+      // Every place for prefixes is in use: calls that begin with this one compute it for themselves.
+      state->done = true;
+      core_->announce(state->id);
+    }
   }
   return std::unique_ptr<Preload>(new Preload(core_, std::move(state)));
+}
+
+void Engine::wake() {
+  const EngineCore::Lock lock(core_->mutex_);
+  core_->wake();
 }
 
 Health Engine::health() const noexcept {

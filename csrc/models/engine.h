@@ -232,9 +232,13 @@ class Engine {
   /// a call no room to talk, kInvalid for a token the model does not have.
   std::unique_ptr<Conversation> open(std::vector<Token> prefix, bool committed = true);
 
-  /// Computes a prefix now.  Throws as open() does.
+  /// Computes a prefix now; done at once where every place for prefixes is in use, as calls with it then
+  /// compute it for themselves.  Throws as open() does.
   std::unique_ptr<Preload> preload(std::vector<Token> prefix);
 
+  /// Makes the thread look, soon, even when nothing is to do: health().last_progress_ns then moves, if the
+  /// thread does and no batch is out.
+  void wake();
   Health health() const noexcept;
   EngineStats stats() const;
   /// Blocks until the thread has ended: at most the rest of one layer's computation on a CPU.

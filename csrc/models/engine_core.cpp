@@ -79,6 +79,7 @@ void EngineCore::end_all(const std::string& why) {
   }
   calls_.clear();
   prefixes_.clear();
+  targets_.clear();  // the last batch's, which would keep their calls and prefixes alive
 }
 
 void EngineCore::wake() {

@@ -277,6 +277,12 @@ class MediaThread:
         """Streams added and not yet let go of by the thread."""
         return self._native.stream_count
 
+    def beat(self) -> int:
+        """Rounds so far, and a wake-up: the number is higher soon, if the thread still moves."""
+        rounds = self._native.rounds
+        self._native.wake()
+        return rounds
+
     def add(
         self, fd: int, rate_hz: int, *, pause_ms: int = 100, endpointing_ms: int = 450, ring_s: float = 25.0
     ) -> Stream:
@@ -442,6 +448,12 @@ class PlayoutThread:
     def rounds(self) -> int:
         """How often the thread has woken up."""
         return self._native.rounds
+
+    def beat(self) -> int:
+        """Rounds so far, and a wake-up: the number is higher soon, if the thread still moves."""
+        rounds = self._native.rounds
+        self._native.wake()
+        return rounds
 
     def open(self, path: Path, rate_hz: int, *, lead_ms: int = DEFAULT_LEAD_MS) -> PlayoutFile:
         """Create ``path`` (``.sln`` at 8 kHz, ``.sln16`` at 16 kHz), or empty it.

@@ -86,6 +86,14 @@ bool is_readable(int fd) {
 
 }  // namespace
 
+TEST_CASE("a loop that has nothing to do does a round when it is woken") {
+  Bench bench;
+  const int64_t before = bench.loop.rounds();
+  bench.loop.wake();
+  bench.loop.run_once(-1);  // would wait for ever
+  CHECK(bench.loop.rounds() == before + 1);
+}
+
 TEST_CASE("a call's audio is kept, its speech found and dated") {
   Bench bench;
   Pipe pipe;

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -181,6 +182,24 @@ TEST_CASE("silence that does not fit is remembered for the next write") {
   CHECK(file.write_errno() == EFBIG);
   CHECK(file.padded_samples() == 0);
   CHECK(errno_of([&] { write(&file, counting(1)); }) == EFBIG);
+}
+
+TEST_CASE("the folder's group may read the file, whatever the umask and our own group are") {
+  const Folder folder;
+  const gid_t group = ::geteuid() == 0 ? 54'321 : ::getegid();
+  REQUIRE(::chown(folder.path.c_str(), static_cast<uid_t>(-1), group) == 0);
+  for (const mode_t umask : {0000, 0027, 0077, 0777}) {
+    const mode_t before = ::umask(umask);
+    {
+      const PlayoutFile file(folder.file("1.sln"), 8000);
+    }
+    ::umask(before);
+    struct stat status{};
+    REQUIRE(::stat(folder.file("1.sln").c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0640);
+    CHECK(status.st_gid == group);
+    fs::remove(folder.file("1.sln"));
+  }
 }
 
 TEST_CASE("a file that cannot be made is an error with its name") {

@@ -49,6 +49,15 @@ bool eventually(const std::function<bool()>& condition) {
 
 }  // namespace
 
+TEST_CASE("a thread that has nothing to do moves when it is woken") {
+  PlayoutThread thread;
+  for (int i = 0; i < 3; ++i) {
+    const int64_t before = thread.rounds();
+    thread.wake();
+    CHECK(eventually([&] { return thread.rounds() > before; }));
+  }
+}
+
 TEST_CASE("a file that runs dry is kept ahead in real time; then the thread sleeps again") {
   const Folder folder;
   {

@@ -172,6 +172,15 @@ class NativeModel:
         decoding_ms = (time.monotonic_ns() - decoding_since_ns) / 1e6 if decoding_since_ns else 0.0
         return EngineHealth(not stopped, decoding_ms, decoding_ms > _HUNG_S * 1000)
 
+    def beat(self) -> int:
+        """A number, and a wake-up: the number is another one soon, if the engine's thread still moves.
+
+        While a batch is computed it stays the same.
+        """
+        progress_ns, _, _ = self._engine.health()
+        self._engine.wake()
+        return progress_ns
+
     def problem(self) -> str | None:
         """See :class:`~offhook.llm.base.LanguageModel`: a thread that has stopped, a batch that hangs."""
         health = self.health()

@@ -261,7 +261,11 @@ TEST_CASE("a prefix is evicted when its place is needed and comes back on demand
       calls.back()->append(tokens_of("q"), kTurn);
       CHECK(bench.answer(*calls.back(), 5) == expected_answer(joined(tokens_of(prefix), "q"), 5));
     }
-    CHECK_THROWS_AS(bench.engine->preload(tokens_of("one more")), EngineError);
+    const auto preload = bench.engine->preload(tokens_of("one more"));
+    CHECK(wait_until(*bench.engine, [&] { return preload->done(); }));  // there is nothing to wait for
+    calls.push_back(bench.engine->open(tokens_of("one more")));
+    calls.back()->append(tokens_of("q"), kTurn);
+    CHECK(bench.answer(*calls.back(), 5) == expected_answer(joined(tokens_of("one more"), "q"), 5));
   }
 }
 
@@ -450,6 +454,26 @@ TEST_CASE("a prefix that cannot be computed fails the calls that wait for it, an
   fine->append(tokens_of("hello"), kTurn);
   const std::string expected = expected_answer(tokens_of("finehello"), 2);
   if (expected.find('~') == std::string::npos) CHECK(bench.answer(*fine, 2) == expected);
+}
+
+TEST_CASE("a thread that is woken moves, and one that hangs in a batch does not") {
+  Bench bench;
+  const auto moves = [&] {
+    const auto before = bench.engine->health().last_progress_ns;
+    bench.engine->wake();
+    return wait_until(*bench.engine, [&] { return bench.engine->health().last_progress_ns != before; });
+  };
+  CHECK(moves());
+  CHECK(moves());
+  bench.gate.shut();
+  const auto call = bench.engine->open(tokens_of("p"));
+  bench.gate.wait_for_thread();
+  const auto before = bench.engine->health().last_progress_ns;
+  bench.engine->wake();
+  bench.engine->wake();
+  CHECK(bench.engine->health().last_progress_ns == before);  // it is inside the batch, and cannot have moved
+  bench.gate.open();
+  CHECK(wait_until(*bench.engine, [&] { return bench.engine->health().last_progress_ns != before; }));
 }
 
 TEST_CASE("health shows a batch that hangs") {
