@@ -19,7 +19,6 @@ MOUNTS = """\
 24 21 8:1 / /with\\040space rw - ext4 /dev/sda1 rw
 garbage
 """
-DAEMON = User("", 500, 500, frozenset({500}))
 
 
 @pytest.mark.parametrize(
@@ -47,24 +46,6 @@ def test_playback(tmp_path: Path) -> None:
     assert places.check_playback(tmp_path / "file" / "x", mounts).level is Level.FAIL
     assert places.check_playback(Path("/proc/offhook"), mounts).level is Level.FAIL
     assert list(tmp_path.iterdir()) == [tmp_path / "file"], "nothing is left behind"
-
-
-@pytest.mark.parametrize(
-    ("user", "group", "level"),
-    [
-        (None, None, Level.WARN),
-        (User("asterisk", 500, 77), None, Level.OK),
-        (User("asterisk", 0, 0), None, Level.OK),
-        (User("asterisk", 77, 77, frozenset({77, 500})), None, Level.OK),
-        (User("asterisk", 77, 77, frozenset({77})), None, Level.FAIL),
-        (User("asterisk", 77, 77, frozenset({77, 9}), frozenset({"voice"})), "voice", Level.OK),
-        (User("asterisk", 77, 77, frozenset({77}), frozenset({"asterisk"})), "voice", Level.FAIL),
-    ],
-)
-def test_who_may_read_the_answers(user: User | None, group: str | None, level: Level) -> None:
-    finding = places.check_playback_reader(Path("/dev/shm/offhook"), user, DAEMON, group)
-    is_healthy(finding)
-    assert finding.level is level
 
 
 @pytest.mark.parametrize(

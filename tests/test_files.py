@@ -12,7 +12,7 @@ import pytest
 
 from offhook.agents.loader import agent_names, load_agent
 from offhook.cli import main as cli
-from offhook.cli.checks import asterisk, models, places, program
+from offhook.cli.checks import asterisk, models, places, program, trial
 from offhook.cli.checks.finding import Finding, Level
 from offhook.cli.checks.users import User
 from offhook.config import AgentConfig, Config, LlmConfig, SttConfig, TtsConfig, load_config
@@ -241,7 +241,7 @@ def test_the_doctor_names_the_closed_place_and_its_remedy(house: Path) -> None:
         for finding in (
             places.check_playback(closed / "answers", ""),
             places.check_cache(closed / "models"),
-            places.check_playback_reader(closed / "answers", asterisk_user, User.current(), None),
+            trial.check_answers(closed / "answers", asterisk_user, User.current(), None),
             places.check_socket(closed / "s.sock"),
         ):
             assert not is_healthy(finding)

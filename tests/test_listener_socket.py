@@ -29,6 +29,31 @@ async def test_mode_and_group(socket_path: Path) -> None:
     assert not socket_path.exists()
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o027, 0o077])
+async def test_the_group_may_enter_the_sockets_folder(
+    umask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = grp.getgrgid(1 if os.geteuid() == 0 else os.getegid())
+    given = tmp_path / "given"  # systemd's RuntimeDirectory, of the daemon's own group
+    given.mkdir()
+    given.chmod(0o700)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(given))
+    before = os.umask(umask)
+    try:
+        for folder in (tmp_path / "made", given):
+            async with Listener(folder / "offhook.sock", Calls(), group=group.gr_name):
+                found = folder.stat()
+                assert (found.st_gid, stat.S_IMODE(found.st_mode)) == (group.gr_gid, 0o750)
+    finally:
+        os.umask(before)
+
+
+async def test_a_folder_that_was_there_is_left_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    async with Listener(tmp_path / "offhook.sock", Calls(), group=grp.getgrgid(os.getegid()).gr_name):
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
 async def test_socket_in_use(socket_path: Path) -> None:
     async with Listener(socket_path, Calls()):
         with pytest.raises(ConfigError, match=r"offhook\.sock: socket in use by a running daemon: stop"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,17 +50,117 @@ def test_dropping_and_closing_remove_files(tmp_path: Path, thread: PlayoutThread
     assert list(tmp_path.iterdir()) == []
 
 
-def test_leftovers_of_dead_daemons_are_swept_and_living_ones_kept(tmp_path: Path) -> None:
-    finished = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True)
-    dead = tmp_path / f"{finished.stdout.strip()}-abc"
-    living = tmp_path / f"{os.getppid()}-abc"
+def test_leftovers_are_told_by_their_lock_whatever_their_number_says(tmp_path: Path) -> None:
+    living = PlaybackFolder(tmp_path)
+    dead = tmp_path / f"{os.getpid()}-abc"  # a process of that number lives, and is none of them
     foreign = tmp_path / "sounds"
-    for folder in (dead, living, foreign):
+    for folder in (dead, foreign):
         folder.mkdir()
-    PlaybackFolder(tmp_path)
+    renamed = living.path.rename(tmp_path / "999999999-abc")  # no such process, and its daemon lives
+    second = PlaybackFolder(tmp_path)
     assert not dead.exists()
-    assert living.exists()
+    assert renamed.exists()
     assert foreign.exists()
+    second.close()
+    living.close()
+    third = PlaybackFolder(tmp_path)
+    assert not renamed.exists(), "closed: its lock is gone"
+    third.close()
+
+
+def test_a_killed_daemons_folder_is_a_leftover(tmp_path: Path) -> None:
+    program = "import os, sys; from offhook.playout import *; PlaybackFolder(Path(sys.argv[1])); os._exit(9)"
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    (left,) = tmp_path.iterdir()
+    folder = PlaybackFolder(tmp_path)
+    assert not left.exists()
+    folder.close()
+
+
+# --- who may read it -------------------------------------------------------------------------------
+
+ASTERISK = 54_321
+"""A group that nobody is in; as root we may give files to it, else our own stands for it."""
+
+
+@pytest.fixture
+def asterisk() -> int:
+    return ASTERISK if os.geteuid() == 0 else os.getegid()
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o027, 0o077])
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+def check_readable_by(group: int, top: Path) -> None:
+    """From ``top`` on, the group may enter every folder and read every file."""
+    found = [top, *top.rglob("*")]
+    assert len(found) >= 5
+    for path in found:
+        status = path.stat()
+        wanted = 0o050 if path.is_dir() else 0o040
+        assert status.st_gid == group, path
+        assert status.st_mode & wanted == wanted, f"{path}: {status.st_mode:o}"
+        assert not status.st_mode & 0o007, f"{path} is nobody else's business"
+
+
+def fill(folder: PlaybackFolder, thread: PlayoutThread) -> None:
+    folder.silence(8_000)
+    folder.shelf("call").grow(thread, 8_000).write(np.zeros(160, np.int16))
+
+
+@pytest.mark.usefixtures("umask")
+class TestReaders:
+    """Asterisk's group reads whatever is played, under each umask and in each set-up of users."""
+
+    def test_a_folder_that_we_make(self, tmp_path: Path, asterisk: int, thread: PlayoutThread) -> None:
+        folder = PlaybackFolder(tmp_path / "a" / "b", group_id=asterisk)
+        fill(folder, thread)
+        check_readable_by(asterisk, tmp_path / "a")
+        folder.close()
+
+    @pytest.mark.parametrize("mode", [0o700, 0o750, 0o2770])
+    def test_a_folder_that_is_there(
+        self, mode: int, tmp_path: Path, asterisk: int, thread: PlayoutThread
+    ) -> None:
+        base = tmp_path / "base"
+        base.mkdir()
+        base.chmod(mode)
+        folder = PlaybackFolder(base, group_id=asterisk)
+        fill(folder, thread)
+        check_readable_by(asterisk, base)
+        folder.close()
+
+    def test_a_folder_made_for_asterisks_group_where_no_group_is_named(
+        self, tmp_path: Path, asterisk: int, thread: PlayoutThread
+    ) -> None:
+        base = tmp_path / "base"
+        base.mkdir()
+        os.chown(base, -1, asterisk)
+        base.chmod(0o770)
+        folder = PlaybackFolder(base)
+        fill(folder, thread)
+        check_readable_by(asterisk, base)
+        folder.close()
+
+    def test_without_any_group_it_is_our_own(self, tmp_path: Path, thread: PlayoutThread) -> None:
+        folder = PlaybackFolder(tmp_path / "base")
+        fill(folder, thread)
+        check_readable_by(os.getegid(), tmp_path / "base")
+        folder.close()
+
+    def test_a_folder_that_everybody_may_enter_stays_as_it_is(self, tmp_path: Path, asterisk: int) -> None:
+        base = tmp_path / "shm"
+        base.mkdir()
+        base.chmod(0o1777)
+        folder = PlaybackFolder(base, group_id=asterisk)
+        assert base.stat().st_gid == os.getegid()
+        assert base.stat().st_mode & 0o7777 == 0o1777
+        assert folder.path.stat().st_gid == asterisk
+        folder.close()
 
 
 def test_an_unusable_folder_is_one_clear_line(tmp_path: Path) -> None:

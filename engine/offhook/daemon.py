@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import grp
 import logging
 import os
 import signal
@@ -20,7 +19,8 @@ from offhook.config import Config
 from offhook.conversation.base import Policy
 from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.core import PlayoutThread
-from offhook.errors import BusyError, ConfigError, OffhookError
+from offhook.errors import BusyError, OffhookError
+from offhook.files import group_id
 from offhook.hearing import Hearing
 from offhook.knowledge.store import Knowledge
 from offhook.listener import Handoff, Listener
@@ -76,7 +76,7 @@ class Daemon:
             await listener.bind()
             stack.push_async_callback(listener.close)
             default = load_agent(config.agent.default, config.agent.search)
-            folder = PlaybackFolder(config.daemon.playback_dir, group_id=_group_id(config.daemon.group))
+            folder = PlaybackFolder(config.daemon.playback_dir, group_id=group_id(config.daemon.group))
             stack.callback(folder.close)
             trace = None
             if config.daemon.trace_file is not None:
@@ -207,17 +207,6 @@ def _agent_name(args: tuple[str, ...]) -> str | None:
         if argument.startswith(AGENT_ARGUMENT):
             return argument.removeprefix(AGENT_ARGUMENT)
     return None
-
-
-def _group_id(group: str | None) -> int | None:
-    if group is None:
-        return None
-    try:
-        return grp.getgrnam(group).gr_gid
-    except KeyError:
-        raise ConfigError(
-            f"daemon.group {group!r} does not exist: name Asterisk's group, or leave it out"
-        ) from None
 
 
 def _notify_systemd(message: str) -> None:

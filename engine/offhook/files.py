@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import grp
 import os
 import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from offhook.errors import ModelError, UnreadableError
+from offhook.errors import ConfigError, ModelError, UnreadableError
 
 
 def at_home(path: Path) -> Path:
@@ -113,6 +114,42 @@ def unwritable(path: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{why}: make the folder {path.parent} first"
     return why
+
+
+def make_folders(folder: Path, gid: int | None) -> None:
+    """Make ``folder`` and what is missing on the way to it, each for its owner and a group (None: our own).
+
+    Raises OSError.
+    """
+    for one in reversed([part for part in (folder, *folder.parents) if not part.exists()]):
+        one.mkdir(mode=0o750, exist_ok=True)
+        let_group_in(one, gid)
+
+
+def let_group_in(folder: Path, gid: int | None) -> None:
+    """Open ``folder`` to a group (None: the one that it has), whatever the umask was when it was made.
+
+    A folder that is not ours, or that everybody may enter, stays as it is.  Raises OSError.
+    """
+    status = folder.stat()
+    if status.st_uid != os.geteuid() or status.st_mode & 0o001:
+        return
+    if gid is not None and status.st_gid != gid:
+        os.chown(folder, -1, gid)
+    if status.st_mode & 0o750 != 0o750:
+        folder.chmod(stat.S_IMODE(status.st_mode) | 0o750)
+
+
+def group_id(group: str | None) -> int | None:
+    """The number of ``daemon.group``.  Raises ConfigError when there is no such group."""
+    if group is None:
+        return None
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise ConfigError(
+            f"daemon.group: this system has no group {group!r}: name Asterisk's group, or leave it out"
+        ) from None
 
 
 def user_name() -> str:

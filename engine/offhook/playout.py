@@ -11,9 +11,12 @@ A :class:`Clip` is whole before it is played; a :class:`GrowingClip` is played b
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +26,13 @@ from numpy.typing import NDArray
 
 from offhook.core import PlayoutFile, PlayoutThread
 from offhook.errors import ConfigError, PlaybackError
+from offhook.files import let_group_in, make_folders, user_name
 
 _EXTENSIONS = {8_000: ".sln", 16_000: ".sln16"}
 _FRAME_MS = 20
 _SILENCE_S = 3600
+_OWN_NAME = re.compile(r"\d+-\w+")
+"""What daemons call their folders: by their process, for people, and something unique."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,24 +158,46 @@ class GrowingClip:
 
 
 class PlaybackFolder:
-    """One daemon's folder below ``playback_dir``; leftovers of dead daemons are swept."""
+    """One daemon's folder below ``playback_dir``; leftovers of dead daemons are swept.
+
+    Whoever may enter ``playback_dir`` for its group may read everything below it, whatever umask and groups
+    this process has: each folder is 0750 and each file 0640, of ``group_id``; where that is None, of the
+    group that ``playback_dir`` is for, or of the process's own.  The group is given to each of them and not
+    left to a set-group-ID bit, which systemd's ``RestrictSUIDSGID`` forbids to set.
+    """
 
     def __init__(self, playback_dir: Path, *, group_id: int | None = None) -> None:
         """Raises ConfigError with what to do when the folder cannot be made or written."""
-        self._group_id = group_id
         try:
-            playback_dir.mkdir(parents=True, exist_ok=True)
+            self._group_id = _prepare(playback_dir, group_id)
             _sweep(playback_dir)
-            self.path = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=playback_dir))
-            self._open_to_group(self.path)
+            self.path, self._lock = self._claim(playback_dir)
             probe = self.path / "probe"
             probe.write_bytes(b"\0" * 320)
             probe.unlink()
         except OSError as error:
             raise ConfigError(
-                f"daemon.playback_dir {playback_dir} cannot be written ({error.strerror}): "
-                "name a tmpfs folder that the daemon may write and Asterisk may read"
+                f"daemon.playback_dir {playback_dir} cannot be written ({error.strerror}) by user"
+                f" {user_name()!r}: name a tmpfs folder that the daemon may write and Asterisk may read,"
+                " or make this one so (asterisk/offhook.tmpfiles)"
             ) from error
+
+    def _claim(self, playback_dir: Path) -> tuple[Path, weakref.finalize[[int], PlaybackFolder]]:
+        """A new folder with a lock that lasts as long as this process.
+
+        It gets the name that others sweep only once it is locked: none of them can find it without.
+        """
+        making = Path(tempfile.mkdtemp(prefix=".making-", dir=playback_dir))
+        try:
+            fd = os.open(making, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            unlock = weakref.finalize(self, os.close, fd)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._open_to_group(making)
+            unique = making.name.removeprefix(".making-")
+            return making.rename(playback_dir / f"{os.getpid()}-{unique}"), unlock
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
 
     def _open_to_group(self, folder: Path) -> None:
         folder.chmod(0o750)
@@ -194,13 +222,17 @@ class PlaybackFolder:
         file = self.path / f"silence{_EXTENSIONS[rate_hz]}"
         try:
             with open(file, "ab") as sparse:  # append: another call may be playing it
+                os.fchmod(sparse.fileno(), 0o640)
+                os.fchown(sparse.fileno(), -1, self.path.stat().st_gid)
                 sparse.truncate(2 * samples)
         except OSError as error:
             raise PlaybackError(f"cannot write {file}: {error.strerror}") from error
         return Clip(file, samples, rate_hz)
 
     def close(self) -> None:
+        """Remove everything.  Any number of times."""
         shutil.rmtree(self.path, ignore_errors=True)
+        self._lock()
 
 
 class Shelf:
@@ -230,9 +262,35 @@ class Shelf:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _prepare(playback_dir: Path, gid: int | None) -> int | None:
+    """Make ``playback_dir`` where it is not; the group that what lies below it is given to, None: our own."""
+    make_folders(playback_dir, gid)
+    if gid is not None:
+        let_group_in(playback_dir, gid)
+        return gid
+    # Closed to everybody else, the folder is for its owner and its group: one of them is Asterisk's.
+    status = playback_dir.stat()
+    closed = not status.st_mode & 0o001
+    ours = status.st_gid in (os.getegid(), *os.getgroups()) or os.geteuid() == 0
+    return status.st_gid if closed and ours else None
+
+
 def _sweep(playback_dir: Path) -> None:
-    """Remove folders of daemons that no longer run."""
+    """Remove folders of daemons that no longer run: nobody holds their lock.
+
+    A number of a process says less: another may have it by now, or it counts in another namespace.
+    """
     for folder in playback_dir.iterdir():
-        pid = folder.name.split("-")[0]
-        if folder.is_dir() and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+        if not _OWN_NAME.fullmatch(folder.name) or folder.is_symlink():
+            continue
+        try:
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue  # another user's, or gone by now
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            pass  # its daemon lives
+        finally:
+            os.close(fd)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from offhook import __version__
-from offhook.cli.checks import asterisk, machine, models, places, program
+from offhook.cli.checks import asterisk, machine, models, places, program, trial
 from offhook.cli.checks.finding import Finding, Level
 from offhook.cli.checks.users import User
 
@@ -68,18 +68,23 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
     yield places.check_cache(_cache_folder())
     playback, group = config.daemon.playback_dir, config.daemon.group
     yield places.check_playback(playback, _read(Path("/proc/self/mountinfo")))
-    command = asterisk.find_asterisk()
+    command, user = asterisk.find_asterisk(), None
     yield asterisk.check_asterisk(command, asterisk.asterisk_version(command))
     if command is not None:
-        user = User.named(asterisk.USER)
+        user = asterisk.asterisk_user(ASTERISK_CONFIG)
         yield asterisk.check_agi_bin(asterisk.agi_folders(ASTERISK_CONFIG))
         yield asterisk.check_dialplan(ASTERISK_CONFIG)
         yield asterisk.check_membership(user, group)
-        yield places.check_playback_reader(playback, user, User.current(), group)
+        yield trial.check_answers(playback, user, _daemon_user(config.daemon.socket), group)
     yield machine.check_cpu(_read(Path("/proc/cpuinfo")), len(os.sched_getaffinity(0)))
     yield machine.check_memory(_read(Path("/proc/meminfo")))
     yield machine.check_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0], config.daemon.max_calls)
-    yield places.check_socket(config.daemon.socket)
+    yield places.check_socket(config.daemon.socket, user)
+
+
+def _daemon_user(socket: Path) -> User:
+    """Whom the daemon runs as: the one that runs, else as its service says, else whoever asks."""
+    return places.daemon_user(socket) or program.service_user() or User.current()
 
 
 def _cache_folder() -> Path:

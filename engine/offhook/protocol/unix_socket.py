@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import grp
 import os
 import socket
 import stat
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offhook.errors import ConfigError
+from offhook.files import group_id, let_group_in, make_folders
 
 _MAX_PATH_BYTES = 107  # sun_path, less its NUL
 _BACKLOG = 128
@@ -64,8 +64,8 @@ class BoundSocket:
             raise ConfigError(
                 f"{path}: longer than the {_MAX_PATH_BYTES} bytes of a socket path: choose a shorter one"
             )
-        gid = _gid_of(group)
-        with _locked_folder(path.parent):
+        gid = group_id(group)
+        with _locked_folder(path.parent, gid):
             _clear_way(path)
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             try:
@@ -101,22 +101,17 @@ class BoundSocket:
         self.sock.close()
 
 
-def _gid_of(group: str | None) -> int | None:
-    if group is None:
-        return None
-    try:
-        return grp.getgrnam(group).gr_gid
-    except KeyError as error:
-        raise ConfigError(
-            f"daemon.group: this system has no group {group!r}: create it or correct the name"
-        ) from error
-
-
 @contextlib.contextmanager
-def _locked_folder(folder: Path) -> Iterator[None]:
-    """Makes ``folder`` and keeps other starting daemons out of it for a moment."""
+def _locked_folder(folder: Path, gid: int | None) -> Iterator[None]:
+    """Makes ``folder`` and keeps other starting daemons out of it for a moment.
+
+    The group may enter what is made here, and what systemd has made for us (``RuntimeDirectory``): under
+    another user than Asterisk's it belongs to the daemon's own group.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder, gid)
+        if str(folder) in os.environ.get("RUNTIME_DIRECTORY", "").split(":"):
+            let_group_in(folder, gid)
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from offhook.files import file_exists
 
 USER = "asterisk"
 _LAUNCHERS = ("offhook-eagi", "offhook_eagi.py")
+RUN_FOLDERS = (Path("/run/asterisk"), Path("/var/run/asterisk"))
 AGI_FOLDERS = (Path("/usr/share/asterisk/agi-bin"), Path("/var/lib/asterisk/agi-bin"))
 
 
@@ -43,12 +45,20 @@ def asterisk_version(program: str | None) -> str:
 
 def agi_folders(config_dir: Path) -> list[Path]:
     """Where this Asterisk looks for AGI scripts: ``astagidir``, else the usual places."""
-    try:
-        text = (config_dir / "asterisk.conf").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
+    text = _asterisk_conf(config_dir)
     named = re.search(r"^\s*astagidir\s*=>?\s*([^;\n]+?)\s*(?:;.*)?$", text, re.MULTILINE)
     return [Path(named[1])] if named else list(AGI_FOLDERS)
+
+
+def asterisk_user(config_dir: Path, run_dirs: Sequence[Path] = RUN_FOLDERS) -> User | None:
+    """Whom Asterisk runs as: the process that runs, else ``runuser`` of asterisk.conf, else "asterisk"."""
+    for folder in run_dirs:
+        with contextlib.suppress(OSError, ValueError):
+            user = User.of_process(int((folder / "asterisk.pid").read_text(encoding="ascii")))
+            if user is not None:
+                return user
+    named = re.search(r"^\s*runuser\s*=>?\s*([\w.-]+)", _asterisk_conf(config_dir), re.MULTILINE)
+    return User.named(named[1] if named else USER)
 
 
 def check_agi_bin(folders: Sequence[Path]) -> Finding:
@@ -101,6 +111,13 @@ def check_membership(user: User | None, group: str | None) -> Finding:
         remedy = f"usermod -aG {group} {user.name}, and restart Asterisk"
         return fail(f"user {user.name} is not in group {group}", remedy)
     return ok(f"user {user.name} is in group {group}")
+
+
+def _asterisk_conf(config_dir: Path) -> str:
+    try:
+        return (config_dir / "asterisk.conf").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def find_asterisk() -> str | None:

@@ -9,7 +9,9 @@ import tempfile
 from pathlib import Path
 
 from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
+from offhook.cli.checks.trial import as_user
 from offhook.cli.checks.users import User, first_closed
+from offhook.protocol.unix_socket import read_peer
 
 _IN_MEMORY = ("tmpfs", "ramfs")
 
@@ -34,31 +36,30 @@ def check_playback(folder: Path, mounts: str) -> Finding:
     return ok(f"{what} on {kind}")
 
 
-def check_playback_reader(folder: Path, user: User | None, daemon: User, group: str | None) -> Finding:
-    """Asterisk's user can read what the daemon writes: both the same user, or ``group`` in common."""
-    what = f"answers in {folder}"
-    if user is None:
-        return warn(f"{what}: Asterisk's user is unknown", "make sure that it may read them")
-    denied = f"{what}: user {user.name} may not read them"
-    if user.uid not in (0, daemon.uid):
-        if group is None and daemon.gid not in user.gids:
-            return fail(
-                denied, f"set daemon.group to a group of {user.name}, or run the daemon as {user.name}"
-            )
-        if group is not None and group not in user.groups:
-            return fail(denied, f"usermod -aG {group} {user.name}, and restart Asterisk")
-    blocked = first_closed(_nearest_existing(folder).resolve(), user)
-    if blocked is not None:
-        return fail(f"{denied}: {blocked} is closed", f"chmod o+x {blocked}, or use another folder")
-    return ok(f"{what} are readable by {user.name}")
-
-
-def check_socket(path: Path) -> Finding:
-    """A daemon listens; when it does not, one could."""
+def daemon_user(path: Path) -> User | None:
+    """Whom the daemon that listens at ``path`` runs as; None when none does, or it may not be asked."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
             probe.settimeout(2.0)
             probe.connect(str(path))
+            peer = read_peer(probe)
+    except OSError:
+        return None
+    return User.numbered(peer.uid, peer.gid, peer.groups)
+
+
+def check_socket(path: Path, asterisk: User | None = None) -> Finding:
+    """A daemon listens, and Asterisk's user, if it is known, may call it; when none does, one could."""
+    try:
+        _connect(path)
+        if asterisk is not None and os.geteuid() == 0:
+            said = as_user(asterisk, lambda: _connect(path))
+            if said.startswith("!"):
+                closed = first_closed(path.parent, asterisk) or path
+                return fail(
+                    f"daemon at {path}: user {asterisk.name} may not call it ({closed} is closed)",
+                    f"set daemon.group to a group of {asterisk.name}, or run the daemon as {asterisk.name}",
+                )
         return ok(f"daemon at {path}")
     except PermissionError:
         return fail(f"daemon at {path}: no permission", "join the socket's group, or use sudo")
@@ -68,6 +69,13 @@ def check_socket(path: Path) -> Finding:
         what = f"no daemon, and {path.parent} cannot be written"
         return fail(what, "make it for the daemon's user, or change daemon.socket")
     return warn(f"no daemon at {path} ({one_line(problem)})", "start it: offhook serve")
+
+
+def _connect(path: Path) -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        probe.settimeout(2.0)
+        probe.connect(str(path))
+    return "connected"
 
 
 def why_not_writable(folder: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import importlib
 import importlib.metadata
 import importlib.util
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
+from offhook.cli.checks.users import User
 from offhook.config import Config, load_config
 from offhook.errors import OffhookError, UnreadableError
 
@@ -92,6 +94,25 @@ def llama_versions() -> tuple[str | None, str | None]:
         wanted = ""
     pinned = re.search(r"llama-cpp-python==([\w.]+)", wanted)
     return installed, pinned[1] if pinned else None
+
+
+def service_user(service: str = "offhookd") -> User | None:
+    """Whom systemd starts the daemon as; None where there is no such service, or no systemd."""
+    command = ["systemctl", "show", service, "--property=LoadState,User,Group,SupplementaryGroups"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    fields = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    user = User.named(fields.get("User") or "root")
+    if fields.get("LoadState") != "loaded" or user is None:
+        return None
+    try:
+        gid = grp.getgrnam(fields["Group"]).gr_gid if fields.get("Group") else user.gid
+        more = [grp.getgrnam(name).gr_gid for name in fields.get("SupplementaryGroups", "").split()]
+    except KeyError:
+        return None
+    return User.numbered(user.uid, gid, [*user.gids, *more])
 
 
 def is_installed(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +33,41 @@ class User:
 
     @classmethod
     def current(cls) -> User:
-        gids = frozenset([os.getegid(), *os.getgroups()])
-        return cls("", os.geteuid(), os.getegid(), gids)
+        return cls.numbered(os.geteuid(), os.getegid(), os.getgroups())
+
+    @classmethod
+    def numbered(cls, uid: int, gid: int, gids: Iterable[int] = ()) -> User:
+        """The user that a process runs as, with the groups that it has, without those given since."""
+        every = frozenset([gid, *gids])
+        groups = frozenset(group.gr_name for group in grp.getgrall() if group.gr_gid in every)
+        try:
+            name = pwd.getpwuid(uid).pw_name
+        except KeyError:
+            name = str(uid)
+        return cls(name, uid, gid, every, groups)
+
+    @classmethod
+    def of_process(cls, pid: int, proc: Path = Path("/proc")) -> User | None:
+        """Whom the process runs as; None when there is no such process, or it may not be looked at."""
+        try:
+            status = (proc / str(pid) / "status").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+        fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+        try:
+            uid, gid = (int(fields[name].split()[1]) for name in ("Uid", "Gid"))  # the effective ones
+            return cls.numbered(uid, gid, map(int, fields.get("Groups", "").split()))
+        except (KeyError, IndexError, ValueError):
+            return None
+
+
+def may_read(file: Path, user: User) -> bool:
+    """Whether modes and owners let ``user`` read ``file``, which somebody else may only look at."""
+    if user.uid == 0:
+        return True
+    if first_closed(file.parent, user) is not None:
+        return False
+    return bool(file.stat().st_mode & _bit(file.stat(), user) << 2)
 
 
 def first_closed(folder: Path, user: User, top: Path = Path("/")) -> Path | None:
@@ -49,12 +83,13 @@ def first_closed(folder: Path, user: User, top: Path = Path("/")) -> Path | None
             return part.parent  # closed to whoever asks; whether to ``user`` as well they cannot see
         except OSError:
             return None  # not made yet
-        if status.st_uid == user.uid:
-            bit = 0o100
-        elif status.st_gid in user.gids or status.st_gid == user.gid:
-            bit = 0o010
-        else:
-            bit = 0o001
-        if not status.st_mode & bit:
+        if not status.st_mode & _bit(status, user):
             return part
     return None
+
+
+def _bit(status: os.stat_result, user: User) -> int:
+    """The bit of ``st_mode`` that lets ``user`` enter; two to the left of it is the one that lets read."""
+    if status.st_uid == user.uid:
+        return 0o100
+    return 0o010 if status.st_gid in user.gids or status.st_gid == user.gid else 0o001
