@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from offhook.config import Config
+from offhook.config import Config, load_config
 from offhook.conversation.base import Policy
 from offhook.daemon import Daemon, _agent_name
 from offhook.errors import BusyError, ConfigError, ModelError
+from offhook.load import LoadGauge, Speculation
+from offhook.replies import Services
 from tests.support.engines import PlainTemplate
 
 
@@ -66,11 +69,16 @@ class House:
     def __init__(self, model: SlowModel, search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.model, self.ready = model, Ready()
         self.calls: list[Policy] = []
-        self.daemon = Daemon(Config.model_validate({"agent": {"search": [str(search)]}}))
-        self.daemon._services = cast(
-            Any,
-            SimpleNamespace(models=SimpleNamespace(language_model=model, knowledge=None), ready=self.ready),
+        self.settings = "[agent]\ndefault = 'jetty'\n"
+        self.search = search
+        self.daemon = Daemon(self.read(), read_again=self.read)
+        models = cast(Any, SimpleNamespace(language_model=model, knowledge=None))
+        load = LoadGauge()
+        self.services = Services(
+            **{field.name: cast(Any, None) for field in fields(Services)}
+            | {"config": self.daemon._config, "models": models, "ready": self.ready, "load": load}
         )
+        self.daemon._services = self.services
         house = self
 
         class Call:
@@ -83,13 +91,24 @@ class House:
 
         monkeypatch.setattr("offhook.daemon.Call", Call)
 
+    def read(self) -> Config:
+        """The configuration as it is on disk now."""
+        path = self.search / "offhook.conf"
+        path.write_text(self.settings.replace("[agent]\n", f"[agent]\nsearch = ['{self.search}']\n"))
+        return load_config(path)
+
+    async def reload(self) -> None:
+        self.daemon.reload()
+        await self.warmed()
+
     async def call(self, *args: str) -> Offer:
         offer = Offer("1.2", *args)
         await self.daemon._on_call(cast(Any, offer))
         return offer
 
     async def warmed(self) -> None:
-        await asyncio.gather(*self.daemon._warming)
+        while self.daemon._tasks._tasks:
+            await asyncio.gather(*self.daemon._tasks._tasks)
 
 
 @pytest.fixture
@@ -171,6 +190,138 @@ async def test_a_stopping_daemon_waits_for_nothing_that_is_made_ready(house: Hou
 
     await house.call("agent=jetty")
     await house.model.begun.wait()
-    (task,) = house.daemon._warming
+    (task,) = house.daemon._tasks._tasks
     await house.daemon._drain(cast(Any, Door()))
     assert task.cancelled()
+
+
+# --- reading again ---------------------------------------------------------------------------------
+
+
+def write_agent(folder: Path, greeting: str, name: str = "jetty") -> None:
+    (folder / f"{name}.toml").write_text(f'name = "Jetty Kayaks"\ngreeting = "{greeting}"\n')
+
+
+@pytest.fixture
+async def running(house: House) -> House:
+    """A daemon that has had a call for jetty."""
+    house.model.gate.set()
+    await house.call()
+    await house.warmed()
+    return house
+
+
+async def test_a_changed_agent_answers_new_calls_and_running_ones_keep_theirs(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    write_agent(tmp_path, "Good morning.")
+    await running.reload()
+    await running.call()
+    before, after = (policy.agent.greeting for policy in running.calls)
+    assert (before, after) == ("Hello.", "Good morning.")
+    assert running.model.preloads == 2, "the new one is made ready"
+    assert "reloaded: agent jetty has changed" in caplog.text
+
+
+async def test_what_has_not_changed_stays_as_it_is(running: House) -> None:
+    await running.reload()
+    await running.call()
+    assert running.calls[0] is running.calls[1]
+    assert running.model.preloads == 1
+
+
+async def test_a_broken_agent_stays_as_it_was(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "jetty.toml").write_text("name = \n")
+    await running.reload()
+    await running.call()
+    assert running.calls[0] is running.calls[1]
+    assert "agent jetty stays as it was: " in caplog.text
+    assert "not valid TOML" in caplog.text
+
+
+async def test_an_agent_that_has_gone_is_refused(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    (tmp_path / "jetty.toml").unlink()
+    await running.reload()
+    with pytest.raises(ConfigError, match=r"no jetty\.toml"):
+        await running.call()
+    assert "agent jetty has gone" in caplog.text
+    write_agent(tmp_path, "Back again.")
+    await running.call()
+    assert running.calls[-1].agent.greeting == "Back again."
+
+
+async def test_a_changed_configuration_is_for_new_calls(running: House) -> None:
+    old = running.daemon._services
+    running.settings += "[turn]\nresponsiveness = 'patient'\nspeculation = false\n[llm]\nhistory_turns = 3\n"
+    await running.reload()
+    services = running.daemon._services
+    assert services is not None
+    assert services.config.turn.responsiveness == "patient"
+    assert services.history_turns == 3
+    assert services.load.sample() is Speculation.OFF
+    assert old is running.services
+    assert running.services.config.turn.responsiveness == "balanced", "a call that runs holds these"
+
+
+async def test_another_way_of_answering_is_taken_over(running: House) -> None:
+    running.settings += "[conversation]\npolicy = 'chat'\n"
+    await running.reload()
+    await running.call()
+    assert [policy.name for policy in running.calls] == ["grounded", "chat"]
+
+
+async def test_a_broken_configuration_stays_as_it_was_and_agents_are_read_all_the_same(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.settings += "[turn]\nresponsivenes = 'patient'\n"
+    write_agent(tmp_path, "Good morning.")
+    await running.reload()
+    await running.call()
+    assert "the configuration stays as it was: " in caplog.text
+    assert "did you mean 'responsiveness'" in caplog.text
+    assert running.calls[-1].agent.greeting == "Good morning."
+
+
+async def test_what_cannot_change_while_running_is_said(
+    running: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.settings += "[daemon]\nsocket = '/other.sock'\ndrain_s = 1\n[tts]\nrate_wpm = 200\n"
+    await running.reload()
+    assert "daemon.socket, tts.rate_wpm cannot change while running: restart the daemon" in caplog.text
+    services = running.daemon._services
+    assert services is not None
+    assert services.config.tts.rate_wpm == 165
+    assert services.config.daemon.drain_s == 1
+
+
+async def test_another_default_is_taken_when_it_is_there(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.settings = "[agent]\ndefault = 'harbour'\n"
+    await running.reload()
+    await running.call()
+    assert "the default agent cannot be used: agent 'harbour': no harbour.toml" in caplog.text
+    assert running.calls[-1] is running.calls[0]
+    write_agent(tmp_path, "Harbour master.", "harbour")
+    await running.reload()
+    await running.call()
+    assert running.calls[-1].agent.greeting == "Harbour master."
+
+
+async def test_a_signal_while_it_starts_is_not_lost(house: House, tmp_path: Path) -> None:
+    house.model.gate.set()
+    services, house.daemon._services = house.daemon._services, None
+    house.daemon.reload()
+    assert not house.daemon._tasks._tasks
+    house.daemon._services = services
+    write_agent(tmp_path, "Good morning.")
+    house.daemon._reload_if_wanted()
+    await house.warmed()
+    await house.call()
+    assert house.calls[0].agent.greeting == "Good morning."

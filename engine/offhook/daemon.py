@@ -5,22 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from offhook.agents.loader import Agent, load_agent
+from offhook import systemd
+from offhook.agents.loader import Agent, find_agent, load_agent
 from offhook.call import Call
 from offhook.config import Config
 from offhook.conversation.base import Policy
 from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.core import PlayoutThread
-from offhook.errors import BusyError, OffhookError
-from offhook.files import group_id
+from offhook.errors import BusyError, ConfigError, OffhookError, UnreadableError
+from offhook.files import group_id, named
 from offhook.hearing import Hearing
 from offhook.knowledge.store import Knowledge
 from offhook.listener import Handoff, Listener
@@ -29,10 +29,12 @@ from offhook.metrics import Metrics
 from offhook.models import load_models
 from offhook.playout import PlaybackFolder
 from offhook.ready import ReadyPhrases
-from offhook.replies import Services
+from offhook.reload import merged
+from offhook.replies import Services, Tasks
 from offhook.trace import TraceWriter
 from offhook.transcript import TranscriptWriter
 from offhook.voice import Voice
+from offhook.watchdog import Beat, Watchdog
 
 _log = logging.getLogger("offhook.daemon")
 
@@ -46,12 +48,22 @@ LOAD_SAMPLE_S = 0.5
 class Daemon:
     """Everything of one ``offhook serve``."""
 
-    def __init__(self, config: Config, *, transcript: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        transcript: Path | None = None,
+        read_again: Callable[[], Config] | None = None,
+    ) -> None:
+        """``read_again`` gives the configuration as it is now, for :meth:`reload`; None: it stays."""
         self._config = config
+        self._read_again = read_again or (lambda: self._config)
         self._transcript_path = transcript
         self._stopping = asyncio.Event()
         self._policies: dict[str, Policy] = {}
-        self._warming: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(_task_failed)
+        self._reload_wanted = False
+        self._reloading = False
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="offhook-knowledge")
         self._services: Services | None = None
 
@@ -65,6 +77,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with contextlib.AsyncExitStack() as stack:
             # What can fail at once comes before what takes seconds.
             listener = Listener(
@@ -95,10 +108,8 @@ class Daemon:
             playout = PlayoutThread()
             stack.callback(playout.stop)
             voice = Voice(models.synthesizer, speaker)
-            allowed = Speculation.FULL if config.turn.speculation else Speculation.OFF
-            load = LoadGauge(allowed=allowed)
-            watching = asyncio.create_task(_watch_load(load), name="load")
-            stack.callback(watching.cancel)
+            load = LoadGauge(allowed=_speculation(config))
+            self._tasks.spawn(_watch_load(load), "load")
             self._services = Services(
                 config,
                 models,
@@ -114,13 +125,16 @@ class Daemon:
                 config.llm.history_turns,
             )
             stack.callback(self._searching.shutdown, wait=True, cancel_futures=True)
+            stack.push_async_callback(self._tasks.close)
             await self._warm(self._policy(config.agent.default, default))
             listener.start()
             progress(f"ready in {time.monotonic() - began:.1f} s, listening on {config.daemon.socket}")
             ready()
-            _notify_systemd("READY=1")
+            systemd.notify("READY=1")
+            self._watch(hearing, playout)
+            self._reload_if_wanted()
             await self._stopping.wait()
-            _notify_systemd("STOPPING=1")
+            systemd.notify("STOPPING=1")
             await self._drain(listener)
 
     def stop(self) -> None:
@@ -148,25 +162,26 @@ class Daemon:
         """
         if name in self._policies:
             return self._policies[name]
+        policy = self._new_policy(name, agent or load_agent(name, self._config.agent.search))
+        if agent is None:
+            self._tasks.spawn(self._warm_later(policy), f"warm-{name}")
+        return policy
+
+    def _new_policy(self, name: str, agent: Agent) -> Policy:
         assert self._services is not None
         config, models = self._config, self._services.models
-        loaded = agent or load_agent(name, config.agent.search)
         model = models.language_model
-        kind = policy_name(config.conversation.policy, loaded, model.parameters)
+        kind = policy_name(config.conversation.policy, agent, model.parameters)
         policy = make_policy(
             kind,
-            loaded,
+            agent,
             model.template,
-            Knowledge(loaded, models.knowledge),
+            Knowledge(agent, models.knowledge),
             self._searching,
             knowledge_tokens=config.conversation.knowledge_tokens,
         )
         self._policies[name] = policy
-        _log.info("agent=%s facts=%d policy=%s", loaded.name, len(loaded.facts), kind)
-        if agent is None:
-            task = asyncio.create_task(self._warm_later(policy), name=f"warm-{name}")
-            self._warming.add(task)
-            task.add_done_callback(self._warming.discard)
+        _log.info("agent=%s facts=%d policy=%s", agent.name, len(agent.facts), kind)
         return policy
 
     async def _warm(self, policy: Policy) -> None:
@@ -182,6 +197,96 @@ class Daemon:
         except OffhookError as error:
             _log.error("agent=%s cannot be made ready: %s", policy.agent.name, error)
 
+    # --- reading again -----------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Read configuration and agents again, for new calls; running calls keep theirs.
+
+        What cannot be read stays as it was, with a line in the log.  Also while the daemon starts: then it
+        is done as soon as it has started.
+        """
+        self._reload_wanted = True
+        self._reload_if_wanted()
+
+    def _reload_if_wanted(self) -> None:
+        if self._reload_wanted and self._services is not None and not self._reloading:
+            self._reloading = True
+            self._tasks.spawn(self._reload(), "reload")
+
+    async def _reload(self) -> None:
+        assert self._services is not None
+        try:
+            while self._reload_wanted:  # wanted once more meanwhile: files may have changed again
+                self._reload_wanted = False
+                systemd.reloading()
+                try:
+                    await self._take_over()
+                finally:
+                    systemd.notify("READY=1")
+        finally:
+            self._reloading = False
+
+    async def _take_over(self) -> None:
+        assert self._services is not None
+        before = self._config
+        try:
+            self._config, waiting = merged(before, await asyncio.to_thread(self._read_again))
+        except ConfigError as error:
+            _log.error("reload: the configuration stays as it was: %s", error)
+        else:
+            if waiting:
+                _log.warning("reload: %s cannot change while running: restart the daemon", ", ".join(waiting))
+        config = self._config
+        self._services = replace(self._services, config=config, history_turns=config.llm.history_turns)
+        self._services.load.allowed = _speculation(config)
+        news = []
+        for name, policy in list(self._policies.items()):
+            again = before.conversation != config.conversation
+            news += await self._read_agent_again(name, policy, make_anew=again)
+        self._check_default(before.agent.default)
+        _log.info("reloaded%s", f": {', '.join(news)}" if news else "")
+
+    def _check_default(self, before: str) -> None:
+        default = self._config.agent.default
+        try:
+            self._policy(default)
+        except ConfigError as error:
+            _log.error("reload: the default agent cannot be used: %s", error)
+            if default != before:
+                agent = self._config.agent.model_copy(update={"default": before})
+                self._config = self._config.model_copy(update={"agent": agent})
+
+    async def _read_agent_again(self, name: str, policy: Policy, *, make_anew: bool) -> list[str]:
+        """What has become of an agent, in words; nothing when it is as it was."""
+        search = self._config.agent.search
+        try:
+            if not await asyncio.to_thread(_is_there, name, search):
+                del self._policies[name]
+                return [f"agent {name} has gone"]
+            agent = await asyncio.to_thread(load_agent, name, search)
+        except ConfigError as error:
+            _log.error("reload: agent %s stays as it was: %s", name, error)
+            agent = policy.agent
+        if agent == policy.agent and not make_anew:
+            return []
+        self._tasks.spawn(self._warm_later(self._new_policy(name, agent)), f"warm-{name}")
+        return [f"agent {name} has changed"]
+
+    # --- watching ----------------------------------------------------------------------------
+
+    def _watch(self, hearing: Hearing, playout: PlayoutThread) -> None:
+        """Tell systemd that all parts move, if it asks (``WatchdogSec=``)."""
+        assert self._services is not None
+        limit_s = systemd.watchdog_s()
+        if limit_s is None:
+            return
+        beats: dict[str, Beat] = {"media thread": hearing.beat, "playout thread": playout.beat}
+        model_beat = getattr(self._services.models.language_model, "beat", None)
+        if model_beat is not None:  # a server's model has no thread here
+            beats["language model's thread"] = model_beat
+        watchdog = Watchdog(beats, lambda: systemd.notify("WATCHDOG=1"), limit_s)
+        self._tasks.spawn(watchdog.run(), "watchdog")
+
     async def _drain(self, listener: Listener) -> None:
         listener.stop_accepting()
         if listener.active_calls:
@@ -190,10 +295,7 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(listener.drained(), limit_s)
         await listener.close()
-        for task in self._warming:
-            task.cancel()
-        if self._warming:
-            await asyncio.wait(self._warming)  # the models that they use are closed next
+        await self._tasks.close()  # the models that they use are closed next
 
 
 async def _watch_load(load: LoadGauge) -> None:
@@ -209,12 +311,22 @@ def _agent_name(args: tuple[str, ...]) -> str | None:
     return None
 
 
-def _notify_systemd(message: str) -> None:
-    """Tell systemd (Type=notify), as sd_notify(3) describes; nothing happens elsewhere."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.sendto(message.encode(), address)
+def _is_there(name: str, search: tuple[Path, ...]) -> bool:
+    """Whether there is an agent of that name, whatever its file is worth.
+
+    Raises ConfigError when a closed folder hides that.
+    """
+    try:
+        return named(find_agent(name, search))
+    except UnreadableError:
+        raise
+    except ConfigError:
+        return False
+
+
+def _speculation(config: Config) -> Speculation:
+    return Speculation.FULL if config.turn.speculation else Speculation.OFF
+
+
+def _task_failed(error: BaseException, name: str) -> None:
+    _log.error("%s has failed, and the daemon goes on without it", name, exc_info=error)

@@ -34,6 +34,10 @@ class Hearing:
         self._listeners.pop(stream.id, None)
         stream.close()
 
+    def beat(self) -> int:
+        """Whether the media thread moves; see MediaThread.beat."""
+        return self._media.beat()
+
     def close(self) -> None:
         """Stop the thread.  Any number of times."""
         self._loop.remove_reader(self._media.event_fd)

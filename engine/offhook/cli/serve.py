@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: a closed terminal ends no calls
     config = load_config(args.config)
     logging.basicConfig(
         level=logging.DEBUG if args.verbose else logging.INFO,
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     log = logging.getLogger("offhook.daemon")
 
     async def serve() -> None:
-        daemon = Daemon(config, transcript=args.transcript)
+        daemon = Daemon(config, transcript=args.transcript, read_again=lambda: load_config(args.config))
         await daemon.run(ready=lambda: print(READY_LINE, flush=True), progress=log.info)
 
     asyncio.run(serve())
