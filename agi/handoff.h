@@ -27,7 +27,10 @@
  *        0      4  magic "OFFH"
  *        4      2  version, OFFHOOK_VERSION
  *        6      1  kind: OFFHOOK_ACCEPTED, _BUSY, _FAILED, _DONE
- *        7      1  reason when the kind is failed (OFFHOOK_REASON_*), else 0
+ *        7      1  reason when the kind is busy or failed (OFFHOOK_REASON_*), else 0
+ *
+ * Whoever shuts its end down for writing without a hello asks only how the daemon is, and is told once:
+ * done (a call would be taken), busy, or failed.
  *
  * The connection is the lifeline of both sides.  The launcher's end closes when Asterisk kills the
  * launcher (SIGHUP at hang-up); the daemon's end closes without `done` when the daemon dies.
@@ -59,6 +62,8 @@ enum offhook_reason {
   OFFHOOK_REASON_STOPPING = 4,    /* the daemon is shutting down */
   OFFHOOK_REASON_AGENT = 5,       /* the agent named in the arguments cannot be used */
   OFFHOOK_REASON_INTERNAL = 6,    /* see the daemon's log */
+  OFFHOOK_REASON_STARTING = 7,    /* busy: the models are not loaded yet; 0 is "every place is taken" */
+  OFFHOOK_REASON_UNWELL = 8,      /* busy: nobody could be answered now, see the daemon's log */
 };
 
 #endif

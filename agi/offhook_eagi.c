@@ -239,6 +239,17 @@ static const char* failure_words(int reason) {
   }
 }
 
+static const char* busy_words(int reason) {
+  switch (reason) {
+    case OFFHOOK_REASON_STARTING:
+      return " is still starting: its models are being loaded";
+    case OFFHOOK_REASON_UNWELL:
+      return " cannot answer anybody now: see its log";
+    default:
+      return " is busy: every place for a call is taken";
+  }
+}
+
 /* Connects without ever hanging; returns the socket, or -1 with errno. */
 static int connect_daemon(const char* path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -357,7 +368,7 @@ int main(int argc, char** argv) {
   if (accepted && kind == OFFHOOK_DONE) return 0;
 
   if (kind == OFFHOOK_BUSY && !accepted) {
-    complain("the daemon at ", path, " is busy: every place for a call is taken");
+    complain("the daemon at ", path, busy_words(reason));
     return give_up("busy");
   }
   if (kind == OFFHOOK_FAILED) {

@@ -44,6 +44,10 @@ FAILURES = {
     4: " is shutting down",
     5: " cannot use the agent named in the dialplan: see its log",
 }
+BUSY_WORDS = {
+    7: " is still starting: its models are being loaded",
+    8: " cannot answer anybody now: see its log",
+}
 USAGE = f"""\
 usage: EAGI(offhook_eagi.py,${{UNIQUEID}}[,agent=NAME]) in Asterisk's extensions.conf
 
@@ -267,7 +271,7 @@ def carry(args: list[str]) -> None:
         if kind == DONE:
             return
     if kind == BUSY and not accepted:
-        complain(f"the daemon at {path} is busy: every place for a call is taken")
+        complain(f"the daemon at {path}{BUSY_WORDS.get(reason, ' is busy: every place for a call is taken')}")
         give_up("busy")
         return
     if kind == FAILED:

@@ -63,12 +63,20 @@ def test_full_backlog_is_busy(run: Starter, socket_path: Path) -> None:
                 client.close()
 
 
-def test_busy(run: Starter, door: socket.socket) -> None:
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason.NONE, "is busy: every place for a call is taken"),
+        (Reason.STARTING, "is still starting: its models are being loaded"),
+        (Reason.UNWELL, "cannot answer anybody now: see its log"),
+    ],
+)
+def test_busy(run: Starter, door: socket.socket, reason: Reason, words: str) -> None:
     script = run("helpdesk")
     sock, _, descriptors = take(door)
     with sock, descriptors:
-        sock.send(Answer(AnswerKind.BUSY).encode())
-        assert "is busy: every place for a call is taken" in fallen_back(script, "busy")
+        sock.send(Answer(AnswerKind.BUSY, reason).encode())
+        assert words in fallen_back(script, "busy")
 
 
 @pytest.mark.parametrize(

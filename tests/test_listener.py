@@ -5,13 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
+from offhook.cli.call import require_daemon
+from offhook.cli.checks.finding import Level
+from offhook.cli.checks.places import check_socket
 from offhook.errors import BusyError, ConfigError
 from offhook.listener import Handoff, Listener
-from offhook.protocol.handoff import Answer, Hello, Reason
+from offhook.protocol.handoff import Answer, AnswerKind, Hello, Reason
+from offhook.protocol.probe import ask, starts
 from tests.support.handoffs import ACCEPTED, BUSY, DONE, WAIT_S, Calls, Client, failed
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
@@ -77,7 +82,7 @@ async def test_max_calls(socket_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "answer"),
     [
-        (BusyError("no sequence free"), BUSY),
+        (BusyError("no sequence free"), Answer(AnswerKind.BUSY, Reason.UNWELL)),
         (ConfigError("no agent 'x'"), failed(Reason.AGENT)),
         (ZeroDivisionError(), failed(Reason.INTERNAL)),
         (None, failed(Reason.INTERNAL)),
@@ -154,16 +159,64 @@ async def test_a_second_packet_ends_the_call(socket_path: Path) -> None:
             calls.release.set()
 
 
+# -- who brings no call ----------------------------------------------------------------------------
+
+
+async def test_whoever_asks_is_told_how_it_is_and_no_line_warns_of_them(
+    socket_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = Calls()
+    listener = Listener(socket_path, calls, max_calls=1)
+    await listener.bind()
+    try:
+        assert starts(await asyncio.to_thread(ask, socket_path))
+        with pytest.raises(ConfigError, match="is still starting: try again"):
+            await asyncio.to_thread(require_daemon, socket_path)
+        assert "still starting" in (await asyncio.to_thread(check_socket, socket_path)).what
+        listener.start()
+        assert await asyncio.to_thread(ask, socket_path) == DONE
+        await asyncio.to_thread(require_daemon, socket_path)
+        assert (await asyncio.to_thread(check_socket, socket_path)).level is Level.OK
+        with Client(socket_path) as client:
+            client.hello()
+            await calls.next()
+            assert await asyncio.to_thread(ask, socket_path) == BUSY
+            calls.release.set()
+        for _ in range(2):  # gone without a word, as older probes were
+            with Client(socket_path):
+                pass
+        with pytest.raises(ConfigError, match="in use by a running daemon"):
+            await Listener(socket_path, calls).bind()
+    finally:
+        await listener.close()
+    assert [one.message for one in caplog.records if one.levelname != "DEBUG"] == []
+
+
+async def test_something_else_that_listens_is_no_daemon_that_starts(socket_path: Path) -> None:
+    socket_path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+        other.bind(str(socket_path))
+        other.listen(1)
+
+        def answer() -> None:
+            with other.accept()[0] as sock:
+                sock.send(b"hello?")
+
+        answering = asyncio.create_task(asyncio.to_thread(answer))
+        assert await asyncio.to_thread(ask, socket_path) is None
+        await answering
+
+
 # -- beginning and end ------------------------------------------------------------------------
 
 
-async def test_bound_but_not_started_is_busy(socket_path: Path) -> None:
+async def test_bound_but_not_started_is_busy_and_says_why(socket_path: Path) -> None:
     listener = Listener(socket_path, Calls())
     await listener.bind()
     try:
         with Client(socket_path) as client:
             client.hello()
-            assert await client.answer() == BUSY
+            assert await client.answer() == Answer(AnswerKind.BUSY, Reason.STARTING)
         listener.start()
         with Client(socket_path) as client:
             client.hello()

@@ -21,7 +21,14 @@ from types import TracebackType
 from typing import TypeVar
 
 from offhook.errors import BusyError, ConfigError, HandoffError, HangupError
-from offhook.protocol.handoff import Answer, AnswerKind, ForeignVersionError, Reason, receive_hello
+from offhook.protocol.handoff import (
+    Answer,
+    AnswerKind,
+    ForeignVersionError,
+    NoHelloError,
+    Reason,
+    receive_hello,
+)
 from offhook.protocol.lifeline import Handoff, HandoffState
 from offhook.protocol.unix_socket import BoundSocket, Peer, read_peer
 
@@ -43,9 +50,9 @@ class Listener:
     """Accepts launchers and runs ``on_call`` for each call, in a task of its own.
 
     ``on_call`` answers with ``accepted()`` and later ``done()``; it lives as long as the call.
-    When it raises BusyError before accepting, the launcher is told busy; ConfigError, that its
-    agent cannot be used; anything else, failed.  Descriptors and connection are closed after it
-    in any case.  ``max_calls`` None sets no limit here.
+    When it raises BusyError before accepting, the launcher is told busy, and to see the log;
+    ConfigError, that its agent cannot be used; anything else, failed.  Descriptors and connection
+    are closed after it in any case.  ``max_calls`` None sets no limit here.
     """
 
     def __init__(
@@ -195,6 +202,11 @@ class Listener:
         except TimeoutError:
             log.warning("launcher %d (uid %d) did not say hello in time; closed", peer.pid, peer.uid)
             return None
+        except NoHelloError:
+            log.debug("process %d (uid %d) asked how the daemon is", peer.pid, peer.uid)
+            with contextlib.suppress(OSError):
+                sock.send(self._state().encode())
+            return None
         except ForeignVersionError as error:
             reason = Reason.VERSION
             problem: Exception = error
@@ -206,6 +218,15 @@ class Listener:
         with contextlib.suppress(OSError):
             sock.send(Answer(AnswerKind.FAILED, reason).encode())
         return None
+
+    def _state(self) -> Answer:
+        """What somebody is told who brings no call: what would become of one."""
+        if self._stopping:
+            return Answer(AnswerKind.FAILED, Reason.STOPPING)
+        if not self._started:
+            return Answer(AnswerKind.BUSY, Reason.STARTING)
+        full = self._max_calls is not None and len(self._calls) >= self._max_calls
+        return Answer(AnswerKind.BUSY if full else AnswerKind.DONE)
 
     async def _hello_read(self, sock: socket.socket, read: Callable[[], Read]) -> Read:
         """What ``read`` returns, at once or as soon as something has come."""
@@ -228,9 +249,9 @@ class Listener:
         if self._stopping:
             handoff.refuse(Reason.STOPPING)
             return
-        full = self._max_calls is not None and len(self._calls) >= self._max_calls
-        if full or not self._started:
-            handoff.busy()
+        state = self._state()
+        if state.kind is AnswerKind.BUSY:
+            handoff.busy(state.reason)
             return
         self._calls.add(task)
         self._idle.clear()
@@ -241,7 +262,7 @@ class Listener:
         except BusyError as error:
             if handoff.state is HandoffState.OFFERED:
                 log.info("call declined: %s", error)
-                handoff.busy()
+                handoff.busy(Reason.UNWELL)
             else:
                 log.error("call given up: %s", error)
         except ConfigError as error:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,14 @@ class Heard:
 class DaemonProcess:
     """``with DaemonProcess() as daemon``: ready inside the block, gone after it."""
 
-    def __init__(self, settings: str = "", *, max_calls: int = 8) -> None:
-        """``settings`` is TOML that is added to the configuration (whole tables, not ``[daemon]``)."""
+    def __init__(
+        self, settings: str = "", *, max_calls: int = 8, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """``settings`` is TOML that is added to the configuration (whole tables, not ``[daemon]``).
+
+        ``environment`` is added to this process's own.
+        """
+        self._environment = {**os.environ, **(environment or {})}
         self.folder = Path(tempfile.mkdtemp(prefix="offhook-daemon-"))
         self.socket = self.folder / "offhook.sock"
         # The playback folder lies where a real one does, in memory.
@@ -46,14 +53,19 @@ class DaemonProcess:
         self.transcript_file = self.folder / "transcript.jsonl"
         self.log_file = self.folder / "log"
         self._config = self.folder / "offhook.toml"
+        self._max_calls = max_calls
+        self.configure(settings)
+        self._process: subprocess.Popen[str] | None = None
+
+    def configure(self, settings: str) -> None:
+        """Write the configuration anew; a daemon that runs reads it at SIGHUP."""
         self._config.write_text(
-            f"[daemon]\nmax_calls = {max_calls}\ndrain_s = {_DRAIN_S}\n"
+            f"[daemon]\nmax_calls = {self._max_calls}\ndrain_s = {_DRAIN_S}\n"
             f"socket = {json.dumps(str(self.socket))}\n"
             f"playback_dir = {json.dumps(str(self.playback_dir))}\n"
             f"trace_file = {json.dumps(str(self.trace_file))}\n"
             f"{settings}"
         )
-        self._process: subprocess.Popen[str] | None = None
 
     @property
     def pid(self) -> int:
@@ -62,7 +74,19 @@ class DaemonProcess:
         return self._process.pid
 
     def start(self) -> None:
-        """Returns when calls can come.  Raises RuntimeError with the daemon's log."""
+        """Returns when calls can come.
+
+        Raises RuntimeError with the daemon's log when it ends or says nothing; nothing is left of it then.
+        """
+        self.launch()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def launch(self) -> None:
+        """Begin to start it, and do not wait."""
         with open(self.log_file, "w") as log:
             self._process = subprocess.Popen(
                 [
@@ -72,8 +96,11 @@ class DaemonProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                env=self._environment,
                 text=True,
             )
+
+    def _wait_until_ready(self) -> None:
         lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         threading.Thread(target=self._read_lines, args=(lines,), daemon=True).start()
         deadline = time.monotonic() + _START_S
@@ -82,9 +109,7 @@ class DaemonProcess:
                 if line is None:
                     raise RuntimeError(f"offhook serve ended before it was ready:\n{self.log()}")
         except (queue.Empty, ValueError):
-            log_text = self.log()
-            self.close()
-            raise RuntimeError(f"offhook serve was not ready after {_START_S:.0f} s:\n{log_text}") from None
+            raise RuntimeError(f"offhook serve was not ready after {_START_S:.0f} s:\n{self.log()}") from None
 
     def log(self) -> str:
         """Everything that the daemon has logged."""

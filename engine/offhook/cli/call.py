@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from offhook.config import Config, load_config
 from offhook.errors import ConfigError
 from offhook.files import unwritable
 from offhook.models import load_recognizer, load_synthesizer
+from offhook.protocol.probe import ask, starts
 from offhook.simulator import (
     CallEnd,
     CallRecord,
@@ -133,11 +133,10 @@ def report(
 
 
 def require_daemon(path: Path) -> None:
-    """Raises ConfigError unless something listens at ``path``."""
+    """Raises ConfigError unless a daemon listens at ``path`` that has loaded its models."""
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
-            probe.settimeout(2.0)
-            probe.connect(str(path))
+        if starts(ask(path)):
+            raise ConfigError(f"the daemon at {path} is still starting: try again when its models are loaded")
     except PermissionError as error:
         raise ConfigError(f"no permission for {path}: run as a member of the socket's group") from error
     except OSError as error:

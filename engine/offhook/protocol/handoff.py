@@ -38,6 +38,10 @@ class ForeignVersionError(HandoffError):
     """Launcher and daemon are of different releases."""
 
 
+class NoHelloError(HandoffError):
+    """The connection ended before a hello came: somebody asked how the daemon is, or died in between."""
+
+
 class AnswerKind(enum.IntEnum):
     """What the daemon tells the launcher."""
 
@@ -48,7 +52,7 @@ class AnswerKind(enum.IntEnum):
 
 
 class Reason(enum.IntEnum):
-    """Why an answer is FAILED."""
+    """Why an answer is FAILED, or BUSY for another reason than that every place is taken."""
 
     NONE = 0
     PROTOCOL = 1
@@ -57,6 +61,10 @@ class Reason(enum.IntEnum):
     STOPPING = 4
     AGENT = 5
     INTERNAL = 6
+    STARTING = 7
+    """Busy: the models are not loaded yet."""
+    UNWELL = 8
+    """Busy: nobody could be answered now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +243,7 @@ def receive_hello(sock: socket.socket) -> tuple[Hello, Descriptors]:
     descriptors = Descriptors(_descriptors_in(control))
     try:
         if not packet:
-            raise HandoffError("the connection closed before a hello came")
+            raise NoHelloError("the connection closed before a hello came")
         if flags & socket.MSG_CTRUNC:
             raise HandoffError(
                 "descriptors were lost: too many in the hello, or this process may open no more"

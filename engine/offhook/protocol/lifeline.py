@@ -46,11 +46,11 @@ class Handoff:
         self.state = HandoffState.ACCEPTED
         self._send(Answer(AnswerKind.ACCEPTED))
 
-    def busy(self) -> None:
-        """Decline for want of a place: the launcher sets OFFHOOK_RESULT=busy."""
+    def busy(self, reason: Reason = Reason.NONE) -> None:
+        """Decline for want of a place, or for ``reason``: the launcher sets OFFHOOK_RESULT=busy."""
         if self.state is not HandoffState.OFFERED:
             raise RuntimeError(f"a call that is {self.state.value} cannot be declined as busy")
-        self._finish(Answer(AnswerKind.BUSY))
+        self._finish(Answer(AnswerKind.BUSY, reason))
 
     def refuse(self, reason: Reason) -> None:
         """Decline or give up: the launcher sets OFFHOOK_RESULT=failed.  Harmless at the end."""

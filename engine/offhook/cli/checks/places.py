@@ -11,6 +11,7 @@ from pathlib import Path
 from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
 from offhook.cli.checks.trial import as_user
 from offhook.cli.checks.users import User, first_closed
+from offhook.protocol.probe import ask, starts
 from offhook.protocol.unix_socket import read_peer
 
 _IN_MEMORY = ("tmpfs", "ramfs")
@@ -51,15 +52,17 @@ def daemon_user(path: Path) -> User | None:
 def check_socket(path: Path, asterisk: User | None = None) -> Finding:
     """A daemon listens, and Asterisk's user, if it is known, may call it; when none does, one could."""
     try:
-        _connect(path)
+        answer = ask(path)
         if asterisk is not None and os.geteuid() == 0:
-            said = as_user(asterisk, lambda: _connect(path))
+            said = as_user(asterisk, lambda: "yes" if ask(path) else "no answer")
             if said.startswith("!"):
                 closed = first_closed(path.parent, asterisk) or path
                 return fail(
                     f"daemon at {path}: user {asterisk.name} may not call it ({closed} is closed)",
                     f"set daemon.group to a group of {asterisk.name}, or run the daemon as {asterisk.name}",
                 )
+        if starts(answer):
+            return warn(f"daemon at {path} is still starting", "wait until its models are loaded")
         return ok(f"daemon at {path}")
     except PermissionError:
         return fail(f"daemon at {path}: no permission", "join the socket's group, or use sudo")
@@ -69,13 +72,6 @@ def check_socket(path: Path, asterisk: User | None = None) -> Finding:
         what = f"no daemon, and {path.parent} cannot be written"
         return fail(what, "make it for the daemon's user, or change daemon.socket")
     return warn(f"no daemon at {path} ({one_line(problem)})", "start it: offhook serve")
-
-
-def _connect(path: Path) -> str:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
-        probe.settimeout(2.0)
-        probe.connect(str(path))
-    return "connected"
 
 
 def why_not_writable(folder: Path) -> str | None:

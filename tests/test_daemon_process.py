@@ -1,0 +1,93 @@
+"""``offhook serve`` as a process: its signals, what systemd and callers are told, what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon_process import DaemonProcess
+from tests.support.waiting import until
+
+AGENT = 'name = "Jetty Kayaks"\ngreeting = "{}"\nfacts = ["We open at nine."]\n'
+
+
+class Told:
+    """systemd's end: everything that the daemon has said so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._sock.bind(str(path))
+        self._sock.setblocking(False)
+        self._said: list[str] = []
+
+    def lines(self) -> list[str]:
+        try:
+            while True:
+                self._said += self._sock.recv(4096).decode().splitlines()
+        except BlockingIOError:
+            return self._said
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    told = Told(tmp_path_factory.mktemp("systemd") / "notify")
+    yield told
+    told.close()
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("agents")
+    (folder / "jetty.toml").write_text(AGENT.format("Jetty Kayaks."))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def daemon(told: Told, agents: Path) -> Iterator[DaemonProcess]:
+    settings = f'[agent]\ndefault = "jetty"\nsearch = ["{agents}"]\n'
+    environment = {"NOTIFY_SOCKET": str(told.path), "WATCHDOG_USEC": "2000000"}
+    with DaemonProcess(settings, environment=environment) as daemon:
+        yield daemon
+
+
+def test_systemd_is_told_that_it_is_ready_and_that_it_lives(daemon: DaemonProcess, told: Told) -> None:
+    assert "READY=1" in told.lines()
+    until(lambda: told.lines().count("WATCHDOG=1") >= 2, "the watchdog is fed", timeout_s=30)
+
+
+def test_a_hang_up_signal_is_a_reload(daemon: DaemonProcess, told: Told, agents: Path) -> None:
+    before = told.lines().count("READY=1")
+    (agents / "jetty.toml").write_text(AGENT.format("Good morning."))
+    os.kill(daemon.pid, signal.SIGHUP)
+    until(lambda: "reloaded: agent jetty has changed" in daemon.log(), "it is read again", timeout_s=30)
+    until(lambda: told.lines().count("READY=1") > before, "systemd is told", timeout_s=30)
+    assert "RELOADING=1" in told.lines()
+    os.kill(daemon.pid, 0)
+
+
+def test_a_call_from_the_command_line_warns_nobody(daemon: DaemonProcess) -> None:
+    command = [sys.executable, "-m", "offhook.cli.main", "call", "--socket", str(daemon.socket)]
+    done = subprocess.run([*command, "--timeout", "20"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "agent   [" in done.stdout
+    until(lambda: " ended result=" in daemon.log(), "the call is over", timeout_s=30)
+    assert [line for line in daemon.log().splitlines() if " WARNING " in line or " ERROR " in line] == []
+
+
+def test_a_daemon_that_cannot_start_leaves_nothing_behind() -> None:
+    daemon = DaemonProcess('[agent]\ndefault = "no-such-agent"\n')
+    with pytest.raises(RuntimeError, match="no-such-agent"), daemon:
+        pytest.fail("it has started")
+    assert not daemon.folder.exists()
+    assert not daemon.playback_dir.exists()
