@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from offhook.simulator import ChannelOptions, HangUp, SimulatedCall, WhenSilent
 from tests.support.daemon_process import DaemonProcess
 from tests.support.waiting import until
 
@@ -83,6 +84,24 @@ def test_a_call_from_the_command_line_warns_nobody(daemon: DaemonProcess) -> Non
     assert "agent   [" in done.stdout
     until(lambda: " ended result=" in daemon.log(), "the call is over", timeout_s=30)
     assert [line for line in daemon.log().splitlines() if " WARNING " in line or " ERROR " in line] == []
+
+
+@pytest.mark.parametrize(
+    ("named", "rate_hz", "taken"),
+    [("SLIN16", 16_000, True), ("nonsense", 8_000, True), ("slin48", 8_000, False), ("g722", 8_000, False)],
+)
+async def test_the_format_of_the_callers_audio(
+    daemon: DaemonProcess, named: str, rate_hz: int, taken: bool
+) -> None:
+    options = ChannelOptions(
+        socket=daemon.socket, deadline_s=60, rate_hz=rate_hz, variables={"EAGI_AUDIO_FORMAT": named}
+    )
+    record = await SimulatedCall([HangUp(WhenSilent())], options).run()
+    if taken:
+        assert record.greeting_ms is not None
+    else:
+        assert (record.greeting_ms, record.result) == (None, "failed")
+        assert f"EAGI_AUDIO_FORMAT={named} is not taken" in daemon.log()
 
 
 def test_a_daemon_that_cannot_start_leaves_nothing_behind() -> None:

@@ -67,6 +67,18 @@ def test_agi_bin(tmp_path: Path) -> None:
         ({"extensions.conf": "#tryinclude d/*\n", "d/x.conf": "X=offhook-eagi\nn,EAGI(${X})"}, Level.OK),
         ({"extensions.conf": "#include extensions.conf\n"}, Level.FAIL),
         ({"extensions.conf": "n,AGI(offhook-eagi)\n"}, Level.FAIL),
+        ({"extensions.conf": "n,Set(EAGI_AUDIO_FORMAT=SLIN16)\nn,EAGI(offhook-eagi)\n"}, Level.OK),
+        ({"extensions.conf": "n,Set(EAGI_AUDIO_FORMAT=${F})\nn,EAGI(offhook-eagi)\n"}, Level.OK),
+        ({"extensions.conf": "; n,Set(EAGI_AUDIO_FORMAT=g722)\nn,EAGI(offhook-eagi)\n"}, Level.OK),
+        ({"extensions.conf": "n,Set(EAGI_AUDIO_FORMAT=slin48)\nn,EAGI(offhook-eagi)\n"}, Level.FAIL),
+        ({"extensions.conf": "n,Set(EAGI_AUDIO_FORMAT=wideband)\nn,EAGI(offhook-eagi)\n"}, Level.WARN),
+        (
+            {
+                "extensions.conf": "n,EAGI(offhook-eagi)\n#include a.conf\n",
+                "a.conf": "EAGI_AUDIO_FORMAT = G722\n",
+            },
+            Level.FAIL,
+        ),
     ],
 )
 def test_dialplan(tmp_path: Path, files: dict[str, str], level: Level) -> None:

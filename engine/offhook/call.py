@@ -30,6 +30,7 @@ from offhook.llm.base import Conversation, Limits
 from offhook.load import Speculation
 from offhook.pipeline import Pipeline, Revision
 from offhook.playout import Shelf
+from offhook.protocol import eagi
 from offhook.protocol.agi import AgiChannel
 from offhook.protocol.handoff import Reason
 from offhook.protocol.lifeline import Handoff
@@ -56,7 +57,6 @@ JUDGE_TICK_S = 0.02
 """While the caller and we speak at once."""
 EVENTS_WAITING = 256
 RESULT_VARIABLE = "OFFHOOK_RESULT"
-RATES_HZ = {"": 8_000, "slin": 8_000, "slin16": 16_000}
 
 
 class Call:
@@ -124,10 +124,7 @@ class Call:
         self._agi = AgiChannel(*descriptors.take_agi())
         environment = await self._agi.read_header()
         self.id = environment.uniqueid
-        audio_format = await self._agi.get_variable("EAGI_AUDIO_FORMAT") or ""
-        if audio_format not in RATES_HZ:
-            raise ConfigError(f"EAGI_AUDIO_FORMAT={audio_format} is not supported: use slin or slin16")
-        self._rate_hz = RATES_HZ[audio_format]
+        self._rate_hz = await eagi.ask_rate_hz(self._agi, self.id)
         if descriptors.audio is None:
             raise ConfigError("no caller's audio: the dialplan has to run EAGI(), not AGI()")
         config = services.config.turn

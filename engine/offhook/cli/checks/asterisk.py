@@ -6,13 +6,14 @@ import contextlib
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from offhook.cli.checks.finding import Finding, fail, ok, warn
 from offhook.cli.checks.users import User
-from offhook.errors import UnreadableError
+from offhook.errors import ConfigError, UnreadableError
 from offhook.files import file_exists
+from offhook.protocol import eagi
 
 USER = "asterisk"
 _LAUNCHERS = ("offhook-eagi", "offhook_eagi.py")
@@ -77,10 +78,40 @@ def check_agi_bin(folders: Sequence[Path]) -> Finding:
 
 
 def check_dialplan(config_dir: Path) -> Finding:
-    """extensions.conf, or a file that it includes, runs the launcher."""
+    """extensions.conf, or a file that it includes, runs the launcher, with audio that the daemon takes."""
     start = config_dir / "extensions.conf"
+    launched = None
+    for path, text in _dialplan(config_dir):
+        if text is None:
+            return warn(f"{path} may not be read", "run the doctor as root, or as Asterisk's user")
+        for named in re.findall(rf"\b{eagi.VARIABLE}\s*=\s*\"?([^\s,)\"]+)", text):
+            finding = _check_format(path, named)
+            if finding is not None:
+                return finding
+        if launched is None and re.search(r"\bEAGI\(", text) and re.search(r"offhook[-_]eagi", text):
+            launched = path
+    if launched is None:
+        return fail(f"dialplan: {start} does not run offhook-eagi", "see asterisk/README.md")
+    return ok(f"dialplan: {launched}")
+
+
+def _check_format(path: Path, named: str) -> Finding | None:
+    if "$" in named:
+        return None  # an expression: only the call shows what comes of it
+    try:
+        eagi.audio_rate_hz(named)
+    except ConfigError as error:
+        return fail(f"dialplan: {path}: {error}", "Set(EAGI_AUDIO_FORMAT=slin16)")
+    if eagi.is_unknown(named):
+        what = f"dialplan: {path}: Asterisk has no format {named!r} for EAGI_AUDIO_FORMAT, and sends 8 kHz"
+        return warn(what, "Set(EAGI_AUDIO_FORMAT=slin16) for 16 kHz")
+    return None
+
+
+def _dialplan(config_dir: Path) -> Iterator[tuple[Path, str | None]]:
+    """extensions.conf and what it includes, without comments; None for what may not be read."""
     seen: set[Path] = set()
-    waiting = [start]
+    waiting = [config_dir / "extensions.conf"]
     while waiting:
         path = waiting.pop()
         if path in seen:
@@ -89,16 +120,15 @@ def check_dialplan(config_dir: Path) -> Finding:
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except PermissionError:
-            return warn(f"{path} may not be read", "run the doctor as root, or as Asterisk's user")
+            yield path, None
+            continue
         except OSError:
             continue
-        text = re.sub(r"^\s*;.*$", "", text, flags=re.MULTILINE)
-        if re.search(r"\bEAGI\(", text) and re.search(r"offhook[-_]eagi", text):
-            return ok(f"dialplan: {path}")
+        text = re.sub(r"(?<!\\);.*$", "", text, flags=re.MULTILINE)
+        yield path, text
         for found in re.findall(r"^\s*#(?:try)?include\s+[\"<]?([^\">\n;]+)", text, re.MULTILINE):
             name = found.strip()
             waiting += [Path(name)] if name.startswith("/") else sorted(config_dir.glob(name))
-    return fail(f"dialplan: {start} does not run offhook-eagi", "see asterisk/README.md")
 
 
 def check_membership(user: User | None, group: str | None) -> Finding:
