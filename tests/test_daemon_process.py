@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from offhook.protocol.agi_text import split_command
+from offhook.protocol.probe import ask
 from offhook.simulator import ChannelOptions, HangUp, SimulatedCall, WhenSilent
+from tests.support.agi_side import HEADER
 from tests.support.daemon_process import DaemonProcess
+from tests.support.handoffs import ACCEPTED, DONE, Client
 from tests.support.waiting import until
 
 AGENT = 'name = "Jetty Kayaks"\ngreeting = "{}"\nfacts = ["We open at nine."]\n'
@@ -56,14 +61,14 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def daemon(told: Told, agents: Path) -> Iterator[DaemonProcess]:
-    settings = f'[agent]\ndefault = "jetty"\nsearch = ["{agents}"]\n'
+    settings = f'[agent]\ndefault = "jetty"\nsearch = ["{agents}"]\n[turn]\nmax_silence_s = 600\n'
     environment = {"NOTIFY_SOCKET": str(told.path), "WATCHDOG_USEC": "2000000"}
     with DaemonProcess(settings, environment=environment) as daemon:
         yield daemon
 
 
 def test_systemd_is_told_that_it_is_ready_and_that_it_lives(daemon: DaemonProcess, told: Told) -> None:
-    assert "READY=1" in told.lines()
+    until(lambda: "READY=1" in told.lines(), "systemd is told", timeout_s=30)
     until(lambda: told.lines().count("WATCHDOG=1") >= 2, "the watchdog is fed", timeout_s=30)
 
 
@@ -102,6 +107,48 @@ async def test_the_format_of_the_callers_audio(
     else:
         assert (record.greeting_ms, record.result) == (None, "failed")
         assert f"EAGI_AUDIO_FORMAT={named} is not taken" in daemon.log()
+
+
+async def until_silence_is_played(client: Client) -> None:
+    """Asterisk's part of a call: a key ends the greeting, and then the caller is listened to."""
+    os.write(client.replies, HEADER)
+    with os.fdopen(os.dup(client.commands), encoding="utf-8") as commands:
+        while line := await asyncio.to_thread(commands.readline):
+            words = split_command(line.rstrip("\n"))
+            if words[:2] == ["STREAM", "FILE"] and "silence" in words[2]:
+                return
+            reply = {"STREAM": "200 result=35 endpos=800\n", "GET": f"200 result=1 ({words[-1]})\n"}
+            os.write(client.replies, reply.get(words[0], "200 result=0\n").encode())
+
+
+async def die(client: Client, how: str) -> None:
+    """The channel has gone, and the launcher has not been told."""
+    if how == "HANGUP":
+        os.write(client.replies, b"HANGUP\n")
+        return
+    if how == "closed":
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (client.replies, client.launchers[0]):  # our copy of the daemon's end goes, too
+            os.dup2(null, fd)
+        os.close(null)
+        return
+    os.write(client.replies, b"200 result=-1 endpos=0\n")
+    with os.fdopen(os.dup(client.commands), encoding="utf-8") as commands:
+        assert await asyncio.to_thread(commands.readline) == "CHANNEL STATUS\n"
+    os.write(client.replies, b"511 Command Not Permitted on a dead channel or intercept routine\n")
+
+
+@pytest.mark.parametrize("how", ["511", "HANGUP", "closed"])
+async def test_a_dead_channel_frees_its_place_although_its_launcher_lives(
+    daemon: DaemonProcess, how: str
+) -> None:
+    with Client(daemon.socket) as client:
+        client.hello("1699.7")
+        assert await client.answer() == ACCEPTED
+        await until_silence_is_played(client)
+        await die(client, how)
+        assert await client.answer() == DONE
+        assert await asyncio.to_thread(ask, daemon.socket) == DONE
 
 
 def test_a_daemon_that_cannot_start_leaves_nothing_behind() -> None:

@@ -186,3 +186,69 @@ async def test_a_hang_up_reaches_whoever_waits(folder: PlaybackFolder, thread: P
         here.side.hang_up()
         with pytest.raises(HangupError):
             await task
+
+
+# --- the end of the call ---------------------------------------------------------------------------
+
+
+async def played(here: Scene) -> None:
+    answer = here.answer("good bye")
+    task = here.say(answer)
+    await here.stream_file()
+    await asyncio.wait_for(here.heard.wait(), WAIT_S)
+    answer.stopped(time.monotonic_ns() + 10**9)  # a second later, though nobody waited for it
+    here.side.say("200 result=0 endpos=1600\n")
+    await asyncio.wait_for(task, WAIT_S)
+    await here.stream_file(silence=True)
+
+
+async def test_what_was_said_last_is_on_its_way_while_silence_follows_it(
+    folder: PlaybackFolder, thread: PlayoutThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offhook.speaker.ON_ITS_WAY_S", 3_600.0)
+    async with scene(folder, thread) as here:
+        await played(here)
+        closing = asyncio.create_task(here.speaker.close())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not closing.done(), "the end of it is not yet where the caller hears it"
+        here.side.say("200 result=-1 endpos=0\n")  # they hang up
+        assert await here.side.line() == "CHANNEL STATUS"
+        here.side.say("511 Command Not Permitted on a dead channel or intercept routine\n")
+        await asyncio.wait_for(closing, WAIT_S)
+
+
+async def test_what_was_said_long_ago_has_arrived(
+    folder: PlaybackFolder, thread: PlayoutThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(folder, thread) as here:
+        await played(here)
+        later = time.monotonic_ns() + 10**9
+        monkeypatch.setattr("offhook.speaker.time.monotonic_ns", lambda: later)
+        assert here.speaker._on_its_way_s() == 0.0
+        await here.speaker.close()
+
+
+async def test_where_nothing_was_said_nothing_is_on_its_way(
+    folder: PlaybackFolder, thread: PlayoutThread
+) -> None:
+    async with scene(folder, thread) as here:
+        here.speaker.listen()
+        await here.stream_file(silence=True)
+        assert here.speaker._on_its_way_s() == 0.0
+
+
+async def test_a_stopping_daemon_does_not_wait_for_it(
+    folder: PlaybackFolder, thread: PlayoutThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offhook.speaker.ON_ITS_WAY_S", 3_600.0)
+    async with scene(folder, thread) as here:
+        await played(here)
+        silence = here.speaker._hush
+        assert silence is not None
+        closing = asyncio.create_task(here.speaker.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert silence.done()

@@ -122,6 +122,7 @@ class Call:
     async def _open(self) -> None:
         services, descriptors = self._services, self._handoff.descriptors
         self._agi = AgiChannel(*descriptors.take_agi())
+        self._tasks.spawn(self._agi.gone())
         environment = await self._agi.read_header()
         self.id = environment.uniqueid
         self._rate_hz = await eagi.ask_rate_hz(self._agi, self.id)

@@ -26,6 +26,9 @@ _log = logging.getLogger("offhook.speaker")
 KEYS = "0123456789*#"
 REMEMBERED = 3
 """Answers whose sound is kept, because its echo may still come back."""
+ON_ITS_WAY_S = 0.3
+"""So long after STREAM FILE has returned a phone may still be playing: a frame or two wait in Asterisk, and
+the phone's jitter buffer, of 200 ms at most as a rule, is thrown away when the call is hung up."""
 MAX_RESTARTS = 100
 """Files that one answer may need before something is taken to be wrong with the playback."""
 
@@ -47,6 +50,8 @@ class Speaker:
         self._stops = 0
         """Times that :meth:`stop` was called: what was to be said before is not said after."""
         self._closed = False
+        self._ended_ns: int | None = None
+        """When the last playback was over."""
         self._late_stop: asyncio.Task[None] | None = None
 
     def listen(self) -> None:
@@ -102,7 +107,8 @@ class Speaker:
         try:
             return await self._agi.stream_file(answer.name, keys, offset, started=started)
         finally:
-            answer.stopped(time.monotonic_ns())
+            self._ended_ns = time.monotonic_ns()
+            answer.stopped(self._ended_ns)
             self._answer = None
             self.listen()
 
@@ -116,12 +122,25 @@ class Speaker:
         return sent
 
     async def close(self) -> None:
-        """No more silence.  What is being said is its task's business."""
+        """No more silence, once what was said last has reached the caller's ear, if they are still there.
+
+        What is being said is its task's business.
+        """
         self._closed = True
         task, self._hush = self._hush, None
-        if task is not None:
+        if task is None:
+            return
+        try:
+            await asyncio.wait([task], timeout=self._on_its_way_s())  # it ends by itself with the channel
+        finally:
             task.cancel()
             await asyncio.wait([task])
+
+    def _on_its_way_s(self) -> float:
+        """How long the end of what was said last may still take to the caller's ear."""
+        if self._ended_ns is None:
+            return 0.0
+        return max(0.0, ON_ITS_WAY_S - (time.monotonic_ns() - self._ended_ns) / 1e9)
 
     def _be_quiet(self) -> None:
         """Let go of the silence: the next command ends it."""

@@ -63,6 +63,10 @@ class AgiChannel:
     def ended(self) -> asyncio.Event:
         return self._session.ended
 
+    async def gone(self) -> None:
+        """Wait for the session's end, and raise what ended it: HangupError when the channel is gone."""
+        await self._session.gone()
+
     def close(self) -> None:
         """End the session and close the descriptors; a second time is harmless."""
         self._session.close()

@@ -116,6 +116,12 @@ class AgiSession:
         for fd in self._fds:
             os.close(fd)
 
+    async def gone(self) -> None:
+        """Wait for the end, and raise what it was."""
+        await self.ended.wait()
+        self._check()
+        raise HangupError("the channel has hung up")
+
     async def read_header(self, timeout_s: float) -> AgiEnvironment:
         """The header Asterisk sends first.  Call once, before any command."""
         try:
