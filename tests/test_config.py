@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.config import Config, load_config
+from offhook.config import Config, find_config, load_config
 from offhook.errors import ConfigError
 
 
@@ -20,6 +20,19 @@ def test_defaults_need_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("OFFHOOK_CONFIG", raising=False)
     monkeypatch.setattr("offhook.config.DEFAULT_PATH", tmp_path / "absent.toml")
     assert load_config() == Config()
+
+
+def test_a_file_that_was_read_and_has_gone_is_an_error_and_no_reason_for_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("OFFHOOK_CONFIG", raising=False)
+    monkeypatch.setattr("offhook.config.DEFAULT_PATH", write(tmp_path, "[turn]\npause_ms = 80\n"))
+    found = find_config()
+    assert load_config(found).turn.pause_ms == 80
+    (tmp_path / "offhook.toml").unlink()
+    assert find_config() is None
+    with pytest.raises(ConfigError, match="No such file"):  # as a reload reads it
+        load_config(found)
 
 
 def test_environment_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -242,15 +242,18 @@ def load_config(path: Path | None = None) -> Config:
     ``path`` None means ``$OFFHOOK_CONFIG``, then ``/etc/offhook/offhook.toml``, then
     the defaults.  Raises :class:`ConfigError` with one line: file, key, what is wrong.
     """
-    if path is None:
-        variable = os.environ.get("OFFHOOK_CONFIG")
-        if variable:
-            path = Path(variable)
-        elif named(DEFAULT_PATH):
-            path = DEFAULT_PATH
-        else:
-            return Config()
-    return parse_toml(path, Config)
+    found = find_config(path)
+    return Config() if found is None else parse_toml(found, Config)
+
+
+def find_config(path: Path | None = None) -> Path | None:
+    """The file that :func:`load_config` reads; None: there is none, and the defaults hold."""
+    if path is not None:
+        return path
+    variable = os.environ.get("OFFHOOK_CONFIG")
+    if variable:
+        return Path(variable)
+    return DEFAULT_PATH if named(DEFAULT_PATH) else None
 
 
 SectionT = TypeVar("SectionT", bound=Section)

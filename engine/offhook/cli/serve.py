@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from offhook.config import load_config
+from offhook.config import find_config, load_config
 from offhook.daemon import Daemon
 
 READY_LINE = "offhook: ready"
@@ -30,7 +30,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: a closed terminal ends no calls
-    config = load_config(args.config)
+    path = find_config(args.config)
+    config = load_config(path)
     logging.basicConfig(
         level=logging.DEBUG if args.verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     log = logging.getLogger("offhook.daemon")
 
     async def serve() -> None:
-        daemon = Daemon(config, transcript=args.transcript, read_again=lambda: load_config(args.config))
+        daemon = Daemon(config, transcript=args.transcript, read_again=lambda: load_config(path))
         await daemon.run(ready=lambda: print(READY_LINE, flush=True), progress=log.info)
 
     asyncio.run(serve())
