@@ -140,6 +140,29 @@ def test_modes(mode: int, user: User, reads: bool, house: Path) -> None:
     assert may_read(file, user) is reads
 
 
+# --- what the daemon reads -------------------------------------------------------------------------
+
+
+@only_root
+def test_the_daemons_user_reads_what_it_is_started_with(house: Path) -> None:
+    path = house / "offhook.toml"
+    agents = folder_of(User("root", 0, 0), 0, 0o755, house / "agents")
+    (agents / "mine.toml").write_text('name = "A"\ngreeting = "Hello."\n')
+    (house / "model.gguf").write_bytes(b"GGUF")
+    path.write_text('[agent]\nsearch = ["agents"]\ndefault = "mine"\n[llm]\nmodel = "model.gguf"\n')
+    finding = trial.check_reading(path, DAEMON)
+    assert finding is not None
+    assert is_healthy(finding), finding
+    for closed, remedy in ((house / "model.gguf", "o+r"), (agents, "o+rx"), (path, "o+r")):
+        closed.chmod(0o600 if closed.is_file() else 0o700)
+        finding = trial.check_reading(path, DAEMON)
+        assert finding is not None
+        assert finding.level is Level.FAIL
+        assert str(closed) in finding.what
+        assert finding.remedy.startswith(f"open it (chmod {remedy} {closed})")
+    assert trial.check_reading(path, User("root", 0, 0)) is None
+
+
 # --- who they are ----------------------------------------------------------------------------------
 
 

@@ -65,6 +65,10 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
     yield models.check_llm(config)
     yield models.check_tts(config)
     yield models.check_agent(config)
+    daemon = _daemon_user(config.daemon.socket)
+    reading = trial.check_reading(config_path, daemon)
+    if reading is not None:
+        yield reading
     yield places.check_cache(_cache_folder())
     playback, group = config.daemon.playback_dir, config.daemon.group
     yield places.check_playback(playback, _read(Path("/proc/self/mountinfo")))
@@ -75,7 +79,7 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
         yield asterisk.check_agi_bin(asterisk.agi_folders(ASTERISK_CONFIG))
         yield asterisk.check_dialplan(ASTERISK_CONFIG)
         yield asterisk.check_membership(user, group)
-        yield trial.check_answers(playback, user, _daemon_user(config.daemon.socket), group)
+        yield trial.check_answers(playback, user, daemon, group)
     yield machine.check_cpu(_read(Path("/proc/cpuinfo")), len(os.sched_getaffinity(0)))
     yield machine.check_memory(_read(Path("/proc/meminfo")))
     yield machine.check_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0], config.daemon.max_calls)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
 from offhook.cli.checks.users import User, first_closed, may_read
-from offhook.errors import OffhookError
-from offhook.files import group_id
+from offhook.config import EMBEDDED_LLM, load_config
+from offhook.errors import OffhookError, UnreadableError
+from offhook.files import check_file, group_id
 
 _ANSWER_BYTES = 65536
 _AS_ROOT = "run the doctor as root (sudo): it can then try it as the users that they are"
@@ -53,6 +54,40 @@ def check_answers(folder: Path, asterisk: User | None, daemon: User, group: str 
         f"{what} are not read by {asterisk.name}: {place}: {why}",
         _remedy_to_read(place, folder, asterisk, daemon, group),
     )
+
+
+def check_reading(path: Path | None, daemon: User) -> Finding | None:
+    """The daemon's user reads what it is started with: configuration, agent, the files of models.
+
+    ``path`` is where the configuration is; None as it is found.  None is returned where there is nothing
+    to try: whoever asks is that user, and the other checks have read all of it, or may not be anybody else.
+    """
+    if os.geteuid() != 0 or daemon.uid == 0:
+        return None
+    what, _, remedy = as_user(daemon, lambda: _read(path)).partition("\n")
+    if remedy:
+        return fail(f"user {daemon.name}, the daemon's: {what}", remedy)
+    return ok(f"user {daemon.name}, the daemon's, reads configuration, agent and models")
+
+
+def _read(path: Path | None) -> str:
+    """Read what a daemon reads at its start.  What may not be read, and the remedy, on two lines."""
+    try:
+        from offhook.agents.loader import load_agent
+
+        config = load_config(path)
+        load_agent(config.agent.default, config.agent.search)
+        stt, llm, tts = config.stt, config.llm, config.tts
+        files = [stt.model] if stt.model is not None and stt.engine == "whisper" else []
+        files += [Path(llm.model)] if llm.engine == "llama" and llm.model != EMBEDDED_LLM else []
+        files += [Path(tts.voice), Path(f"{tts.voice}.json")] if tts.engine == "piper" else []
+        for file in files:
+            check_file(file)
+    except UnreadableError as error:
+        return f"{error.what}\n{error.remedy}"
+    except OffhookError:
+        pass  # faulty, and read: others say what is wrong with it
+    return "read"
 
 
 def as_user(user: User, work: Callable[[], str]) -> str:
