@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -66,6 +67,23 @@ def test_leftovers_are_told_by_their_lock_whatever_their_number_says(tmp_path: P
     third = PlaybackFolder(tmp_path)
     assert not renamed.exists(), "closed: its lock is gone"
     third.close()
+
+
+def test_a_folder_that_somebody_removes_is_made_again_for_calls_to_come(
+    tmp_path: Path, thread: PlayoutThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = PlaybackFolder(tmp_path / "base")
+    for everything in (True, False):
+        shutil.rmtree(tmp_path / "base" if everything else folder.path)
+        folder.silence(8_000)
+        folder.shelf("call").grow(thread, 8_000).write(np.zeros(160, np.int16))
+        other = PlaybackFolder(tmp_path / "base")  # sweeps what nobody holds
+        assert folder.path.exists()
+        other.close()
+    assert caplog.text.count("has been removed; it is made again") == 2
+    folder.close()
+    with pytest.raises(PlaybackError):
+        folder.shelf("call")
 
 
 def test_a_killed_daemons_folder_is_a_leftover(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):  # they would end us, and log rotation sends them
+            loop.add_signal_handler(number, _log.info, "%s does nothing here; SIGHUP reloads", number.name)
         async with contextlib.AsyncExitStack() as stack:
             # What can fail at once comes before what takes seconds.
             listener = Listener(

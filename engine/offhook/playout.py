@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -27,6 +28,8 @@ from numpy.typing import NDArray
 from offhook.core import PlayoutFile, PlayoutThread
 from offhook.errors import ConfigError, PlaybackError
 from offhook.files import let_group_in, make_folders, user_name
+
+_log = logging.getLogger("offhook.playout")
 
 _EXTENSIONS = {8_000: ".sln", 16_000: ".sln16"}
 _FRAME_MS = 20
@@ -169,6 +172,9 @@ class PlaybackFolder:
     def __init__(self, playback_dir: Path, *, group_id: int | None = None) -> None:
         """Raises ConfigError with what to do when the folder cannot be made or written."""
         try:
+            self._playback_dir = playback_dir
+            self._wanted_group_id = group_id
+            self._closed = False
             self._group_id = _prepare(playback_dir, group_id)
             _sweep(playback_dir)
             self.path, self._lock = self._claim(playback_dir)
@@ -199,6 +205,17 @@ class PlaybackFolder:
             shutil.rmtree(making, ignore_errors=True)
             raise
 
+    def _is_there(self) -> None:
+        """Make the folder again when somebody has removed it under us (a cleaner of /dev/shm).
+
+        Calls that are playing from it end; those to come do not.  Raises OSError.
+        """
+        if not self._closed and not self.path.is_dir():
+            _log.warning("%s has been removed; it is made again", self.path)
+            self._lock()
+            self._group_id = _prepare(self._playback_dir, self._wanted_group_id)
+            self.path, self._lock = self._claim(self._playback_dir)
+
     def _open_to_group(self, folder: Path) -> None:
         folder.chmod(0o750)
         if self._group_id is not None:
@@ -207,6 +224,7 @@ class PlaybackFolder:
     def shelf(self, name: str) -> Shelf:
         """A folder for one call, or for the ready-made clips.  ``name`` is ours, never a caller's."""
         try:
+            self._is_there()
             folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.path))
             self._open_to_group(folder)
         except OSError as error:
@@ -221,6 +239,8 @@ class PlaybackFolder:
         samples = _SILENCE_S * rate_hz
         file = self.path / f"silence{_EXTENSIONS[rate_hz]}"
         try:
+            self._is_there()
+            file = self.path / file.name
             with open(file, "ab") as sparse:  # append: another call may be playing it
                 os.fchmod(sparse.fileno(), 0o640)
                 os.fchown(sparse.fileno(), -1, self.path.stat().st_gid)
@@ -231,6 +251,7 @@ class PlaybackFolder:
 
     def close(self) -> None:
         """Remove everything.  Any number of times."""
+        self._closed = True
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock()
 

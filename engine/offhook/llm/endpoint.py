@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from offhook.config import LlmConfig
 from offhook.errors import ConfigError
+from offhook.files import user_name
 
 logger = logging.getLogger(__name__)
 
@@ -199,11 +200,13 @@ def _key_from_file(path: Path) -> ApiKey:
     if not path.is_absolute():  # may be the key itself: not shown
         raise ConfigError("llm.api_key_file must be the absolute path of a file that holds the key")
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
             secret = file.read(8193).strip()
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not text"
+        why = str(error.strerror) if isinstance(error, OSError) else "not UTF-8 text"
+        if isinstance(error, PermissionError):
+            why += f": give it to user {user_name()!r} (chown), and to nobody else (chmod 600)"
         raise ConfigError(f"llm.api_key_file {path} cannot be read: {why}") from None
     if mode & stat.S_IROTH:
         logger.warning("%s: everybody on this machine can read the API key; chmod 600 it", path)
