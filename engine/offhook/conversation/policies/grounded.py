@@ -22,7 +22,7 @@ from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
 from offhook.languages import language
 from offhook.wording import words
 
-FLOOR = 0.0
+FLOOR = 0.5
 """Log-odds from which a fact is taken for the answer."""
 SURE = 3.0
 """Log-odds from which a fact goes before what the words seem to ask otherwise, such as to hear it again."""
