@@ -4,8 +4,8 @@
 
 Trained on acts_train.json and on the questions and statements of the businesses beside it, which are all
 "other".  acts.json is by another writer who did not know the rules: its "tuned" half was looked at while the
-rules around the classifier were made, its "untouched" half was not; "second_writer" is what was kept back of a list by a third person, of
-which the rest was trained on.  A softmax regression with a ridge, by
+rules around the classifier were made, its "untouched" half was not; "second_writer" was kept back of a list
+by a third person, the rest of which is trained on.  A softmax regression with a ridge, by
 full-batch Adam: the vectors are MiniLM's and stay as they are.
 """
 
