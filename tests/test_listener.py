@@ -159,6 +159,38 @@ async def test_a_second_packet_ends_the_call(socket_path: Path) -> None:
             calls.release.set()
 
 
+async def test_what_is_made_ready_for_a_caller_ends_when_they_hang_up(socket_path: Path) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def for_ever() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def seven() -> int:
+        return 7
+
+    async def wrong() -> None:
+        raise BusyError("no place")
+
+    async def on_call(handoff: Handoff) -> None:
+        handoff.accepted()
+        assert await handoff.unless_closed(seven()) == 7
+        with pytest.raises(BusyError, match="no place"):
+            await handoff.unless_closed(wrong())
+        await handoff.unless_closed(for_ever())
+
+    async with Listener(socket_path, on_call) as listener:
+        with Client(socket_path) as client:
+            client.hello()
+            assert await client.answer() == ACCEPTED
+            await asyncio.wait_for(begun.wait(), WAIT_S)
+        await asyncio.wait_for(listener.drained(), WAIT_S)
+    assert ended.is_set()
+
+
 # -- who brings no call ----------------------------------------------------------------------------
 
 

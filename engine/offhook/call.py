@@ -98,7 +98,7 @@ class Call:
         result = "failed"
         try:
             self._tasks.spawn(self._watch_lifeline())
-            await self._open()
+            await self._handoff.unless_closed(self._open())
             await self._converse(started_ns)
             if self._failure is not None:
                 raise self._failure
@@ -123,8 +123,7 @@ class Call:
         services, descriptors = self._services, self._handoff.descriptors
         self._agi = AgiChannel(*descriptors.take_agi())
         self._tasks.spawn(self._agi.gone())
-        environment = await self._agi.read_header()
-        self.id = environment.uniqueid
+        self.id = (await self._agi.read_header()).uniqueid
         self._rate_hz = await eagi.ask_rate_hz(self._agi, self.id)
         if descriptors.audio is None:
             raise ConfigError("no caller's audio: the dialplan has to run EAGI(), not AGI()")

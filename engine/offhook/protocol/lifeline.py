@@ -7,11 +7,16 @@ import contextlib
 import enum
 import logging
 import socket
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
+from offhook.errors import HangupError
 from offhook.protocol.handoff import Answer, AnswerKind, Descriptors, Hello, Reason
 from offhook.protocol.unix_socket import Peer
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class HandoffState(enum.Enum):
@@ -63,6 +68,23 @@ class Handoff:
             raise RuntimeError("a call that was never accepted cannot be done")
         if self.state is HandoffState.ACCEPTED:
             self._finish(Answer(AnswerKind.DONE))
+
+    async def unless_closed(self, work: Coroutine[Any, Any, T]) -> T:
+        """What ``work`` results in; it is cancelled when the launcher's end closes meanwhile.
+
+        Raises HangupError then: whoever makes something ready for a caller does not hold their place on.
+        """
+        working = asyncio.ensure_future(work)
+        closed = asyncio.ensure_future(self.closed.wait())
+        try:
+            await asyncio.wait({working, closed}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise HangupError("the caller has hung up")
+            return working.result()
+        finally:
+            for each in (working, closed):
+                each.cancel()
+            await asyncio.wait({working, closed})
 
     def close(self) -> None:
         """Close the descriptors and the connection; a second time is harmless."""
