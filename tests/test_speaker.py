@@ -52,8 +52,8 @@ class Scene:
             answer.finish()
         return answer
 
-    def say(self, answer: Answer, *, keys: bool = True) -> asyncio.Task[bool]:
-        return asyncio.create_task(self.speaker.say(answer, keys=keys, heard=self.heard.set))
+    def say(self, answer: Answer, *, keys_cut: bool = True) -> asyncio.Task[bool]:
+        return asyncio.create_task(self.speaker.say(answer, keys_cut=keys_cut, heard=self.heard.set))
 
     async def stream_file(self, *, silence: bool = False) -> list[str]:
         """The next STREAM FILE of an answer, or of silence; whatever ends others is confirmed."""
@@ -150,13 +150,23 @@ async def test_a_key_ends_the_answer_and_is_reported(folder: PlaybackFolder, thr
         assert here.keys == ["5", "#"]
 
 
-async def test_what_has_to_be_heard_in_full_takes_no_keys(
+async def test_what_has_to_be_heard_in_full_goes_on_after_a_key_which_is_reported(
     folder: PlaybackFolder, thread: PlayoutThread
 ) -> None:
     async with scene(folder, thread) as here:
-        task = here.say(here.answer("one two"), keys=False)
-        assert (await here.stream_file())[3] == '""'
-        task.cancel()
+        answer = here.answer("one two three four five six seven eight")
+        task = here.say(answer, keys_cut=False)
+        pressed = "5#1" * 50  # more than the restarts that are borne
+        for key in pressed:
+            words = await here.stream_file()
+            assert words[2].strip('"') == answer.name
+            assert words[3] == f'"{KEYS}"', "a key that is not named is lost"
+            here.side.say(f"200 result={ord(key)} endpos=100\n")
+        await here.stream_file()
+        assert here.keys == list(pressed)
+        answer.stopped(time.monotonic_ns() + 10**9)
+        here.side.say("200 result=0 endpos=6400\n")
+        assert await task is True
 
 
 async def test_an_answer_that_met_its_files_end_too_early_goes_on(

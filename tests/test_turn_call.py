@@ -182,6 +182,47 @@ def test_a_longer_patience_is_not_shortened() -> None:
     assert actions == [AskStillThere()]
 
 
+CLOSED = replace(SETTINGS, barge_in=False)
+
+
+@pytest.mark.parametrize("keys", [["#"], ["5"], ["5", "#"], ["1", "2", "#", "3"]])
+@pytest.mark.parametrize("said", ["greeting", "answer"])
+def test_where_interrupting_is_off_keys_change_nothing_and_are_answered_afterwards(
+    keys: list[str], said: str
+) -> None:
+    begun: Script = [(0, PromptStarted())] if said == "greeting" else HEARD
+    state, _ = play(begun, turn_settings=CLOSED)
+    playing = state.playing
+    pressed: Script = [(2000, DigitPressed()) for _ in keys]
+    entered: Script = [(5000, DigitsEntered(entry)) for entry in "".join(keys).split("#") if entry]
+    state, actions = play([*pressed, *entered], state, CLOSED)
+    assert actions == []
+    state, actions = play([(6000, PlaybackFinished(playing or 0))], state, CLOSED)
+    digits = "".join(keys).replace("#", "")
+    if digits:
+        assert actions == [PrepareDigits(state.revision, digits), Commit(state.revision)]
+    else:
+        assert (actions, state.floor) == ([], Floor.LISTENING)
+        new = state.revision + 1
+        _, actions = play([(7000, started(6900)), (8000, paused(7900)), (8100, words(new))], state, CLOSED)
+        assert actions == [prepare(new, 6900, 7900), Commit(new)], "and the caller is heard"
+
+
+def test_keys_that_the_caller_talks_over_are_answered_after_the_words() -> None:
+    typed: Script = [(500, DigitPressed()), (700, DigitsEntered("42"))]
+    over: Script = [
+        (800, started(750)),
+        (1400, paused(1300)),
+        (1450, NothingHeard(2, 80)),
+        (2200, stopped(1300, 80)),
+    ]
+    _, actions = play([*typed, *over])
+    assert actions == [
+        *(PrepareDigits(1, "42"), Commit(1), Cancel(1)),
+        *(prepare(2, 750, 1300), Cancel(2), PrepareDigits(3, "42"), Commit(3)),
+    ]
+
+
 def ticks(first_ms: int, last_ms: int) -> Script:
     """Nothing but time passing."""
     return [(now_ms, Tick()) for now_ms in range(first_ms, last_ms + 1, 100)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from offhook.turn import (
     CallEnded,
     CallerDismissed,
     CallerJudged,
+    CallerWaits,
     Cancel,
     Commit,
     DigitPressed,
@@ -39,9 +41,18 @@ from offhook.turn import (
 )
 
 SETTINGS = TurnSettings(endpointing=EndpointingSettings(shortest_ms=100, longest_ms=800))
+ANY_SETTINGS = st.builds(
+    lambda barge_in, speculate, silence_ms, holding_ms: replace(
+        SETTINGS, barge_in=barge_in, speculate=speculate, max_silence_ms=silence_ms, holding_ms=holding_ms
+    ),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([1_000, 10_000]),
+    st.sampled_from([None, 500]),
+)
 KINDS = st.sampled_from(
     """speak pause stop words_done words_unsure hum same nothing began finished judged dismissed prompt
-    closed_prompt key keys tick busy free loud changed""".split()  # noqa: SIM905
+    closed_prompt key keys tick busy free loud changed waits""".split()  # noqa: SIM905
 )
 
 
@@ -60,8 +71,13 @@ class World:
     committed: set[int] = field(default_factory=set)
     audible: int | None = None
     suspended: int | None = None
-    unanswered: bool = False
-    """The caller has said words that no answer, cancelled or not, has been begun for since."""
+    closed: bool = False
+    """The prompt that is heard has to be heard in full."""
+    keyed: dict[int, str] = field(default_factory=dict)
+    """What revisions on keys are for."""
+    entered: str = ""
+    answered_keys: str = ""
+    """Keys whose answers were heard, at least in part."""
     log: list[tuple[TurnEvent, tuple[Action, ...]]] = field(default_factory=list)
 
     def tell(self, event: TurnEvent) -> None:
@@ -74,6 +90,8 @@ class World:
         self.check()
 
     def carry_out(self, action: Action) -> None:
+        if isinstance(action, PrepareDigits):
+            self.keyed[action.revision] = action.digits
         match action:
             case Prepare(revision=revision) | PrepareDigits(revision=revision):
                 assert revision not in self.alive, self.log
@@ -157,6 +175,7 @@ class World:
                 waiting = self.committed - {self.audible, self.suspended}
                 if waiting:
                     self.audible = waiting.pop()
+                    self.answered_keys += self.keyed.get(self.audible, "")
                     self.tell(PlaybackStarted(self.audible))
             case "finished" if self.audible is not None:
                 done, self.audible = self.audible, None
@@ -172,15 +191,28 @@ class World:
                 self.turn_settings = replace(self.turn_settings, sound=not self.turn_settings.sound)
             case "prompt" | "closed_prompt" if self.state.floor is Floor.LISTENING:
                 self.audible = 0
-                self.tell(PromptStarted(interruptible=kind == "prompt"))
+                self.closed = kind == "closed_prompt"
+                self.tell(PromptStarted(interruptible=not self.closed))
+            case "waits" if self.committed:
+                self.tell(CallerWaits(max(self.committed)))
             case "key":
-                self.tell(DigitPressed())
+                self.press()
             case "keys":
+                self.press()
+                self.entered += "12"
                 self.tell(DigitsEntered("12"))
             case "busy" | "free":
-                self.turn_settings = TurnSettings(endpointing=SETTINGS.endpointing, speculate=kind == "free")
+                self.turn_settings = replace(self.turn_settings, speculate=kind == "free")
             case _:
                 self.tell(Tick())
+
+    def press(self) -> None:
+        """The speaker ends what may be interrupted by itself, and leaves the rest to turn-taking."""
+        playing = self.audible
+        cut = self.turn_settings.barge_in and not (playing == 0 and self.closed)
+        self.tell(DigitPressed())
+        if playing is not None:
+            assert (self.audible is None) is cut, self.log
 
     def settle_down(self) -> None:
         """Everybody finishes what they are doing, and nobody begins anything."""
@@ -196,10 +228,11 @@ SCRIPTS = st.lists(st.tuples(KINDS, st.integers(1, 1200)), max_size=80)
 
 
 @settings(max_examples=1000, deadline=None)
-@given(SCRIPTS, st.booleans())
-def test_whatever_happens(script: list[tuple[str, int]], hangs_up: bool) -> None:
-    """One answer at a time, only prepared ones, each with one end; none after hang-up; no stuck state."""
-    world = World()
+@given(SCRIPTS, ANY_SETTINGS, st.booleans())
+def test_whatever_happens(script: list[tuple[str, int]], drawn: TurnSettings, hangs_up: bool) -> None:
+    """One answer at a time, only prepared ones, each with one end; none after hang-up; no stuck state;
+    no key is lost."""
+    world = World(turn_settings=drawn)
     for kind, wait_ms in script:
         world.now_ms += wait_ms
         world.do(kind)
@@ -213,13 +246,14 @@ def test_whatever_happens(script: list[tuple[str, int]], hangs_up: bool) -> None
         world.settle_down()
         assert world.state.floor is Floor.LISTENING, (world.state, world.log)
         assert not world.alive, world.log
+        assert Counter(world.answered_keys) == Counter(world.entered), world.log
 
 
 @settings(max_examples=500, deadline=None)
-@given(SCRIPTS)
-def test_no_utterance_is_lost(script: list[tuple[str, int]]) -> None:
+@given(SCRIPTS, ANY_SETTINGS)
+def test_no_utterance_is_lost(script: list[tuple[str, int]], drawn: TurnSettings) -> None:
     """Whatever went before: words spoken into silence are answered, and all of them."""
-    world = World()
+    world = World(turn_settings=drawn)
     for kind, wait_ms in script:
         world.now_ms += wait_ms
         world.do(kind)

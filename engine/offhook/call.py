@@ -315,10 +315,9 @@ class Call:
             if self._both_speak() and self._ears.wants_the_floor():
                 self._take(turn.CallerJudged())
         self._listen_again()
-        if state.speaking_since_ns is None:  # who speaks has not stopped entering something
-            entered = self._digits.tick(time.monotonic_ns())
-            if entered is not None:
-                self._take(turn.DigitsEntered(entered))
+        entered = self._digits.tick(time.monotonic_ns(), speaking=state.speaking_since_ns is not None)
+        if entered is not None:
+            self._take(turn.DigitsEntered(entered))
 
     def _listen_again(self) -> None:
         """In a long wait there is time to hear the words once more, with the silence behind them."""

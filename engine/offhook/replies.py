@@ -126,6 +126,8 @@ class Replies:
         self._post = post
         self._history = history
         self._caller_speaks = caller_speaks
+        self._barge_in = services.config.turn.barge_in and agent.barge_in
+        """What is said may be interrupted, by voice or key."""
         self._revisions: dict[int, Revision] = {}
         """Those that are neither cancelled nor settled."""
         self._prompt: Answer | None = None
@@ -250,7 +252,7 @@ class Replies:
                 self.turns += 1
             self._post(turn.PlaybackStarted(revision.number))
 
-        whole = await self._speaker.say(revision.answer, heard=heard)
+        whole = await self._speaker.say(revision.answer, keys_cut=self._barge_in, heard=heard)
         if not whole:
             return  # whoever stopped it says what becomes of it
         if revision.error is not None:
@@ -296,7 +298,9 @@ class Replies:
             old.drop()
         self._history.prompted(lambda: answer.heard_text(time.monotonic_ns()))
         interruptible = kind not in self._agent.heard_in_full
-        self._player = self._tasks.spawn(self._play_prompt(answer, keys=interruptible), _player_name(PROMPT))
+        self._player = self._tasks.spawn(
+            self._play_prompt(answer, keys_cut=interruptible), _player_name(PROMPT)
+        )
         return turn.PromptStarted(interruptible), turn.Expecting(expectation(answer.text))
 
     async def hold(self, number: int) -> None:
@@ -307,7 +311,7 @@ class Replies:
         answer = await self.phrase("holding")
         self._services.metrics.holding.inc()
         try:
-            await self._speaker.say(answer, keys=False, heard=lambda: None)
+            await self._speaker.say(answer, keys_cut=False, heard=lambda: None)
         finally:
             answer.drop()
 
@@ -319,12 +323,13 @@ class Replies:
         await self._speaker.stop()
         answer = await self.phrase("apology")
         try:
-            await self._speaker.say(answer, keys=False, heard=lambda: None)
+            await self._speaker.say(answer, keys_cut=False, heard=lambda: None)
         finally:
             answer.drop()
 
-    async def _play_prompt(self, answer: Answer, *, keys: bool = True) -> None:
-        if await self._speaker.say(answer, keys=keys, heard=lambda: None):
+    async def _play_prompt(self, answer: Answer, *, keys_cut: bool = True) -> None:
+        keys_cut = keys_cut and self._barge_in
+        if await self._speaker.say(answer, keys_cut=keys_cut, heard=lambda: None):
             self._finished(PROMPT)
 
     def _finished(self, revision: int) -> None:

@@ -36,7 +36,7 @@ class Speaker:
     """One call's mouth.  Lives on the event loop; :meth:`close` before the AGI channel is closed."""
 
     def __init__(self, agi: AgiChannel, silence: Clip, on_key: OnKey) -> None:
-        """``on_key`` gets each key the caller presses, while it may interrupt or nothing is said."""
+        """``on_key`` gets each key the caller presses, whatever is being said."""
         self._agi = agi
         self._silence = silence
         self._on_key = on_key
@@ -54,26 +54,35 @@ class Speaker:
         if self._hush is None and self._answer is None and not self._closed:
             self._hush = asyncio.create_task(self._play_silence(), name="silence")
 
-    async def say(self, answer: Answer, *, keys: bool = True, heard: Callable[[], None]) -> bool:
+    async def say(self, answer: Answer, *, keys_cut: bool = True, heard: Callable[[], None]) -> bool:
         """Play ``answer`` from where it was last cut; ``heard`` is called when the caller begins to hear it.
+
+        ``keys_cut`` False: a key is reported and ``answer`` goes on within a frame.  Asterisk throws away
+        keys that the command it runs does not name, so it has to be named and is ended by them.
 
         True at its end, False when :meth:`stop` or a key has cut it.  Raises PlaybackError,
         HangupError, DeadlineError.
         """
         wanted = self._stops
-        for _ in range(MAX_RESTARTS):
+        restarts = 0
+        while restarts < MAX_RESTARTS:
             await answer.ready.wait()
             async with self._mouth:
                 if answer.name is None or self._stops != wanted:
                     return self._stops == wanted
-                result = await self._play(answer, KEYS if keys else "", heard)
+                result = await self._play(answer, heard)
             if result.digit is not None:
                 self._on_key(result.digit)
-                return False
+                if keys_cut:
+                    return False
+                if answer.heard_all:
+                    return True
+                continue
             if result.interrupted:
                 return False
             if answer.heard_all:
                 return True
+            restarts += 1
             answer.restarts += 1  # Asterisk met the end of what there was of it
         raise PlaybackError(f"an answer's playback has ended too early {MAX_RESTARTS} times")
 
@@ -83,7 +92,7 @@ class Speaker:
         if self._answer is not None:
             await self._agi.stop_playback()
 
-    async def _play(self, answer: Answer, keys: str, heard: Callable[[], None]) -> PlaybackResult:
+    async def _play(self, answer: Answer, heard: Callable[[], None]) -> PlaybackResult:
         """One STREAM FILE, from where the answer was last cut."""
         assert answer.name is not None
         wanted = self._stops
@@ -100,7 +109,7 @@ class Speaker:
         offset = answer.offset_samples
         answer.started(time.monotonic_ns())
         try:
-            return await self._agi.stream_file(answer.name, keys, offset, started=started)
+            return await self._agi.stream_file(answer.name, KEYS, offset, started=started)
         finally:
             answer.stopped(time.monotonic_ns())
             self._answer = None

@@ -22,7 +22,8 @@ were already answering was cut off too early: that answer is taken back as a who
 A revision is one attempt at an answer.  It is heard by nobody until it is committed, and each
 ends in exactly one way: cancelled, stopped as premature, settled, or played to its end.
 
-Long because it is one function, whose cases have to be read beside each other.
+The transitions that several events share are in :mod:`offhook.turn.floor`, keys in
+:mod:`offhook.turn.keys`, time in :mod:`offhook.turn.clock`.
 """
 
 from __future__ import annotations
@@ -31,19 +32,27 @@ from dataclasses import replace
 
 from offhook.endpointing import Asked, Expected, wait_ms
 from offhook.events import AudioEnded, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
+from offhook.turn.clock import tick
+from offhook.turn.floor import (
+    commit_revision,
+    give_everything_up,
+    give_floor,
+    hearing,
+    may_interrupt,
+    preparation,
+    prepare_revision,
+)
+from offhook.turn.keys import answer_typed, digit_pressed, digits_entered
 from offhook.turn.vocabulary import (
     MAX_ASKED_AGAIN,
     MS,
-    SOUND_MS,
     Action,
     AskAgain,
-    AskStillThere,
     CallEnded,
     CallerDismissed,
     CallerJudged,
     CallerWaits,
     Cancel,
-    Commit,
     DigitPressed,
     DigitsEntered,
     Expecting,
@@ -51,12 +60,8 @@ from offhook.turn.vocabulary import (
     NothingHeard,
     PlaybackFinished,
     PlaybackStarted,
-    Prepare,
-    PrepareDigits,
     PromptStarted,
     ResumePlayback,
-    SayGoodbye,
-    SayHolding,
     Settle,
     Step,
     StopPlayback,
@@ -73,6 +78,14 @@ def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings
     """Decide what ``event`` at ``now_ns`` means.  Pure; never raises."""
     if state.floor is Floor.ENDED:
         return state, ()
+    state, actions = _decide(state, event, now_ns, settings)
+    if state.typed and state.floor is Floor.LISTENING:
+        state, more = answer_typed(state, now_ns)
+        actions = (*actions, *more)
+    return state, actions
+
+
+def _decide(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings) -> Step:
     match event:
         case CallEnded() | AudioEnded():
             return _ended(state)
@@ -105,35 +118,18 @@ def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings
         case CallerWaits():
             return replace(state, waits_for=event.revision), ()
         case DigitPressed():
-            return _digit_pressed(state, now_ns, settings)
+            return digit_pressed(state, now_ns, settings)
         case DigitsEntered():
-            return _digits_entered(state, event, now_ns)
+            return digits_entered(state, event, now_ns, settings)
         case Tick():
-            return _tick(state, now_ns, settings)
+            return tick(state, now_ns, settings)
 
 
 # --- beginnings and ends -------------------------------------------------------------------------
 
 
 def _ended(state: TurnState) -> Step:
-    return TurnState(floor=Floor.ENDED, revision=state.revision), _give_everything_up(state)
-
-
-def _give_everything_up(state: TurnState) -> tuple[Action, ...]:
-    """End whatever is being prepared, heard or held back."""
-    actions: list[Action] = []
-    if state.floor is Floor.PREPARING:
-        actions.append(Cancel(state.revision))
-    if state.overlap is not None:
-        actions.append(Cancel(state.overlap))
-    if state.playing is not None:
-        if state.heard or state.playing == 0:
-            actions += [StopPlayback(state.playing), Settle(state.playing)]
-        else:
-            actions.append(Cancel(state.playing))
-    if state.interrupted is not None:
-        actions.append(Settle(state.interrupted))
-    return tuple(actions)
+    return TurnState(floor=Floor.ENDED, revision=state.revision), give_everything_up(state)
 
 
 def _prompt_started(state: TurnState, event: PromptStarted) -> Step:
@@ -180,14 +176,11 @@ def _speaking(state: TurnState, at_ns: int) -> Step:
         if state.heard or state.playing is None:
             return replace(heard, spoke=True), actions
         actions = (*actions, Cancel(state.playing))  # committed, but nobody has heard anything of it
-        return _hearing(replace(heard, playing=None, committed_ns=None)), actions
+        typed = state.keyed + state.typed  # the keys that it was for are answered after the words
+        return hearing(replace(heard, playing=None, committed_ns=None, keyed="", typed=typed)), actions
     if state.floor is Floor.PREPARING:
         actions = (*actions, Cancel(state.revision))
-    return _hearing(heard), actions
-
-
-def _hearing(state: TurnState) -> TurnState:
-    return replace(state, floor=Floor.HEARING, commit_at_ns=None, words=None, paused=None)
+    return hearing(heard), actions
 
 
 def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings) -> Step:
@@ -198,36 +191,15 @@ def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings
     )
     if state.floor is Floor.HEARING:
         if settings.speculate or state.interrupted is not None:
-            return _prepare(quiet, event, settings)
+            return prepare_revision(quiet, event, settings)
         wait = event.at_ns + settings.unspeculated_ms * MS
         return replace(quiet, floor=Floor.WAITING, commit_at_ns=wait), ()
-    listens = state.floor is Floor.ANSWERING and state.heard and _may_interrupt(state, settings)
+    listens = state.floor is Floor.ANSWERING and state.heard and may_interrupt(state, settings)
     if listens and state.utterance_start_samples is not None and state.overlap is None:
         # Said into our answer without stopping it: whether it was for us, its words will tell.
         revision = state.revision + 1
-        return replace(quiet, revision=revision, overlap=revision), (_preparation(quiet, event, revision),)
+        return replace(quiet, revision=revision, overlap=revision), (preparation(quiet, event, revision),)
     return quiet, ()
-
-
-def _prepare(state: TurnState, event: SpeechPaused | SpeechStopped, settings: TurnSettings) -> Step:
-    revision = state.revision + 1
-    latest = event.at_ns + settings.endpointing.longest_ms * MS
-    preparing = replace(
-        state,
-        floor=Floor.PREPARING,
-        revision=revision,
-        words=None,
-        paused=(event.position_samples, event.voiced_ms),
-        speech_end_ns=event.at_ns,
-        commit_at_ns=latest,
-    )
-    return preparing, (_preparation(state, event, revision),)
-
-
-def _preparation(state: TurnState, event: SpeechPaused | SpeechStopped, revision: int) -> Prepare:
-    start = state.utterance_start_samples
-    assert start is not None, "the caller has spoken, so an utterance has begun"
-    return Prepare(revision, start, event.position_samples, event.voiced_ms, event.at_ns)
 
 
 def _speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, settings: TurnSettings) -> Step:
@@ -235,11 +207,11 @@ def _speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, setting
     quiet = replace(state, speaking_since_ns=None, utterance_open=False, went_on=False)
     match quiet.floor:
         case Floor.HEARING | Floor.WAITING:
-            prepared, prepare = _prepare(quiet, event, settings)
-            committed, commit = _commit(prepared, now_ns)
+            prepared, prepare = prepare_revision(quiet, event, settings)
+            committed, commit = commit_revision(prepared, now_ns)
             return committed, (*prepare, *commit)
         case Floor.PREPARING:
-            return _commit(quiet, now_ns)
+            return commit_revision(quiet, now_ns)
         case Floor.DOUBTING:
             done = replace(quiet, utterance_start_samples=None)
             return _not_understood(done, quiet.voiced_ms, now_ns, settings)
@@ -248,25 +220,6 @@ def _speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, setting
             return replace(quiet, utterance_start_samples=None), ()
         case _:
             return quiet, ()
-
-
-def _commit(state: TurnState, now_ns: int) -> Step:
-    committed = replace(
-        state,
-        floor=Floor.ANSWERING,
-        playing=state.revision,
-        heard=False,
-        interruptible=True,
-        spoke=False,
-        commit_at_ns=None,
-        committed_ns=now_ns,
-        answered=state.words or "",
-        asked_again=0 if state.words else state.asked_again,
-    )
-    actions: tuple[Action, ...] = (Commit(state.revision),)
-    if state.interrupted is not None:
-        actions = (Settle(state.interrupted), *actions)
-    return replace(committed, interrupted=None), actions
 
 
 # --- what the recogniser found -------------------------------------------------------------------
@@ -295,7 +248,7 @@ def _words_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: Tur
     assert state.speech_end_ns is not None
     wait = wait_ms(event.text, event.complete, state.expected, state.habit, settings.endpointing)
     state = replace(state, words=event.text, commit_at_ns=state.speech_end_ns + wait * MS)
-    state, more = _tick(state, now_ns, settings)
+    state, more = tick(state, now_ns, settings)
     return state, (*actions, *more)
 
 
@@ -306,7 +259,7 @@ def _words_changed(state: TurnState, event: WordsChanged, settings: TurnSettings
     assert state.paused is not None
     assert state.speech_end_ns is not None
     again = SpeechPaused(event.stop_samples, state.speech_end_ns, state.paused[1])
-    redone, prepare = _prepare(state, again, settings)
+    redone, prepare = prepare_revision(state, again, settings)
     return redone, (Cancel(event.revision), *prepare)
 
 
@@ -372,7 +325,7 @@ def _nothing_heard(state: TurnState, event: NothingHeard, now_ns: int, settings:
 
 def _not_understood(state: TurnState, voiced_ms: int, now_ns: int, settings: TurnSettings) -> Step:
     """No words in a whole utterance: a noise is forgotten, a voice is asked to repeat, not for ever."""
-    listening = replace(_give_floor(state, now_ns), voiced_ms=0)
+    listening = replace(give_floor(state, now_ns), voiced_ms=0)
     if voiced_ms < settings.doubtful_voiced_ms or state.asked_again >= MAX_ASKED_AGAIN:
         return listening, ()
     return replace(listening, asked_again=state.asked_again + 1), (AskAgain(),)
@@ -388,7 +341,7 @@ def _playback_started(state: TurnState, event: PlaybackStarted) -> Step:
         return state, ()  # it went on after a false alarm
     start = state.utterance_start_samples if state.utterance_open else None
     answers = state.answers_since_holding + 1
-    heard = replace(state, heard=True, committed_ns=None, utterance_start_samples=start)
+    heard = replace(state, heard=True, committed_ns=None, utterance_start_samples=start, keyed="")
     announced = state.announced
     expected = announced[1] if announced is not None and announced[0] == event.revision else Expected()
     return replace(heard, answers_since_holding=answers, expected=expected, announced=None), ()
@@ -413,32 +366,18 @@ def _playback_finished(
         latest = state.speech_end_ns + settings.endpointing.longest_ms * MS
         taken = replace(state, floor=Floor.PREPARING, playing=None, heard=False, overlap=None)
         return replace(taken, words=None, commit_at_ns=latest), ()
-    return _give_floor(state, now_ns), ()
-
-
-def _give_floor(state: TurnState, now_ns: int) -> TurnState:
-    """Our turn is over; the caller may have begun theirs while our last words were in the air."""
-    free = replace(
-        state, playing=None, heard=False, committed_ns=None, commit_at_ns=None, went_on=False, words=None
-    )
-    if state.spoke and state.utterance_open and state.utterance_start_samples is not None:
-        return replace(free, floor=Floor.HEARING)
-    return replace(free, floor=Floor.LISTENING, utterance_start_samples=None, silent_since_ns=now_ns)
-
-
-def _may_interrupt(state: TurnState, settings: TurnSettings) -> bool:
-    return settings.barge_in and state.interruptible
+    return give_floor(state, now_ns), ()
 
 
 def _caller_judged(state: TurnState, settings: TurnSettings) -> Step:
     speaking = state.speaking_since_ns is not None and state.utterance_start_samples is not None
     if state.floor is not Floor.ANSWERING or not state.heard or not speaking or state.playing is None:
         return state, ()
-    if not _may_interrupt(state, settings):
+    if not may_interrupt(state, settings):
         return state, ()
     playing, premature = state.playing, state.went_on and state.utterance_open
     stopped = replace(
-        _hearing(state), playing=None, heard=False, went_on=False, interrupted=None if premature else playing
+        hearing(state), playing=None, heard=False, went_on=False, interrupted=None if premature else playing
     )
     return stopped, (StopPlayback(playing, premature),)
 
@@ -453,82 +392,7 @@ def _caller_dismissed(state: TurnState) -> Step:
 # --- keys ----------------------------------------------------------------------------------------
 
 
-def _digit_pressed(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
-    pressed = replace(state, asked_still_there=False)
-    if state.floor is Floor.ANSWERING and state.heard and _may_interrupt(state, settings):
-        assert state.playing is not None
-        actions: tuple[Action, ...] = (StopPlayback(state.playing), Settle(state.playing))
-        if state.overlap is not None:
-            actions = (Cancel(state.overlap), *actions)
-        return _give_floor(replace(pressed, overlap=None), now_ns), actions
-    if state.floor is Floor.LISTENING:
-        return replace(pressed, silent_since_ns=now_ns), ()
-    return pressed, ()
-
-
-def _digits_entered(state: TurnState, event: DigitsEntered, now_ns: int) -> Step:
-    """Keys are a whole turn: whatever else was going on gives way."""
-    actions = _give_everything_up(state)
-    revision = state.revision + 1
-    typed = replace(
-        state,
-        revision=revision,
-        overlap=None,
-        interrupted=None,
-        words=event.digits,
-        utterance_start_samples=None,
-        speech_end_ns=None,
-        silent_since_ns=None,
-    )
-    committed, commit = _commit(typed, now_ns)
-    return committed, (*actions, PrepareDigits(revision, event.digits), *commit)
-
-
 # --- time ----------------------------------------------------------------------------------------
-
-
-def _tick(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
-    match state.floor:
-        case Floor.PREPARING:
-            if state.commit_at_ns is not None and state.words is not None:
-                patience_ns = SOUND_MS * MS if settings.sound else 0
-                if now_ns >= state.commit_at_ns + patience_ns:
-                    return _commit(state, now_ns)
-        case Floor.WAITING:
-            if state.commit_at_ns is not None and now_ns >= state.commit_at_ns:
-                return _prepare_after_waiting(state, settings)
-        case Floor.ANSWERING:
-            return _tick_while_late(state, now_ns, settings)
-        case Floor.LISTENING:
-            return _tick_in_silence(state, now_ns, settings)
-    return state, ()
-
-
-def _prepare_after_waiting(state: TurnState, settings: TurnSettings) -> Step:
-    assert state.paused is not None
-    assert state.speech_end_ns is not None
-    position, voiced_ms = state.paused
-    return _prepare(state, SpeechPaused(position, state.speech_end_ns, voiced_ms), settings)
-
-
-def _tick_while_late(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
-    """A committed answer that does not come is announced, though not two in a row."""
-    if state.committed_ns is None or state.playing is None or settings.holding_ms is None:
-        return state, ()
-    if state.answers_since_holding < 2 or now_ns - state.committed_ns < settings.holding_ms * MS:
-        return state, ()
-    return replace(state, answers_since_holding=0), (SayHolding(state.playing),)
-
-
-def _tick_in_silence(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
-    if state.silent_since_ns is None:
-        return replace(state, silent_since_ns=now_ns), ()
-    patient = state.waits_for is not None and state.waits_for == state.revision
-    limit_ms = max(settings.max_silence_ms, settings.asked_silence_ms) if patient else settings.max_silence_ms
-    if now_ns - state.silent_since_ns < limit_ms * MS:
-        return state, ()
-    quiet = replace(state, asked_still_there=True, silent_since_ns=now_ns)
-    return quiet, (SayGoodbye() if state.asked_still_there else AskStillThere(),)
 
 
 def _same(one: str, other: str) -> bool:

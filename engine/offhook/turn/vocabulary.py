@@ -333,6 +333,10 @@ class TurnState:
     announced: tuple[int, Expected] | None = None
     """What a revision that is not heard yet will ask for."""
     habit: PauseHabit = field(default_factory=PauseHabit)
+    keyed: str = ""
+    """The keys that the committed revision answers, until it is heard."""
+    typed: str = ""
+    """Keys that could not be answered when they were entered: they are as soon as the floor is free."""
     asked_still_there: bool = False
     waits_for: int | None = None
     """The revision whose turn asked us to wait; None when the caller has spoken since."""
