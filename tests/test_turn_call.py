@@ -43,6 +43,7 @@ from tests.support.turns import (
     resumed,
     started,
     stopped,
+    ticks,
     words,
 )
 
@@ -221,11 +222,6 @@ def test_keys_that_the_caller_talks_over_are_answered_after_the_words() -> None:
         *(PrepareDigits(1, "42"), Commit(1), Cancel(1)),
         *(prepare(2, 750, 1300), Cancel(2), PrepareDigits(3, "42"), Commit(3)),
     ]
-
-
-def ticks(first_ms: int, last_ms: int) -> Script:
-    """Nothing but time passing."""
-    return [(now_ms, Tick()) for now_ms in range(first_ms, last_ms + 1, 100)]
 
 
 def test_speech_after_asking_starts_the_count_again() -> None:

@@ -22,7 +22,8 @@ from offhook.turn.vocabulary import (
 def tick(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
     match state.floor:
         case Floor.PREPARING:
-            if state.commit_at_ns is not None and state.words is not None:
+            # Words that are not known by the end of the utterance and the wait are known soon.
+            if state.commit_at_ns is not None and (state.words is not None or not state.utterance_open):
                 patience_ns = SOUND_MS * MS if settings.sound else 0
                 if now_ns >= state.commit_at_ns + patience_ns:
                     return commit_revision(state, now_ns)

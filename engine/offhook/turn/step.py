@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from offhook.endpointing import Asked, Expected, wait_ms
+from offhook.endpointing import DICTATED, Asked, Expected, wait_ms
 from offhook.events import AudioEnded, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
 from offhook.turn.clock import tick
 from offhook.turn.floor import (
@@ -144,11 +144,14 @@ def _prompt_started(state: TurnState, event: PromptStarted) -> Step:
 
 
 def _speech_started(state: TurnState, event: SpeechStarted) -> Step:
-    start = event.position_samples
-    if state.utterance_start_samples is not None:
+    start, before_ms = event.position_samples, 0
+    if state.utterance_start_samples is not None:  # the turn that was waited for goes on
         start = min(start, state.utterance_start_samples)
+        before_ms = state.voiced_before_ms if state.paused is None else state.paused[1]
+        state = _learn_pause(state, event.at_ns)
     spoke = state.spoke and state.floor is Floor.ANSWERING
     heard = replace(state, utterance_start_samples=start, asked_still_there=False, went_on=False, spoke=spoke)
+    heard = replace(heard, voiced_before_ms=before_ms)
     return _speaking(heard, event.at_ns)
 
 
@@ -157,10 +160,16 @@ def _speech_resumed(state: TurnState, event: SpeechResumed) -> Step:
         state = replace(state, utterance_start_samples=event.position_samples)
     elif state.speech_end_ns is not None and event.at_ns > state.speech_end_ns:
         if state.floor is not Floor.ANSWERING:  # there it may be our own echo
-            state = replace(state, habit=state.habit.learnt((event.at_ns - state.speech_end_ns) / MS))
+            state = _learn_pause(state, event.at_ns)
         elif state.playing != 0 and state.overlap is None:
             state = replace(state, went_on=True)
     return _speaking(state, event.at_ns)
+
+
+def _learn_pause(state: TurnState, at_ns: int) -> TurnState:
+    if state.speech_end_ns is None or at_ns <= state.speech_end_ns or state.floor is Floor.ANSWERING:
+        return state
+    return replace(state, habit=state.habit.learnt((at_ns - state.speech_end_ns) / MS))
 
 
 def _speaking(state: TurnState, at_ns: int) -> Step:
@@ -184,6 +193,7 @@ def _speaking(state: TurnState, at_ns: int) -> Step:
 
 
 def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings) -> Step:
+    event = replace(event, voiced_ms=event.voiced_ms + state.voiced_before_ms)
     pause = (event.position_samples, event.voiced_ms)
     over_us = event.at_ns if state.floor is Floor.ANSWERING and state.heard else None
     quiet = replace(
@@ -203,15 +213,16 @@ def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings
 
 
 def _speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, settings: TurnSettings) -> Step:
-    """The longest wait there is has passed."""
+    """The longest wait there is has passed, but for what is dictated."""
+    event = replace(event, voiced_ms=event.voiced_ms + state.voiced_before_ms)
     quiet = replace(state, speaking_since_ns=None, utterance_open=False, went_on=False)
     match quiet.floor:
         case Floor.HEARING | Floor.WAITING:
             prepared, prepare = prepare_revision(quiet, event, settings)
-            committed, commit = commit_revision(prepared, now_ns)
+            committed, commit = _end_turn(prepared, now_ns, settings)
             return committed, (*prepare, *commit)
         case Floor.PREPARING:
-            return commit_revision(quiet, now_ns)
+            return _end_turn(quiet, now_ns, settings)
         case Floor.DOUBTING:
             done = replace(quiet, utterance_start_samples=None)
             return _not_understood(done, quiet.voiced_ms, now_ns, settings)
@@ -220,6 +231,17 @@ def _speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, setting
             return replace(quiet, utterance_start_samples=None), ()
         case _:
             return quiet, ()
+
+
+def _end_turn(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
+    """Commit, unless the words are a part of something that is dictated, or may be."""
+    if state.words is None and state.expected.asked in DICTATED and state.speech_end_ns is not None:
+        state = replace(state, commit_at_ns=state.speech_end_ns + settings.endpointing.dictated_ms * MS)
+    elif state.words is None:
+        return commit_revision(state, now_ns)
+    if state.commit_at_ns is None or now_ns >= state.commit_at_ns:
+        return commit_revision(state, now_ns)
+    return state, ()
 
 
 # --- what the recogniser found -------------------------------------------------------------------
@@ -243,10 +265,10 @@ def _words_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: Tur
     if state.interrupted is not None:
         actions = (Settle(state.interrupted),)
         state = replace(state, interrupted=None)
-    if event.provisional:
-        return state, actions
     assert state.speech_end_ns is not None
     wait = wait_ms(event.text, event.complete, state.expected, state.habit, settings.endpointing)
+    if event.provisional and wait <= settings.endpointing.longest_ms:
+        return state, actions  # what is dictated needs no model to be waited for
     state = replace(state, words=event.text, commit_at_ns=state.speech_end_ns + wait * MS)
     state, more = tick(state, now_ns, settings)
     return state, (*actions, *more)

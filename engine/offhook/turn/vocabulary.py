@@ -305,11 +305,13 @@ class TurnState:
     speech_end_ns: int | None = None
     """The caller's last sound, while their turn may be over."""
     paused: tuple[int, int] | None = None
-    """Of the pause that is waited in: position in samples, voiced ms."""
+    """Of the pause that is waited in: position in samples, voiced ms of the whole turn."""
     paused_over_us_ns: int | None = None
     """The last sound of what the caller said while we were heard, for us or not; None after a turn's end."""
     voiced_ms: int = 0
     """Voiced audio in which DOUBTING found no words."""
+    voiced_before_ms: int = 0
+    """Voiced audio of the turn from before the endpointer's present utterance."""
     words: str | None = None
     """What the newest revision was told; None before."""
     answered: str = ""
