@@ -136,8 +136,8 @@ def test_nobody_asked(text: str, missing: Missing | None) -> None:
     st.integers(1, 20),
 )
 def test_any_text_can_be_read(text: str, wanted: int) -> None:
-    found = (missing_digits(text, wanted), missing_digits(text, None), missing_letters(text))
-    found = (*found, missing_of_email(text, asked=True), missing_unasked(text))
+    found = [missing_digits(text, wanted), missing_digits(text, None), missing_letters(text)]
+    found += [missing_of_email(text, asked=True), missing_unasked(text)]
     assert all(each is None or each in Missing for each in found)
 
 

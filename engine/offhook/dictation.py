@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from offhook.wording import COUNTING, DIGITS, TEENS, TENS, TIMES, words
 
@@ -27,7 +27,8 @@ class Missing(enum.Enum):
     """It cannot be all, or nobody can tell."""
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Run:
     """Digits and letters said one after the other."""
 
     characters: str
@@ -38,7 +39,7 @@ class Run(NamedTuple):
     """Single digits or letters only: no "thirty", which is more often a time or a quantity."""
 
     @property
-    def count(self) -> int:
+    def digits(self) -> int:
         """How many digits."""
         return sum(char.isdigit() for char in self.characters)
 
@@ -50,17 +51,20 @@ AREA_DIGITS = 10
 TRUNK_DIGITS = 11
 """Of one that begins with a 0 (Britain) or a 1 (North America)."""
 _TRUNK_LEAST = 10
-_BETWEEN = frozenset("uh um er erm hmm and then dash hyphen plus so dot point space".split())  # noqa: SIM905
+_BETWEEN_TEXT = "uh um er erm hmm and then dash hyphen plus so dot point space"
+_BETWEEN = frozenset(_BETWEEN_TEXT.split())
 """Said between groups; part of none."""
 _VALUES = {word: str(value) for value, word in enumerate(COUNTING)} | {"oh": "0"}
-_TENS = dict(zip(("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), "23456789"))
+_IN_ORDER = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_TENS = {word: str(value) for value, word in enumerate(_IN_ORDER, start=2)}
 _ROUND = {"hundred": "00", "thousand": "000"}
 _FILLS = TENS | TEENS | {"and"}
-_OPENERS = frozenset(
-    "yes yeah yep sure okay ok course of well so right alright um uh er erm oh hi hello it it's its is that's"  # noqa: SIM905
-    " that the my number phone mobile cell account card code pin email e mail address name one moment second"
-    " let me see just here comes be would will i have got a please you can use on at and".split()
-)
+_OPENERS_TEXT = """
+yes yeah yep sure okay ok course of well so right alright um uh er erm oh hi hello it it's its is that's that
+the my number phone mobile cell account card code pin email e mail address name one moment second let me see
+just here comes be would will i have got a please you can use on at and
+"""
+_OPENERS = frozenset(_OPENERS_TEXT.split())
 """What is said before the first group, while it is looked for."""
 _NUMBER_NAMED = re.compile(
     r"\b(?:numbers?|phone|mobile|cell|pin|zip|digits|extension|reference|account|card|code"
@@ -70,9 +74,8 @@ _NO_DICTATION = re.compile(
     r"\d+[:/]\d+(?:/\d+)?|[$\u00a3\u20ac]\s?[\d.,]+|(?<![.,\d])\d+[.,]\d{1,2}\b(?![.,\d])|\b\d+(?:st|nd|rd|th)\b"
 )
 """Times, dates, prices and ordinals as recognisers write them."""
-_REFUSES = frozenset(
-    "no not don't none never can't won't what why how who when where sorry which haven't".split()
-)  # noqa: SIM905
+_REFUSES_TEXT = "no not don't none never can't won't what why how who when where sorry which haven't"
+_REFUSES = frozenset(_REFUSES_TEXT.split())
 _POSTCODE = re.compile(r"[a-z]{1,2}\d[a-z\d]?\d[a-z]{2}")
 """Britain's, whole."""
 _HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
@@ -81,7 +84,7 @@ _HOMOPHONES = re.compile(rf"\b(?:{'|'.join(_HEARD_AS)})\b", re.IGNORECASE)
 
 
 def runs(text: str) -> list[Run]:
-    """The runs of digits and letters in ``text``, in order; "double five" and "eight hundred" are written out."""
+    """The runs of digits and letters in ``text``, in order: "double five" is 55, "eight hundred" 800."""
     said = words(text)
     found: list[Run] = []
     characters, plain, times, index = "", True, 1, 0
@@ -129,16 +132,16 @@ def missing_digits(text: str, wanted: int | None) -> Missing | None:
     ``wanted`` is how many digits it has, None when that is not known: then telephone numbers are the measure.
     """
     said = runs(_HOMOPHONES.sub(lambda found: _HEARD_AS[found[0].lower()], text))
-    numbers = [run for run in said if run.count]
+    numbers = [run for run in said if run.digits]
     if not numbers:
         return Missing.MORE if _opens(text) else None
     if wanted is not None:
-        return Missing.NOTHING if any(run.count >= wanted for run in numbers) else Missing.MORE
+        return Missing.NOTHING if any(run.digits >= wanted for run in numbers) else Missing.MORE
     last = numbers[-1]
-    if last.count == 1 and not _REFUSES.isdisjoint(words(text)):
+    if last.digits == 1 and not _REFUSES.isdisjoint(words(text)):
         return None  # "I don't have one"
     if not last.at_end:
-        return None if last.count >= TELEPHONE_DIGITS or last is not said[-1] else Missing.PERHAPS
+        return None if last.digits >= TELEPHONE_DIGITS or last is not said[-1] else Missing.PERHAPS
     return _missing_of_telephone(last.characters)
 
 
@@ -155,7 +158,8 @@ def missing_letters(text: str) -> Missing | None:
         spelt = last[0].characters
         return Missing.NOTHING if len(spelt) >= 2 and spelt in said else Missing.MORE
     # A recogniser may have made a word of the letters: "Bar", "L S one".
-    return Missing.MORE if len(said) <= 2 and _REFUSES.isdisjoint(said) or _opens(text) else None
+    few = len(said) <= 2 and _REFUSES.isdisjoint(said)
+    return Missing.MORE if few or _opens(text) else None
 
 
 def missing_of_email(text: str, *, asked: bool) -> Missing | None:
@@ -184,9 +188,9 @@ def missing_unasked(text: str) -> Missing | None:
     if not said or not said[-1].at_end:
         return None
     last, named = said[-1], _NUMBER_NAMED.search(text.lower()) is not None
-    if last.count:
+    if last.digits:
         alone = all(word in _OPENERS or runs(word) for word in words(text))
-        if named or (alone and last.plain and last.count >= 3):
+        if named or (alone and last.plain and last.digits >= 3):
             return _missing_of_telephone(last.characters)
         return None
     if len(last.characters) < 3:
@@ -195,7 +199,7 @@ def missing_unasked(text: str) -> Missing | None:
 
 
 def _missing_of_telephone(characters: str) -> Missing:
-    """By the lengths that telephone numbers have; what is no telephone number is mostly shorter, or in groups."""
+    """By the lengths that telephone numbers have; other numbers are mostly shorter, or in groups."""
     digits = "".join(char for char in characters if char.isdigit())
     count = len(digits)
     if digits[:1] == "0":

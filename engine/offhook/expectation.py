@@ -58,7 +58,8 @@ _NUMBER = re.compile(
 )
 _EMAIL = re.compile(r"\be-?\s?mail\b", re.IGNORECASE)
 _REQUEST = re.compile(
-    r"^(?:please|now|and)\b|\bplease\.?$|\b(?:please |just |and |then |^)(?:say|enter|type|give|tell|read|dial|key in|provide|confirm)\b"
+    r"^(?:please|now|and)\b|\bplease\.?$"
+    r"|(?:^|\b(?:please|just|and|then|or) )(?:say|enter|type|give|tell|read|dial|key in|provide|confirm)\b"
     r"|\b(?:tell|give) me\b|\blet me (?:have|know|take|get)\b"
     r"|\bneed (?:to (?:have|know|take|get) )?(?:your|a|the)\b",
     re.IGNORECASE,
@@ -135,4 +136,4 @@ def _asked(last: str, question: bool) -> tuple[Asked, int | None]:
 
 
 def _reads_back(last: str) -> bool:
-    return any(run.count >= _READ_BACK_DIGITS for run in runs(last)) and not _SO_MANY_DIGITS.search(last)
+    return any(run.digits >= _READ_BACK_DIGITS for run in runs(last)) and not _SO_MANY_DIGITS.search(last)
