@@ -69,9 +69,9 @@ class Bench:
             post=self.events.append,
         )
 
-    def prepare(self, number: int = 1, saying: str = "") -> Revision:
+    def prepare(self, number: int = 1, saying: str = "", *, echoes: bool = False) -> Revision:
         trace = TurnTrace("call", 1, voiced_ms=500)
-        return self.pipeline.prepare(number, AUDIO, trace, saying=saying)
+        return self.pipeline.prepare(number, AUDIO, trace, saying=saying, echoes=echoes)
 
     @property
     def text(self) -> str:
@@ -173,6 +173,17 @@ async def test_our_own_words_coming_back_are_nobodys_turn(benches: Any) -> None:
         await whole(revision)
         assert {event.backchannel for event in bench.events if isinstance(event, WordsHeard)} == {flagged}
         await revision.cancel()
+
+
+@pytest.mark.parametrize(("echoes", "echo"), [(True, True), (False, False)])
+async def test_a_caller_who_repeats_our_words_is_answered_where_the_line_has_no_echo(
+    benches: Any, echoes: bool, echo: bool
+) -> None:
+    bench = benches(["In the morning?"], [ANSWER])
+    revision = bench.prepare(1, saying="eight in the morning.", echoes=echoes)
+    await whole(revision)
+    assert {event.echo for event in bench.events if isinstance(event, WordsHeard)} == {echo}
+    await revision.cancel()
 
 
 async def test_the_fitting_fact_is_given_as_a_draft(benches: Any) -> None:

@@ -196,3 +196,48 @@ async def test_a_hang_up_reaches_whoever_waits(folder: PlaybackFolder, thread: P
         here.side.hang_up()
         with pytest.raises(HangupError):
             await task
+
+
+async def test_the_words_that_were_in_the_air(folder: PlaybackFolder, thread: PlayoutThread) -> None:
+    async with scene(folder, thread) as here:
+        answer = here.answer("one two three four", "five six seven eight nine ten")  # 100 ms each
+        task = here.say(answer)
+        await here.stream_file()
+        began_ns = time.monotonic_ns()
+        answer.stopped(began_ns)  # begun anew, at a time that is known
+        answer.started(began_ns)
+
+        def said(start_ms: int, stop_ms: int) -> list[str]:
+            offset_ms = answer.offset_samples // 8
+            times = (began_ns + (ms - offset_ms) * 1_000_000 for ms in (start_ms, stop_ms))
+            return here.speaker.said_between(*times).split()
+
+        assert said(-500, 0) == []
+        assert said(210, 390) == ["three", "four"]
+        assert said(350, 650) == ["four", "five", "six", "seven"]
+        assert said(1100, 5000) == []
+        answer.stopped(began_ns + 450 * 1_000_000)  # the caller has interrupted: the rest was never heard
+        assert "seven" not in said(0, 5000)
+        answer.drop()
+        assert said(210, 390) == ["three", "four"], "also when its file is gone"
+        task.cancel()
+
+
+async def test_what_is_behind_the_last_word_is_nobodys_voice(
+    folder: PlaybackFolder, thread: PlayoutThread
+) -> None:
+    async with scene(folder, thread) as here:
+        answer = here.answer("one two three four", finished=False)  # 400 ms
+        answer.write(np.full(4_000, 30, np.int16))  # and 500 ms of a voice's silence
+        task = here.say(answer)
+        await here.stream_file()
+        now_ns = time.monotonic_ns()
+        assert here.speaker.own_voice_ends_ns(now_ns, 8_000) is None, "more may come"
+        answer.finish()
+        ends_ns = here.speaker.own_voice_ends_ns(now_ns, 8_000)
+        assert ends_ns is not None
+        in_the_end = here.speaker.played(ends_ns - 10_000_000, ends_ns + 400_000_000, 8_000)
+        assert set(in_the_end[:70]) == {1000}
+        assert set(in_the_end[90:]) <= {0, 30}
+        assert answer.heard_text(ends_ns).split() == ["one", "two", "three", "four"]
+        task.cancel()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.endpointing import EndpointingSettings
+from offhook.endpointing import Asked, EndpointingSettings, Expected
 from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
 from offhook.turn import (
     MS,
@@ -21,8 +21,10 @@ from offhook.turn import (
     Commit,
     DigitPressed,
     DigitsEntered,
+    Expecting,
     Floor,
     NothingHeard,
+    OwnVoiceEnds,
     PlaybackFinished,
     PlaybackStarted,
     Prepare,
@@ -50,9 +52,10 @@ ANY_SETTINGS = st.builds(
     st.sampled_from([1_000, 10_000]),
     st.sampled_from([None, 500]),
 )
+NO_DIGITS = str.maketrans("0123456789", "xabcdefghi")
 KINDS = st.sampled_from(
     """speak pause stop words_done words_unsure hum same nothing began finished judged dismissed prompt
-    closed_prompt key keys tick busy free loud changed waits""".split()  # noqa: SIM905
+    closed_prompt key keys tick busy free loud changed waits asks asks_digits ends_soon ended""".split()  # noqa: SIM905
 )
 
 
@@ -166,7 +169,9 @@ class World:
                 self.voice = "silent"
                 self.tell(SpeechStopped(position, at_ns, 400))
             case "words_done" | "words_unsure" | "hum" | "same" if newest is not None:
-                text = self.state.answered if kind == "same" else f"words at {self.now_ms}"
+                text = (
+                    self.state.answered if kind == "same" else f"words at {self.now_ms}".translate(NO_DIGITS)
+                )
                 complete = 0.0 if kind == "words_unsure" else 1.0
                 self.tell(WordsHeard(newest, text or "words", complete, backchannel=kind == "hum"))
             case "nothing" if newest is not None:
@@ -195,6 +200,11 @@ class World:
                 self.tell(PromptStarted(interruptible=not self.closed))
             case "waits" if self.committed:
                 self.tell(CallerWaits(max(self.committed)))
+            case "asks" | "asks_digits" if self.audible is not None:
+                asked = Asked.OPEN if kind == "asks" else Asked.DIGITS
+                self.tell(Expecting(Expected(asked, question=True), self.audible))
+            case "ends_soon" | "ended" if self.audible is not None:
+                self.tell(OwnVoiceEnds(at_ns + (200 * MS if kind == "ends_soon" else 0)))
             case "key":
                 self.press()
             case "keys":

@@ -249,6 +249,8 @@ class Call:
             settings = replace(settings, speculate=False)
         if isinstance(event, SpeechStarted | SpeechPaused | SpeechResumed):
             self._clock = (event.position_samples, event.at_ns)
+        if isinstance(event, SpeechStarted | SpeechResumed | turn.PlaybackFinished):
+            self._tell_our_end()
         ears, holds = self._ears, self._state.floor is turn.Floor.PREPARING
         if ears is not None:
             if isinstance(event, SpeechStarted | SpeechResumed):
@@ -256,7 +258,8 @@ class Call:
             elif isinstance(event, SpeechPaused | turn.PlaybackFinished) and self._both_speak():
                 # Our echo makes words of its own; who speaks when we have ended is heard, though.
                 echo = ears.too_little and isinstance(event, SpeechPaused)
-                if ears.not_for_us or echo:
+                dismissed = ears.ours if self._state.said_at_our_end else ears.not_for_us
+                if dismissed or echo:
                     self._take(turn.CallerDismissed())
             elif holds and isinstance(event, turn.Tick | turn.WordsHeard) and ears.sound_now():
                 settings = replace(settings, sound=True)
@@ -268,6 +271,16 @@ class Call:
         for action in actions:
             self._act(action)
 
+    def _tell_our_end(self) -> None:
+        """Turn-taking has to know whether the caller speaks into our last word, or behind it."""
+        if self._speaker is None or self._state.floor is not turn.Floor.ANSWERING or not self._state.heard:
+            return
+        if self._ears is not None and self._ears.echoes:
+            return  # there our last word comes back behind it
+        ends_ns = self._speaker.own_voice_ends_ns(time.monotonic_ns(), self._rate_hz)
+        if ends_ns is not None:
+            self._take(turn.OwnVoiceEnds(ends_ns))
+
     def _act(self, action: turn.Action) -> None:
         replies, pipeline = self._replies, self._pipeline
         assert replies is not None
@@ -276,7 +289,8 @@ class Call:
                 assert pipeline is not None, "events are taken only once the call is open"
                 end = action.stop_samples + self._samples(POST_ROLL_MS)
                 audio, played = self._heard(action.start_samples, end)
-                replies.prepare(action, pipeline, audio, played, self._state.playing)
+                echoes = self._ears is not None and self._ears.echoes
+                replies.prepare(action, pipeline, audio, played, echoes=echoes)
             case turn.PrepareDigits():
                 assert pipeline is not None
                 replies.prepare_digits(action, pipeline)

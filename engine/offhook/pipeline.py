@@ -46,6 +46,10 @@ _log = logging.getLogger("offhook.pipeline")
 
 FORGOTTEN_SHARE = 3
 """When the conversation outgrows its share of the context, the oldest third of its turns goes."""
+OWN_WORDS = 3
+"""So many words that we have just said are our echo, and no answer, on a line that has one ..."""
+OWN_WORDS_UNKNOWN = 5
+"""... and so many where none has been noticed: callers repeat what they want to have confirmed."""
 QUIET_DBFS = -50.0
 """A frame below this is silence on a telephone line."""
 ECHO_DROP_DB = 6.0
@@ -151,19 +155,22 @@ class Pipeline:
         *,
         played: NDArray[np.int16] | None = None,
         saying: str = "",
+        echoes: bool = False,
     ) -> Revision:
         """Begin a revision on ``audio`` (``[samples]`` at the call's rate); returns at once.
 
         ``played`` is what we sent meanwhile, and a little before; it ends when ``audio`` does.  It is
         taken out.  ``saying`` is its words: where an echo is left all the same, it is nobody's turn.
+        ``echoes``: the line has given our voice back before, so that fewer words are enough to say so.
         """
         revision = Revision(number, trace, self._make_answer())
-        return self._begin(revision, self._run(revision, audio, played, saying))
+        least = OWN_WORDS if echoes else OWN_WORDS_UNKNOWN
+        return self._begin(revision, self._run(revision, audio, played, saying, least))
 
     def prepare_text(self, number: int, text: str, trace: TurnTrace) -> Revision:
         """Begin a revision on words that were not spoken, such as keys; returns at once."""
         revision = Revision(number, trace, self._make_answer(), heard=text)
-        return self._begin(revision, self._run(revision, None, None, ""))
+        return self._begin(revision, self._run(revision, None, None))
 
     async def hear(self, audio: NDArray[np.int16], voiced_ms: int) -> str:
         """The words in ``audio`` so far, while the caller still speaks.  Raises ModelError or BusyError."""
@@ -205,7 +212,8 @@ class Pipeline:
         revision: Revision,
         audio: NDArray[np.int16] | None,
         played: NDArray[np.int16] | None,
-        saying: str,
+        saying: str = "",
+        least: int = OWN_WORDS,
     ) -> None:
         try:
             prosody = None
@@ -216,8 +224,9 @@ class Pipeline:
                 if not revision.heard:
                     self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
                     return
-            echo = is_backchannel(revision.heard) or is_own_words(revision.heard, saying)
-            judge = _Judge(self._post, revision, prosody, echo)
+            echo = is_own_words(revision.heard, saying, least)
+            hum = echo or is_backchannel(revision.heard)
+            judge = _Judge(self._post, revision, prosody, backchannel=hum, echo=echo)
             judge.begin()
             async with self._turn:
                 await self._answer(revision, judge)
@@ -404,12 +413,14 @@ class _Judge:
         post: Callable[[TurnEvent], None],
         revision: Revision,
         prosody: float | None,
+        *,
         backchannel: bool,
+        echo: bool,
     ) -> None:
         self._post = post
         self._revision = revision
         self._prosody = prosody
-        self._backchannel = backchannel
+        self._flags = {"backchannel": backchannel, "echo": echo}
 
     def say(self, end_probability: float | None) -> None:
         """``end_probability`` is the model's; None when it cannot say."""
@@ -417,7 +428,7 @@ class _Judge:
         complete = combined(completeness(heard, end_probability), self._prosody)
         if self._revision.ends_call:
             complete = 1.0  # nothing comes after a goodbye
-        self._post(WordsHeard(self._revision.number, heard, complete, backchannel=self._backchannel))
+        self._post(WordsHeard(self._revision.number, heard, complete, **self._flags))
 
     async def say_when_known(self, end_probability: Awaitable[float | None]) -> None:
         """The same, once the model has told."""
@@ -427,7 +438,7 @@ class _Judge:
         """The words are known, and the model has not been asked yet."""
         heard, number = self._revision.heard, self._revision.number
         complete = completeness(heard, None)
-        self._post(WordsHeard(number, heard, complete, provisional=True, backchannel=self._backchannel))
+        self._post(WordsHeard(number, heard, complete, provisional=True, **self._flags))
 
 
 class _Ahead:

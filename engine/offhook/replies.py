@@ -34,6 +34,8 @@ from offhook.trace import TraceWriter, TurnTrace, now_ms
 from offhook.transcript import TranscriptWriter
 from offhook.voice import Voice
 
+ECHO_BACK_MS = 800
+"""Words of ours come back no later than this: no network and no room is slower."""
 PROMPT = 0
 """Turn-taking's number for whatever the call itself says."""
 
@@ -132,8 +134,6 @@ class Replies:
         """Those that are neither cancelled nor settled."""
         self._prompt: Answer | None = None
         self._player: asyncio.Task[None] | None = None
-        self._last_said = ""
-        """The answer before the present one."""
         self._wasted_revisions = 0
 
     def get(self, number: int) -> Revision | None:
@@ -151,15 +151,21 @@ class Replies:
         pipeline: Pipeline,
         audio: NDArray[np.int16],
         played: NDArray[np.int16],
-        playing: int | None,
+        *,
+        echoes: bool = False,
     ) -> None:
-        """Begin a revision on ``audio``; ``played`` is what we sent meanwhile, of revision ``playing``."""
+        """Begin a revision on ``audio``; ``played`` is what we sent meanwhile.
+
+        ``echoes``: the line has given our voice back before.
+        """
         trace = self._new_trace(action.revision)
         trace.voiced_ms = action.voiced_ms
         trace.speech_end_ns = action.speech_end_ns
-        said = self._said(playing)
+        said_ns = (action.stop_samples - action.start_samples) * 10**9 // self._rate_hz
+        since_ns = action.speech_end_ns - said_ns - ECHO_BACK_MS * 10**6
+        saying = self._speaker.said_between(since_ns, action.speech_end_ns)
         self._revisions[action.revision] = pipeline.prepare(
-            action.revision, audio, trace, played=played, saying=said
+            action.revision, audio, trace, played=played, saying=saying, echoes=echoes
         )
         self._services.metrics.revisions.inc()
 
@@ -216,12 +222,14 @@ class Replies:
 
     def settle(self, number: int) -> None:
         """What was stopped does not come back: what was heard of it is remembered."""
+        self.ending = False  # the caller goes on
         revision = self._revisions.pop(number, None)
         if revision is None:  # a prompt: the language model knows nothing of it
             return
         heard = revision.answer.heard_text(time.monotonic_ns())
         self._remember(revision, heard)
-        self._tasks.spawn(revision.settle(Outcome(heard, complete=False)), clears=True)
+        whole = revision.answer.finished and heard == revision.answer.text  # only silence was left
+        self._tasks.spawn(revision.settle(Outcome(heard, complete=whole)), clears=True)
 
     def close(self) -> None:
         """Remove whatever files there are."""
@@ -235,12 +243,6 @@ class Replies:
         trace.wasted_revisions = self._wasted_revisions
         trace.maybe_done_ns = time.monotonic_ns()
         return trace
-
-    def _said(self, playing: int | None) -> str:
-        """Our latest words, which may come back as an echo."""
-        revision = self._revisions.get(playing or PROMPT)
-        answer = self._prompt if revision is None else revision.answer
-        return "" if answer is None else f"{self._last_said} {answer.text}".strip()
 
     async def _play(self, revision: Revision) -> None:
         """Play a committed revision, from where it was stopped if it was; its end is a fact."""
@@ -268,7 +270,6 @@ class Replies:
     def _remember(self, revision: Revision, heard_text: str) -> None:
         """The turn is over: what is known of it is written down."""
         self._wasted_revisions = 0
-        self._last_said = heard_text
         trace = revision.trace
         trace.playback_ended_ns = time.monotonic_ns()
         trace.underruns = revision.answer.underruns

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.answer import Answer
+from offhook.answer import QUIET_SAMPLE, Answer
 from offhook.errors import HangupError, OffhookError, PlaybackError
 from offhook.playout import Clip
 from offhook.protocol.agi import AgiChannel, PlaybackResult
@@ -26,8 +26,12 @@ _log = logging.getLogger("offhook.speaker")
 KEYS = "0123456789*#"
 REMEMBERED = 3
 """Answers whose sound is kept, because its echo may still come back."""
+END_NEAR_S = 2
+"""What we say is looked at so far back and ahead for its last sound."""
 MAX_RESTARTS = 100
 """Files that one answer may need before something is taken to be wrong with the playback."""
+
+_NS_PER_S = 1_000_000_000
 
 OnKey = Callable[[str], None]
 
@@ -123,6 +127,23 @@ class Speaker:
             length = min(len(part), len(sent))
             sent[:length] |= part[:length]  # never two at a time: the other one is zero there
         return sent
+
+    def said_between(self, start_ns: int, stop_ns: int) -> str:
+        """The words of ours that were in the air between two times."""
+        parts = (answer.text_between(start_ns, stop_ns) for answer in self._said)
+        return " ".join(part for part in parts if part)
+
+    def own_voice_ends_ns(self, now_ns: int, rate_hz: int) -> int | None:
+        """When the last sound of what is being said is over, or was, as far as it is within 2 s of now.
+
+        None while more may be added to it.
+        """
+        if self._answer is not None and not self._answer.finished:
+            return None
+        start_ns = now_ns - END_NEAR_S * _NS_PER_S
+        sent = self.played(start_ns, now_ns + END_NEAR_S * _NS_PER_S, rate_hz)
+        sounds = np.flatnonzero(np.abs(sent.astype(np.int32)) > QUIET_SAMPLE)
+        return start_ns + (int(sounds[-1]) + 1) * _NS_PER_S // rate_hz if len(sounds) else start_ns
 
     async def close(self) -> None:
         """No more silence.  What is being said is its task's business."""

@@ -70,6 +70,7 @@ def commit_revision(state: TurnState, now_ns: int) -> Step:
         heard=False,
         interruptible=True,
         spoke=False,
+        own_voice_ends_ns=None,
         commit_at_ns=None,
         committed_ns=now_ns,
         keyed="",

@@ -58,6 +58,7 @@ from offhook.turn.vocabulary import (
     Expecting,
     Floor,
     NothingHeard,
+    OwnVoiceEnds,
     PlaybackFinished,
     PlaybackStarted,
     PromptStarted,
@@ -111,6 +112,8 @@ def _decide(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSetti
             return _playback_started(state, event)
         case PlaybackFinished():
             return _playback_finished(state, event, now_ns, settings)
+        case OwnVoiceEnds():
+            return replace(state, own_voice_ends_ns=event.at_ns), ()
         case CallerJudged():
             return _caller_judged(state, settings)
         case CallerDismissed():
@@ -137,6 +140,7 @@ def _prompt_started(state: TurnState, event: PromptStarted) -> Step:
     if state.floor is not Floor.LISTENING:
         return state, ()
     prompting = replace(state, playing=0, heard=True, silent_since_ns=None, floor=Floor.ANSWERING)
+    prompting = replace(prompting, own_voice_ends_ns=None)
     return replace(prompting, interruptible=event.interruptible, answered="", went_on=False, spoke=False), ()
 
 
@@ -152,6 +156,13 @@ def _speech_started(state: TurnState, event: SpeechStarted) -> Step:
     spoke = state.spoke and state.floor is Floor.ANSWERING
     heard = replace(state, utterance_start_samples=start, asked_still_there=False, went_on=False, spoke=spoke)
     heard = replace(heard, voiced_before_ms=before_ms)
+    ours = state.floor is Floor.ANSWERING and state.heard
+    if ours and state.own_voice_ends_ns is not None and event.at_ns >= state.own_voice_ends_ns:
+        # To the ear our turn is over; what is left of it is silence.
+        assert state.playing is not None
+        free = replace(heard, floor=Floor.LISTENING, playing=None, heard=False, spoke=False)
+        after, actions = _speaking(free, event.at_ns)
+        return after, (*actions, StopPlayback(state.playing), Settle(state.playing))
     return _speaking(heard, event.at_ns)
 
 
@@ -183,7 +194,7 @@ def _speaking(state: TurnState, at_ns: int) -> Step:
     )
     if state.floor is Floor.ANSWERING:
         if state.heard or state.playing is None:
-            return replace(heard, spoke=True), actions
+            return replace(heard, spoke=True, spoke_at_ns=at_ns), actions
         actions = (*actions, Cancel(state.playing))  # committed, but nobody has heard anything of it
         typed = state.keyed + state.typed  # the keys that it was for are answered after the words
         return hearing(replace(heard, playing=None, committed_ns=None, keyed="", typed=typed)), actions
@@ -256,9 +267,11 @@ def _words_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: Tur
         return replace(state, answered=event.text, asked_again=0), ()
     if state.floor is not Floor.PREPARING:
         return state, ()
-    if state.interrupted is not None and event.backchannel:
+    answers = _answers_us(state, event)
+    if state.interrupted is not None and event.backchannel and not answers:
         return _false_alarm(state)
-    if event.backchannel and state.spoke and state.expected.asked is not Asked.YES_NO:
+    yes_no = state.expected.asked is Asked.YES_NO and not event.echo
+    if event.backchannel and state.spoke and not yes_no and not answers:
         # It began while we were still heard, and asks for nothing.
         return _nothing_heard(state, NothingHeard(event.revision), now_ns, settings)
     actions: tuple[Action, ...] = ()
@@ -288,7 +301,7 @@ def _words_changed(state: TurnState, event: WordsChanged, settings: TurnSettings
 def _overlap_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: TurnSettings) -> Step:
     if state.answered and _same(event.text, state.answered):
         return _let_go(state), (Cancel(event.revision),)
-    if event.backchannel:
+    if event.backchannel and not _answers_us(state, event):
         return replace(_let_go(state), utterance_start_samples=None), (Cancel(event.revision),)
     assert state.playing is not None
     premature = state.utterance_open and state.went_on
@@ -300,6 +313,11 @@ def _overlap_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: T
     )
     taken, more = _words_heard(taken, event, now_ns, settings)
     return taken, (*stop, *more)
+
+
+def _answers_us(state: TurnState, event: WordsHeard) -> bool:
+    """A "yes" or "okay" that came while we spoke answers when it was said at the end of a question."""
+    return state.said_at_our_end and not event.echo
 
 
 def _let_go(state: TurnState) -> TurnState:

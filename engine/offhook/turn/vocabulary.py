@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from offhook.endpointing import EndpointingSettings, Expected, PauseHabit
+from offhook.endpointing import Asked, EndpointingSettings, Expected, PauseHabit
 from offhook.events import SpeechEvent
 
 MS = 1_000_000
@@ -45,6 +45,8 @@ class WordsHeard:
     """The language model has still to say what it thinks: no reason to answer yet."""
     backchannel: bool = False
     """Only "mm-hm" and the like, or an echo of our own words: nothing that asks for an answer."""
+    echo: bool = False
+    """An echo of our own words: no answer either, where a "mm-hm" would be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,13 @@ class PlaybackFinished:
     """All of revision ``revision`` (0: the greeting or a prompt) has been played."""
 
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnVoiceEnds:
+    """What we say is heard until ``at_ns``, or was; a voice's silence behind its last word does not count."""
+
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,7 @@ TurnEvent = (
     | Expecting
     | PlaybackStarted
     | PlaybackFinished
+    | OwnVoiceEnds
     | CallerJudged
     | CallerDismissed
     | CallerWaits
@@ -281,6 +291,8 @@ class TurnSettings:
 
 SOUND_MS = 160
 """A commit waits no longer than this for a sound: by then the endpointer knows."""
+LAST_WORDS_MS = 500
+""""Yes" begun so shortly before the end of our question answers it: they have heard what is asked."""
 MAX_ASKED_AGAIN = 2
 """Times in a row that a caller is asked to repeat; then we listen on."""
 
@@ -300,6 +312,10 @@ class TurnState:
     """The caller went on in the same utterance after we had begun to answer it."""
     spoke: bool = False
     """The caller has spoken since we began to speak, and it has not been let go."""
+    spoke_at_ns: int | None = None
+    """Since when, of the latest that they said."""
+    own_voice_ends_ns: int | None = None
+    """When the last word of what we say is over, or was; None while that is not known."""
     speaking_since_ns: int | None = None
     """Since when the caller has been speaking without a pause; None when they are not."""
     speech_end_ns: int | None = None
@@ -345,6 +361,15 @@ class TurnState:
     asked_again: int = 0
     answers_since_holding: int = 2
     """Answers begun since the last holding phrase: there is none twice in a row."""
+
+    @property
+    def said_at_our_end(self) -> bool:
+        """What the caller said last while we spoke was begun in our question's last word, or behind it."""
+        if self.own_voice_ends_ns is None or self.spoke_at_ns is None:
+            return False
+        before_ns = self.own_voice_ends_ns - self.spoke_at_ns
+        asks = self.expected.question or self.expected.asked is Asked.YES_NO
+        return before_ns <= 0 or (asks and before_ns <= LAST_WORDS_MS * MS)
 
 
 Step = tuple[TurnState, tuple[Action, ...]]
