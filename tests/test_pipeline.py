@@ -27,7 +27,7 @@ from offhook.models import Models
 from offhook.pipeline import Outcome, Pipeline, Revision
 from offhook.playout import PlaybackFolder
 from offhook.trace import TurnTrace
-from offhook.turn import CallerWaits, Expecting, NothingHeard, TurnEvent, WordsHeard
+from offhook.turn import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from offhook.voice import Voice
 from tests.support.engines import PlainTemplate, ScriptedConversation, ScriptedRecognizer, ScriptedVoice
 
@@ -184,6 +184,19 @@ async def test_a_caller_who_repeats_our_words_is_answered_where_the_line_has_no_
     await whole(revision)
     assert {event.echo for event in bench.events if isinstance(event, WordsHeard)} == {echo}
     await revision.cancel()
+
+
+async def test_what_the_line_says_again_and_again_is_not_answered_and_costs_no_request(benches: Any) -> None:
+    text = "Your call is important to us, please stay on the line."
+    bench = benches([text] * 4, [ANSWER] * 3)
+    for number in range(3):
+        revision = bench.prepare(number)
+        await whole(revision)
+        await revision.settle(Outcome(SAID, complete=True))
+    asked, bench.events[:] = len(bench.conversation.drafts), []
+    assert await whole(bench.prepare(3)) == ""
+    assert bench.events == [Repeated(3)]
+    assert len(bench.conversation.drafts) == asked
 
 
 async def test_the_fitting_fact_is_given_as_a_draft(benches: Any) -> None:

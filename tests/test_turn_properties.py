@@ -17,12 +17,14 @@ from offhook.turn import (
     CallerDismissed,
     CallerJudged,
     CallerWaits,
+    CallOverdue,
     Cancel,
     Commit,
     DigitPressed,
     DigitsEntered,
     Expecting,
     Floor,
+    Leave,
     NothingHeard,
     OwnVoiceEnds,
     PlaybackFinished,
@@ -30,6 +32,7 @@ from offhook.turn import (
     Prepare,
     PrepareDigits,
     PromptStarted,
+    Repeated,
     ResumePlayback,
     Settle,
     StopPlayback,
@@ -39,6 +42,7 @@ from offhook.turn import (
     TurnState,
     WordsChanged,
     WordsHeard,
+    WordsSoFar,
     step,
 )
 
@@ -55,7 +59,8 @@ ANY_SETTINGS = st.builds(
 NO_DIGITS = str.maketrans("0123456789", "xabcdefghi")
 KINDS = st.sampled_from(
     """speak pause stop words_done words_unsure hum same nothing began finished judged dismissed prompt
-    closed_prompt key keys tick busy free loud changed waits asks asks_digits ends_soon ended""".split()  # noqa: SIM905
+    closed_prompt key keys tick busy free loud changed waits asks asks_digits ends_soon ended
+    repeated so_far overdue""".split()  # noqa: SIM905
 )
 
 
@@ -74,6 +79,9 @@ class World:
     committed: set[int] = field(default_factory=set)
     audible: int | None = None
     suspended: int | None = None
+    may_be_overdue: bool = False
+    ending: bool = False
+    """The call ends with what is said now."""
     closed: bool = False
     """The prompt that is heard has to be heard in full."""
     keyed: dict[int, str] = field(default_factory=dict)
@@ -123,6 +131,11 @@ class World:
                 assert self.suspended == revision, self.log
                 self.end(revision)
 
+            case Leave():
+                assert self.audible is None, self.log
+                assert not self.alive, self.log
+                self.ending, self.closed, self.audible = True, True, 0
+
     def end(self, revision: int) -> None:
         self.alive.discard(revision)
         self.committed.discard(revision)
@@ -135,6 +148,7 @@ class World:
         assert len(waiting_to_be_heard) + (self.audible is not None) <= 1, self.log
         if state.floor is Floor.ANSWERING:
             assert state.playing is not None, self.log
+            assert not state.leaving or self.audible == 0, self.log
         else:
             assert state.playing is None, self.log
             assert self.audible is None, self.log
@@ -182,10 +196,18 @@ class World:
                     self.audible = waiting.pop()
                     self.answered_keys += self.keyed.get(self.audible, "")
                     self.tell(PlaybackStarted(self.audible))
+            case "finished" if self.ending:
+                self.tell(CallEnded())
             case "finished" if self.audible is not None:
                 done, self.audible = self.audible, None
                 self.end(done)
                 self.tell(PlaybackFinished(done))
+            case "repeated" if newest is not None:
+                self.tell(Repeated(newest))
+            case "so_far" if self.voice == "speaking":
+                self.tell(WordsSoFar())
+            case "overdue" if self.may_be_overdue:
+                self.tell(CallOverdue())
             case "judged" if self.voice == "speaking":
                 self.tell(CallerJudged())
             case "dismissed" if self.voice == "speaking":
@@ -242,7 +264,7 @@ SCRIPTS = st.lists(st.tuples(KINDS, st.integers(1, 1200)), max_size=80)
 def test_whatever_happens(script: list[tuple[str, int]], drawn: TurnSettings, hangs_up: bool) -> None:
     """One answer at a time, only prepared ones, each with one end; none after hang-up; no stuck state;
     no key is lost."""
-    world = World(turn_settings=drawn)
+    world = World(turn_settings=drawn, may_be_overdue=True)
     for kind, wait_ms in script:
         world.now_ms += wait_ms
         world.do(kind)
@@ -254,9 +276,12 @@ def test_whatever_happens(script: list[tuple[str, int]], drawn: TurnSettings, ha
         assert not world.alive
     else:
         world.settle_down()
-        assert world.state.floor is Floor.LISTENING, (world.state, world.log)
+        assert world.state.floor in (Floor.LISTENING, Floor.ENDED), (world.state, world.log)
         assert not world.alive, world.log
-        assert Counter(world.answered_keys) == Counter(world.entered), world.log
+        if world.ending:
+            assert world.state.floor is Floor.ENDED, world.log
+        else:
+            assert Counter(world.answered_keys) == Counter(world.entered), world.log
 
 
 @settings(max_examples=500, deadline=None)
@@ -270,6 +295,8 @@ def test_no_utterance_is_lost(script: list[tuple[str, int]], drawn: TurnSettings
     world.settle_down()
     if world.audible is not None:
         world.do("finished")
+    if world.ending:
+        return
     world.now_ms += 1000
     began_ms = world.now_ms
     marked = len(world.log)

@@ -50,6 +50,10 @@ AGAIN_LEFT_MS = 120
 """It has to be worth it: so much of the wait is left."""
 POST_ROLL_MS = 100
 """Audio taken after the detected end; more than this changes recognised words in 2 of 27 utterances."""
+LATEST_TURN_S = 15
+"""A turn may go on so long when the call has lasted as long as it may ..."""
+LATEST_GOODBYE_S = 30
+"""... and its goodbye so long after that."""
 TICK_S = 0.05
 PUT_OFF_S = 0.01
 JUDGE_TICK_S = 0.02
@@ -78,6 +82,8 @@ class Call:
         """A position in the caller's audio and its time, both of the latest event."""
         self._checked = 0
         """The newest revision whose words were heard a second time."""
+        self._nobody = False
+        """The call was ended because nobody talked with us, though there were sounds."""
         self._failure: OffhookError | None = None
         self._tasks = Tasks(self._failed)
         self._agi: AgiChannel | None = None
@@ -93,7 +99,8 @@ class Call:
     # --- life ------------------------------------------------------------------------------
 
     async def run(self) -> str:
-        """Hold the conversation; returns how it ended: ``ok``, ``hangup``, ``busy`` or ``failed``."""
+        """Hold the conversation; returns how it ended: ``ok``, ``nobody`` (music, a television, an
+        announcement), ``hangup``, ``busy`` or ``failed``."""
         started_ns = time.monotonic_ns()
         result = "failed"
         try:
@@ -102,7 +109,7 @@ class Call:
             await self._converse(started_ns)
             if self._failure is not None:
                 raise self._failure
-            result = "hangup" if self._handoff.closed.is_set() else "ok"
+            result = "hangup" if self._handoff.closed.is_set() else "nobody" if self._nobody else "ok"
         except HangupError:
             result = "hangup"
         except BusyError as error:
@@ -186,9 +193,18 @@ class Call:
                 event = turn.Tick()
             self._take(event)
             self._attend()
-            overdue = time.monotonic_ns() > limit_ns and self._state.floor is turn.Floor.LISTENING
-            if overdue and self._replies is not None and not self._replies.ending:
-                self._act(turn.SayGoodbye())
+            self._watch_limit(limit_ns)
+
+    def _watch_limit(self, limit_ns: int) -> None:
+        """End a call that lasts too long: between two turns if that is soon, else in the midst of one."""
+        late_s = (time.monotonic_ns() - limit_ns) / 1e9
+        if late_s < 0:
+            return
+        between = self._state.floor is turn.Floor.LISTENING
+        if not self._state.leaving and (between or late_s > LATEST_TURN_S):
+            self._take(turn.CallOverdue())
+        elif late_s > LATEST_TURN_S + LATEST_GOODBYE_S:
+            self._take(turn.CallEnded())
 
     def _patience_s(self) -> float:
         """How long nothing may happen until turn-taking has to look at the clock again."""
@@ -316,12 +332,16 @@ class Call:
             case turn.SayGoodbye():
                 replies.ending = True
                 self._tasks.spawn(self._say_phrase("goodbye"))
+            case turn.Leave():
+                self._nobody = action.nobody
+                self._tasks.spawn(replies.leave())
 
     def _attend(self) -> None:
         """What has to be looked at again and again, as long as the floor is as it is."""
         state = self._state
         if self._ears is not None:
             follows = state.floor is turn.Floor.HEARING and self._services.load.level is Speculation.FULL
+            follows = follows and not turn.is_long(state, time.monotonic_ns())
             if follows and self._settings.speculate and state.utterance_start_samples is not None:
                 self._ears.follow(max(0, state.utterance_start_samples - self._samples(PRE_ROLL_MS)))
             else:

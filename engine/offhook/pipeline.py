@@ -30,6 +30,7 @@ from offhook.completeness import completeness
 from offhook.conversation.answering import ClauseStream
 from offhook.conversation.base import Policy, Turn
 from offhook.conversation.history import Exchange, History
+from offhook.conversation.repeats import is_announcement
 from offhook.core import resample
 from offhook.endpointing import ProsodyModel, combined, expectation
 from offhook.errors import ModelError, OffhookError
@@ -39,7 +40,7 @@ from offhook.models import Models
 from offhook.sentence import split
 from offhook.stt.base import STT_RATE_HZ
 from offhook.trace import TurnTrace
-from offhook.turn import CallerWaits, Expecting, NothingHeard, TurnEvent, WordsHeard
+from offhook.turn import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from offhook.voice import Voice
 
 _log = logging.getLogger("offhook.pipeline")
@@ -224,6 +225,9 @@ class Pipeline:
                 if not revision.heard:
                     self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
                     return
+            if audio is not None and is_announcement(revision.heard, self._history.exchanges):
+                self._post(Repeated(revision.number))
+                return
             echo = is_own_words(revision.heard, saying, least)
             hum = echo or is_backchannel(revision.heard)
             judge = _Judge(self._post, revision, prosody, backchannel=hum, echo=echo)

@@ -118,6 +118,8 @@ class Replies:
         """Answers that the caller began to hear."""
         self.ending = False
         """The call is over with what is said now."""
+        self.leaving = False
+        """And nothing that the caller says or does changes that."""
         self._call_id = call_id
         self._agent = agent
         self._services = services
@@ -304,6 +306,15 @@ class Replies:
         )
         return turn.PromptStarted(interruptible), turn.Expecting(expectation(answer.text))
 
+    async def leave(self) -> None:
+        """Say goodbye, whatever is on the line; the call ends with it."""
+        self.ending = self.leaving = True
+        answer = await self.phrase("goodbye")
+        old, self._prompt = self._prompt, answer
+        if old is not None:
+            old.drop()
+        self._player = self._tasks.spawn(self._play_prompt(answer, keys_cut=False), _player_name(PROMPT))
+
     async def hold(self, number: int) -> None:
         """Revision ``number`` is late: say so while it is made."""
         revision = self._revisions.get(number)
@@ -330,11 +341,12 @@ class Replies:
 
     async def _play_prompt(self, answer: Answer, *, keys_cut: bool = True) -> None:
         keys_cut = keys_cut and self._barge_in
-        if await self._speaker.say(answer, keys_cut=keys_cut, heard=lambda: None):
+        whole = await self._speaker.say(answer, keys_cut=keys_cut, heard=lambda: None)
+        if whole or self.leaving:
             self._finished(PROMPT)
 
     def _finished(self, revision: int) -> None:
-        if self.ending and self._caller_speaks():
+        if self.ending and not self.leaving and self._caller_speaks():
             self.ending = False  # they go on, whatever was said before: nobody is cut off
         self._post(turn.CallEnded() if self.ending else turn.PlaybackFinished(revision))
 

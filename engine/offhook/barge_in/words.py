@@ -50,10 +50,10 @@ def is_own_words(text: str, said: str, least: int = 3) -> bool:
     words, ours = words_of(text), words_of(said)
     if len(words) < max(1, least) or not ours:
         return False
-    return _common(words, ours) >= 0.9 * len(words)
+    return longest_common(words, ours) >= 0.9 * len(words)
 
 
-def _common(one: list[str], other: list[str]) -> int:
+def longest_common(one: list[str], other: list[str]) -> int:
     """Length of the longest common subsequence."""
     row = [0] * (len(other) + 1)
     for word in one:

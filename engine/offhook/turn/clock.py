@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from offhook.events import SpeechPaused
-from offhook.turn.floor import commit_revision, prepare_revision
+from offhook.turn.floor import commit_revision, give_everything_up, give_floor, leave, prepare_revision
 from offhook.turn.vocabulary import (
     MS,
     SOUND_MS,
@@ -34,6 +34,8 @@ def tick(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
             return _tick_while_late(state, now_ns, settings)
         case Floor.LISTENING:
             return _tick_in_silence(state, now_ns, settings)
+    if state.words is None:
+        return _tick_in_noise(state, now_ns, settings)
     return state, ()
 
 
@@ -56,9 +58,28 @@ def _tick_while_late(state: TurnState, now_ns: int, settings: TurnSettings) -> S
 def _tick_in_silence(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
     if state.silent_since_ns is None:
         return replace(state, silent_since_ns=now_ns), ()
-    patient = state.waits_for is not None and state.waits_for == state.revision
-    limit_ms = max(settings.max_silence_ms, settings.asked_silence_ms) if patient else settings.max_silence_ms
+    limit_ms = settings.max_silence_ms
+    if state.waits_for is not None:
+        limit_ms = max(limit_ms, settings.asked_silence_ms)
     if now_ns - state.silent_since_ns < limit_ms * MS:
         return state, ()
+    if state.asked_still_there and state.unattended:
+        return leave(state, nobody=True)
     quiet = replace(state, asked_still_there=True, silent_since_ns=now_ns)
     return quiet, (SayGoodbye() if state.asked_still_there else AskStillThere(),)
+
+
+def _tick_in_noise(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
+    """Something sounds like a voice and says nothing: music, a fax, a fan.  It is a silence, only longer."""
+    if state.silent_since_ns is None:
+        return replace(state, silent_since_ns=now_ns), ()
+    limit_ms = max(settings.noise_ms, settings.max_silence_ms)
+    if state.waits_for is not None:
+        limit_ms = max(limit_ms, settings.asked_silence_ms)
+    if now_ns - state.silent_since_ns < limit_ms * MS:
+        return state, ()
+    if state.asked_still_there:
+        return leave(state, nobody=True)
+    actions = give_everything_up(state)
+    quiet = give_floor(replace(state, spoke=False, overlap=None, interrupted=None), now_ns)
+    return replace(quiet, asked_still_there=True, unattended=True), (*actions, AskStillThere())

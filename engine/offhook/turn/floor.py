@@ -11,6 +11,7 @@ from offhook.turn.vocabulary import (
     Cancel,
     Commit,
     Floor,
+    Leave,
     Prepare,
     Settle,
     Step,
@@ -75,12 +76,34 @@ def commit_revision(state: TurnState, now_ns: int) -> Step:
         committed_ns=now_ns,
         keyed="",
         answered=state.words or "",
-        asked_again=0 if state.words else state.asked_again,
+        long_turns=0,
     )
+    if state.words:
+        committed = words_said(committed, now_ns)
     actions: tuple[Action, ...] = (Commit(state.revision),)
     if state.interrupted is not None:
         actions = (Settle(state.interrupted), *actions)
     return replace(committed, interrupted=None), actions
+
+
+def words_said(state: TurnState, now_ns: int) -> TurnState:
+    """The caller has said something, or pressed keys: somebody is there."""
+    waits_for = state.waits_for if state.waits_for == state.revision else None
+    said = replace(state, asked_again=0, silent_since_ns=now_ns, asked_still_there=False)
+    return replace(said, unattended=False, waits_for=waits_for)
+
+
+def leave(state: TurnState, *, nobody: bool) -> Step:
+    """End the call with a goodbye that nothing on the line can stop."""
+    last = TurnState(
+        floor=Floor.ANSWERING,
+        revision=state.revision,
+        playing=0,
+        heard=True,
+        interruptible=False,
+        leaving=True,
+    )
+    return last, (*give_everything_up(state), Leave(nobody))
 
 
 def give_floor(state: TurnState, now_ns: int) -> TurnState:
@@ -89,7 +112,7 @@ def give_floor(state: TurnState, now_ns: int) -> TurnState:
         state, playing=None, heard=False, committed_ns=None, commit_at_ns=None, went_on=False, words=None
     )
     if state.spoke and state.utterance_open and state.utterance_start_samples is not None:
-        return replace(free, floor=Floor.HEARING)
+        return replace(free, floor=Floor.HEARING, silent_since_ns=now_ns)
     return replace(free, floor=Floor.LISTENING, utterance_start_samples=None, silent_since_ns=now_ns)
 
 

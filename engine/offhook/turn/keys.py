@@ -20,7 +20,7 @@ from offhook.turn.vocabulary import (
 
 
 def digit_pressed(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
-    pressed = replace(state, asked_still_there=False)
+    pressed = replace(state, asked_still_there=False, unattended=False)
     if state.floor is Floor.ANSWERING and state.heard and may_interrupt(state, settings):
         assert state.playing is not None
         actions: tuple[Action, ...] = (StopPlayback(state.playing), Settle(state.playing))
@@ -51,7 +51,7 @@ def answer_typed(state: TurnState, now_ns: int) -> Step:
         words=digits,
         utterance_start_samples=None,
         speech_end_ns=None,
-        silent_since_ns=None,
+        turn_since_ns=None,
         typed="",
     )
     committed, more = commit_revision(typed, now_ns)

@@ -38,12 +38,15 @@ from offhook.turn.floor import (
     give_everything_up,
     give_floor,
     hearing,
+    leave,
     may_interrupt,
     preparation,
     prepare_revision,
+    words_said,
 )
 from offhook.turn.keys import answer_typed, digit_pressed, digits_entered
 from offhook.turn.vocabulary import (
+    LONGEST_TURN_MS,
     MAX_ASKED_AGAIN,
     MS,
     Action,
@@ -52,6 +55,7 @@ from offhook.turn.vocabulary import (
     CallerDismissed,
     CallerJudged,
     CallerWaits,
+    CallOverdue,
     Cancel,
     DigitPressed,
     DigitsEntered,
@@ -62,6 +66,7 @@ from offhook.turn.vocabulary import (
     PlaybackFinished,
     PlaybackStarted,
     PromptStarted,
+    Repeated,
     ResumePlayback,
     Settle,
     Step,
@@ -72,12 +77,16 @@ from offhook.turn.vocabulary import (
     TurnState,
     WordsChanged,
     WordsHeard,
+    WordsSoFar,
+    is_long,
 )
 
 
 def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings) -> Step:
     """Decide what ``event`` at ``now_ns`` means.  Pure; never raises."""
     if state.floor is Floor.ENDED:
+        return state, ()
+    if state.leaving and not isinstance(event, CallEnded | AudioEnded):
         return state, ()
     state, actions = _decide(state, event, now_ns, settings)
     if state.typed and state.floor is Floor.LISTENING:
@@ -106,6 +115,16 @@ def _decide(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSetti
             return _words_heard(state, event, now_ns, settings)
         case WordsChanged():
             return _words_changed(state, event, settings)
+        case Repeated():
+            # Nothing that wants an answer, and nothing to ask again for.
+            unattended = replace(state, unattended=True)
+            return _nothing_heard(unattended, NothingHeard(event.revision), now_ns, settings)
+        case WordsSoFar():
+            return (
+                replace(state, silent_since_ns=now_ns) if state.silent_since_ns is not None else state
+            ), ()
+        case CallOverdue():
+            return leave(state, nobody=False)
         case NothingHeard():
             return _nothing_heard(state, event, now_ns, settings)
         case PlaybackStarted():
@@ -154,7 +173,9 @@ def _speech_started(state: TurnState, event: SpeechStarted) -> Step:
         before_ms = state.voiced_before_ms if state.paused is None else state.paused[1]
         state = _learn_pause(state, event.at_ns)
     spoke = state.spoke and state.floor is Floor.ANSWERING
-    heard = replace(state, utterance_start_samples=start, asked_still_there=False, went_on=False, spoke=spoke)
+    if state.utterance_start_samples is None:
+        state = replace(state, turn_since_ns=event.at_ns)
+    heard = replace(state, utterance_start_samples=start, went_on=False, spoke=spoke)
     heard = replace(heard, voiced_before_ms=before_ms)
     ours = state.floor is Floor.ANSWERING and state.heard
     if ours and state.own_voice_ends_ns is not None and event.at_ns >= state.own_voice_ends_ns:
@@ -168,11 +189,11 @@ def _speech_started(state: TurnState, event: SpeechStarted) -> Step:
 
 def _speech_resumed(state: TurnState, event: SpeechResumed) -> Step:
     if state.utterance_start_samples is None:
-        state = replace(state, utterance_start_samples=event.position_samples)
+        state = replace(state, utterance_start_samples=event.position_samples, turn_since_ns=event.at_ns)
     elif state.speech_end_ns is not None and event.at_ns > state.speech_end_ns:
         if state.floor is not Floor.ANSWERING:  # there it may be our own echo
             state = _learn_pause(state, event.at_ns)
-        elif state.playing != 0 and state.overlap is None:
+        elif state.playing != 0 and state.overlap is None and not state.long_turns:
             state = replace(state, went_on=True)
     return _speaking(state, event.at_ns)
 
@@ -189,11 +210,9 @@ def _speaking(state: TurnState, at_ns: int) -> Step:
     if state.overlap is not None:
         actions = (Cancel(state.overlap),)
         state = replace(state, overlap=None)
-    heard = replace(
-        state, speaking_since_ns=at_ns, silent_since_ns=None, speech_end_ns=None, utterance_open=True
-    )
+    heard = replace(state, speaking_since_ns=at_ns, speech_end_ns=None, utterance_open=True)
     if state.floor is Floor.ANSWERING:
-        if state.heard or state.playing is None:
+        if state.heard or state.playing is None or state.long_turns:
             return replace(heard, spoke=True, spoke_at_ns=at_ns), actions
         actions = (*actions, Cancel(state.playing))  # committed, but nobody has heard anything of it
         typed = state.keyed + state.typed  # the keys that it was for are answered after the words
@@ -211,7 +230,10 @@ def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings
         state, speaking_since_ns=None, speech_end_ns=event.at_ns, paused=pause, paused_over_us_ns=over_us
     )
     if state.floor is Floor.HEARING:
-        if settings.speculate or state.interrupted is not None:
+        began_ns = event.at_ns if state.turn_since_ns is None else state.turn_since_ns
+        if event.at_ns - began_ns >= LONGEST_TURN_MS * MS:
+            return _end_endless_turn(quiet, event, settings)
+        if (settings.speculate and not is_long(state, event.at_ns)) or state.interrupted is not None:
             return prepare_revision(quiet, event, settings)
         wait = event.at_ns + settings.unspeculated_ms * MS
         return replace(quiet, floor=Floor.WAITING, commit_at_ns=wait), ()
@@ -221,6 +243,18 @@ def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings
         revision = state.revision + 1
         return replace(quiet, revision=revision, overlap=revision), (preparation(quiet, event, revision),)
     return quiet, ()
+
+
+def _end_endless_turn(state: TurnState, event: SpeechPaused, settings: TurnSettings) -> Step:
+    """Nobody speaks so long without an end; what does, is answered once."""
+    if state.long_turns:
+        return leave(state, nobody=True)
+    prepared, prepare = prepare_revision(state, event, settings)
+    committed, commit = commit_revision(prepared, event.at_ns)
+    # What comes from here on is another turn's.
+    start = event.position_samples
+    begun = replace(committed, long_turns=1, turn_since_ns=event.at_ns, utterance_start_samples=start)
+    return begun, (*prepare, *commit)
 
 
 def _speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, settings: TurnSettings) -> Step:
@@ -264,7 +298,7 @@ def _words_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: Tur
     if event.revision != state.revision:
         return state, ()
     if state.floor is Floor.ANSWERING and state.playing == event.revision:
-        return replace(state, answered=event.text, asked_again=0), ()
+        return replace(words_said(state, now_ns), answered=event.text), ()
     if state.floor is not Floor.PREPARING:
         return state, ()
     answers = _answers_us(state, event)
@@ -366,6 +400,8 @@ def _nothing_heard(state: TurnState, event: NothingHeard, now_ns: int, settings:
 def _not_understood(state: TurnState, voiced_ms: int, now_ns: int, settings: TurnSettings) -> Step:
     """No words in a whole utterance: a noise is forgotten, a voice is asked to repeat, not for ever."""
     listening = replace(give_floor(state, now_ns), voiced_ms=0)
+    if state.silent_since_ns is not None:  # sounds without words are silence
+        listening = replace(listening, silent_since_ns=state.silent_since_ns)
     if voiced_ms < settings.doubtful_voiced_ms or state.asked_again >= MAX_ASKED_AGAIN:
         return listening, ()
     return replace(listening, asked_again=state.asked_again + 1), (AskAgain(),)

@@ -66,6 +66,23 @@ class NothingHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """Revision ``revision`` heard what the line has said several times: an announcement, nobody to answer."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class WordsSoFar:
+    """Some words are known of a turn that goes on: somebody speaks, and it is no music."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOverdue:
+    """The call has lasted as long as calls may."""
+
+
+@dataclass(frozen=True, slots=True)
 class PromptStarted:
     """The call itself begins to say something: its greeting, or a prompt."""
 
@@ -146,6 +163,9 @@ TurnEvent = (
     | WordsHeard
     | WordsChanged
     | NothingHeard
+    | Repeated
+    | WordsSoFar
+    | CallOverdue
     | PromptStarted
     | Expecting
     | PlaybackStarted
@@ -243,7 +263,17 @@ class AskStillThere:
 
 @dataclass(frozen=True, slots=True)
 class SayGoodbye:
-    """The caller stayed silent after being asked, or the call is too long: take leave."""
+    """The caller stayed silent after being asked: take leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Take leave whatever is on the line, and end the call.
+
+    ``nobody``: there was music, a television, an announcement, and nobody who talked with us.
+    """
+
+    nobody: bool
 
 
 Action = (
@@ -258,6 +288,7 @@ Action = (
     | AskAgain
     | AskStillThere
     | SayGoodbye
+    | Leave
 )
 
 
@@ -283,6 +314,8 @@ class TurnSettings:
     max_silence_ms: int = 10_000
     asked_silence_ms: int = 45_000
     """The same after the caller has asked us to wait."""
+    noise_ms: int = 30_000
+    """So long may there be sounds like a voice's without a word, before the caller is asked."""
     holding_ms: int | None = 1_500
     """A committed answer that is later than this is announced; None: never."""
     doubtful_voiced_ms: int = 500
@@ -293,6 +326,10 @@ SOUND_MS = 160
 """A commit waits no longer than this for a sound: by then the endpointer knows."""
 LAST_WORDS_MS = 500
 """"Yes" begun so shortly before the end of our question answers it: they have heard what is asked."""
+LONG_TURN_MS = 30_000
+"""In a turn that has lasted so long not every pause is worth an answer prepared: it may be a television."""
+LONGEST_TURN_MS = 60_000
+"""A turn that has lasted so long is answered in its next pause; a second one in a row is nobody's."""
 MAX_ASKED_AGAIN = 2
 """Times in a row that a caller is asked to repeat; then we listen on."""
 
@@ -337,7 +374,15 @@ class TurnState:
     committed_ns: int | None = None
     """When the revision that is not heard yet was committed."""
     silent_since_ns: int | None = None
-    """Since when nobody has spoken; None while somebody does."""
+    """Since when nobody has said a word, sounds that have none not counted; None while we speak."""
+    turn_since_ns: int | None = None
+    """When the turn began that is heard or was heard last."""
+    long_turns: int = 0
+    """Turns in a row that were answered because they did not end."""
+    unattended: bool = False
+    """What was heard last was an announcement, or a long noise: nobody may be there."""
+    leaving: bool = False
+    """The last words are being said, and nothing stops them."""
     playing: int | None = None
     """The revision that is being heard or will be (0: greeting or prompt); None when nothing is."""
     heard: bool = False
@@ -357,7 +402,7 @@ class TurnState:
     """Keys that could not be answered when they were entered: they are as soon as the floor is free."""
     asked_still_there: bool = False
     waits_for: int | None = None
-    """The revision whose turn asked us to wait; None when the caller has spoken since."""
+    """The revision whose turn asked us to wait; None when the caller has said something since."""
     asked_again: int = 0
     answers_since_holding: int = 2
     """Answers begun since the last holding phrase: there is none twice in a row."""
@@ -373,3 +418,10 @@ class TurnState:
 
 
 Step = tuple[TurnState, tuple[Action, ...]]
+
+
+def is_long(state: TurnState, now_ns: int) -> bool:
+    """The turn has lasted so long that guesses at its end are not worth their while."""
+    if state.long_turns:
+        return True
+    return state.turn_since_ns is not None and now_ns - state.turn_since_ns >= LONG_TURN_MS * MS
