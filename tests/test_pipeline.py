@@ -199,6 +199,27 @@ async def test_what_the_line_says_again_and_again_is_not_answered_and_costs_no_r
     assert len(bench.conversation.drafts) == asked
 
 
+async def test_the_parts_of_a_long_turn_come_first_and_outlive_a_revision(benches: Any) -> None:
+    bench = benches(["and nothing works.", ""], [ANSWER, ANSWER])
+    known: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def part() -> str:
+        return await known
+
+    parts = [asyncio.create_task(part())]
+    trace = TurnTrace("call", 1, voiced_ms=500)
+    first = bench.pipeline.prepare(1, AUDIO, trace, parts=parts)
+    await asyncio.sleep(0)
+    await first.cancel()
+    assert not parts[0].cancelled()
+    known.set_result("My name is Katherine Jones")
+    second = bench.pipeline.prepare(2, AUDIO, trace, parts=parts)
+    await whole(second)
+    assert bench.recognizer.texts == []
+    assert second.heard == "My name is Katherine Jones", "also when nothing came after it"
+    await second.cancel()
+
+
 async def test_the_fitting_fact_is_given_as_a_draft(benches: Any) -> None:
     bench = benches(["What are your opening hours?"], [ANSWER])
     await whole(bench.prepare())

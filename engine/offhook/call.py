@@ -28,6 +28,7 @@ from offhook.errors import BusyError, ConfigError, HangupError, OffhookError
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
 from offhook.llm.base import Conversation, Limits
 from offhook.load import Speculation
+from offhook.parts import Parts
 from offhook.pipeline import Pipeline, Revision
 from offhook.playout import Shelf
 from offhook.protocol.agi import AgiChannel
@@ -94,6 +95,7 @@ class Call:
         self._speaker: Speaker | None = None
         self._replies: Replies | None = None
         self._ears: Ears | None = None
+        self._parts: Parts | None = None
         self._rate_hz = 8_000
 
     # --- life ------------------------------------------------------------------------------
@@ -180,6 +182,14 @@ class Call:
             post=self._post,
             prosody=services.prosody,
         )
+        pipeline = self._pipeline
+        self._parts = Parts(
+            self._heard,
+            lambda audio, played, voiced_ms: pipeline.hear(audio, voiced_ms, played),
+            lambda: self._post(turn.WordsSoFar()),
+            self._rate_hz,
+            config.max_utterance_s,
+        )
         settings = JudgeSettings(rate_hz=self._rate_hz, min_speech_ms=config.barge_in_ms)
         self._ears = Ears(self._stream, self._pipeline, self._speaker, settings)
 
@@ -220,6 +230,8 @@ class Call:
     async def _close(self, result: str) -> None:
         if self._ears is not None:
             self._ears.leave()
+        if self._parts is not None:
+            self._parts.close()
         await self._tasks.close()
         if self._pipeline is not None:
             await self._pipeline.close()
@@ -280,6 +292,11 @@ class Call:
             elif holds and isinstance(event, turn.Tick | turn.WordsHeard) and ears.sound_now():
                 settings = replace(settings, sound=True)
         self._state, actions = turn.step(self._state, event, time.monotonic_ns(), settings)
+        if self._parts is not None:
+            if isinstance(event, SpeechPaused) and self._state.paused is not None:
+                self._parts.paused(*self._state.paused)
+            elif isinstance(event, SpeechStarted | SpeechResumed):
+                self._parts.went_on(event.position_samples)
         if actions:
             # By name only: what was said is in them, and no business of a log's.
             names = " ".join(type(each).__name__ for each in (event, *actions))
@@ -303,10 +320,14 @@ class Call:
         match action:
             case turn.Prepare():
                 assert pipeline is not None, "events are taken only once the call is open"
+                assert self._parts is not None
                 end = action.stop_samples + self._samples(POST_ROLL_MS)
-                audio, played = self._heard(action.start_samples, end)
+                start, in_parts_ms = self._parts.rest(action.start_samples, self._samples(PRE_ROLL_MS))
+                audio, played = self._heard(start, end)
                 echoes = self._ears is not None and self._ears.echoes
-                replies.prepare(action, pipeline, audio, played, echoes=echoes)
+                parts = self._parts.of(action.start_samples)
+                action = replace(action, voiced_ms=max(0, action.voiced_ms - in_parts_ms))
+                replies.prepare(action, pipeline, audio, played, echoes=echoes, parts=parts)
             case turn.PrepareDigits():
                 assert pipeline is not None
                 replies.prepare_digits(action, pipeline)
@@ -341,17 +362,25 @@ class Call:
         state = self._state
         if self._ears is not None:
             follows = state.floor is turn.Floor.HEARING and self._services.load.level is Speculation.FULL
-            follows = follows and not turn.is_long(state, time.monotonic_ns())
+            follows = follows and not turn.is_long(state, time.monotonic_ns()) and not self._in_parts()
             if follows and self._settings.speculate and state.utterance_start_samples is not None:
                 self._ears.follow(max(0, state.utterance_start_samples - self._samples(PRE_ROLL_MS)))
             else:
                 self._ears.leave()
             if self._both_speak() and self._ears.wants_the_floor():
                 self._take(turn.CallerJudged())
+        if self._parts is not None and self._stream is not None:
+            begun = state.utterance_start_samples
+            if begun is None or state.floor is turn.Floor.HEARING:
+                self._parts.attend(begun, self._stream.written_samples, self._samples(PRE_ROLL_MS))
         self._listen_again()
         entered = self._digits.tick(time.monotonic_ns(), speaking=state.speaking_since_ns is not None)
         if entered is not None:
             self._take(turn.DigitsEntered(entered))
+
+    def _in_parts(self) -> bool:
+        begun = self._state.utterance_start_samples
+        return self._parts is not None and begun is not None and bool(self._parts.of(begun))
 
     def _listen_again(self) -> None:
         """In a long wait there is time to hear the words once more, with the silence behind them."""
@@ -373,12 +402,14 @@ class Call:
         start = self._state.utterance_start_samples
         if start is None:
             return
+        assert self._parts is not None
+        start, _ = self._parts.rest(start, self._samples(PRE_ROLL_MS))
         audio, played = self._heard(start, stop_samples)
         if played.any():
             return  # our own echo may be in it, and makes words of its own
         with contextlib.suppress(BusyError):
             words = await self._pipeline.hear(audio, revision.trace.voiced_ms)
-            if words and normalize(words) != normalize(revision.heard):
+            if words and normalize(words) != normalize(revision.rest):
                 self._checked = revision.number + 1  # what is made anew is not checked again
                 self._post(turn.WordsChanged(revision.number, stop_samples))
 
@@ -393,11 +424,11 @@ class Call:
         return duration_ms * self._rate_hz // 1000
 
     def _heard(self, start_samples: int, stop_samples: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """The caller's audio with its pre-roll, and what we sent until its end: ``[samples]`` each."""
+        """The caller's audio, and what we sent until its end: ``[samples]`` each."""
         assert self._stream is not None
         assert self._speaker is not None
         rate, (position, at_ns) = self._rate_hz, self._clock
-        first, audio = self._stream.read(max(0, start_samples - self._samples(PRE_ROLL_MS)), stop_samples)
+        first, audio = self._stream.read(max(0, start_samples), stop_samples)
         end_ns = at_ns + (first + len(audio) - position) * 10**9 // rate
         start_ns = end_ns - len(audio) * 10**9 // rate - ECHO_MS * 10**6
         return audio, self._speaker.played(start_ns, end_ns, rate)

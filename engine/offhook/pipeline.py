@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,8 @@ class Revision:
     answer: Answer
     heard: str = ""
     """What the caller said, as recognised."""
+    rest: str = ""
+    """The end of it, which was recognised for this revision: all of it, but for the parts of a long turn."""
     error: OffhookError | None = None
     ends_call: bool = False
     """The caller has taken leave: the call may end after this answer."""
@@ -157,24 +159,33 @@ class Pipeline:
         played: NDArray[np.int16] | None = None,
         saying: str = "",
         echoes: bool = False,
+        parts: Sequence[asyncio.Task[str]] = (),
     ) -> Revision:
         """Begin a revision on ``audio`` (``[samples]`` at the call's rate); returns at once.
 
         ``played`` is what we sent meanwhile, and a little before; it ends when ``audio`` does.  It is
         taken out.  ``saying`` is its words: where an echo is left all the same, it is nobody's turn.
         ``echoes``: the line has given our voice back before, so that fewer words are enough to say so.
+        ``parts`` are the words of a long turn before ``audio``, known or soon to be; they are not cancelled.
         """
         revision = Revision(number, trace, self._make_answer())
         least = OWN_WORDS if echoes else OWN_WORDS_UNKNOWN
-        return self._begin(revision, self._run(revision, audio, played, saying, least))
+        return self._begin(revision, self._run(revision, audio, played, saying, least, parts))
 
     def prepare_text(self, number: int, text: str, trace: TurnTrace) -> Revision:
         """Begin a revision on words that were not spoken, such as keys; returns at once."""
         revision = Revision(number, trace, self._make_answer(), heard=text)
         return self._begin(revision, self._run(revision, None, None))
 
-    async def hear(self, audio: NDArray[np.int16], voiced_ms: int) -> str:
-        """The words in ``audio`` so far, while the caller still speaks.  Raises ModelError or BusyError."""
+    async def hear(
+        self, audio: NDArray[np.int16], voiced_ms: int, played: NDArray[np.int16] | None = None
+    ) -> str:
+        """The words in ``audio`` so far, while the caller still speaks; ``played`` as in :meth:`prepare`.
+
+        Raises ModelError or BusyError.
+        """
+        if played is not None and played.any():
+            audio = await asyncio.to_thread(without_our_voice, audio, played, self._rate_hz)
         return (await self._models.recognizer.recognize(self._audio_16k(audio), voiced_ms)).text
 
     async def anticipate(self, words: str) -> None:
@@ -215,6 +226,7 @@ class Pipeline:
         played: NDArray[np.int16] | None,
         saying: str = "",
         least: int = OWN_WORDS,
+        parts: Sequence[asyncio.Task[str]] = (),
     ) -> None:
         try:
             prosody = None
@@ -222,6 +234,8 @@ class Pipeline:
                 if played is not None and played.any():
                     audio = await self._without_echo(revision, audio, played)
                 prosody = await self._recognize(revision, audio)
+                earlier = [await asyncio.shield(part) for part in parts]
+                revision.heard = " ".join(words for words in (*earlier, revision.rest) if words)
                 if not revision.heard:
                     self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
                     return
@@ -270,7 +284,7 @@ class Pipeline:
         transcript = await self._models.recognizer.recognize(audio_16k, revision.trace.voiced_ms)
         revision.trace.stt_done_ns = time.monotonic_ns()
         revision.trace.audio_ms = transcript.audio_ms
-        revision.heard = transcript.text
+        revision.rest = transcript.text
         return None if over is None else await over
 
     async def _answer(self, revision: Revision, judge: _Judge) -> None:

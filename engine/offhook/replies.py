@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,10 +155,11 @@ class Replies:
         played: NDArray[np.int16],
         *,
         echoes: bool = False,
+        parts: Sequence[asyncio.Task[str]] = (),
     ) -> None:
         """Begin a revision on ``audio``; ``played`` is what we sent meanwhile.
 
-        ``echoes``: the line has given our voice back before.
+        ``echoes``: the line has given our voice back before.  ``parts``: the words before ``audio``.
         """
         trace = self._new_trace(action.revision)
         trace.voiced_ms = action.voiced_ms
@@ -167,7 +168,7 @@ class Replies:
         since_ns = action.speech_end_ns - said_ns - ECHO_BACK_MS * 10**6
         saying = self._speaker.said_between(since_ns, action.speech_end_ns)
         self._revisions[action.revision] = pipeline.prepare(
-            action.revision, audio, trace, played=played, saying=saying, echoes=echoes
+            action.revision, audio, trace, played=played, saying=saying, echoes=echoes, parts=parts
         )
         self._services.metrics.revisions.inc()
 
