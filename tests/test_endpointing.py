@@ -14,6 +14,7 @@ from offhook.endpointing import (
     PauseHabit,
     combined,
     expectation,
+    gives_time,
     log_odds,
     probability,
     wait_ms,
@@ -187,6 +188,21 @@ def test_the_habit_follows_the_pauses() -> None:
 def test_expectation(said: str, expected: Expected) -> None:
     assert expectation(said) == expected
     assert expectation(said).question is said.endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("said", "gives"),
+    [
+        ("Sure, take your time.", True),
+        ("No problem, I\u2019ll wait.", True),
+        ("No rush. Just let me know when you have it.", True),
+        ("Take your time. What is the number?", False),
+        ("You can wait in the car.", False),
+        ("We open at nine.", False),
+    ],
+)
+def test_time_that_is_granted(said: str, gives: bool) -> None:
+    assert gives_time(said) is gives
 
 
 @pytest.mark.parametrize(

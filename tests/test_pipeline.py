@@ -416,6 +416,13 @@ async def test_a_caller_who_asks_for_time_gets_it(benches: Any) -> None:
     assert CallerWaits(4) in bench.events
 
 
+async def test_a_model_that_grants_time_gives_it(benches: Any) -> None:
+    bench = benches(["I am looking for it."], [["Sure, ", "take your time."]])
+    await whole(bench.prepare(4))
+    await asyncio.sleep(0)
+    assert CallerWaits(4) in bench.events
+
+
 @pytest.mark.parametrize("history_turns", [0, 2])
 async def test_only_so_many_turns_are_remembered(benches: Any, history_turns: int) -> None:
     bench = benches([f"Remark {n}." for n in range(5)], [ANSWER] * 5, None, history_turns)

@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.dictation import Missing, missing_digits, missing_letters, missing_of_email, missing_unasked
-from offhook.expectation import DICTATED, Asked, Expected, expectation
+from offhook.expectation import DICTATED, Asked, Expected, expectation, gives_time
 from offhook.wording import (
     ends_in_digits,
     ends_in_letters,
@@ -60,6 +60,7 @@ __all__ = [
     "ProsodyModel",
     "combined",
     "expectation",
+    "gives_time",
     "log_odds",
     "probability",
     "wait_ms",

@@ -105,6 +105,19 @@ _A_STORY = re.compile(
 """Asks for more than one thing, whatever word it begins with."""
 
 
+_GIVES_TIME = re.compile(
+    r"\b(?:take (?:your|all the) time|no (?:rush|hurry)|(?:i'll|i will|i can|happy to) (?:wait|hold)\b"
+    r"|(?:whenever|when|once) you(?:'re| are) (?:ready|back)|let me know when)",
+    re.IGNORECASE,
+)
+
+
+def gives_time(said: str) -> bool:
+    """Whether ``said`` grants the caller time: "Sure, take your time.", whatever they had said to get it."""
+    said = said.strip().replace("\u2019", "'")
+    return not said.endswith("?") and _GIVES_TIME.search(said) is not None
+
+
 def expectation(said: str) -> Expected:
     """What a caller who has just heard ``said`` will answer, judged by its last sentence."""
     sentences = re.split(r"(?<=[.!?])\s+", said.strip())

@@ -32,7 +32,7 @@ from offhook.conversation.base import Policy, Turn
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.repeats import is_announcement
 from offhook.core import resample
-from offhook.endpointing import ProsodyModel, combined, expectation
+from offhook.endpointing import ProsodyModel, combined, expectation, gives_time
 from offhook.errors import ModelError, OffhookError
 from offhook.levels import LEVEL_MS, frame_levels
 from offhook.llm.base import Conversation, Generation, Limits, Mark
@@ -321,7 +321,7 @@ class Pipeline:
                 verbatim = await self._speak_generation(revision, generation)
             revision.answer.finish()
             self._post(Expecting(expectation(revision.answer.text), revision.number))
-            if turn.waits:
+            if turn.waits or gives_time(revision.answer.text):
                 self._post(CallerWaits(revision.number))
             outcome = await revision._outcome
             await self._remember(revision, turn, outcome, asked, verbatim=verbatim)
