@@ -269,6 +269,39 @@ async def test_words_are_anticipated_and_given_up_when_they_change(benches: Any)
     assert bench.text.startswith(before + bench.asked("Where are you?"))
 
 
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("steps", range(12))
+async def test_words_that_are_given_up_in_the_midst_are_in_the_conversation_once(
+    benches: Any, steps: int, begun: bool
+) -> None:
+    bench = benches(["What does a check up cost?"], [ANSWER])
+    conversation = bench.conversation
+    append, mark = conversation.append, conversation.mark
+
+    async def slow_append(*pieces: str) -> None:
+        await asyncio.sleep(0)
+        await append(*pieces)
+        await asyncio.sleep(0)
+
+    async def slow_mark() -> Mark:
+        await asyncio.sleep(0)
+        return cast(Mark, await mark())
+
+    await bench.policy.anticipate("What does a check", bench.history)
+    bench.history.prompted(lambda: "Are you calling about an old order?")
+    if begun:
+        await bench.pipeline.anticipate("What does")
+    conversation.append, conversation.mark = slow_append, slow_mark
+    ahead = asyncio.create_task(bench.pipeline.anticipate("What does a check"))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    ahead.cancel()
+    await asyncio.wait([ahead])
+    await whole(bench.prepare())
+    greeted = "".join(bench.policy.prompt("Are you calling about an old order?", first=True))
+    assert bench.text.startswith(greeted + bench.asked("What does a check up cost?"))
+
+
 async def test_a_revision_waits_for_the_one_before_to_be_forgotten(benches: Any) -> None:
     bench = benches(["First.", "Second."], [ANSWER, ["Yes, of course I can. "]])
     first, second = bench.prepare(1), bench.prepare(2)

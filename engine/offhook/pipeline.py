@@ -473,6 +473,8 @@ class _Ahead:
         """The conversation has a beginning: a phrase of ours, or a turn."""
         self._prompts: tuple[str, ...] = ()
         """Pieces of our own phrases since the last turn, which the conversation holds already."""
+        self._untold: list[str] = []
+        """Phrases that it does not hold yet."""
         self._before: Mark | None = None
         """Where the turn begins; None when no words of one are in the conversation."""
         self._mark: Mark | None = None
@@ -480,18 +482,32 @@ class _Ahead:
         self._words = ""
 
     async def extend(self, words: str) -> None:
-        """Make the conversation end with the turn's opening and ``words``; only what is new is computed."""
+        """Make the conversation end with the turn's opening and ``words``; only what is new is computed.
+
+        Whoever goes on in the midst of their words cancels this: then nothing was appended.
+        """
         conversation = self._conversation
         if self._before is not None and not words.startswith(self._words):
             await self.drop()
-        if self._before is None:
-            await self._say_prompts()
-            self._before = await conversation.mark()
-            await conversation.append(*self._policy.opening(words))
-        elif len(words) > len(self._words):
-            await conversation.append(words[len(self._words) :])
-        self._words = words
-        self._mark = await conversation.mark()
+        before = sound = await conversation.mark()
+        try:
+            if self._before is None:
+                self._untold += self._history.take_prompts()
+                while self._untold:
+                    pieces = self._policy.prompt(self._untold[0], first=not self._begun)
+                    await conversation.append(*pieces)
+                    before = sound = await conversation.mark()
+                    del self._untold[0]
+                    self._prompts, self._begun = self._prompts + pieces, True
+                await conversation.append(*self._policy.opening(words))
+            elif len(words) > len(self._words):
+                await conversation.append(words[len(self._words) :])
+            mark = await conversation.mark()
+        except BaseException:
+            await asyncio.shield(conversation.rollback(sound))
+            raise
+        self._before = before if self._before is None else self._before
+        self._words, self._mark = words, mark
 
     def left(self, pieces: tuple[str, ...]) -> tuple[str, ...]:
         """What has to be appended for a whole turn of ``pieces``."""
@@ -524,10 +540,3 @@ class _Ahead:
         prompts, self._prompts = self._prompts, ()
         self._before, self._mark, self._words, self._begun = None, None, "", True
         return prompts
-
-    async def _say_prompts(self) -> None:
-        for text in self._history.take_prompts():
-            pieces = self._policy.prompt(text, first=not self._begun)
-            await self._conversation.append(*pieces)
-            self._prompts += pieces
-            self._begun = True
