@@ -276,6 +276,12 @@ def test_a_line_that_never_falls_silent_and_says_nothing_is_left() -> None:
     assert play([(44_050, CallEnded())], state)[0].floor is Floor.ENDED
 
 
+def test_who_begins_a_story_after_a_silence_is_not_asked_whether_they_are_there() -> None:
+    begun: Script = [(0, Tick()), (9_900, started(9_850)), *ticks(9_950, 39_800)]
+    state, actions = play(begun)
+    assert (state.floor, actions) == (Floor.HEARING, [])
+
+
 def test_someone_whose_words_are_known_meanwhile_is_not_taken_for_noise() -> None:
     story: Script = [(0, Tick()), (100, started(50))]
     for second in range(1, 100):

@@ -439,6 +439,8 @@ class Call:
         answer = await self._replies.phrase(kind)
         if self._state.floor is not turn.Floor.LISTENING:
             answer.drop()
+            if kind == "goodbye":
+                self._replies.ending = False  # one that is not said ends nothing
             return
         for event in self._replies.prompt(kind, answer):
             self._take(event)

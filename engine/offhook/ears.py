@@ -125,8 +125,8 @@ class Ears:
 
     @property
     def ours(self) -> bool:
-        """What was judged last was our own echo, or may be what is left of it."""
-        return self._verdict is Verdict.ECHO or self.too_little
+        """What was judged last was our own echo."""
+        return self._verdict is Verdict.ECHO
 
     @property
     def echoes(self) -> bool:

@@ -230,8 +230,9 @@ class Replies:
         if revision is None:  # a prompt: the language model knows nothing of it
             return
         heard = revision.answer.heard_text(time.monotonic_ns())
+        whole = revision.answer.finished and heard == revision.answer.text
+        revision.trace.interrupted = revision.trace.interrupted and not whole  # only silence was left
         self._remember(revision, heard)
-        whole = revision.answer.finished and heard == revision.answer.text  # only silence was left
         self._tasks.spawn(revision.settle(Outcome(heard, complete=whole)), clears=True)
 
     def close(self) -> None:
@@ -314,7 +315,9 @@ class Replies:
         old, self._prompt = self._prompt, answer
         if old is not None:
             old.drop()
-        self._player = self._tasks.spawn(self._play_prompt(answer, keys_cut=False), _player_name(PROMPT))
+        self._player = self._tasks.spawn(
+            self._play_prompt(answer, keys_cut=False, last=True), _player_name(PROMPT)
+        )
 
     async def hold(self, number: int) -> None:
         """Revision ``number`` is late: say so while it is made."""
@@ -340,10 +343,11 @@ class Replies:
         finally:
             answer.drop()
 
-    async def _play_prompt(self, answer: Answer, *, keys_cut: bool = True) -> None:
+    async def _play_prompt(self, answer: Answer, *, keys_cut: bool = True, last: bool = False) -> None:
+        """``last``: it ends the call, be it said to its end or not."""
         keys_cut = keys_cut and self._barge_in
         whole = await self._speaker.say(answer, keys_cut=keys_cut, heard=lambda: None)
-        if whole or self.leaving:
+        if whole or last:
             self._finished(PROMPT)
 
     def _finished(self, revision: int) -> None:

@@ -76,7 +76,9 @@ def _tick_in_noise(state: TurnState, now_ns: int, settings: TurnSettings) -> Ste
     limit_ms = max(settings.noise_ms, settings.max_silence_ms)
     if state.waits_for is not None:
         limit_ms = max(limit_ms, settings.asked_silence_ms)
-    if now_ns - state.silent_since_ns < limit_ms * MS:
+    # Who begins to speak after a silence has words soon, but not yet.
+    since_ns = max(state.silent_since_ns, state.turn_since_ns or 0)
+    if now_ns - since_ns < limit_ms * MS:
         return state, ()
     if state.asked_still_there:
         return leave(state, nobody=True)
