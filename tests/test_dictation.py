@@ -63,6 +63,7 @@ def test_runs(text: str, characters: list[str]) -> None:
         ("I don't have one.", None, None),
         ("Why do you need that?", None, None),
         ("212 555 0123, thank you", None, None),
+        ("Two, one, two, time, time, time.", None, MORE),  # "five five five", misheard
     ],
 )
 def test_numbers(text: str, wanted: int | None, missing: Missing | None) -> None:

@@ -141,7 +141,8 @@ def missing_digits(text: str, wanted: int | None) -> Missing | None:
     if last.digits == 1 and not _REFUSES.isdisjoint(words(text)):
         return None  # "I don't have one"
     if not last.at_end:
-        return None if last.digits >= TELEPHONE_DIGITS or last is not said[-1] else Missing.PERHAPS
+        # Too short for a number: what followed it may be digits that were misheard.
+        return None if last.digits >= TELEPHONE_DIGITS else Missing.MORE
     return _missing_of_telephone(last.characters)
 
 

@@ -326,6 +326,8 @@ SOUND_MS = 160
 """A commit waits no longer than this for a sound: by then the endpointer knows."""
 LAST_WORDS_MS = 500
 """"Yes" begun so shortly before the end of our question answers it: they have heard what is asked."""
+LAST_CLAUSE_MS = 1_000
+"""The same where a yes or no was asked for: "..., is that right?" says nothing that is not known before."""
 LONG_TURN_MS = 30_000
 """In a turn that has lasted so long not every pause is worth an answer prepared: it may be a television."""
 LONGEST_TURN_MS = 60_000
@@ -413,8 +415,9 @@ class TurnState:
         if self.own_voice_ends_ns is None or self.spoke_at_ns is None:
             return False
         before_ns = self.own_voice_ends_ns - self.spoke_at_ns
-        asks = self.expected.question or self.expected.asked is Asked.YES_NO
-        return before_ns <= 0 or (asks and before_ns <= LAST_WORDS_MS * MS)
+        if self.expected.asked is Asked.YES_NO:
+            return before_ns <= LAST_CLAUSE_MS * MS
+        return before_ns <= 0 or (self.expected.question and before_ns <= LAST_WORDS_MS * MS)
 
 
 Step = tuple[TurnState, tuple[Action, ...]]
