@@ -37,6 +37,8 @@ class Run:
     """Nothing has been said after them."""
     plain: bool
     """Single digits or letters only: no "thirty", which is more often a time or a quantity."""
+    in_pairs: bool = False
+    """The last digits are a pair, "34" or "thirty four", as telephone numbers are said in Spain or France."""
 
     @property
     def digits(self) -> int:
@@ -87,13 +89,13 @@ def runs(text: str) -> list[Run]:
     """The runs of digits and letters in ``text``, in order: "double five" is 55, "eight hundred" 800."""
     said = words(text)
     found: list[Run] = []
-    characters, plain, times, index = "", True, 1, 0
+    characters, plain, in_pairs, times, index = "", True, False, 1, 0
 
     def close(at_end: bool) -> None:
-        nonlocal characters, plain, times
+        nonlocal characters, plain, in_pairs, times
         if characters.strip("ai"):  # alone, these are words
-            found.append(Run(characters, at_end, plain))
-        characters, plain, times = "", True, 1
+            found.append(Run(characters, at_end, plain, in_pairs))
+        characters, plain, in_pairs, times = "", True, False, 1
 
     while index < len(said):
         word, following = said[index], said[index + 1] if index + 1 < len(said) else ""
@@ -101,6 +103,7 @@ def runs(text: str) -> list[Run]:
         if word in TIMES and (following in DIGITS or len(following) == 1):
             times = TIMES[word]
         elif word in DIGITS or (len(word) == 1 and word.isalnum()):
+            in_pairs = in_pairs and said[index - 2] in TENS
             digit = "0" if word == "o" and characters[-1:].isdigit() else _VALUES.get(word, word)
             characters += digit * times
             times = 1
@@ -109,12 +112,12 @@ def runs(text: str) -> list[Run]:
             elif following == "for" and said[index + 1 : index + 2] and said[index + 1].startswith(word):
                 index += 2
         elif word.isdigit():
-            characters += word
+            characters, in_pairs = characters + word, len(word) == 2
         elif word in TEENS:
-            characters, plain = characters + _VALUES[word], False
+            characters, plain, in_pairs = characters + _VALUES[word], False, True
         elif word in TENS:
             characters += _TENS[word] + ("" if following in DIGITS and following not in ("oh", "o") else "0")
-            plain = False
+            plain, in_pairs = False, True
         elif word in _ROUND and characters[-1:].isdigit():  # "nine hundred": its zeros are said, or filled
             characters += "" if following in _FILLS else _ROUND[word]
             plain = plain and following not in _FILLS
@@ -143,7 +146,7 @@ def missing_digits(text: str, wanted: int | None) -> Missing | None:
     if not last.at_end:
         # Too short for a number: what followed it may be digits that were misheard.
         return None if last.digits >= TELEPHONE_DIGITS else Missing.MORE
-    return _missing_of_telephone(last.characters)
+    return _missing_of_telephone(last)
 
 
 def missing_letters(text: str) -> Missing | None:
@@ -192,16 +195,16 @@ def missing_unasked(text: str) -> Missing | None:
     if last.digits:
         alone = all(word in _OPENERS or runs(word) for word in words(text))
         if named or (alone and last.plain and last.digits >= 3):
-            return _missing_of_telephone(last.characters)
+            return _missing_of_telephone(last)
         return None
     if len(last.characters) < 3:
         return None
     return Missing.NOTHING if last.characters in words(text) else Missing.MORE
 
 
-def _missing_of_telephone(characters: str) -> Missing:
+def _missing_of_telephone(run: Run) -> Missing:
     """By the lengths that telephone numbers have; other numbers are mostly shorter, or in groups."""
-    digits = "".join(char for char in characters if char.isdigit())
+    digits = "".join(char for char in run.characters if char.isdigit())
     count = len(digits)
     if digits[:1] == "0":
         if count < _TRUNK_LEAST:
@@ -211,6 +214,8 @@ def _missing_of_telephone(characters: str) -> Missing:
         return Missing.MORE
     if digits[:1] == "1":
         return Missing.MORE if count < TRUNK_DIGITS else Missing.NOTHING
+    if run.in_pairs and count < AREA_DIGITS:
+        return Missing.A_GROUP
     return {TELEPHONE_DIGITS: Missing.PERHAPS, AREA_DIGITS: Missing.NOTHING}.get(count, Missing.A_GROUP)
 
 
