@@ -52,6 +52,8 @@ def test_runs(text: str, characters: list[str]) -> None:
         ("07700 900", None, MORE),
         ("07700 900 123", None, NOTHING),
         ("one eight hundred, five five five", None, MORE),
+        ("4929 1234 5678", None, GROUP),
+        ("4929 1234 5678 9012", None, NOTHING),
         ("612 34 56", None, GROUP),
         ("six one two, thirty four, fifty six", None, GROUP),
         ("555 12 34", None, GROUP),
@@ -78,6 +80,7 @@ def test_numbers(text: str, wanted: int | None, missing: Missing | None) -> None
     [
         ("B A R", MORE),
         ("Bar.", MORE),
+        ("Be a are", MORE),
         ("Barker. B A R", MORE),
         ("Barker. B A R K E R.", NOTHING),
         ("L S one", MORE),

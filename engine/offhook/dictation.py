@@ -53,6 +53,8 @@ AREA_DIGITS = 10
 TRUNK_DIGITS = 11
 """Of one that begins with a 0 (Britain) or a 1 (North America)."""
 _TRUNK_LEAST = 10
+CARD_DIGITS = 16
+"""Of most payment cards; telephone numbers have 15 at most."""
 _BETWEEN_TEXT = "uh um er erm hmm and then dash hyphen plus so dot point space"
 _BETWEEN = frozenset(_BETWEEN_TEXT.split())
 """Said between groups; part of none."""
@@ -78,6 +80,8 @@ _NO_DICTATION = re.compile(
 """Times, dates, prices and ordinals as recognisers write them."""
 _REFUSES_TEXT = "no not don't none never can't won't what why how who when where sorry which haven't"
 _REFUSES = frozenset(_REFUSES_TEXT.split())
+_LETTER_CHARS = 3
+"""No letter's name is written with more: "are", "see", "you"."""
 _POSTCODE = re.compile(r"[a-z]{1,2}\d[a-z\d]?\d[a-z]{2}")
 """Britain's, whole."""
 _HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
@@ -161,9 +165,9 @@ def missing_letters(text: str) -> Missing | None:
     if last and last[0].at_end:
         spelt = last[0].characters
         return Missing.NOTHING if len(spelt) >= 2 and spelt in said else Missing.MORE
-    # A recogniser may have made a word of the letters: "Bar", "L S one".
-    few = len(said) <= 2 and _REFUSES.isdisjoint(said)
-    return Missing.MORE if few or _opens(text) else None
+    # A recogniser may have made words of the letters: "Bar", "Be a are".
+    letters = len(said) <= 2 or all(len(word) <= _LETTER_CHARS for word in said)
+    return Missing.MORE if (letters and _REFUSES.isdisjoint(said)) or _opens(text) else None
 
 
 def missing_of_email(text: str, *, asked: bool) -> Missing | None:
@@ -216,7 +220,8 @@ def _missing_of_telephone(run: Run) -> Missing:
         return Missing.MORE if count < TRUNK_DIGITS else Missing.NOTHING
     if run.in_pairs and count < AREA_DIGITS:
         return Missing.A_GROUP
-    return {TELEPHONE_DIGITS: Missing.PERHAPS, AREA_DIGITS: Missing.NOTHING}.get(count, Missing.A_GROUP)
+    known = {TELEPHONE_DIGITS: Missing.PERHAPS, AREA_DIGITS: Missing.NOTHING, CARD_DIGITS: Missing.NOTHING}
+    return known.get(count, Missing.A_GROUP)
 
 
 def _opens(text: str) -> bool:

@@ -179,7 +179,7 @@ def wait_ms(
     elif missing is Missing.A_GROUP:
         usual_ms = min(habit.usual_ms, settings.dictated_ms)
         return round(max(settings.asked_ms, usual_ms, settings.longest_ms if not habit.pauses else 0))
-    elif is_preface(text, named=expected.asked is Asked.FACT):
+    elif expected.asked is Asked.SPELLING or is_preface(text, named=expected.asked is Asked.FACT):
         at_least = settings.asked_ms
     elif ends_in_digits(text) or ends_in_letters(text):
         # Both are said in groups, whatever was asked: "two oh two ... five five five ...".

@@ -10,7 +10,7 @@ import enum
 import re
 from dataclasses import dataclass, field
 
-from offhook.dictation import runs
+from offhook.dictation import CARD_DIGITS, runs
 from offhook.wording import COUNTING
 
 
@@ -41,8 +41,6 @@ class Expected:
     """It ended in a question: then "yes" or "okay" into its last word answers it."""
 
 
-CARD_DIGITS = 16
-"""Of a payment card; those that have 15 are waited for as any number that may go on."""
 _READ_BACK_DIGITS = 3
 """A question with so many digits in it reads them back."""
 _SPELL = re.compile(r"\b(?:spell|spelling|letter by letter|post ?code|postal code)\b", re.IGNORECASE)
