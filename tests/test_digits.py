@@ -29,6 +29,13 @@ def test_nothing_more_comes() -> None:
     assert collector.tick(9_000 * MS) is None
 
 
+def test_a_voice_on_the_line_puts_the_end_off_but_not_for_ever() -> None:
+    collector = DigitCollector(timeout_ms=3_000)
+    collector.press("4", 0)
+    assert collector.tick(5_999 * MS, speaking=True) is None
+    assert collector.tick(6_000 * MS, speaking=True) == "4"
+
+
 @given(st.text("0123456789*#", max_size=200), st.integers(1, 20))
 def test_no_key_is_lost_and_none_is_made_up(keys: str, length: int) -> None:
     collector = DigitCollector()

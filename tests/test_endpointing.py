@@ -14,6 +14,7 @@ from offhook.endpointing import (
     PauseHabit,
     combined,
     expectation,
+    gives_time,
     log_odds,
     probability,
     wait_ms,
@@ -37,6 +38,7 @@ EXPECTED = st.sampled_from(
         Expected(Asked.DIGITS, 4),
         Expected(Asked.DIGITS),
         Expected(Asked.SPELLING),
+        Expected(Asked.EMAIL),
     ]
 )
 
@@ -45,7 +47,8 @@ EXPECTED = st.sampled_from(
 def test_it_stays_between_its_limits(
     text: str, complete: float, expected: Expected, habit: PauseHabit, settings: EndpointingSettings
 ) -> None:
-    assert settings.shortest_ms <= wait_ms(text, complete, expected, habit, settings) <= settings.longest_ms
+    wait = wait_ms(text, complete, expected, habit, settings)
+    assert settings.shortest_ms <= wait <= settings.longest_ms or wait == settings.dictated_ms
 
 
 @given(TEXTS, SURE, DOUBT, EXPECTED, HABITS)
@@ -85,10 +88,34 @@ def test_what_was_asked_decides() -> None:
     assert settings.shortest_ms < wait_ms("Yes.", 1.0, yes_no, NO_HABIT, settings) <= 220  # please?
     assert wait_ms("four two seven one", 0.1, digits, NO_HABIT, settings) == settings.shortest_ms
     assert wait_ms("Four to seven won.", 0.1, digits, NO_HABIT, settings) == settings.shortest_ms
-    assert wait_ms("four two", 1.0, digits, NO_HABIT, settings) == settings.longest_ms
-    assert wait_ms("four two", 1.0, Expected(Asked.DIGITS), NO_HABIT, settings) == settings.asked_ms
+    assert wait_ms("four two", 1.0, digits, NO_HABIT, settings) == settings.dictated_ms
+    assert wait_ms("four two", 1.0, Expected(Asked.DIGITS), NO_HABIT, settings) == settings.dictated_ms
     assert wait_ms("It is S. M.", 1.0, OPEN, NO_HABIT, settings) > settings.shortest_ms
-    assert wait_ms("l o p", 1.0, Expected(Asked.SPELLING), NO_HABIT, settings) == settings.asked_ms
+    assert wait_ms("l o p", 1.0, Expected(Asked.SPELLING), NO_HABIT, settings) == settings.dictated_ms
+
+
+@pytest.mark.parametrize("name", DIAL)
+def test_a_group_is_waited_for_longer_than_people_pause_between_groups(name: str) -> None:
+    settings = DIAL[name]
+    for text, expected in (
+        ("two one two", Expected(Asked.DIGITS)),
+        ("two one", Expected(Asked.DIGITS, 4)),
+        ("my number is two one two", OPEN),
+        ("B A R", Expected(Asked.SPELLING)),
+        ("john at", Expected(Asked.EMAIL)),
+    ):
+        assert 1_500 < wait_ms(text, 1.0, expected, NO_HABIT, settings) <= 2_000
+
+
+def test_what_may_be_one_group_more_is_waited_for_by_how_the_caller_pauses() -> None:
+    """A card that is read in fours has as many digits after two of them as some telephone numbers."""
+    settings, slow = DIAL["balanced"], NO_HABIT.learnt(1_200)
+    eight, seven, ten = "4929 1234", "555 0123", "212 555 0123"
+    number = Expected(Asked.DIGITS)
+    assert wait_ms(eight, 1.0, number, slow, settings) >= 1_500
+    assert wait_ms(eight, 1.0, number, NO_HABIT, settings) == settings.longest_ms
+    assert wait_ms(seven, 0.1, number, NO_HABIT, settings) == settings.asked_ms
+    assert wait_ms(ten, 0.1, number, slow, settings) == settings.shortest_ms
 
 
 def test_a_caller_who_pauses_long_is_given_time() -> None:
@@ -130,6 +157,29 @@ def test_the_habit_follows_the_pauses() -> None:
         ("What is your seven digit telephone number?", Expected(Asked.DIGITS, 7)),
         ("What is your customer number, four digits, please?", Expected(Asked.DIGITS, 4)),
         ("Could you spell your name, please?", Expected(Asked.SPELLING)),
+        ("What's the best number to reach you?", Expected(Asked.DIGITS)),
+        ("Where can I reach you?", Expected(Asked.DIGITS)),
+        ("What number can we call you back on?", Expected(Asked.DIGITS)),
+        ("Tell me your PIN.", Expected(Asked.DIGITS)),
+        ("Your account number, please.", Expected(Asked.DIGITS)),
+        ("Could I get a callback number?", Expected(Asked.DIGITS)),
+        ("I'll need your card number.", Expected(Asked.DIGITS, 16)),
+        ("What are the last four digits of your card?", Expected(Asked.DIGITS, 4)),
+        ("What is the number of people?", FACT),
+        ("Is that your phone number?", Expected(Asked.YES_NO)),
+        ("Would you like our phone number?", Expected(Asked.YES_NO)),
+        ("Can we call you on this number?", Expected(Asked.YES_NO)),
+        ("And your e-mail address?", Expected(Asked.EMAIL)),
+        ("What's your postcode?", Expected(Asked.SPELLING)),
+        ("Your name, please.", FACT),
+        ("So that's a table for two at seven, correct?", Expected(Asked.YES_NO)),
+        ("You want Monday at nine, right?", Expected(Asked.YES_NO)),
+        ("Monday at nine, okay?", Expected(Asked.YES_NO)),
+        ("It's the red one or the blue one, isn't it?", Expected(Asked.YES_NO)),
+        ("Your number is 5 5 5?", Expected(Asked.YES_NO)),
+        ("What I have is five five five, one two three four. Right?", Expected(Asked.YES_NO)),
+        ("A boiler service in Leeds?", Expected(Asked.YES_NO)),
+        ("Anything else?", OPEN),
         ("Your order number is four two.", OPEN),
         ("We are open from eight to six.", OPEN),
         ("", OPEN),
@@ -137,6 +187,22 @@ def test_the_habit_follows_the_pauses() -> None:
 )
 def test_expectation(said: str, expected: Expected) -> None:
     assert expectation(said) == expected
+    assert expectation(said).question is said.endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("said", "gives"),
+    [
+        ("Sure, take your time.", True),
+        ("No problem, I\u2019ll wait.", True),
+        ("No rush. Just let me know when you have it.", True),
+        ("Take your time. What is the number?", False),
+        ("You can wait in the car.", False),
+        ("We open at nine.", False),
+    ],
+)
+def test_time_that_is_granted(said: str, gives: bool) -> None:
+    assert gives_time(said) is gives
 
 
 @pytest.mark.parametrize(

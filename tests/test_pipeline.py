@@ -27,7 +27,7 @@ from offhook.models import Models
 from offhook.pipeline import Outcome, Pipeline, Revision
 from offhook.playout import PlaybackFolder
 from offhook.trace import TurnTrace
-from offhook.turn import CallerWaits, Expecting, NothingHeard, TurnEvent, WordsHeard
+from offhook.turn import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from offhook.voice import Voice
 from tests.support.engines import PlainTemplate, ScriptedConversation, ScriptedRecognizer, ScriptedVoice
 
@@ -69,9 +69,9 @@ class Bench:
             post=self.events.append,
         )
 
-    def prepare(self, number: int = 1, saying: str = "") -> Revision:
+    def prepare(self, number: int = 1, saying: str = "", *, echoes: bool = False) -> Revision:
         trace = TurnTrace("call", 1, voiced_ms=500)
-        return self.pipeline.prepare(number, AUDIO, trace, saying=saying)
+        return self.pipeline.prepare(number, AUDIO, trace, saying=saying, echoes=echoes)
 
     @property
     def text(self) -> str:
@@ -175,6 +175,51 @@ async def test_our_own_words_coming_back_are_nobodys_turn(benches: Any) -> None:
         await revision.cancel()
 
 
+@pytest.mark.parametrize(("echoes", "echo"), [(True, True), (False, False)])
+async def test_a_caller_who_repeats_our_words_is_answered_where_the_line_has_no_echo(
+    benches: Any, echoes: bool, echo: bool
+) -> None:
+    bench = benches(["In the morning?"], [ANSWER])
+    revision = bench.prepare(1, saying="eight in the morning.", echoes=echoes)
+    await whole(revision)
+    assert {event.echo for event in bench.events if isinstance(event, WordsHeard)} == {echo}
+    await revision.cancel()
+
+
+async def test_what_the_line_says_again_and_again_is_not_answered_and_costs_no_request(benches: Any) -> None:
+    text = "Your call is important to us, please stay on the line."
+    bench = benches([text] * 4, [ANSWER] * 3)
+    for number in range(3):
+        revision = bench.prepare(number)
+        await whole(revision)
+        await revision.settle(Outcome(SAID, complete=True))
+    asked, bench.events[:] = len(bench.conversation.drafts), []
+    assert await whole(bench.prepare(3)) == ""
+    assert bench.events == [Repeated(3)]
+    assert len(bench.conversation.drafts) == asked
+
+
+async def test_the_parts_of_a_long_turn_come_first_and_outlive_a_revision(benches: Any) -> None:
+    bench = benches(["and nothing works.", ""], [ANSWER, ANSWER])
+    known: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def part() -> str:
+        return await known
+
+    parts = [asyncio.create_task(part())]
+    trace = TurnTrace("call", 1, voiced_ms=500)
+    first = bench.pipeline.prepare(1, AUDIO, trace, parts=parts)
+    await asyncio.sleep(0)
+    await first.cancel()
+    assert not parts[0].cancelled()
+    known.set_result("My name is Katherine Jones")
+    second = bench.pipeline.prepare(2, AUDIO, trace, parts=parts)
+    await whole(second)
+    assert bench.recognizer.texts == []
+    assert second.heard == "My name is Katherine Jones", "also when nothing came after it"
+    await second.cancel()
+
+
 async def test_the_fitting_fact_is_given_as_a_draft(benches: Any) -> None:
     bench = benches(["What are your opening hours?"], [ANSWER])
     await whole(bench.prepare())
@@ -222,6 +267,39 @@ async def test_words_are_anticipated_and_given_up_when_they_change(benches: Any)
     other = bench.prepare(2)
     await whole(other)
     assert bench.text.startswith(before + bench.asked("Where are you?"))
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("steps", range(12))
+async def test_words_that_are_given_up_in_the_midst_are_in_the_conversation_once(
+    benches: Any, steps: int, begun: bool
+) -> None:
+    bench = benches(["What does a check up cost?"], [ANSWER])
+    conversation = bench.conversation
+    append, mark = conversation.append, conversation.mark
+
+    async def slow_append(*pieces: str) -> None:
+        await asyncio.sleep(0)
+        await append(*pieces)
+        await asyncio.sleep(0)
+
+    async def slow_mark() -> Mark:
+        await asyncio.sleep(0)
+        return cast(Mark, await mark())
+
+    await bench.policy.anticipate("What does a check", bench.history)
+    bench.history.prompted(lambda: "Are you calling about an old order?")
+    if begun:
+        await bench.pipeline.anticipate("What does")
+    conversation.append, conversation.mark = slow_append, slow_mark
+    ahead = asyncio.create_task(bench.pipeline.anticipate("What does a check"))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    ahead.cancel()
+    await asyncio.wait([ahead])
+    await whole(bench.prepare())
+    greeted = "".join(bench.policy.prompt("Are you calling about an old order?", first=True))
+    assert bench.text.startswith(greeted + bench.asked("What does a check up cost?"))
 
 
 async def test_a_revision_waits_for_the_one_before_to_be_forgotten(benches: Any) -> None:
@@ -368,6 +446,13 @@ async def test_a_caller_who_asks_for_time_gets_it(benches: Any) -> None:
     bench.policy._knowledge = SimpleNamespace(search=lambda *what: asks_for_time)
     revision = bench.prepare(4)
     assert await whole(revision) == bench.policy.agent.take_your_time
+    assert CallerWaits(4) in bench.events
+
+
+async def test_a_model_that_grants_time_gives_it(benches: Any) -> None:
+    bench = benches(["I am looking for it."], [["Sure, ", "take your time."]])
+    await whole(bench.prepare(4))
+    await asyncio.sleep(0)
     assert CallerWaits(4) in bench.events
 
 

@@ -52,8 +52,8 @@ class Scene:
             answer.finish()
         return answer
 
-    def say(self, answer: Answer, *, keys: bool = True) -> asyncio.Task[bool]:
-        return asyncio.create_task(self.speaker.say(answer, keys=keys, heard=self.heard.set))
+    def say(self, answer: Answer, *, keys_cut: bool = True) -> asyncio.Task[bool]:
+        return asyncio.create_task(self.speaker.say(answer, keys_cut=keys_cut, heard=self.heard.set))
 
     async def stream_file(self, *, silence: bool = False) -> list[str]:
         """The next STREAM FILE of an answer, or of silence; whatever ends others is confirmed."""
@@ -150,13 +150,23 @@ async def test_a_key_ends_the_answer_and_is_reported(folder: PlaybackFolder, thr
         assert here.keys == ["5", "#"]
 
 
-async def test_what_has_to_be_heard_in_full_takes_no_keys(
+async def test_what_has_to_be_heard_in_full_goes_on_after_a_key_which_is_reported(
     folder: PlaybackFolder, thread: PlayoutThread
 ) -> None:
     async with scene(folder, thread) as here:
-        task = here.say(here.answer("one two"), keys=False)
-        assert (await here.stream_file())[3] == '""'
-        task.cancel()
+        answer = here.answer("one two three four five six seven eight")
+        task = here.say(answer, keys_cut=False)
+        pressed = "5#1" * 50  # more than the restarts that are borne
+        for key in pressed:
+            words = await here.stream_file()
+            assert words[2].strip('"') == answer.name
+            assert words[3] == f'"{KEYS}"', "a key that is not named is lost"
+            here.side.say(f"200 result={ord(key)} endpos=100\n")
+        await here.stream_file()
+        assert here.keys == list(pressed)
+        answer.stopped(time.monotonic_ns() + 10**9)
+        here.side.say("200 result=0 endpos=6400\n")
+        assert await task is True
 
 
 async def test_an_answer_that_met_its_files_end_too_early_goes_on(
@@ -252,3 +262,48 @@ async def test_a_stopping_daemon_does_not_wait_for_it(
         with pytest.raises(asyncio.CancelledError):
             await closing
         assert silence.done()
+
+
+async def test_the_words_that_were_in_the_air(folder: PlaybackFolder, thread: PlayoutThread) -> None:
+    async with scene(folder, thread) as here:
+        answer = here.answer("one two three four", "five six seven eight nine ten")  # 100 ms each
+        task = here.say(answer)
+        await here.stream_file()
+        began_ns = time.monotonic_ns()
+        answer.stopped(began_ns)  # begun anew, at a time that is known
+        answer.started(began_ns)
+
+        def said(start_ms: int, stop_ms: int) -> list[str]:
+            offset_ms = answer.offset_samples // 8
+            times = (began_ns + (ms - offset_ms) * 1_000_000 for ms in (start_ms, stop_ms))
+            return here.speaker.said_between(*times).split()
+
+        assert said(-500, 0) == []
+        assert said(210, 390) == ["three", "four"]
+        assert said(350, 650) == ["four", "five", "six", "seven"]
+        assert said(1100, 5000) == []
+        answer.stopped(began_ns + 450 * 1_000_000)  # the caller has interrupted: the rest was never heard
+        assert "seven" not in said(0, 5000)
+        answer.drop()
+        assert said(210, 390) == ["three", "four"], "also when its file is gone"
+        task.cancel()
+
+
+async def test_what_is_behind_the_last_word_is_nobodys_voice(
+    folder: PlaybackFolder, thread: PlayoutThread
+) -> None:
+    async with scene(folder, thread) as here:
+        answer = here.answer("one two three four", finished=False)  # 400 ms
+        answer.write(np.full(4_000, 30, np.int16))  # and 500 ms of a voice's silence
+        task = here.say(answer)
+        await here.stream_file()
+        now_ns = time.monotonic_ns()
+        assert here.speaker.own_voice_ends_ns(now_ns, 8_000) is None, "more may come"
+        answer.finish()
+        ends_ns = here.speaker.own_voice_ends_ns(now_ns, 8_000)
+        assert ends_ns is not None
+        in_the_end = here.speaker.played(ends_ns - 10_000_000, ends_ns + 400_000_000, 8_000)
+        assert set(in_the_end[:70]) == {1000}
+        assert set(in_the_end[90:]) <= {0, 30}
+        assert answer.heard_text(ends_ns).split() == ["one", "two", "three", "four"]
+        task.cancel()

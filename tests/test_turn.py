@@ -25,6 +25,7 @@ from offhook.turn import (
 )
 from tests.support.turns import (
     ASKED,
+    DONE,
     HEARD,
     SETTINGS,
     UNSURE,
@@ -38,6 +39,7 @@ from tests.support.turns import (
     resumed,
     started,
     stopped,
+    ticks,
     words,
 )
 
@@ -212,6 +214,49 @@ def test_a_sound_at_the_last_moment_puts_the_answer_off_but_not_for_long() -> No
     assert play([(1470, Tick())], state)[1] == [Commit(1)]  # it was a click
     assert play([(1470, resumed(1440))], state)[1] == [Cancel(1)]  # it was the next word
     assert play([(1600, Tick()), (1610, Tick())], state, loud)[1] == [Commit(1)]  # it is the line
+
+
+NUMBER = Expecting(Expected(Asked.DIGITS))
+GROUPS: Script = [
+    (0, NUMBER),
+    (100, started(60)),
+    (1050, paused(1000)),
+    (1100, words(1, DONE, "two one two")),
+    (1900, stopped(1000)),
+]
+"""The first group of a telephone number; the endpointer's longest wait is over."""
+
+
+def test_a_number_said_in_groups_is_one_turn_and_is_answered_when_it_is_complete() -> None:
+    state, _ = play(GROUPS)
+    assert state.floor is Floor.PREPARING
+    # 1.5 s of silence, then a second group, which is a new utterance for the endpointer.
+    state, actions = play([*ticks(1950, 2450), (2550, started(2500)), (3050, paused(3000, 300))], state)
+    assert actions == [Cancel(1), prepare(2, 60, 3000, 800)]
+    script: Script = [(3100, words(2, DONE, "212 555")), *ticks(3150, 3850), (3860, stopped(3000, 300))]
+    state, actions = play(
+        [*script, *ticks(3900, 4050), (4100, started(4050)), (4600, paused(4550, 400))], state
+    )
+    assert actions == [Cancel(2), prepare(3, 60, 4550, 1200)]
+    _, actions = play([(4640, words(3, DONE, "212 555 0123")), (4650, Tick())], state)
+    assert actions == [Commit(3)], "ten digits: nothing is waited for"
+
+
+def test_a_number_that_stays_short_is_answered_all_the_same() -> None:
+    state, _ = play(GROUPS)
+    state, actions = play(ticks(1950, 2650), state)
+    assert actions == []
+    _, actions = play([(2700, Tick())], state)
+    assert actions == [Commit(1)]
+
+
+def test_words_that_are_late_keep_a_number_from_being_answered_too_early() -> None:
+    state, actions = play([*GROUPS[:3], (1900, stopped(1000)), *ticks(1950, 2400)])
+    assert actions == [prepare(1, 60, 1000)]
+    _, actions = play([(2450, words(1, DONE, "five five five, oh one two three"))], state)
+    assert actions == [Commit(1)]
+    # And words that never come are no reason to wait for ever.
+    assert play(ticks(2450, 2750), state)[1] == [Commit(1)]
 
 
 def test_a_habit_is_learnt_from_pauses_that_the_caller_went_on_after() -> None:

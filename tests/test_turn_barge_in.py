@@ -14,6 +14,7 @@ from offhook.turn import (
     Expecting,
     Floor,
     NothingHeard,
+    OwnVoiceEnds,
     PlaybackFinished,
     PlaybackStarted,
     PromptStarted,
@@ -22,6 +23,7 @@ from offhook.turn import (
     StopPlayback,
     Tick,
     TurnSettings,
+    WordsHeard,
 )
 from tests.support.turns import (
     ASKED,
@@ -232,6 +234,67 @@ def test_what_is_dismissed_is_no_turn_and_its_echo_no_part_of_the_next() -> None
     assert actions == [prepare(1, 60, 1000), Commit(1)]
     assert state.floor is Floor.HEARING
     assert state.utterance_start_samples == at(3150)
+
+
+YES_NO, OPEN_QUESTION = Expected(Asked.YES_NO), Expected(question=True)
+
+
+def yes(revision: int, *, echo: bool = False) -> WordsHeard:
+    return WordsHeard(revision, "Yes.", 1.0, backchannel=True, echo=echo)
+
+
+def at_the_end(began_ms: int, ends_ms: int = 3000) -> Script:
+    """Our question is over to the ear at ``ends_ms``, half a second before its audio; "yes" takes 300 ms."""
+    return [(began_ms + 100, OwnVoiceEnds(ends_ms * MS)), (began_ms + 100, started(began_ms))]
+
+
+@pytest.mark.parametrize(
+    ("began_ms", "expected"),
+    [
+        *((began_ms, YES_NO) for began_ms in (2100, 2550, 2900, 3000, 3100)),
+        *((began_ms, OPEN_QUESTION) for began_ms in (2550, 2700, 2900, 3000, 3100)),
+    ],
+)
+@pytest.mark.parametrize("way", ["judged", "overlap", "finished first"])
+def test_a_yes_at_the_end_of_our_question_is_its_answer(began_ms: int, expected: Expected, way: str) -> None:
+    script: Script = [*HEARD, (1900, Expecting(expected, 1)), *at_the_end(began_ms)]
+    if way == "judged":
+        script.append((began_ms + 200, CallerJudged()))
+    if way == "finished first":
+        script += [(began_ms + 250, OwnVoiceEnds(3000 * MS)), (began_ms + 250, PlaybackFinished(1))]
+    script += [(began_ms + 340, paused(began_ms + 300, 250)), (began_ms + 420, yes(2))]
+    script += [(began_ms + 600, Tick())]
+    state, actions = play(script)
+    assert actions[-1] == Commit(2)
+    assert (state.floor, state.answered) == (Floor.ANSWERING, "Yes.")
+
+
+@pytest.mark.parametrize(
+    ("expected", "began_ms", "echo"),
+    [
+        pytest.param(OPEN_QUESTION, 2200, False, id="long before the end"),
+        pytest.param(Expected(), 2900, False, id="nothing was asked"),
+        pytest.param(YES_NO, 1950, False, id="long before the end of a question for a yes"),
+        pytest.param(YES_NO, 2900, True, id="our own words"),
+    ],
+)
+@pytest.mark.parametrize("judged", [False, True])
+def test_a_hum_that_answers_nothing_stays_one(
+    expected: Expected, began_ms: int, echo: bool, judged: bool
+) -> None:
+    script: Script = [*HEARD, (1900, Expecting(expected, 1)), *at_the_end(began_ms)]
+    if judged:
+        script.append((began_ms + 200, CallerJudged()))
+    script += [(began_ms + 340, paused(began_ms + 300, 250)), (began_ms + 420, yes(2, echo=echo))]
+    state, actions = play([*script, (3500, PlaybackFinished(1))])
+    assert Commit(2) not in actions
+    assert state.floor is Floor.LISTENING
+
+
+def test_what_is_begun_in_the_silence_behind_our_last_word_is_a_turn_of_its_own() -> None:
+    state, actions = play([*HEARD, *at_the_end(3100)])
+    assert actions == [prepare(1, 60, 1000), Commit(1), StopPlayback(1), Settle(1)]
+    assert (state.floor, state.spoke) == (Floor.HEARING, False)
 
 
 @pytest.mark.parametrize(

@@ -13,21 +13,26 @@ from offhook.turn import (
     CallEnded,
     CallerJudged,
     CallerWaits,
+    CallOverdue,
     Cancel,
     Commit,
     DigitPressed,
     DigitsEntered,
     Floor,
+    Leave,
     NothingHeard,
     PlaybackFinished,
     PlaybackStarted,
+    Prepare,
     PrepareDigits,
     PromptStarted,
+    Repeated,
     SayGoodbye,
     SayHolding,
     Settle,
     StopPlayback,
     Tick,
+    WordsSoFar,
 )
 from tests.support.turns import (
     ASKED,
@@ -43,6 +48,7 @@ from tests.support.turns import (
     resumed,
     started,
     stopped,
+    ticks,
     words,
 )
 
@@ -182,12 +188,142 @@ def test_a_longer_patience_is_not_shortened() -> None:
     assert actions == [AskStillThere()]
 
 
-def ticks(first_ms: int, last_ms: int) -> Script:
-    """Nothing but time passing."""
-    return [(now_ms, Tick()) for now_ms in range(first_ms, last_ms + 1, 100)]
+CLOSED = replace(SETTINGS, barge_in=False)
 
 
-def test_speech_after_asking_starts_the_count_again() -> None:
-    state, actions = play([(0, Tick()), (10_000, Tick()), (11_000, started(11_000))])
+@pytest.mark.parametrize("keys", [["#"], ["5"], ["5", "#"], ["1", "2", "#", "3"]])
+@pytest.mark.parametrize("said", ["greeting", "answer"])
+def test_where_interrupting_is_off_keys_change_nothing_and_are_answered_afterwards(
+    keys: list[str], said: str
+) -> None:
+    begun: Script = [(0, PromptStarted())] if said == "greeting" else HEARD
+    state, _ = play(begun, turn_settings=CLOSED)
+    playing = state.playing
+    pressed: Script = [(2000, DigitPressed()) for _ in keys]
+    entered: Script = [(5000, DigitsEntered(entry)) for entry in "".join(keys).split("#") if entry]
+    state, actions = play([*pressed, *entered], state, CLOSED)
+    assert actions == []
+    state, actions = play([(6000, PlaybackFinished(playing or 0))], state, CLOSED)
+    digits = "".join(keys).replace("#", "")
+    if digits:
+        assert actions == [PrepareDigits(state.revision, digits), Commit(state.revision)]
+    else:
+        assert (actions, state.floor) == ([], Floor.LISTENING)
+        new = state.revision + 1
+        _, actions = play([(7000, started(6900)), (8000, paused(7900)), (8100, words(new))], state, CLOSED)
+        assert actions == [prepare(new, 6900, 7900), Commit(new)], "and the caller is heard"
+
+
+def test_keys_that_the_caller_talks_over_are_answered_after_the_words() -> None:
+    typed: Script = [(500, DigitPressed()), (700, DigitsEntered("42"))]
+    over: Script = [
+        (800, started(750)),
+        (1400, paused(1300)),
+        (1450, NothingHeard(2, 80)),
+        (2200, stopped(1300, 80)),
+    ]
+    _, actions = play([*typed, *over])
+    assert actions == [
+        *(PrepareDigits(1, "42"), Commit(1), Cancel(1)),
+        *(prepare(2, 750, 1300), Cancel(2), PrepareDigits(3, "42"), Commit(3)),
+    ]
+
+
+ASKED_STILL_THERE: Script = [(0, Tick()), (10_000, Tick())]
+
+
+def test_words_after_asking_start_the_count_again() -> None:
+    answered: Script = [
+        *((11_100, started(11_000)), (11_600, paused(11_500)), (11_650, words(1))),
+        *((11_700, PlaybackStarted(1)), (12_400, stopped(11_500)), (13_000, PlaybackFinished(1))),
+    ]
+    _, actions = play([*ASKED_STILL_THERE, *answered, *ticks(13_050, 22_950)])
+    assert actions == [AskStillThere(), prepare(1, 11_000, 11_500), Commit(1)]
+
+
+def noise(revision: int, start_ms: int, event: type[NothingHeard] | type[Repeated] = NothingHeard) -> Script:
+    """Two seconds of something that is found to have no words, or none that want an answer."""
+    return [
+        (start_ms + 100, started(start_ms)),
+        *ticks(start_ms + 150, start_ms + 2_050),
+        (start_ms + 2_050, paused(start_ms + 2_000, 80)),
+        (start_ms + 2_100, event(revision)),
+        (start_ms + 2_860, stopped(start_ms + 2_000, 80)),
+        *ticks(start_ms + 2_900, start_ms + 3_950),
+    ]
+
+
+@pytest.mark.parametrize("event", [NothingHeard, Repeated])
+def test_sounds_without_words_are_silence(event: type[NothingHeard] | type[Repeated]) -> None:
+    sounds = [each for n in range(5) for each in noise(n + 1, 4_000 * n, event)]
+    state, actions = play([(0, Tick()), *sounds])
+    assert actions.count(AskStillThere()) == 1
+    state, actions = play([each for n in range(5, 7) for each in noise(n + 1, 4_000 * n, event)], state)
+    assert (Leave(nobody=True) if event is Repeated else SayGoodbye()) in actions
+
+
+def test_a_line_that_never_falls_silent_and_says_nothing_is_left() -> None:
+    """Hold music that is taken for a voice: not one pause, not one word."""
+    state, actions = play([(0, Tick()), (100, started(50)), *ticks(150, 30_050)])
     assert actions == [AskStillThere()]
-    assert not state.asked_still_there
+    asking: Script = [(30_100, PromptStarted()), (32_000, PlaybackFinished(0))]
+    state, actions = play([*asking, *ticks(32_050, 42_050)], state)
+    assert actions == [Leave(nobody=True)]
+    # And goes on through the goodbye, which nothing stops.
+    late: Script = [(42_200, resumed(42_150)), (42_300, CallerJudged()), (42_400, DigitsEntered("1"))]
+    state, actions = play([*late, *ticks(42_450, 44_000)], state)
+    assert (state.floor, actions) == (Floor.ANSWERING, [])
+    assert play([(44_050, CallEnded())], state)[0].floor is Floor.ENDED
+
+
+def test_who_begins_a_story_after_a_silence_is_not_asked_whether_they_are_there() -> None:
+    begun: Script = [(0, Tick()), (9_900, started(9_850)), *ticks(9_950, 39_800)]
+    state, actions = play(begun)
+    assert (state.floor, actions) == (Floor.HEARING, [])
+
+
+def test_someone_whose_words_are_known_meanwhile_is_not_taken_for_noise() -> None:
+    story: Script = [(0, Tick()), (100, started(50))]
+    for second in range(1, 100):
+        story += [*ticks(second * 1000, second * 1000 + 900)]
+        story += [(second * 1000 + 950, WordsSoFar())] if second % 12 == 0 else []
+    assert play(story)[1] == []
+
+
+def test_a_television_is_answered_once_and_then_left() -> None:
+    """Speech without an end, with pauses in it that are too short for one."""
+    script: Script = [(100, started(50))]
+    for at_ms in range(1_000, 130_000, 1_000):
+        script += [(at_ms, paused(at_ms - 50)), (at_ms + 300, resumed(at_ms + 250))]
+    answer: Script = [(61_500, PlaybackStarted(31)), (64_500, PlaybackFinished(31))]
+    script = sorted([*script, *answer], key=lambda each: each[0])
+    _, actions = play(script)
+    assert len([action for action in actions if isinstance(action, Prepare)]) <= 35
+    assert [action for action in actions if not isinstance(action, Prepare | Cancel)] == [
+        Commit(31),
+        Leave(nobody=True),
+    ]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param([(0, Tick())], id="listening"),
+        pytest.param([(100, started(50))], id="hearing"),
+        pytest.param(ASKED[:2], id="preparing"),
+        pytest.param([*ASKED[:2], (1_150, NothingHeard(1))], id="doubting"),
+        pytest.param(ASKED, id="answering"),
+        pytest.param(HEARD, id="being heard"),
+        pytest.param([*HEARD, (2_100, started(2_050)), (2_260, CallerJudged())], id="interrupted"),
+    ],
+)
+def test_a_call_that_is_overdue_ends_whatever_goes_on(before: Script) -> None:
+    state, actions = play([*before, (5_000, CallOverdue())])
+    assert actions[-1] == Leave(nobody=False)
+    assert state.leaving
+    assert play([(6_000, started(5_900)), (6_100, CallEnded())], state)[0].floor is Floor.ENDED
+
+
+def test_a_cough_does_not_end_the_patience_with_who_has_asked_for_time() -> None:
+    _, actions = play([*TAKEN, *noise(2, 10_000), *ticks(14_000, 47_900)])
+    assert AskStillThere() not in actions

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.endpointing import EndpointingSettings
+from offhook.endpointing import Asked, EndpointingSettings, Expected
 from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
 from offhook.turn import (
     MS,
@@ -15,17 +16,23 @@ from offhook.turn import (
     CallEnded,
     CallerDismissed,
     CallerJudged,
+    CallerWaits,
+    CallOverdue,
     Cancel,
     Commit,
     DigitPressed,
     DigitsEntered,
+    Expecting,
     Floor,
+    Leave,
     NothingHeard,
+    OwnVoiceEnds,
     PlaybackFinished,
     PlaybackStarted,
     Prepare,
     PrepareDigits,
     PromptStarted,
+    Repeated,
     ResumePlayback,
     Settle,
     StopPlayback,
@@ -35,13 +42,25 @@ from offhook.turn import (
     TurnState,
     WordsChanged,
     WordsHeard,
+    WordsSoFar,
     step,
 )
 
 SETTINGS = TurnSettings(endpointing=EndpointingSettings(shortest_ms=100, longest_ms=800))
+ANY_SETTINGS = st.builds(
+    lambda barge_in, speculate, silence_ms, holding_ms: replace(
+        SETTINGS, barge_in=barge_in, speculate=speculate, max_silence_ms=silence_ms, holding_ms=holding_ms
+    ),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([1_000, 10_000]),
+    st.sampled_from([None, 500]),
+)
+NO_DIGITS = str.maketrans("0123456789", "xabcdefghi")
 KINDS = st.sampled_from(
     """speak pause stop words_done words_unsure hum same nothing began finished judged dismissed prompt
-    closed_prompt key keys tick busy free loud changed""".split()  # noqa: SIM905
+    closed_prompt key keys tick busy free loud changed waits asks asks_digits ends_soon ended
+    repeated so_far overdue""".split()  # noqa: SIM905
 )
 
 
@@ -60,8 +79,16 @@ class World:
     committed: set[int] = field(default_factory=set)
     audible: int | None = None
     suspended: int | None = None
-    unanswered: bool = False
-    """The caller has said words that no answer, cancelled or not, has been begun for since."""
+    may_be_overdue: bool = False
+    ending: bool = False
+    """The call ends with what is said now."""
+    closed: bool = False
+    """The prompt that is heard has to be heard in full."""
+    keyed: dict[int, str] = field(default_factory=dict)
+    """What revisions on keys are for."""
+    entered: str = ""
+    answered_keys: str = ""
+    """Keys whose answers were heard, at least in part."""
     log: list[tuple[TurnEvent, tuple[Action, ...]]] = field(default_factory=list)
 
     def tell(self, event: TurnEvent) -> None:
@@ -74,6 +101,8 @@ class World:
         self.check()
 
     def carry_out(self, action: Action) -> None:
+        if isinstance(action, PrepareDigits):
+            self.keyed[action.revision] = action.digits
         match action:
             case Prepare(revision=revision) | PrepareDigits(revision=revision):
                 assert revision not in self.alive, self.log
@@ -102,6 +131,11 @@ class World:
                 assert self.suspended == revision, self.log
                 self.end(revision)
 
+            case Leave():
+                assert self.audible is None, self.log
+                assert not self.alive, self.log
+                self.ending, self.closed, self.audible = True, True, 0
+
     def end(self, revision: int) -> None:
         self.alive.discard(revision)
         self.committed.discard(revision)
@@ -114,6 +148,7 @@ class World:
         assert len(waiting_to_be_heard) + (self.audible is not None) <= 1, self.log
         if state.floor is Floor.ANSWERING:
             assert state.playing is not None, self.log
+            assert not state.leaving or self.audible == 0, self.log
         else:
             assert state.playing is None, self.log
             assert self.audible is None, self.log
@@ -148,7 +183,9 @@ class World:
                 self.voice = "silent"
                 self.tell(SpeechStopped(position, at_ns, 400))
             case "words_done" | "words_unsure" | "hum" | "same" if newest is not None:
-                text = self.state.answered if kind == "same" else f"words at {self.now_ms}"
+                text = (
+                    self.state.answered if kind == "same" else f"words at {self.now_ms}".translate(NO_DIGITS)
+                )
                 complete = 0.0 if kind == "words_unsure" else 1.0
                 self.tell(WordsHeard(newest, text or "words", complete, backchannel=kind == "hum"))
             case "nothing" if newest is not None:
@@ -157,11 +194,20 @@ class World:
                 waiting = self.committed - {self.audible, self.suspended}
                 if waiting:
                     self.audible = waiting.pop()
+                    self.answered_keys += self.keyed.get(self.audible, "")
                     self.tell(PlaybackStarted(self.audible))
+            case "finished" if self.ending:
+                self.tell(CallEnded())
             case "finished" if self.audible is not None:
                 done, self.audible = self.audible, None
                 self.end(done)
                 self.tell(PlaybackFinished(done))
+            case "repeated" if newest is not None:
+                self.tell(Repeated(newest))
+            case "so_far" if self.voice == "speaking":
+                self.tell(WordsSoFar())
+            case "overdue" if self.may_be_overdue:
+                self.tell(CallOverdue())
             case "judged" if self.voice == "speaking":
                 self.tell(CallerJudged())
             case "dismissed" if self.voice == "speaking":
@@ -172,15 +218,33 @@ class World:
                 self.turn_settings = replace(self.turn_settings, sound=not self.turn_settings.sound)
             case "prompt" | "closed_prompt" if self.state.floor is Floor.LISTENING:
                 self.audible = 0
-                self.tell(PromptStarted(interruptible=kind == "prompt"))
+                self.closed = kind == "closed_prompt"
+                self.tell(PromptStarted(interruptible=not self.closed))
+            case "waits" if self.committed:
+                self.tell(CallerWaits(max(self.committed)))
+            case "asks" | "asks_digits" if self.audible is not None:
+                asked = Asked.OPEN if kind == "asks" else Asked.DIGITS
+                self.tell(Expecting(Expected(asked, question=True), self.audible))
+            case "ends_soon" | "ended" if self.audible is not None:
+                self.tell(OwnVoiceEnds(at_ns + (200 * MS if kind == "ends_soon" else 0)))
             case "key":
-                self.tell(DigitPressed())
+                self.press()
             case "keys":
+                self.press()
+                self.entered += "12"
                 self.tell(DigitsEntered("12"))
             case "busy" | "free":
-                self.turn_settings = TurnSettings(endpointing=SETTINGS.endpointing, speculate=kind == "free")
+                self.turn_settings = replace(self.turn_settings, speculate=kind == "free")
             case _:
                 self.tell(Tick())
+
+    def press(self) -> None:
+        """The speaker ends what may be interrupted by itself, and leaves the rest to turn-taking."""
+        playing = self.audible
+        cut = self.turn_settings.barge_in and not (playing == 0 and self.closed)
+        self.tell(DigitPressed())
+        if playing is not None:
+            assert (self.audible is None) is cut, self.log
 
     def settle_down(self) -> None:
         """Everybody finishes what they are doing, and nobody begins anything."""
@@ -196,10 +260,11 @@ SCRIPTS = st.lists(st.tuples(KINDS, st.integers(1, 1200)), max_size=80)
 
 
 @settings(max_examples=1000, deadline=None)
-@given(SCRIPTS, st.booleans())
-def test_whatever_happens(script: list[tuple[str, int]], hangs_up: bool) -> None:
-    """One answer at a time, only prepared ones, each with one end; none after hang-up; no stuck state."""
-    world = World()
+@given(SCRIPTS, ANY_SETTINGS, st.booleans())
+def test_whatever_happens(script: list[tuple[str, int]], drawn: TurnSettings, hangs_up: bool) -> None:
+    """One answer at a time, only prepared ones, each with one end; none after hang-up; no stuck state;
+    no key is lost."""
+    world = World(turn_settings=drawn, may_be_overdue=True)
     for kind, wait_ms in script:
         world.now_ms += wait_ms
         world.do(kind)
@@ -211,21 +276,27 @@ def test_whatever_happens(script: list[tuple[str, int]], hangs_up: bool) -> None
         assert not world.alive
     else:
         world.settle_down()
-        assert world.state.floor is Floor.LISTENING, (world.state, world.log)
+        assert world.state.floor in (Floor.LISTENING, Floor.ENDED), (world.state, world.log)
         assert not world.alive, world.log
+        if world.ending:
+            assert world.state.floor is Floor.ENDED, world.log
+        else:
+            assert Counter(world.answered_keys) == Counter(world.entered), world.log
 
 
 @settings(max_examples=500, deadline=None)
-@given(SCRIPTS)
-def test_no_utterance_is_lost(script: list[tuple[str, int]]) -> None:
+@given(SCRIPTS, ANY_SETTINGS)
+def test_no_utterance_is_lost(script: list[tuple[str, int]], drawn: TurnSettings) -> None:
     """Whatever went before: words spoken into silence are answered, and all of them."""
-    world = World()
+    world = World(turn_settings=drawn)
     for kind, wait_ms in script:
         world.now_ms += wait_ms
         world.do(kind)
     world.settle_down()
     if world.audible is not None:
         world.do("finished")
+    if world.ending:
+        return
     world.now_ms += 1000
     began_ms = world.now_ms
     marked = len(world.log)

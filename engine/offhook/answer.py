@@ -14,6 +14,8 @@ from offhook.playout import GrowingClip, Shelf
 
 TAIL_MS = 60
 """The end of an answer that the clocks of Asterisk and ours may disagree about."""
+QUIET_SAMPLE = 100
+"""No sample of a voice's silence is louder; -50 dBFS, as at the beginning of what a voice gives."""
 
 
 @dataclass(slots=True)
@@ -21,6 +23,7 @@ class _Clause:
     text: str
     start_samples: int
     stop_samples: int
+    """Of its last sound: the silence behind it is part of no word."""
 
 
 class Answer:
@@ -64,8 +67,9 @@ class Answer:
         if self._clip is None:
             self._clip = self._shelf.grow(self._thread, self.rate_hz)
         self._clip.write(block)
-        if self._clauses:
-            self._clauses[-1].stop_samples = self.written_samples
+        sounds = np.flatnonzero(np.abs(block.astype(np.int32)) > QUIET_SAMPLE)
+        if self._clauses and len(sounds):
+            self._clauses[-1].stop_samples = self.written_samples - len(block) + int(sounds[-1]) + 1
         self.ready.set()
 
     def finish(self) -> None:
@@ -139,6 +143,21 @@ class Answer:
                 break
             spoken = clause.text.split()
             words += spoken[: round(min(1.0, share) * len(spoken))]
+        return " ".join(words)
+
+    def text_between(self, start_ns: int, stop_ns: int) -> str:
+        """The words that were in the air between two times, those included that were only begun or ended."""
+        clip = self._clip or self._past
+        if clip is None:
+            return ""
+        first, last = clip.position(start_ns), clip.position(stop_ns)
+        words: list[str] = []
+        for clause in self._clauses:
+            length = clause.stop_samples - clause.start_samples
+            from_, to = max(0, first - clause.start_samples), min(length, last - clause.start_samples)
+            if to > from_:
+                spoken = clause.text.split()
+                words += spoken[from_ * len(spoken) // length : -(-to * len(spoken) // length)]
         return " ".join(words)
 
     def drop(self) -> None:

@@ -14,11 +14,9 @@ import logging
 import time
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from offhook import turn
 from offhook.barge_in import JudgeSettings
+from offhook.caller_audio import POST_ROLL_MS, CallerAudio
 from offhook.conversation.base import Policy
 from offhook.conversation.history import History
 from offhook.core import Stream
@@ -28,7 +26,8 @@ from offhook.errors import BusyError, ConfigError, HangupError, OffhookError
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
 from offhook.llm.base import Conversation, Limits
 from offhook.load import Speculation
-from offhook.pipeline import Pipeline, Revision
+from offhook.parts import Parts
+from offhook.pipeline import Pipeline
 from offhook.playout import Shelf
 from offhook.protocol import eagi
 from offhook.protocol.agi import AgiChannel
@@ -36,21 +35,15 @@ from offhook.protocol.handoff import Reason
 from offhook.protocol.lifeline import Handoff
 from offhook.ready import Kind
 from offhook.replies import Replies, Services, Tasks
+from offhook.second_hearing import SecondHearing
 from offhook.speaker import Speaker
-from offhook.stt.gate import normalize
 
 _log = logging.getLogger("offhook.call")
 
-PRE_ROLL_MS = 200
-"""Audio taken before the detected onset: soft first consonants begin earlier."""
-ECHO_MS = 500
-"""Of our own voice, from before what the caller said: it may come back so much later."""
-AGAIN_MS = 250
-"""Silence after which an uncertain turn is heard a second time: what is there by then stays."""
-AGAIN_LEFT_MS = 120
-"""It has to be worth it: so much of the wait is left."""
-POST_ROLL_MS = 100
-"""Audio taken after the detected end; more than this changes recognised words in 2 of 27 utterances."""
+LATEST_TURN_S = 15
+"""A turn may go on so long when the call has lasted as long as it may ..."""
+LATEST_GOODBYE_S = 30
+"""... and its goodbye so long after that."""
 TICK_S = 0.05
 PUT_OFF_S = 0.01
 JUDGE_TICK_S = 0.02
@@ -74,10 +67,8 @@ class Call:
         self._state = turn.TurnState()
         self._events: asyncio.Queue[turn.TurnEvent] = asyncio.Queue(EVENTS_WAITING)
         self._digits = DigitCollector(services.config.turn.digits_timeout_ms)
-        self._clock = (0, 0)
-        """A position in the caller's audio and its time, both of the latest event."""
-        self._checked = 0
-        """The newest revision whose words were heard a second time."""
+        self._nobody = False
+        """The call was ended because nobody talked with us, though there were sounds."""
         self._failure: OffhookError | None = None
         self._tasks = Tasks(self._failed)
         self._agi: AgiChannel | None = None
@@ -88,12 +79,16 @@ class Call:
         self._speaker: Speaker | None = None
         self._replies: Replies | None = None
         self._ears: Ears | None = None
+        self._audio: CallerAudio | None = None
+        self._parts: Parts | None = None
+        self._again: SecondHearing | None = None
         self._rate_hz = 8_000
 
     # --- life ------------------------------------------------------------------------------
 
     async def run(self) -> str:
-        """Hold the conversation; returns how it ended: ``ok``, ``hangup``, ``busy`` or ``failed``."""
+        """Hold the conversation; returns how it ended: ``ok``, ``nobody`` (music, a television, an
+        announcement), ``hangup``, ``busy`` or ``failed``."""
         started_ns = time.monotonic_ns()
         result = "failed"
         try:
@@ -102,7 +97,7 @@ class Call:
             await self._converse(started_ns)
             if self._failure is not None:
                 raise self._failure
-            result = "hangup" if self._handoff.closed.is_set() else "ok"
+            result = "hangup" if self._handoff.closed.is_set() else "nobody" if self._nobody else "ok"
         except HangupError:
             result = "hangup"
         except BusyError as error:
@@ -170,6 +165,16 @@ class Call:
             post=self._post,
             prosody=services.prosody,
         )
+        pipeline = self._pipeline
+        self._audio = CallerAudio(self._stream, self._speaker)
+        self._again = SecondHearing(self._audio, pipeline, self._post)
+        self._parts = Parts(
+            self._audio.read,
+            lambda audio, played, voiced_ms: pipeline.hear(audio, voiced_ms, played),
+            lambda: self._post(turn.WordsSoFar()),
+            self._rate_hz,
+            config.max_utterance_s,
+        )
         settings = JudgeSettings(rate_hz=self._rate_hz, min_speech_ms=config.barge_in_ms)
         self._ears = Ears(self._stream, self._pipeline, self._speaker, settings)
 
@@ -183,9 +188,18 @@ class Call:
                 event = turn.Tick()
             self._take(event)
             self._attend()
-            overdue = time.monotonic_ns() > limit_ns and self._state.floor is turn.Floor.LISTENING
-            if overdue and self._replies is not None and not self._replies.ending:
-                self._act(turn.SayGoodbye())
+            self._watch_limit(limit_ns)
+
+    def _watch_limit(self, limit_ns: int) -> None:
+        """End a call that lasts too long: between two turns if that is soon, else in the midst of one."""
+        late_s = (time.monotonic_ns() - limit_ns) / 1e9
+        if late_s < 0:
+            return
+        between = self._state.floor is turn.Floor.LISTENING
+        if not self._state.leaving and (between or late_s > LATEST_TURN_S):
+            self._take(turn.CallOverdue())
+        elif late_s > LATEST_TURN_S + LATEST_GOODBYE_S:
+            self._take(turn.CallEnded())
 
     def _patience_s(self) -> float:
         """How long nothing may happen until turn-taking has to look at the clock again."""
@@ -201,6 +215,8 @@ class Call:
     async def _close(self, result: str) -> None:
         if self._ears is not None:
             self._ears.leave()
+        if self._parts is not None:
+            self._parts.close()
         await self._tasks.close()
         if self._pipeline is not None:
             await self._pipeline.close()
@@ -244,8 +260,10 @@ class Call:
         settings = self._settings
         if settings.speculate and self._services.load.level is Speculation.OFF:
             settings = replace(settings, speculate=False)
-        if isinstance(event, SpeechStarted | SpeechPaused | SpeechResumed):
-            self._clock = (event.position_samples, event.at_ns)
+        if self._audio is not None and isinstance(event, SpeechEvent):
+            self._audio.noticed(event)
+        if isinstance(event, SpeechStarted | SpeechResumed | turn.PlaybackFinished):
+            self._tell_our_end()
         ears, holds = self._ears, self._state.floor is turn.Floor.PREPARING
         if ears is not None:
             if isinstance(event, SpeechStarted | SpeechResumed):
@@ -253,11 +271,17 @@ class Call:
             elif isinstance(event, SpeechPaused | turn.PlaybackFinished) and self._both_speak():
                 # Our echo makes words of its own; who speaks when we have ended is heard, though.
                 echo = ears.too_little and isinstance(event, SpeechPaused)
-                if ears.not_for_us or echo:
+                dismissed = ears.ours if self._state.said_at_our_end else ears.not_for_us
+                if dismissed or echo:
                     self._take(turn.CallerDismissed())
             elif holds and isinstance(event, turn.Tick | turn.WordsHeard) and ears.sound_now():
                 settings = replace(settings, sound=True)
         self._state, actions = turn.step(self._state, event, time.monotonic_ns(), settings)
+        if self._parts is not None:
+            if isinstance(event, SpeechPaused) and self._state.paused is not None:
+                self._parts.paused(*self._state.paused)
+            elif isinstance(event, SpeechStarted | SpeechResumed):
+                self._parts.went_on(event.position_samples)
         if actions:
             # By name only: what was said is in them, and no business of a log's.
             names = " ".join(type(each).__name__ for each in (event, *actions))
@@ -265,15 +289,31 @@ class Call:
         for action in actions:
             self._act(action)
 
+    def _tell_our_end(self) -> None:
+        """Turn-taking has to know whether the caller speaks into our last word, or behind it."""
+        if self._speaker is None or self._state.floor is not turn.Floor.ANSWERING or not self._state.heard:
+            return
+        if self._ears is not None and self._ears.echoes:
+            return  # there our last word comes back behind it
+        ends_ns = self._speaker.own_voice_ends_ns(time.monotonic_ns(), self._rate_hz)
+        if ends_ns is not None:
+            self._take(turn.OwnVoiceEnds(ends_ns))
+
     def _act(self, action: turn.Action) -> None:
         replies, pipeline = self._replies, self._pipeline
         assert replies is not None
         match action:
             case turn.Prepare():
                 assert pipeline is not None, "events are taken only once the call is open"
-                end = action.stop_samples + self._samples(POST_ROLL_MS)
-                audio, played = self._heard(action.start_samples, end)
-                replies.prepare(action, pipeline, audio, played, self._state.playing)
+                assert self._parts is not None
+                assert self._audio is not None
+                end = action.stop_samples + self._audio.samples(POST_ROLL_MS)
+                start, in_parts_ms = self._parts.rest(action.start_samples, self._audio.pre_roll_samples)
+                audio, played = self._audio.read(start, end)
+                echoes = self._ears is not None and self._ears.echoes
+                parts = self._parts.of(action.start_samples)
+                action = replace(action, voiced_ms=max(0, action.voiced_ms - in_parts_ms))
+                replies.prepare(action, pipeline, audio, played, echoes=echoes, parts=parts)
             case turn.PrepareDigits():
                 assert pipeline is not None
                 replies.prepare_digits(action, pipeline)
@@ -299,52 +339,49 @@ class Call:
             case turn.SayGoodbye():
                 replies.ending = True
                 self._tasks.spawn(self._say_phrase("goodbye"))
+            case turn.Leave():
+                self._nobody = action.nobody
+                self._tasks.spawn(replies.leave())
 
     def _attend(self) -> None:
         """What has to be looked at again and again, as long as the floor is as it is."""
         state = self._state
         if self._ears is not None:
             follows = state.floor is turn.Floor.HEARING and self._services.load.level is Speculation.FULL
+            follows = follows and not turn.is_long(state, time.monotonic_ns()) and not self._in_parts()
             if follows and self._settings.speculate and state.utterance_start_samples is not None:
-                self._ears.follow(max(0, state.utterance_start_samples - self._samples(PRE_ROLL_MS)))
+                assert self._audio is not None
+                self._ears.follow(max(0, state.utterance_start_samples - self._audio.pre_roll_samples))
             else:
                 self._ears.leave()
             if self._both_speak() and self._ears.wants_the_floor():
                 self._take(turn.CallerJudged())
+        if self._parts is not None and self._audio is not None:
+            begun = state.utterance_start_samples
+            if begun is None or state.floor is turn.Floor.HEARING:
+                self._parts.attend(begun, self._audio.written_samples, self._audio.pre_roll_samples)
         self._listen_again()
-        if state.speaking_since_ns is None:  # who speaks has not stopped entering something
-            entered = self._digits.tick(time.monotonic_ns())
-            if entered is not None:
-                self._take(turn.DigitsEntered(entered))
+        entered = self._digits.tick(time.monotonic_ns(), speaking=state.speaking_since_ns is not None)
+        if entered is not None:
+            self._take(turn.DigitsEntered(entered))
+
+    def _in_parts(self) -> bool:
+        begun = self._state.utterance_start_samples
+        return self._parts is not None and begun is not None and bool(self._parts.of(begun))
 
     def _listen_again(self) -> None:
-        """In a long wait there is time to hear the words once more, with the silence behind them."""
         state = self._state
-        if state.floor is not turn.Floor.PREPARING or state.words is None or state.paused is None:
+        if self._again is None or not self._again.is_due(state, time.monotonic_ns()):
             return
-        if state.commit_at_ns is None or state.speech_end_ns is None or self._checked == state.revision:
+        revision = None if self._replies is None else self._replies.get(state.revision)
+        start, paused = state.utterance_start_samples, state.paused
+        if revision is None or start is None or paused is None:
             return
-        again_ns = state.speech_end_ns + AGAIN_MS * 10**6
-        left_ns = state.commit_at_ns - time.monotonic_ns()
-        if time.monotonic_ns() >= again_ns and left_ns > AGAIN_LEFT_MS * 10**6:
-            revision = None if self._replies is None else self._replies.get(state.revision)
-            if revision is not None and self._services.load.level is Speculation.FULL:
-                self._checked = state.revision
-                self._tasks.spawn(self._check_words(revision, state.paused[0] + self._samples(AGAIN_MS)))
-
-    async def _check_words(self, revision: Revision, stop_samples: int) -> None:
-        assert self._pipeline is not None
-        start = self._state.utterance_start_samples
-        if start is None:
-            return
-        audio, played = self._heard(start, stop_samples)
-        if played.any():
-            return  # our own echo may be in it, and makes words of its own
-        with contextlib.suppress(BusyError):
-            words = await self._pipeline.hear(audio, revision.trace.voiced_ms)
-            if words and normalize(words) != normalize(revision.heard):
-                self._checked = revision.number + 1  # what is made anew is not checked again
-                self._post(turn.WordsChanged(revision.number, stop_samples))
+        if self._services.load.level is Speculation.FULL:
+            assert self._parts is not None
+            assert self._audio is not None
+            start, _ = self._parts.rest(start, self._audio.pre_roll_samples)
+            self._tasks.spawn(self._again.hear(revision, start, paused[0]))
 
     def _both_speak(self) -> bool:
         """The caller's line carries sound while we are heard, and we may be interrupted."""
@@ -353,25 +390,14 @@ class Call:
         open_ = state.interruptible and self._settings.barge_in
         return state.floor is turn.Floor.ANSWERING and state.heard and speaking and open_
 
-    def _samples(self, duration_ms: int) -> int:
-        return duration_ms * self._rate_hz // 1000
-
-    def _heard(self, start_samples: int, stop_samples: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """The caller's audio with its pre-roll, and what we sent until its end: ``[samples]`` each."""
-        assert self._stream is not None
-        assert self._speaker is not None
-        rate, (position, at_ns) = self._rate_hz, self._clock
-        first, audio = self._stream.read(max(0, start_samples - self._samples(PRE_ROLL_MS)), stop_samples)
-        end_ns = at_ns + (first + len(audio) - position) * 10**9 // rate
-        start_ns = end_ns - len(audio) * 10**9 // rate - ECHO_MS * 10**6
-        return audio, self._speaker.played(start_ns, end_ns, rate)
-
     async def _say_phrase(self, kind: Kind) -> None:
         """A prompt, unless the caller has begun to speak meanwhile: theirs is the floor."""
         assert self._replies is not None
         answer = await self._replies.phrase(kind)
         if self._state.floor is not turn.Floor.LISTENING:
             answer.drop()
+            if kind == "goodbye":
+                self._replies.ending = False  # one that is not said ends nothing
             return
         for event in self._replies.prompt(kind, answer):
             self._take(event)

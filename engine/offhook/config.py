@@ -196,7 +196,8 @@ class TurnConfig(Section):
     endpointing_min_ms: int | None = Field(None, ge=60, le=3000)
     """Silence after words that are certainly complete; None: the dial's."""
     endpointing_max_ms: int | None = Field(None, ge=80, le=3000)
-    """Silence after which the turn is over whatever was said; None: the dial's."""
+    """Silence after which the turn is over whatever was said; None: the dial's.  Numbers, spelt names and
+    e-mail addresses that are not complete are waited for longer, up to 2 s: they are said in groups."""
     speculation: bool = True
     """Recognise while the caller speaks, and answer in their pauses, as far as the machine has room."""
     barge_in: bool = True

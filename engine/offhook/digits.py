@@ -35,9 +35,13 @@ class DigitCollector:
             return self._take()
         return None
 
-    def tick(self, now_ns: int) -> str | None:
-        """Time has passed; the entry, when nothing has followed for too long."""
-        if self._digits and now_ns - self._last_ns >= self.timeout_ms * MS:
+    def tick(self, now_ns: int, *, speaking: bool = False) -> str | None:
+        """Time has passed; the entry, when nothing has followed for too long.
+
+        Who is ``speaking`` may still be entering something and is given twice the time, not for ever: what
+        speaks may be a television.
+        """
+        if self._digits and now_ns - self._last_ns >= self.timeout_ms * MS * (2 if speaking else 1):
             return self._take()
         return None
 

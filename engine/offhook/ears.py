@@ -123,6 +123,16 @@ class Ears:
         """What was judged last was our own echo, a noise or a hum."""
         return self._verdict in (Verdict.ECHO, Verdict.NOISE, Verdict.BACKCHANNEL)
 
+    @property
+    def ours(self) -> bool:
+        """What was judged last was our own echo."""
+        return self._verdict is Verdict.ECHO
+
+    @property
+    def echoes(self) -> bool:
+        """The line has given something of our own voice back."""
+        return self._line.sounds > 0
+
     def sound_now(self) -> bool:
         """Whether something as loud as speech is on the caller's line at this moment."""
         end = self._stream.written_samples

@@ -31,18 +31,16 @@ Pure: no clock, no I/O.
 
 from __future__ import annotations
 
-import enum
 import math
-import re
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.dictation import Missing, missing_digits, missing_letters, missing_of_email, missing_unasked
+from offhook.expectation import DICTATED, Asked, Expected, expectation, gives_time
 from offhook.wording import (
-    COUNTING,
-    count_digits,
     ends_in_digits,
     ends_in_letters,
     ends_in_time,
@@ -51,25 +49,22 @@ from offhook.wording import (
     is_yes_or_no,
 )
 
-
-class Asked(enum.Enum):
-    """What kind of answer the caller was asked for."""
-
-    OPEN = "open"
-    YES_NO = "yes_no"
-    FACT = "fact"
-    """Something short: a name, a time, one of two."""
-    DIGITS = "digits"
-    SPELLING = "spelling"
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What the caller was asked for last."""
-
-    asked: Asked = Asked.OPEN
-    digits: int | None = None
-    """How many digits, where that is known."""
+__all__ = [
+    "DIAL",
+    "DICTATED",
+    "SHORTEST_PAUSE_MS",
+    "Asked",
+    "EndpointingSettings",
+    "Expected",
+    "PauseHabit",
+    "ProsodyModel",
+    "combined",
+    "expectation",
+    "gives_time",
+    "log_odds",
+    "probability",
+    "wait_ms",
+]
 
 
 SHORTEST_PAUSE_MS = 200
@@ -110,23 +105,22 @@ class EndpointingSettings:
     shortest_ms: int = 120
     """After words that are certainly complete."""
     longest_ms: int = 860
-    """After words that certainly are not; also the cap of everything else here."""
+    """After words that certainly are not; also the cap of everything else here but what is dictated."""
     half: float = 0.75
     """The probability of being finished at which half of the way between them is waited."""
     steepness: float = 1.5
     """Above 1, the wait makes up its mind faster around ``half``."""
     asked_ms: int = 700
-    """At least this while digits or letters are expected and not all have come."""
+    """At least this after words that open something, and after digits or letters that may be all."""
+    dictated_ms: int = 1_700
+    """At least this while digits, letters or an address are dictated and not all have come: people who read
+    from a card pause for up to 1.5 s between its groups."""
     statement_ms: int = 560
     """At most this after a statement whose words are complete."""
 
 
 ANSWER_WORDS = 5
 """As many words as the answer to a question for something short has: "My last name is Miller"."""
-_HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
-"""Where digits are expected, these are digits that a recogniser has spelt otherwise."""
-_HOMOPHONES = re.compile(rf"\b(?:{'|'.join(_HEARD_AS)})\b", re.IGNORECASE)
-
 PLEASE_MS = 220
 """After a bare "yes" or "no", whatever was asked: "please" begins with a closure of 110 ms, which looks like
 a pause, and "no" and "thank you" are said with a short one between them."""
@@ -143,9 +137,11 @@ TIMED_STATEMENT_LOG_ODDS = 3.0
 _LEAST = 1e-6
 """Nothing is more certain than that."""
 DIAL = {
-    "patient": EndpointingSettings(350, 1000, half=0.9, asked_ms=950, statement_ms=800),
+    "patient": EndpointingSettings(350, 1000, half=0.9, asked_ms=950, statement_ms=800, dictated_ms=2_000),
     "balanced": EndpointingSettings(),
-    "snappy": EndpointingSettings(80, 700, half=0.5, steepness=2.0, asked_ms=550, statement_ms=400),
+    "snappy": EndpointingSettings(
+        80, 700, half=0.5, steepness=2.0, asked_ms=550, statement_ms=400, dictated_ms=1_600
+    ),
 }
 """What ``turn.responsiveness`` chooses from."""
 
@@ -170,26 +166,24 @@ def wait_ms(
     ``complete`` is the probability, from words (and prosody), that the turn ends here.
     """
     complete = min(1.0, max(0.0, complete))
+    missing = _missing(text, expected)
+    if missing is Missing.MORE:
+        return max(settings.dictated_ms, settings.longest_ms)
     at_least = 0.0
     if is_yes_or_no(text) and len(text.split()) == 1:
         at_least = min(PLEASE_MS, settings.shortest_ms + 100)
-    match expected.asked:
-        case Asked.YES_NO if is_yes_or_no(text):
-            complete = 1.0
-        case Asked.DIGITS:
-            count = count_digits(_HOMOPHONES.sub(lambda found: _HEARD_AS[found[0].lower()], text))
-            if expected.digits is not None and count >= expected.digits:
-                complete = 1.0
-            elif count:
-                at_least = settings.asked_ms if expected.digits is None else settings.longest_ms
-        case Asked.SPELLING:
-            at_least = settings.asked_ms
-        case _:
-            if is_preface(text, named=expected.asked is Asked.FACT):
-                at_least = settings.asked_ms
-            elif ends_in_digits(text) or ends_in_letters(text):
-                # Both are said in groups, whatever was asked: "two oh two ... five five five ...".
-                at_least = settings.asked_ms * 0.75
+    if missing is Missing.NOTHING or (expected.asked is Asked.YES_NO and is_yes_or_no(text)):
+        complete = 1.0
+    elif missing is Missing.PERHAPS:
+        return min(settings.asked_ms, settings.longest_ms)
+    elif missing is Missing.A_GROUP:
+        usual_ms = min(habit.usual_ms, settings.dictated_ms)
+        return round(max(settings.asked_ms, usual_ms, settings.longest_ms if not habit.pauses else 0))
+    elif expected.asked is Asked.SPELLING or is_preface(text, named=expected.asked is Asked.FACT):
+        at_least = settings.asked_ms
+    elif ends_in_digits(text) or ends_in_letters(text):
+        # Both are said in groups, whatever was asked: "two oh two ... five five five ...".
+        at_least = settings.asked_ms * 0.75
     doubt = _doubt(complete, settings)
     span = settings.longest_ms - settings.shortest_ms
     wait = settings.shortest_ms + span * doubt
@@ -203,6 +197,18 @@ def wait_ms(
     # A caller who pauses long pauses long again; the surer their words are complete, the less it matters.
     wait = max(wait, habit.usual_ms * min(1.0, HABIT_WEIGHT * doubt), at_least)
     return round(min(wait, settings.longest_ms))
+
+
+def _missing(text: str, expected: Expected) -> Missing | None:
+    """How much of what is being dictated is still to come; None: nothing is."""
+    asked, found = expected.asked, None
+    if asked is Asked.DIGITS:
+        found = missing_digits(text, expected.digits)
+    elif asked is Asked.SPELLING:
+        found = missing_letters(text)
+    if asked is Asked.EMAIL or found is None:
+        found = missing_of_email(text, asked=asked is Asked.EMAIL)
+    return missing_unasked(text) if found is None and asked is not Asked.DIGITS else found
 
 
 def _doubt(complete: float, settings: EndpointingSettings, handicap: float = 0.0) -> float:
@@ -226,50 +232,3 @@ def combined(complete: float, prosody: float | None) -> float:
     if prosody is None:
         return complete
     return probability((log_odds(complete) + log_odds(prosody)) / 2)
-
-
-# --- what was asked ------------------------------------------------------------------------------
-
-_SPELL = re.compile(r"\b(?:spell|letter by letter)\b", re.IGNORECASE)
-_NUMBER_TEXT = r"(?:phone|telephone|customer|account|order|invoice|case|reference|card|pin|zip|postal|post)"
-_SO_MANY_DIGITS = re.compile(rf"\b(?P<n>\d{{1,2}}|{'|'.join(COUNTING)})[- ]digits?\b", re.IGNORECASE)
-_SOME_DIGITS = re.compile(rf"\b(?:{_NUMBER_TEXT}(?:\s\w+)?\s(?:number|code)\b|digits\b)", re.IGNORECASE)
-_YES_NO_QUESTION = re.compile(
-    r"(?:^|[.!?,;:]\s+|\b(?:and|so|or|then|okay|well)\s+)"
-    r"(?:do|does|did|is|are|was|were|will|would|can|could|shall|should|may|have|has|am)\s(?:[^.!?]*)\?$",
-    re.IGNORECASE,
-)
-_OPEN_INSIDE = re.compile(
-    r"\b(?:what|which|who|whom|whose|when|where|why|how)\b|\bor\b|\bhelp you\b|\btell me\b|\banything else\b",
-    re.IGNORECASE,
-)
-_ONE_THING = re.compile(
-    r"\b(?:what|which|who|whom|whose|when|where|how (?:many|much|long|old|often|far|late|early))\b|\bor\b"
-    r"|\byour (?:\w+ ){0,2}(?:name|surname|birthday|date of birth|address|e-?mail|city|postcode)\b",
-    re.IGNORECASE,
-)
-_A_STORY = re.compile(
-    r"\b(?:help|happen\w*|problem|matter|wrong|else|why|about|reason|question|describe|explain|do for you"
-    r"|what (?:would you like|do you want|do you need|brings you|is it)|like to know)\b",
-    re.IGNORECASE,
-)
-"""Asks for more than one thing, whatever word it begins with."""
-
-
-def expectation(said: str) -> Expected:
-    """What a caller who has just heard ``said`` will answer, judged by its last sentence."""
-    sentences = re.split(r"(?<=[.!?])\s+", said.strip())
-    last = sentences[-1] if sentences else ""
-    asks = last.endswith("?") or re.match(r"(?:please|now|and)\b", last, re.IGNORECASE)
-    if asks and _SPELL.search(last):
-        return Expected(Asked.SPELLING)
-    if asks and (digits := _SO_MANY_DIGITS.search(last)):
-        n = digits["n"]
-        return Expected(Asked.DIGITS, int(n) if n.isdigit() else COUNTING.index(n.lower()))
-    if asks and _SOME_DIGITS.search(last):
-        return Expected(Asked.DIGITS)
-    if asks and _ONE_THING.search(last) and not _A_STORY.search(last):
-        return Expected(Asked.FACT)
-    if _YES_NO_QUESTION.search(last) and not _OPEN_INSIDE.search(last):
-        return Expected(Asked.YES_NO)
-    return Expected()

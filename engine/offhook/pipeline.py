@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,8 +30,9 @@ from offhook.completeness import completeness
 from offhook.conversation.answering import ClauseStream
 from offhook.conversation.base import Policy, Turn
 from offhook.conversation.history import Exchange, History
+from offhook.conversation.repeats import is_announcement
 from offhook.core import resample
-from offhook.endpointing import ProsodyModel, combined, expectation
+from offhook.endpointing import ProsodyModel, combined, expectation, gives_time
 from offhook.errors import ModelError, OffhookError
 from offhook.levels import LEVEL_MS, frame_levels
 from offhook.llm.base import Conversation, Generation, Limits, Mark
@@ -39,13 +40,17 @@ from offhook.models import Models
 from offhook.sentence import split
 from offhook.stt.base import STT_RATE_HZ
 from offhook.trace import TurnTrace
-from offhook.turn import CallerWaits, Expecting, NothingHeard, TurnEvent, WordsHeard
+from offhook.turn import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from offhook.voice import Voice
 
 _log = logging.getLogger("offhook.pipeline")
 
 FORGOTTEN_SHARE = 3
 """When the conversation outgrows its share of the context, the oldest third of its turns goes."""
+OWN_WORDS = 3
+"""So many words that we have just said are our echo, and no answer, on a line that has one ..."""
+OWN_WORDS_UNKNOWN = 5
+"""... and so many where none has been noticed: callers repeat what they want to have confirmed."""
 QUIET_DBFS = -50.0
 """A frame below this is silence on a telephone line."""
 ECHO_DROP_DB = 6.0
@@ -71,6 +76,8 @@ class Revision:
     answer: Answer
     heard: str = ""
     """What the caller said, as recognised."""
+    rest: str = ""
+    """The end of it, which was recognised for this revision: all of it, but for the parts of a long turn."""
     error: OffhookError | None = None
     ends_call: bool = False
     """The caller has taken leave: the call may end after this answer."""
@@ -151,22 +158,34 @@ class Pipeline:
         *,
         played: NDArray[np.int16] | None = None,
         saying: str = "",
+        echoes: bool = False,
+        parts: Sequence[asyncio.Task[str]] = (),
     ) -> Revision:
         """Begin a revision on ``audio`` (``[samples]`` at the call's rate); returns at once.
 
         ``played`` is what we sent meanwhile, and a little before; it ends when ``audio`` does.  It is
         taken out.  ``saying`` is its words: where an echo is left all the same, it is nobody's turn.
+        ``echoes``: the line has given our voice back before, so that fewer words are enough to say so.
+        ``parts`` are the words of a long turn before ``audio``, known or soon to be; they are not cancelled.
         """
         revision = Revision(number, trace, self._make_answer())
-        return self._begin(revision, self._run(revision, audio, played, saying))
+        least = OWN_WORDS if echoes else OWN_WORDS_UNKNOWN
+        return self._begin(revision, self._run(revision, audio, played, saying, least, parts))
 
     def prepare_text(self, number: int, text: str, trace: TurnTrace) -> Revision:
         """Begin a revision on words that were not spoken, such as keys; returns at once."""
         revision = Revision(number, trace, self._make_answer(), heard=text)
-        return self._begin(revision, self._run(revision, None, None, ""))
+        return self._begin(revision, self._run(revision, None, None))
 
-    async def hear(self, audio: NDArray[np.int16], voiced_ms: int) -> str:
-        """The words in ``audio`` so far, while the caller still speaks.  Raises ModelError or BusyError."""
+    async def hear(
+        self, audio: NDArray[np.int16], voiced_ms: int, played: NDArray[np.int16] | None = None
+    ) -> str:
+        """The words in ``audio`` so far, while the caller still speaks; ``played`` as in :meth:`prepare`.
+
+        Raises ModelError or BusyError.
+        """
+        if played is not None and played.any():
+            audio = await asyncio.to_thread(without_our_voice, audio, played, self._rate_hz)
         return (await self._models.recognizer.recognize(self._audio_16k(audio), voiced_ms)).text
 
     async def anticipate(self, words: str) -> None:
@@ -205,7 +224,9 @@ class Pipeline:
         revision: Revision,
         audio: NDArray[np.int16] | None,
         played: NDArray[np.int16] | None,
-        saying: str,
+        saying: str = "",
+        least: int = OWN_WORDS,
+        parts: Sequence[asyncio.Task[str]] = (),
     ) -> None:
         try:
             prosody = None
@@ -213,11 +234,17 @@ class Pipeline:
                 if played is not None and played.any():
                     audio = await self._without_echo(revision, audio, played)
                 prosody = await self._recognize(revision, audio)
+                earlier = [await asyncio.shield(part) for part in parts]
+                revision.heard = " ".join(words for words in (*earlier, revision.rest) if words)
                 if not revision.heard:
                     self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
                     return
-            echo = is_backchannel(revision.heard) or is_own_words(revision.heard, saying)
-            judge = _Judge(self._post, revision, prosody, echo)
+            if audio is not None and is_announcement(revision.heard, self._history.exchanges):
+                self._post(Repeated(revision.number))
+                return
+            echo = is_own_words(revision.heard, saying, least)
+            hum = echo or is_backchannel(revision.heard)
+            judge = _Judge(self._post, revision, prosody, backchannel=hum, echo=echo)
             judge.begin()
             async with self._turn:
                 await self._answer(revision, judge)
@@ -257,7 +284,7 @@ class Pipeline:
         transcript = await self._models.recognizer.recognize(audio_16k, revision.trace.voiced_ms)
         revision.trace.stt_done_ns = time.monotonic_ns()
         revision.trace.audio_ms = transcript.audio_ms
-        revision.heard = transcript.text
+        revision.rest = transcript.text
         return None if over is None else await over
 
     async def _answer(self, revision: Revision, judge: _Judge) -> None:
@@ -294,7 +321,7 @@ class Pipeline:
                 verbatim = await self._speak_generation(revision, generation)
             revision.answer.finish()
             self._post(Expecting(expectation(revision.answer.text), revision.number))
-            if turn.waits:
+            if turn.waits or gives_time(revision.answer.text):
                 self._post(CallerWaits(revision.number))
             outcome = await revision._outcome
             await self._remember(revision, turn, outcome, asked, verbatim=verbatim)
@@ -404,12 +431,14 @@ class _Judge:
         post: Callable[[TurnEvent], None],
         revision: Revision,
         prosody: float | None,
+        *,
         backchannel: bool,
+        echo: bool,
     ) -> None:
         self._post = post
         self._revision = revision
         self._prosody = prosody
-        self._backchannel = backchannel
+        self._flags = {"backchannel": backchannel, "echo": echo}
 
     def say(self, end_probability: float | None) -> None:
         """``end_probability`` is the model's; None when it cannot say."""
@@ -417,7 +446,7 @@ class _Judge:
         complete = combined(completeness(heard, end_probability), self._prosody)
         if self._revision.ends_call:
             complete = 1.0  # nothing comes after a goodbye
-        self._post(WordsHeard(self._revision.number, heard, complete, backchannel=self._backchannel))
+        self._post(WordsHeard(self._revision.number, heard, complete, **self._flags))
 
     async def say_when_known(self, end_probability: Awaitable[float | None]) -> None:
         """The same, once the model has told."""
@@ -427,7 +456,7 @@ class _Judge:
         """The words are known, and the model has not been asked yet."""
         heard, number = self._revision.heard, self._revision.number
         complete = completeness(heard, None)
-        self._post(WordsHeard(number, heard, complete, provisional=True, backchannel=self._backchannel))
+        self._post(WordsHeard(number, heard, complete, provisional=True, **self._flags))
 
 
 class _Ahead:
@@ -444,6 +473,8 @@ class _Ahead:
         """The conversation has a beginning: a phrase of ours, or a turn."""
         self._prompts: tuple[str, ...] = ()
         """Pieces of our own phrases since the last turn, which the conversation holds already."""
+        self._untold: list[str] = []
+        """Phrases that it does not hold yet."""
         self._before: Mark | None = None
         """Where the turn begins; None when no words of one are in the conversation."""
         self._mark: Mark | None = None
@@ -451,18 +482,32 @@ class _Ahead:
         self._words = ""
 
     async def extend(self, words: str) -> None:
-        """Make the conversation end with the turn's opening and ``words``; only what is new is computed."""
+        """Make the conversation end with the turn's opening and ``words``; only what is new is computed.
+
+        Whoever goes on in the midst of their words cancels this: then nothing was appended.
+        """
         conversation = self._conversation
         if self._before is not None and not words.startswith(self._words):
             await self.drop()
-        if self._before is None:
-            await self._say_prompts()
-            self._before = await conversation.mark()
-            await conversation.append(*self._policy.opening(words))
-        elif len(words) > len(self._words):
-            await conversation.append(words[len(self._words) :])
-        self._words = words
-        self._mark = await conversation.mark()
+        before = sound = await conversation.mark()
+        try:
+            if self._before is None:
+                self._untold += self._history.take_prompts()
+                while self._untold:
+                    pieces = self._policy.prompt(self._untold[0], first=not self._begun)
+                    await conversation.append(*pieces)
+                    before = sound = await conversation.mark()
+                    del self._untold[0]
+                    self._prompts, self._begun = self._prompts + pieces, True
+                await conversation.append(*self._policy.opening(words))
+            elif len(words) > len(self._words):
+                await conversation.append(words[len(self._words) :])
+            mark = await conversation.mark()
+        except BaseException:
+            await asyncio.shield(conversation.rollback(sound))
+            raise
+        self._before = before if self._before is None else self._before
+        self._words, self._mark = words, mark
 
     def left(self, pieces: tuple[str, ...]) -> tuple[str, ...]:
         """What has to be appended for a whole turn of ``pieces``."""
@@ -495,10 +540,3 @@ class _Ahead:
         prompts, self._prompts = self._prompts, ()
         self._before, self._mark, self._words, self._begun = None, None, "", True
         return prompts
-
-    async def _say_prompts(self) -> None:
-        for text in self._history.take_prompts():
-            pieces = self._policy.prompt(text, first=not self._begun)
-            await self._conversation.append(*pieces)
-            self._prompts += pieces
-            self._begun = True

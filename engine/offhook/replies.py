@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ from offhook.trace import TraceWriter, TurnTrace, now_ms
 from offhook.transcript import TranscriptWriter
 from offhook.voice import Voice
 
+ECHO_BACK_MS = 800
+"""Words of ours come back no later than this: no network and no room is slower."""
 PROMPT = 0
 """Turn-taking's number for whatever the call itself says."""
 
@@ -116,6 +118,8 @@ class Replies:
         """Answers that the caller began to hear."""
         self.ending = False
         """The call is over with what is said now."""
+        self.leaving = False
+        """And nothing that the caller says or does changes that."""
         self._call_id = call_id
         self._agent = agent
         self._services = services
@@ -126,12 +130,12 @@ class Replies:
         self._post = post
         self._history = history
         self._caller_speaks = caller_speaks
+        self._barge_in = services.config.turn.barge_in and agent.barge_in
+        """What is said may be interrupted, by voice or key."""
         self._revisions: dict[int, Revision] = {}
         """Those that are neither cancelled nor settled."""
         self._prompt: Answer | None = None
         self._player: asyncio.Task[None] | None = None
-        self._last_said = ""
-        """The answer before the present one."""
         self._wasted_revisions = 0
 
     def get(self, number: int) -> Revision | None:
@@ -149,15 +153,22 @@ class Replies:
         pipeline: Pipeline,
         audio: NDArray[np.int16],
         played: NDArray[np.int16],
-        playing: int | None,
+        *,
+        echoes: bool = False,
+        parts: Sequence[asyncio.Task[str]] = (),
     ) -> None:
-        """Begin a revision on ``audio``; ``played`` is what we sent meanwhile, of revision ``playing``."""
+        """Begin a revision on ``audio``; ``played`` is what we sent meanwhile.
+
+        ``echoes``: the line has given our voice back before.  ``parts``: the words before ``audio``.
+        """
         trace = self._new_trace(action.revision)
         trace.voiced_ms = action.voiced_ms
         trace.speech_end_ns = action.speech_end_ns
-        said = self._said(playing)
+        said_ns = (action.stop_samples - action.start_samples) * 10**9 // self._rate_hz
+        since_ns = action.speech_end_ns - said_ns - ECHO_BACK_MS * 10**6
+        saying = self._speaker.said_between(since_ns, action.speech_end_ns)
         self._revisions[action.revision] = pipeline.prepare(
-            action.revision, audio, trace, played=played, saying=said
+            action.revision, audio, trace, played=played, saying=saying, echoes=echoes, parts=parts
         )
         self._services.metrics.revisions.inc()
 
@@ -214,12 +225,15 @@ class Replies:
 
     def settle(self, number: int) -> None:
         """What was stopped does not come back: what was heard of it is remembered."""
+        self.ending = False  # the caller goes on
         revision = self._revisions.pop(number, None)
         if revision is None:  # a prompt: the language model knows nothing of it
             return
         heard = revision.answer.heard_text(time.monotonic_ns())
+        whole = revision.answer.finished and heard == revision.answer.text
+        revision.trace.interrupted = revision.trace.interrupted and not whole  # only silence was left
         self._remember(revision, heard)
-        self._tasks.spawn(revision.settle(Outcome(heard, complete=False)), clears=True)
+        self._tasks.spawn(revision.settle(Outcome(heard, complete=whole)), clears=True)
 
     def close(self) -> None:
         """Remove whatever files there are."""
@@ -234,12 +248,6 @@ class Replies:
         trace.maybe_done_ns = time.monotonic_ns()
         return trace
 
-    def _said(self, playing: int | None) -> str:
-        """Our latest words, which may come back as an echo."""
-        revision = self._revisions.get(playing or PROMPT)
-        answer = self._prompt if revision is None else revision.answer
-        return "" if answer is None else f"{self._last_said} {answer.text}".strip()
-
     async def _play(self, revision: Revision) -> None:
         """Play a committed revision, from where it was stopped if it was; its end is a fact."""
 
@@ -250,7 +258,7 @@ class Replies:
                 self.turns += 1
             self._post(turn.PlaybackStarted(revision.number))
 
-        whole = await self._speaker.say(revision.answer, heard=heard)
+        whole = await self._speaker.say(revision.answer, keys_cut=self._barge_in, heard=heard)
         if not whole:
             return  # whoever stopped it says what becomes of it
         if revision.error is not None:
@@ -266,7 +274,6 @@ class Replies:
     def _remember(self, revision: Revision, heard_text: str) -> None:
         """The turn is over: what is known of it is written down."""
         self._wasted_revisions = 0
-        self._last_said = heard_text
         trace = revision.trace
         trace.playback_ended_ns = time.monotonic_ns()
         trace.underruns = revision.answer.underruns
@@ -296,8 +303,21 @@ class Replies:
             old.drop()
         self._history.prompted(lambda: answer.heard_text(time.monotonic_ns()))
         interruptible = kind not in self._agent.heard_in_full
-        self._player = self._tasks.spawn(self._play_prompt(answer, keys=interruptible), _player_name(PROMPT))
+        self._player = self._tasks.spawn(
+            self._play_prompt(answer, keys_cut=interruptible), _player_name(PROMPT)
+        )
         return turn.PromptStarted(interruptible), turn.Expecting(expectation(answer.text))
+
+    async def leave(self) -> None:
+        """Say goodbye, whatever is on the line; the call ends with it."""
+        self.ending = self.leaving = True
+        answer = await self.phrase("goodbye")
+        old, self._prompt = self._prompt, answer
+        if old is not None:
+            old.drop()
+        self._player = self._tasks.spawn(
+            self._play_prompt(answer, keys_cut=False, last=True), _player_name(PROMPT)
+        )
 
     async def hold(self, number: int) -> None:
         """Revision ``number`` is late: say so while it is made."""
@@ -307,7 +327,7 @@ class Replies:
         answer = await self.phrase("holding")
         self._services.metrics.holding.inc()
         try:
-            await self._speaker.say(answer, keys=False, heard=lambda: None)
+            await self._speaker.say(answer, keys_cut=False, heard=lambda: None)
         finally:
             answer.drop()
 
@@ -319,16 +339,19 @@ class Replies:
         await self._speaker.stop()
         answer = await self.phrase("apology")
         try:
-            await self._speaker.say(answer, keys=False, heard=lambda: None)
+            await self._speaker.say(answer, keys_cut=False, heard=lambda: None)
         finally:
             answer.drop()
 
-    async def _play_prompt(self, answer: Answer, *, keys: bool = True) -> None:
-        if await self._speaker.say(answer, keys=keys, heard=lambda: None):
+    async def _play_prompt(self, answer: Answer, *, keys_cut: bool = True, last: bool = False) -> None:
+        """``last``: it ends the call, be it said to its end or not."""
+        keys_cut = keys_cut and self._barge_in
+        whole = await self._speaker.say(answer, keys_cut=keys_cut, heard=lambda: None)
+        if whole or last:
             self._finished(PROMPT)
 
     def _finished(self, revision: int) -> None:
-        if self.ending and self._caller_speaks():
+        if self.ending and not self.leaving and self._caller_speaks():
             self.ending = False  # they go on, whatever was said before: nobody is cut off
         self._post(turn.CallEnded() if self.ending else turn.PlaybackFinished(revision))
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.answer import Answer
+from offhook.answer import QUIET_SAMPLE, Answer
 from offhook.errors import HangupError, OffhookError, PlaybackError
 from offhook.playout import Clip
 from offhook.protocol.agi import AgiChannel, PlaybackResult
@@ -29,8 +29,12 @@ REMEMBERED = 3
 ON_ITS_WAY_S = 0.3
 """So long after STREAM FILE has returned a phone may still be playing: a frame or two wait in Asterisk, and
 the phone's jitter buffer, of 200 ms at most as a rule, is thrown away when the call is hung up."""
+END_NEAR_S = 2
+"""What we say is looked at so far back and ahead for its last sound."""
 MAX_RESTARTS = 100
 """Files that one answer may need before something is taken to be wrong with the playback."""
+
+_NS_PER_S = 1_000_000_000
 
 OnKey = Callable[[str], None]
 
@@ -39,7 +43,7 @@ class Speaker:
     """One call's mouth.  Lives on the event loop; :meth:`close` before the AGI channel is closed."""
 
     def __init__(self, agi: AgiChannel, silence: Clip, on_key: OnKey) -> None:
-        """``on_key`` gets each key the caller presses, while it may interrupt or nothing is said."""
+        """``on_key`` gets each key the caller presses, whatever is being said."""
         self._agi = agi
         self._silence = silence
         self._on_key = on_key
@@ -59,26 +63,35 @@ class Speaker:
         if self._hush is None and self._answer is None and not self._closed:
             self._hush = asyncio.create_task(self._play_silence(), name="silence")
 
-    async def say(self, answer: Answer, *, keys: bool = True, heard: Callable[[], None]) -> bool:
+    async def say(self, answer: Answer, *, keys_cut: bool = True, heard: Callable[[], None]) -> bool:
         """Play ``answer`` from where it was last cut; ``heard`` is called when the caller begins to hear it.
+
+        ``keys_cut`` False: a key is reported and ``answer`` goes on within a frame.  Asterisk throws away
+        keys that the command it runs does not name, so it has to be named and is ended by them.
 
         True at its end, False when :meth:`stop` or a key has cut it.  Raises PlaybackError,
         HangupError, DeadlineError.
         """
         wanted = self._stops
-        for _ in range(MAX_RESTARTS):
+        restarts = 0
+        while restarts < MAX_RESTARTS:
             await answer.ready.wait()
             async with self._mouth:
                 if answer.name is None or self._stops != wanted:
                     return self._stops == wanted
-                result = await self._play(answer, KEYS if keys else "", heard)
+                result = await self._play(answer, heard)
             if result.digit is not None:
                 self._on_key(result.digit)
-                return False
+                if keys_cut:
+                    return False
+                if answer.heard_all:
+                    return True
+                continue
             if result.interrupted:
                 return False
             if answer.heard_all:
                 return True
+            restarts += 1
             answer.restarts += 1  # Asterisk met the end of what there was of it
         raise PlaybackError(f"an answer's playback has ended too early {MAX_RESTARTS} times")
 
@@ -88,7 +101,7 @@ class Speaker:
         if self._answer is not None:
             await self._agi.stop_playback()
 
-    async def _play(self, answer: Answer, keys: str, heard: Callable[[], None]) -> PlaybackResult:
+    async def _play(self, answer: Answer, heard: Callable[[], None]) -> PlaybackResult:
         """One STREAM FILE, from where the answer was last cut."""
         assert answer.name is not None
         wanted = self._stops
@@ -105,7 +118,7 @@ class Speaker:
         offset = answer.offset_samples
         answer.started(time.monotonic_ns())
         try:
-            return await self._agi.stream_file(answer.name, keys, offset, started=started)
+            return await self._agi.stream_file(answer.name, KEYS, offset, started=started)
         finally:
             self._ended_ns = time.monotonic_ns()
             answer.stopped(self._ended_ns)
@@ -120,6 +133,23 @@ class Speaker:
             length = min(len(part), len(sent))
             sent[:length] |= part[:length]  # never two at a time: the other one is zero there
         return sent
+
+    def said_between(self, start_ns: int, stop_ns: int) -> str:
+        """The words of ours that were in the air between two times."""
+        parts = (answer.text_between(start_ns, stop_ns) for answer in self._said)
+        return " ".join(part for part in parts if part)
+
+    def own_voice_ends_ns(self, now_ns: int, rate_hz: int) -> int | None:
+        """When the last sound of what is being said is over, or was, as far as it is within 2 s of now.
+
+        None while more may be added to it.
+        """
+        if self._answer is not None and not self._answer.finished:
+            return None
+        start_ns = now_ns - END_NEAR_S * _NS_PER_S
+        sent = self.played(start_ns, now_ns + END_NEAR_S * _NS_PER_S, rate_hz)
+        sounds = np.flatnonzero(np.abs(sent.astype(np.int32)) > QUIET_SAMPLE)
+        return start_ns + (int(sounds[-1]) + 1) * _NS_PER_S // rate_hz if len(sounds) else start_ns
 
     async def close(self) -> None:
         """No more silence, once what was said last has reached the caller's ear, if they are still there.

@@ -10,6 +10,7 @@ from offhook.turn import (
     Floor,
     PlaybackStarted,
     Prepare,
+    Tick,
     TurnEvent,
     TurnSettings,
     TurnState,
@@ -60,6 +61,11 @@ def words(revision: int, complete: float = DONE, text: str = "what does it cost"
 
 def hum(revision: int) -> WordsHeard:
     return WordsHeard(revision, "Mm-hm.", DONE, backchannel=True)
+
+
+def ticks(first_ms: int, last_ms: int) -> Script:
+    """Nothing but time passing."""
+    return [(now_ms, Tick()) for now_ms in range(first_ms, last_ms + 1, 50)]
 
 
 def play(

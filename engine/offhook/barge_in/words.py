@@ -40,19 +40,20 @@ def is_backchannel(text: str) -> bool:
     return 0 < parts <= _LONGEST_BACKCHANNEL
 
 
-def is_own_words(text: str, said: str) -> bool:
-    """Whether ``text`` is an echo of ``said``, what we said in the last seconds.
+def is_own_words(text: str, said: str, least: int = 3) -> bool:
+    """Whether ``text`` is an echo of ``said``, which was in the air while it was heard or just before.
 
-    Three words or more, nine of ten of them found in ``said`` in the same order: recognisers
-    mishear an echo, and a caller who repeats two of our words is answering.
+    ``least`` words or more, nine of ten of them found in ``said`` in the same order: recognisers
+    mishear an echo, and a caller who repeats two of our words is answering.  Words of ours that were
+    not in the air then are no part of ``said``: whoever chooses an option in our words echoes nothing.
     """
     words, ours = words_of(text), words_of(said)
-    if len(words) < 3 or not ours:
+    if len(words) < max(1, least) or not ours:
         return False
-    return _common(words, ours) >= 0.9 * len(words)
+    return longest_common(words, ours) >= 0.9 * len(words)
 
 
-def _common(one: list[str], other: list[str]) -> int:
+def longest_common(one: list[str], other: list[str]) -> int:
     """Length of the longest common subsequence."""
     row = [0] * (len(other) + 1)
     for word in one:

@@ -22,41 +22,52 @@ were already answering was cut off too early: that answer is taken back as a who
 A revision is one attempt at an answer.  It is heard by nobody until it is committed, and each
 ends in exactly one way: cancelled, stopped as premature, settled, or played to its end.
 
-Long because it is one function, whose cases have to be read beside each other.
+The transitions that several events share are in :mod:`offhook.turn.floor`, keys in
+:mod:`offhook.turn.keys`, time in :mod:`offhook.turn.clock`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from offhook.endpointing import Asked, Expected, wait_ms
+from offhook.endpointing import DICTATED, Asked, Expected, wait_ms
 from offhook.events import AudioEnded, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
+from offhook.turn.clock import tick
+from offhook.turn.floor import (
+    commit_revision,
+    give_everything_up,
+    give_floor,
+    hearing,
+    leave,
+    may_interrupt,
+    preparation,
+    prepare_revision,
+    words_said,
+)
+from offhook.turn.keys import answer_typed, digit_pressed, digits_entered
 from offhook.turn.vocabulary import (
+    LONGEST_TURN_MS,
     MAX_ASKED_AGAIN,
     MS,
-    SOUND_MS,
     Action,
     AskAgain,
-    AskStillThere,
     CallEnded,
     CallerDismissed,
     CallerJudged,
     CallerWaits,
+    CallOverdue,
     Cancel,
-    Commit,
     DigitPressed,
     DigitsEntered,
     Expecting,
     Floor,
     NothingHeard,
+    OwnVoiceEnds,
     PlaybackFinished,
     PlaybackStarted,
-    Prepare,
-    PrepareDigits,
     PromptStarted,
+    Repeated,
     ResumePlayback,
-    SayGoodbye,
-    SayHolding,
     Settle,
     Step,
     StopPlayback,
@@ -66,6 +77,8 @@ from offhook.turn.vocabulary import (
     TurnState,
     WordsChanged,
     WordsHeard,
+    WordsSoFar,
+    is_long,
 )
 
 
@@ -73,6 +86,16 @@ def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings
     """Decide what ``event`` at ``now_ns`` means.  Pure; never raises."""
     if state.floor is Floor.ENDED:
         return state, ()
+    if state.leaving and not isinstance(event, CallEnded | AudioEnded):
+        return state, ()
+    state, actions = _decide(state, event, now_ns, settings)
+    if state.typed and state.floor is Floor.LISTENING:
+        state, more = answer_typed(state, now_ns)
+        actions = (*actions, *more)
+    return state, actions
+
+
+def _decide(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings) -> Step:
     match event:
         case CallEnded() | AudioEnded():
             return _ended(state)
@@ -92,12 +115,24 @@ def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings
             return _words_heard(state, event, now_ns, settings)
         case WordsChanged():
             return _words_changed(state, event, settings)
+        case Repeated():
+            # Nothing that wants an answer, and nothing to ask again for.
+            unattended = replace(state, unattended=True)
+            return _nothing_heard(unattended, NothingHeard(event.revision), now_ns, settings)
+        case WordsSoFar():
+            return (
+                replace(state, silent_since_ns=now_ns) if state.silent_since_ns is not None else state
+            ), ()
+        case CallOverdue():
+            return leave(state, nobody=False)
         case NothingHeard():
             return _nothing_heard(state, event, now_ns, settings)
         case PlaybackStarted():
             return _playback_started(state, event)
         case PlaybackFinished():
             return _playback_finished(state, event, now_ns, settings)
+        case OwnVoiceEnds():
+            return replace(state, own_voice_ends_ns=event.at_ns), ()
         case CallerJudged():
             return _caller_judged(state, settings)
         case CallerDismissed():
@@ -105,35 +140,18 @@ def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings
         case CallerWaits():
             return replace(state, waits_for=event.revision), ()
         case DigitPressed():
-            return _digit_pressed(state, now_ns, settings)
+            return digit_pressed(state, now_ns, settings)
         case DigitsEntered():
-            return _digits_entered(state, event, now_ns)
+            return digits_entered(state, event, now_ns, settings)
         case Tick():
-            return _tick(state, now_ns, settings)
+            return tick(state, now_ns, settings)
 
 
 # --- beginnings and ends -------------------------------------------------------------------------
 
 
 def _ended(state: TurnState) -> Step:
-    return TurnState(floor=Floor.ENDED, revision=state.revision), _give_everything_up(state)
-
-
-def _give_everything_up(state: TurnState) -> tuple[Action, ...]:
-    """End whatever is being prepared, heard or held back."""
-    actions: list[Action] = []
-    if state.floor is Floor.PREPARING:
-        actions.append(Cancel(state.revision))
-    if state.overlap is not None:
-        actions.append(Cancel(state.overlap))
-    if state.playing is not None:
-        if state.heard or state.playing == 0:
-            actions += [StopPlayback(state.playing), Settle(state.playing)]
-        else:
-            actions.append(Cancel(state.playing))
-    if state.interrupted is not None:
-        actions.append(Settle(state.interrupted))
-    return tuple(actions)
+    return TurnState(floor=Floor.ENDED, revision=state.revision), give_everything_up(state)
 
 
 def _prompt_started(state: TurnState, event: PromptStarted) -> Step:
@@ -141,6 +159,7 @@ def _prompt_started(state: TurnState, event: PromptStarted) -> Step:
     if state.floor is not Floor.LISTENING:
         return state, ()
     prompting = replace(state, playing=0, heard=True, silent_since_ns=None, floor=Floor.ANSWERING)
+    prompting = replace(prompting, own_voice_ends_ns=None)
     return replace(prompting, interruptible=event.interruptible, answered="", went_on=False, spoke=False), ()
 
 
@@ -148,23 +167,41 @@ def _prompt_started(state: TurnState, event: PromptStarted) -> Step:
 
 
 def _speech_started(state: TurnState, event: SpeechStarted) -> Step:
-    start = event.position_samples
-    if state.utterance_start_samples is not None:
+    start, before_ms = event.position_samples, 0
+    if state.utterance_start_samples is not None:  # the turn that was waited for goes on
         start = min(start, state.utterance_start_samples)
+        before_ms = state.voiced_before_ms if state.paused is None else state.paused[1]
+        state = _learn_pause(state, event.at_ns)
     spoke = state.spoke and state.floor is Floor.ANSWERING
-    heard = replace(state, utterance_start_samples=start, asked_still_there=False, went_on=False, spoke=spoke)
+    if state.utterance_start_samples is None:
+        state = replace(state, turn_since_ns=event.at_ns)
+    heard = replace(state, utterance_start_samples=start, went_on=False, spoke=spoke)
+    heard = replace(heard, voiced_before_ms=before_ms)
+    ours = state.floor is Floor.ANSWERING and state.heard
+    if ours and state.own_voice_ends_ns is not None and event.at_ns >= state.own_voice_ends_ns:
+        # To the ear our turn is over; what is left of it is silence.
+        assert state.playing is not None
+        free = replace(heard, floor=Floor.LISTENING, playing=None, heard=False, spoke=False)
+        after, actions = _speaking(free, event.at_ns)
+        return after, (*actions, StopPlayback(state.playing), Settle(state.playing))
     return _speaking(heard, event.at_ns)
 
 
 def _speech_resumed(state: TurnState, event: SpeechResumed) -> Step:
     if state.utterance_start_samples is None:
-        state = replace(state, utterance_start_samples=event.position_samples)
+        state = replace(state, utterance_start_samples=event.position_samples, turn_since_ns=event.at_ns)
     elif state.speech_end_ns is not None and event.at_ns > state.speech_end_ns:
         if state.floor is not Floor.ANSWERING:  # there it may be our own echo
-            state = replace(state, habit=state.habit.learnt((event.at_ns - state.speech_end_ns) / MS))
-        elif state.playing != 0 and state.overlap is None:
+            state = _learn_pause(state, event.at_ns)
+        elif state.playing != 0 and state.overlap is None and not state.long_turns:
             state = replace(state, went_on=True)
     return _speaking(state, event.at_ns)
+
+
+def _learn_pause(state: TurnState, at_ns: int) -> TurnState:
+    if state.speech_end_ns is None or at_ns <= state.speech_end_ns or state.floor is Floor.ANSWERING:
+        return state
+    return replace(state, habit=state.habit.learnt((at_ns - state.speech_end_ns) / MS))
 
 
 def _speaking(state: TurnState, at_ns: int) -> Step:
@@ -173,73 +210,64 @@ def _speaking(state: TurnState, at_ns: int) -> Step:
     if state.overlap is not None:
         actions = (Cancel(state.overlap),)
         state = replace(state, overlap=None)
-    heard = replace(
-        state, speaking_since_ns=at_ns, silent_since_ns=None, speech_end_ns=None, utterance_open=True
-    )
+    heard = replace(state, speaking_since_ns=at_ns, speech_end_ns=None, utterance_open=True)
     if state.floor is Floor.ANSWERING:
-        if state.heard or state.playing is None:
-            return replace(heard, spoke=True), actions
+        if state.heard or state.playing is None or state.long_turns:
+            return replace(heard, spoke=True, spoke_at_ns=at_ns), actions
         actions = (*actions, Cancel(state.playing))  # committed, but nobody has heard anything of it
-        return _hearing(replace(heard, playing=None, committed_ns=None)), actions
+        typed = state.keyed + state.typed  # the keys that it was for are answered after the words
+        return hearing(replace(heard, playing=None, committed_ns=None, keyed="", typed=typed)), actions
     if state.floor is Floor.PREPARING:
         actions = (*actions, Cancel(state.revision))
-    return _hearing(heard), actions
-
-
-def _hearing(state: TurnState) -> TurnState:
-    return replace(state, floor=Floor.HEARING, commit_at_ns=None, words=None, paused=None)
+    return hearing(heard), actions
 
 
 def _speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings) -> Step:
+    event = replace(event, voiced_ms=event.voiced_ms + state.voiced_before_ms)
     pause = (event.position_samples, event.voiced_ms)
     over_us = event.at_ns if state.floor is Floor.ANSWERING and state.heard else None
     quiet = replace(
         state, speaking_since_ns=None, speech_end_ns=event.at_ns, paused=pause, paused_over_us_ns=over_us
     )
     if state.floor is Floor.HEARING:
-        if settings.speculate or state.interrupted is not None:
-            return _prepare(quiet, event, settings)
+        began_ns = event.at_ns if state.turn_since_ns is None else state.turn_since_ns
+        if event.at_ns - began_ns >= LONGEST_TURN_MS * MS:
+            return _end_endless_turn(quiet, event, settings)
+        if (settings.speculate and not is_long(state, event.at_ns)) or state.interrupted is not None:
+            return prepare_revision(quiet, event, settings)
         wait = event.at_ns + settings.unspeculated_ms * MS
         return replace(quiet, floor=Floor.WAITING, commit_at_ns=wait), ()
-    listens = state.floor is Floor.ANSWERING and state.heard and _may_interrupt(state, settings)
+    listens = state.floor is Floor.ANSWERING and state.heard and may_interrupt(state, settings)
     if listens and state.utterance_start_samples is not None and state.overlap is None:
         # Said into our answer without stopping it: whether it was for us, its words will tell.
         revision = state.revision + 1
-        return replace(quiet, revision=revision, overlap=revision), (_preparation(quiet, event, revision),)
+        return replace(quiet, revision=revision, overlap=revision), (preparation(quiet, event, revision),)
     return quiet, ()
 
 
-def _prepare(state: TurnState, event: SpeechPaused | SpeechStopped, settings: TurnSettings) -> Step:
-    revision = state.revision + 1
-    latest = event.at_ns + settings.endpointing.longest_ms * MS
-    preparing = replace(
-        state,
-        floor=Floor.PREPARING,
-        revision=revision,
-        words=None,
-        paused=(event.position_samples, event.voiced_ms),
-        speech_end_ns=event.at_ns,
-        commit_at_ns=latest,
-    )
-    return preparing, (_preparation(state, event, revision),)
-
-
-def _preparation(state: TurnState, event: SpeechPaused | SpeechStopped, revision: int) -> Prepare:
-    start = state.utterance_start_samples
-    assert start is not None, "the caller has spoken, so an utterance has begun"
-    return Prepare(revision, start, event.position_samples, event.voiced_ms, event.at_ns)
+def _end_endless_turn(state: TurnState, event: SpeechPaused, settings: TurnSettings) -> Step:
+    """Nobody speaks so long without an end; what does, is answered once."""
+    if state.long_turns:
+        return leave(state, nobody=True)
+    prepared, prepare = prepare_revision(state, event, settings)
+    committed, commit = commit_revision(prepared, event.at_ns)
+    # What comes from here on is another turn's.
+    start = event.position_samples
+    begun = replace(committed, long_turns=1, turn_since_ns=event.at_ns, utterance_start_samples=start)
+    return begun, (*prepare, *commit)
 
 
 def _speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, settings: TurnSettings) -> Step:
-    """The longest wait there is has passed."""
+    """The longest wait there is has passed, but for what is dictated."""
+    event = replace(event, voiced_ms=event.voiced_ms + state.voiced_before_ms)
     quiet = replace(state, speaking_since_ns=None, utterance_open=False, went_on=False)
     match quiet.floor:
         case Floor.HEARING | Floor.WAITING:
-            prepared, prepare = _prepare(quiet, event, settings)
-            committed, commit = _commit(prepared, now_ns)
+            prepared, prepare = prepare_revision(quiet, event, settings)
+            committed, commit = _end_turn(prepared, now_ns, settings)
             return committed, (*prepare, *commit)
         case Floor.PREPARING:
-            return _commit(quiet, now_ns)
+            return _end_turn(quiet, now_ns, settings)
         case Floor.DOUBTING:
             done = replace(quiet, utterance_start_samples=None)
             return _not_understood(done, quiet.voiced_ms, now_ns, settings)
@@ -250,23 +278,15 @@ def _speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, setting
             return quiet, ()
 
 
-def _commit(state: TurnState, now_ns: int) -> Step:
-    committed = replace(
-        state,
-        floor=Floor.ANSWERING,
-        playing=state.revision,
-        heard=False,
-        interruptible=True,
-        spoke=False,
-        commit_at_ns=None,
-        committed_ns=now_ns,
-        answered=state.words or "",
-        asked_again=0 if state.words else state.asked_again,
-    )
-    actions: tuple[Action, ...] = (Commit(state.revision),)
-    if state.interrupted is not None:
-        actions = (Settle(state.interrupted), *actions)
-    return replace(committed, interrupted=None), actions
+def _end_turn(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
+    """Commit, unless the words are a part of something that is dictated, or may be."""
+    if state.words is None and state.expected.asked in DICTATED and state.speech_end_ns is not None:
+        state = replace(state, commit_at_ns=state.speech_end_ns + settings.endpointing.dictated_ms * MS)
+    elif state.words is None:
+        return commit_revision(state, now_ns)
+    if state.commit_at_ns is None or now_ns >= state.commit_at_ns:
+        return commit_revision(state, now_ns)
+    return state, ()
 
 
 # --- what the recogniser found -------------------------------------------------------------------
@@ -278,24 +298,26 @@ def _words_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: Tur
     if event.revision != state.revision:
         return state, ()
     if state.floor is Floor.ANSWERING and state.playing == event.revision:
-        return replace(state, answered=event.text, asked_again=0), ()
+        return replace(words_said(state, now_ns), answered=event.text), ()
     if state.floor is not Floor.PREPARING:
         return state, ()
-    if state.interrupted is not None and event.backchannel:
+    answers = _answers_us(state, event)
+    if state.interrupted is not None and event.backchannel and not answers:
         return _false_alarm(state)
-    if event.backchannel and state.spoke and state.expected.asked is not Asked.YES_NO:
+    yes_no = state.expected.asked is Asked.YES_NO and not event.echo
+    if event.backchannel and state.spoke and not yes_no and not answers:
         # It began while we were still heard, and asks for nothing.
         return _nothing_heard(state, NothingHeard(event.revision), now_ns, settings)
     actions: tuple[Action, ...] = ()
     if state.interrupted is not None:
         actions = (Settle(state.interrupted),)
         state = replace(state, interrupted=None)
-    if event.provisional:
-        return state, actions
     assert state.speech_end_ns is not None
     wait = wait_ms(event.text, event.complete, state.expected, state.habit, settings.endpointing)
+    if event.provisional and wait <= settings.endpointing.longest_ms:
+        return state, actions  # what is dictated needs no model to be waited for
     state = replace(state, words=event.text, commit_at_ns=state.speech_end_ns + wait * MS)
-    state, more = _tick(state, now_ns, settings)
+    state, more = tick(state, now_ns, settings)
     return state, (*actions, *more)
 
 
@@ -306,14 +328,14 @@ def _words_changed(state: TurnState, event: WordsChanged, settings: TurnSettings
     assert state.paused is not None
     assert state.speech_end_ns is not None
     again = SpeechPaused(event.stop_samples, state.speech_end_ns, state.paused[1])
-    redone, prepare = _prepare(state, again, settings)
+    redone, prepare = prepare_revision(state, again, settings)
     return redone, (Cancel(event.revision), *prepare)
 
 
 def _overlap_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: TurnSettings) -> Step:
     if state.answered and _same(event.text, state.answered):
         return _let_go(state), (Cancel(event.revision),)
-    if event.backchannel:
+    if event.backchannel and not _answers_us(state, event):
         return replace(_let_go(state), utterance_start_samples=None), (Cancel(event.revision),)
     assert state.playing is not None
     premature = state.utterance_open and state.went_on
@@ -325,6 +347,11 @@ def _overlap_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: T
     )
     taken, more = _words_heard(taken, event, now_ns, settings)
     return taken, (*stop, *more)
+
+
+def _answers_us(state: TurnState, event: WordsHeard) -> bool:
+    """A "yes" or "okay" that came while we spoke answers when it was said at the end of a question."""
+    return state.said_at_our_end and not event.echo
 
 
 def _let_go(state: TurnState) -> TurnState:
@@ -372,7 +399,9 @@ def _nothing_heard(state: TurnState, event: NothingHeard, now_ns: int, settings:
 
 def _not_understood(state: TurnState, voiced_ms: int, now_ns: int, settings: TurnSettings) -> Step:
     """No words in a whole utterance: a noise is forgotten, a voice is asked to repeat, not for ever."""
-    listening = replace(_give_floor(state, now_ns), voiced_ms=0)
+    listening = replace(give_floor(state, now_ns), voiced_ms=0)
+    if state.silent_since_ns is not None:  # sounds without words are silence
+        listening = replace(listening, silent_since_ns=state.silent_since_ns)
     if voiced_ms < settings.doubtful_voiced_ms or state.asked_again >= MAX_ASKED_AGAIN:
         return listening, ()
     return replace(listening, asked_again=state.asked_again + 1), (AskAgain(),)
@@ -388,7 +417,7 @@ def _playback_started(state: TurnState, event: PlaybackStarted) -> Step:
         return state, ()  # it went on after a false alarm
     start = state.utterance_start_samples if state.utterance_open else None
     answers = state.answers_since_holding + 1
-    heard = replace(state, heard=True, committed_ns=None, utterance_start_samples=start)
+    heard = replace(state, heard=True, committed_ns=None, utterance_start_samples=start, keyed="")
     announced = state.announced
     expected = announced[1] if announced is not None and announced[0] == event.revision else Expected()
     return replace(heard, answers_since_holding=answers, expected=expected, announced=None), ()
@@ -413,32 +442,18 @@ def _playback_finished(
         latest = state.speech_end_ns + settings.endpointing.longest_ms * MS
         taken = replace(state, floor=Floor.PREPARING, playing=None, heard=False, overlap=None)
         return replace(taken, words=None, commit_at_ns=latest), ()
-    return _give_floor(state, now_ns), ()
-
-
-def _give_floor(state: TurnState, now_ns: int) -> TurnState:
-    """Our turn is over; the caller may have begun theirs while our last words were in the air."""
-    free = replace(
-        state, playing=None, heard=False, committed_ns=None, commit_at_ns=None, went_on=False, words=None
-    )
-    if state.spoke and state.utterance_open and state.utterance_start_samples is not None:
-        return replace(free, floor=Floor.HEARING)
-    return replace(free, floor=Floor.LISTENING, utterance_start_samples=None, silent_since_ns=now_ns)
-
-
-def _may_interrupt(state: TurnState, settings: TurnSettings) -> bool:
-    return settings.barge_in and state.interruptible
+    return give_floor(state, now_ns), ()
 
 
 def _caller_judged(state: TurnState, settings: TurnSettings) -> Step:
     speaking = state.speaking_since_ns is not None and state.utterance_start_samples is not None
     if state.floor is not Floor.ANSWERING or not state.heard or not speaking or state.playing is None:
         return state, ()
-    if not _may_interrupt(state, settings):
+    if not may_interrupt(state, settings):
         return state, ()
     playing, premature = state.playing, state.went_on and state.utterance_open
     stopped = replace(
-        _hearing(state), playing=None, heard=False, went_on=False, interrupted=None if premature else playing
+        hearing(state), playing=None, heard=False, went_on=False, interrupted=None if premature else playing
     )
     return stopped, (StopPlayback(playing, premature),)
 
@@ -453,82 +468,7 @@ def _caller_dismissed(state: TurnState) -> Step:
 # --- keys ----------------------------------------------------------------------------------------
 
 
-def _digit_pressed(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
-    pressed = replace(state, asked_still_there=False)
-    if state.floor is Floor.ANSWERING and state.heard and _may_interrupt(state, settings):
-        assert state.playing is not None
-        actions: tuple[Action, ...] = (StopPlayback(state.playing), Settle(state.playing))
-        if state.overlap is not None:
-            actions = (Cancel(state.overlap), *actions)
-        return _give_floor(replace(pressed, overlap=None), now_ns), actions
-    if state.floor is Floor.LISTENING:
-        return replace(pressed, silent_since_ns=now_ns), ()
-    return pressed, ()
-
-
-def _digits_entered(state: TurnState, event: DigitsEntered, now_ns: int) -> Step:
-    """Keys are a whole turn: whatever else was going on gives way."""
-    actions = _give_everything_up(state)
-    revision = state.revision + 1
-    typed = replace(
-        state,
-        revision=revision,
-        overlap=None,
-        interrupted=None,
-        words=event.digits,
-        utterance_start_samples=None,
-        speech_end_ns=None,
-        silent_since_ns=None,
-    )
-    committed, commit = _commit(typed, now_ns)
-    return committed, (*actions, PrepareDigits(revision, event.digits), *commit)
-
-
 # --- time ----------------------------------------------------------------------------------------
-
-
-def _tick(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
-    match state.floor:
-        case Floor.PREPARING:
-            if state.commit_at_ns is not None and state.words is not None:
-                patience_ns = SOUND_MS * MS if settings.sound else 0
-                if now_ns >= state.commit_at_ns + patience_ns:
-                    return _commit(state, now_ns)
-        case Floor.WAITING:
-            if state.commit_at_ns is not None and now_ns >= state.commit_at_ns:
-                return _prepare_after_waiting(state, settings)
-        case Floor.ANSWERING:
-            return _tick_while_late(state, now_ns, settings)
-        case Floor.LISTENING:
-            return _tick_in_silence(state, now_ns, settings)
-    return state, ()
-
-
-def _prepare_after_waiting(state: TurnState, settings: TurnSettings) -> Step:
-    assert state.paused is not None
-    assert state.speech_end_ns is not None
-    position, voiced_ms = state.paused
-    return _prepare(state, SpeechPaused(position, state.speech_end_ns, voiced_ms), settings)
-
-
-def _tick_while_late(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
-    """A committed answer that does not come is announced, though not two in a row."""
-    if state.committed_ns is None or state.playing is None or settings.holding_ms is None:
-        return state, ()
-    if state.answers_since_holding < 2 or now_ns - state.committed_ns < settings.holding_ms * MS:
-        return state, ()
-    return replace(state, answers_since_holding=0), (SayHolding(state.playing),)
-
-
-def _tick_in_silence(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
-    if state.silent_since_ns is None:
-        return replace(state, silent_since_ns=now_ns), ()
-    patient = state.waits_for is not None and state.waits_for == state.revision
-    limit_ms = max(settings.max_silence_ms, settings.asked_silence_ms) if patient else settings.max_silence_ms
-    if now_ns - state.silent_since_ns < limit_ms * MS:
-        return state, ()
-    quiet = replace(state, asked_still_there=True, silent_since_ns=now_ns)
-    return quiet, (SayGoodbye() if state.asked_still_there else AskStillThere(),)
 
 
 def _same(one: str, other: str) -> bool:

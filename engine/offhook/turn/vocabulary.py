@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from offhook.endpointing import EndpointingSettings, Expected, PauseHabit
+from offhook.endpointing import Asked, EndpointingSettings, Expected, PauseHabit
 from offhook.events import SpeechEvent
 
 MS = 1_000_000
@@ -45,6 +45,8 @@ class WordsHeard:
     """The language model has still to say what it thinks: no reason to answer yet."""
     backchannel: bool = False
     """Only "mm-hm" and the like, or an echo of our own words: nothing that asks for an answer."""
+    echo: bool = False
+    """An echo of our own words: no answer either, where a "mm-hm" would be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,23 @@ class NothingHeard:
 
     revision: int
     voiced_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """Revision ``revision`` heard what the line has said several times: an announcement, nobody to answer."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class WordsSoFar:
+    """Some words are known of a turn that goes on: somebody speaks, and it is no music."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOverdue:
+    """The call has lasted as long as calls may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +110,13 @@ class PlaybackFinished:
     """All of revision ``revision`` (0: the greeting or a prompt) has been played."""
 
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnVoiceEnds:
+    """What we say is heard until ``at_ns``, or was; a voice's silence behind its last word does not count."""
+
+    at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +163,14 @@ TurnEvent = (
     | WordsHeard
     | WordsChanged
     | NothingHeard
+    | Repeated
+    | WordsSoFar
+    | CallOverdue
     | PromptStarted
     | Expecting
     | PlaybackStarted
     | PlaybackFinished
+    | OwnVoiceEnds
     | CallerJudged
     | CallerDismissed
     | CallerWaits
@@ -233,7 +263,17 @@ class AskStillThere:
 
 @dataclass(frozen=True, slots=True)
 class SayGoodbye:
-    """The caller stayed silent after being asked, or the call is too long: take leave."""
+    """The caller stayed silent after being asked: take leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Take leave whatever is on the line, and end the call.
+
+    ``nobody``: there was music, a television, an announcement, and nobody who talked with us.
+    """
+
+    nobody: bool
 
 
 Action = (
@@ -248,6 +288,7 @@ Action = (
     | AskAgain
     | AskStillThere
     | SayGoodbye
+    | Leave
 )
 
 
@@ -273,6 +314,8 @@ class TurnSettings:
     max_silence_ms: int = 10_000
     asked_silence_ms: int = 45_000
     """The same after the caller has asked us to wait."""
+    noise_ms: int = 30_000
+    """So long may there be sounds like a voice's without a word, before the caller is asked."""
     holding_ms: int | None = 1_500
     """A committed answer that is later than this is announced; None: never."""
     doubtful_voiced_ms: int = 500
@@ -281,6 +324,14 @@ class TurnSettings:
 
 SOUND_MS = 160
 """A commit waits no longer than this for a sound: by then the endpointer knows."""
+LAST_WORDS_MS = 500
+""""Yes" begun so shortly before the end of our question answers it: they have heard what is asked."""
+LAST_CLAUSE_MS = 1_000
+"""The same where a yes or no was asked for: "..., is that right?" says nothing that is not known before."""
+LONG_TURN_MS = 30_000
+"""In a turn that has lasted so long not every pause is worth an answer prepared: it may be a television."""
+LONGEST_TURN_MS = 60_000
+"""A turn that has lasted so long is answered in its next pause; a second one in a row is nobody's."""
 MAX_ASKED_AGAIN = 2
 """Times in a row that a caller is asked to repeat; then we listen on."""
 
@@ -300,16 +351,22 @@ class TurnState:
     """The caller went on in the same utterance after we had begun to answer it."""
     spoke: bool = False
     """The caller has spoken since we began to speak, and it has not been let go."""
+    spoke_at_ns: int | None = None
+    """Since when, of the latest that they said."""
+    own_voice_ends_ns: int | None = None
+    """When the last word of what we say is over, or was; None while that is not known."""
     speaking_since_ns: int | None = None
     """Since when the caller has been speaking without a pause; None when they are not."""
     speech_end_ns: int | None = None
     """The caller's last sound, while their turn may be over."""
     paused: tuple[int, int] | None = None
-    """Of the pause that is waited in: position in samples, voiced ms."""
+    """Of the pause that is waited in: position in samples, voiced ms of the whole turn."""
     paused_over_us_ns: int | None = None
     """The last sound of what the caller said while we were heard, for us or not; None after a turn's end."""
     voiced_ms: int = 0
     """Voiced audio in which DOUBTING found no words."""
+    voiced_before_ms: int = 0
+    """Voiced audio of the turn from before the endpointer's present utterance."""
     words: str | None = None
     """What the newest revision was told; None before."""
     answered: str = ""
@@ -319,7 +376,15 @@ class TurnState:
     committed_ns: int | None = None
     """When the revision that is not heard yet was committed."""
     silent_since_ns: int | None = None
-    """Since when nobody has spoken; None while somebody does."""
+    """Since when nobody has said a word, sounds that have none not counted; None while we speak."""
+    turn_since_ns: int | None = None
+    """When the turn began that is heard or was heard last."""
+    long_turns: int = 0
+    """Turns in a row that were answered because they did not end."""
+    unattended: bool = False
+    """What was heard last was an announcement, or a long noise: nobody may be there."""
+    leaving: bool = False
+    """The last words are being said, and nothing stops them."""
     playing: int | None = None
     """The revision that is being heard or will be (0: greeting or prompt); None when nothing is."""
     heard: bool = False
@@ -333,12 +398,33 @@ class TurnState:
     announced: tuple[int, Expected] | None = None
     """What a revision that is not heard yet will ask for."""
     habit: PauseHabit = field(default_factory=PauseHabit)
+    keyed: str = ""
+    """The keys that the committed revision answers, until it is heard."""
+    typed: str = ""
+    """Keys that could not be answered when they were entered: they are as soon as the floor is free."""
     asked_still_there: bool = False
     waits_for: int | None = None
-    """The revision whose turn asked us to wait; None when the caller has spoken since."""
+    """The revision whose turn asked us to wait; None when the caller has said something since."""
     asked_again: int = 0
     answers_since_holding: int = 2
     """Answers begun since the last holding phrase: there is none twice in a row."""
 
+    @property
+    def said_at_our_end(self) -> bool:
+        """What the caller said last while we spoke was begun in our question's last word, or behind it."""
+        if self.own_voice_ends_ns is None or self.spoke_at_ns is None:
+            return False
+        before_ns = self.own_voice_ends_ns - self.spoke_at_ns
+        if self.expected.asked is Asked.YES_NO:
+            return before_ns <= LAST_CLAUSE_MS * MS
+        return before_ns <= 0 or (self.expected.question and before_ns <= LAST_WORDS_MS * MS)
+
 
 Step = tuple[TurnState, tuple[Action, ...]]
+
+
+def is_long(state: TurnState, now_ns: int) -> bool:
+    """The turn has lasted so long that guesses at its end are not worth their while."""
+    if state.long_turns:
+        return True
+    return state.turn_since_ns is not None and now_ns - state.turn_since_ns >= LONG_TURN_MS * MS
