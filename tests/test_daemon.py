@@ -69,7 +69,11 @@ class House:
         self.daemon = Daemon(Config.model_validate({"agent": {"search": [str(search)]}}))
         self.daemon._services = cast(
             Any,
-            SimpleNamespace(models=SimpleNamespace(language_model=model, knowledge=None), ready=self.ready),
+            SimpleNamespace(
+                models=SimpleNamespace(language_model=model, knowledge=None, problem=model.problem),
+                voice=SimpleNamespace(problem=lambda: None),
+                ready=self.ready,
+            ),
         )
         house = self
 
@@ -101,8 +105,8 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def daemon_with(problem: str | None) -> Daemon:
     daemon = Daemon(Config())
-    model = SimpleNamespace(problem=lambda: problem)
-    daemon._services = cast(Any, SimpleNamespace(models=SimpleNamespace(language_model=model)))
+    engine = SimpleNamespace(problem=lambda: problem)
+    daemon._services = cast(Any, SimpleNamespace(models=engine, voice=engine))
     return daemon
 
 

@@ -105,11 +105,13 @@ class Call:
             result = "hangup" if self._handoff.closed.is_set() else "ok"
         except HangupError:
             result = "hangup"
-        except BusyError as error:
-            _log.warning("call=%s declined: %s", self.id, error)
-            result = "busy"
         except OffhookError as error:
-            _log.error("call=%s failed: %s", self.id, error)
+            # Before the conversation has begun, the machine has no place for it; afterwards, it has failed.
+            if isinstance(error, BusyError) and self._pipeline is None:
+                _log.warning("call=%s declined: %s", self.id, error)
+                result = "busy"
+            else:
+                _log.error("call=%s failed: %s", self.id, error)
             await self._apologise()
         finally:
             await self._close(result)
@@ -172,6 +174,8 @@ class Call:
             services.history_turns,
             post=self._post,
             prosody=services.prosody,
+            excuse=self._replies.excuse,
+            answer_timeout_s=config.answer_timeout_s,
         )
         settings = JudgeSettings(rate_hz=self._rate_hz, min_speech_ms=config.barge_in_ms)
         self._ears = Ears(self._stream, self._pipeline, self._speaker, settings)
@@ -343,7 +347,7 @@ class Call:
         audio, played = self._heard(start, stop_samples)
         if played.any():
             return  # our own echo may be in it, and makes words of its own
-        with contextlib.suppress(BusyError):
+        with contextlib.suppress(OffhookError):  # the words that were heard first will do
             words = await self._pipeline.hear(audio, revision.trace.voiced_ms)
             if words and normalize(words) != normalize(revision.heard):
                 self._checked = revision.number + 1  # what is made anew is not checked again

@@ -87,14 +87,12 @@ class Daemon:
                 transcript = TranscriptWriter(self._transcript_path)
                 stack.callback(transcript.close)
             models = await asyncio.to_thread(load_models, config, progress)
-            stack.callback(models.close)
-            speaker = ThreadPoolExecutor(1, thread_name_prefix="offhook-voice")
-            stack.callback(speaker.shutdown, wait=True, cancel_futures=True)
+            voice = Voice(models.synthesizer, timeout_s=config.tts.timeout_s)
+            stack.callback(lambda: models.close(voice=voice.close()))
             hearing = Hearing()
             stack.callback(hearing.close)
             playout = PlayoutThread()
             stack.callback(playout.stop)
-            voice = Voice(models.synthesizer, speaker)
             allowed = Speculation.FULL if config.turn.speculation else Speculation.OFF
             load = LoadGauge(allowed=allowed)
             watching = asyncio.create_task(_watch_load(load), name="load")
@@ -106,7 +104,7 @@ class Daemon:
                 hearing,
                 playout,
                 folder,
-                ReadyPhrases(voice),
+                ReadyPhrases(voice, folder),
                 load,
                 Metrics(),
                 trace,
@@ -133,7 +131,7 @@ class Daemon:
         """One launcher.  Raises BusyError or ConfigError before the caller hears anything from us."""
         if self._services is None or self._stopping.is_set():
             raise BusyError("the daemon is starting or stopping")
-        problem = self._services.models.language_model.problem()
+        problem = self._services.models.problem() or self._services.voice.problem()
         if problem is not None:
             raise BusyError(problem)  # the dialplan finds the caller someone who can answer
         policy = self._policy(_agent_name(handoff.hello.args) or self._config.agent.default)

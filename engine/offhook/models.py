@@ -44,11 +44,16 @@ class Models:
     knowledge: KnowledgeModels | None = None
     """What finds facts by their meaning; None: words alone find them."""
 
-    def close(self) -> None:
-        """Free all models.  No call may use them any more."""
+    def problem(self) -> str | None:
+        """Why no call should be begun now, in one line; None while all is well.  Never waits."""
+        return self.language_model.problem() or self.recognizer.problem()
+
+    def close(self, *, voice: bool = True) -> None:
+        """Free all models.  No call may use them any more.  ``voice`` False: a thread hangs in it."""
         self.recognizer.close()
         self.language_model.close()
-        self.synthesizer.close()
+        if voice:
+            self.synthesizer.close()
 
 
 def load_models(config: Config, progress: Progress = _silent) -> Models:
@@ -101,7 +106,9 @@ def load_recognizer(stt: SttConfig) -> Recognizer:
                 f"stt.language is {stt.language!r}: Moonshine knows English only; use stt.engine whisper"
             )
         transcriber = Moonshine(stt.model, threads=stt.threads)
-    return Recognizer(transcriber, workers=stt.workers, min_voiced_ms=stt.min_voiced_ms)
+    return Recognizer(
+        transcriber, workers=stt.workers, min_voiced_ms=stt.min_voiced_ms, timeout_s=stt.timeout_s
+    )
 
 
 def call_tokens(llm: LlmConfig) -> int:

@@ -7,6 +7,7 @@ became of each turn is written down.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from offhook.config import Config
 from offhook.conversation.history import History
 from offhook.core import PlayoutThread
 from offhook.endpointing import ProsodyModel, expectation
+from offhook.errors import DeadlineError, ModelError
 from offhook.hearing import Hearing
 from offhook.load import LoadGauge
 from offhook.metrics import Metrics
@@ -34,6 +36,10 @@ from offhook.trace import TraceWriter, TurnTrace, now_ms
 from offhook.transcript import TranscriptWriter
 from offhook.voice import Voice
 
+_log = logging.getLogger("offhook.replies")
+
+MOST_FAILED = 3
+"""Turns in a row that may fail before the call is given up."""
 PROMPT = 0
 """Turn-taking's number for whatever the call itself says."""
 
@@ -133,6 +139,8 @@ class Replies:
         self._last_said = ""
         """The answer before the present one."""
         self._wasted_revisions = 0
+        self._failed_turns = 0
+        """Those in a row that the caller got an excuse for."""
 
     def get(self, number: int) -> Revision | None:
         """A revision that is neither cancelled nor settled."""
@@ -253,7 +261,7 @@ class Replies:
         whole = await self._speaker.say(revision.answer, heard=heard)
         if not whole:
             return  # whoever stopped it says what becomes of it
-        if revision.error is not None:
+        if revision.error is not None and not revision.excused:
             raise revision.error
         if revision.trace.playback_started_ns is None and not revision.heard:
             return  # committed before the recogniser found no words in it
@@ -267,6 +275,7 @@ class Replies:
         """The turn is over: what is known of it is written down."""
         self._wasted_revisions = 0
         self._last_said = heard_text
+        self._failed_turns = 0 if revision.error is None else self._failed_turns + 1
         trace = revision.trace
         trace.playback_ended_ns = time.monotonic_ns()
         trace.underruns = revision.answer.underruns
@@ -289,6 +298,17 @@ class Replies:
         answer.finish()
         return answer
 
+    async def excuse(self) -> tuple[str, NDArray[np.int16]] | None:
+        """What is said instead of a failed answer; None when the call shall end instead."""
+        if self._failed_turns + 1 >= MOST_FAILED:
+            return None
+        try:
+            phrase = await self._services.ready.phrase(self._agent, "excuse", self._rate_hz)
+        except (ModelError, DeadlineError):
+            return None
+        self._services.metrics.failed_turns.inc()
+        return phrase.text, phrase.audio
+
     def prompt(self, kind: Kind, answer: Answer) -> tuple[turn.TurnEvent, ...]:
         """Say a phrase now, with the floor; what turn-taking has to be told first."""
         old, self._prompt = self._prompt, answer
@@ -304,7 +324,11 @@ class Replies:
         revision = self._revisions.get(number)
         if revision is None or revision.answer.ready.is_set():
             return  # it has just become ready
-        answer = await self.phrase("holding")
+        try:
+            answer = await self.phrase("holding")
+        except (ModelError, DeadlineError) as error:
+            _log.warning("call=%s no holding phrase: %s", self._call_id, error)
+            return
         self._services.metrics.holding.inc()
         try:
             await self._speaker.say(answer, keys=False, heard=lambda: None)
@@ -317,11 +341,7 @@ class Replies:
             self._player.cancel()
             await asyncio.wait([self._player])
         await self._speaker.stop()
-        answer = await self.phrase("apology")
-        try:
-            await self._speaker.say(answer, keys=False, heard=lambda: None)
-        finally:
-            answer.drop()
+        await self._speaker.say_file(await self._services.ready.apology(self._agent))
 
     async def _play_prompt(self, answer: Answer, *, keys: bool = True) -> None:
         if await self._speaker.say(answer, keys=keys, heard=lambda: None):

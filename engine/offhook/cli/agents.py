@@ -121,6 +121,7 @@ facts = [
 # language = "en"
 # apology = "I'm sorry, something went wrong. Please try again later."
 # unclear = "I'm sorry, could you say that again?"
+# excuse = "I'm sorry, that did not work just now. Could you say it once more?"
 # still_there = "Are you still there?"
 # holding = "One moment, please."
 # take_your_time = "Of course, take your time."
