@@ -1,8 +1,8 @@
 """One question to a remote model and its streamed answer.
 
-Everything has a deadline, and every failure is one line.  A second try is made at most
-once, and only while no word of the answer has come: a caller must not hear half an answer
-twice.
+Everything has a deadline, and every failure is one line.  What may pass is tried again, within
+the deadline for the first word and only while none has come: a caller must not hear half an
+answer twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from offhook.errors import DeadlineError, ModelError, OffhookError
+from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
 from offhook.llm.base import FinishReason, GenerationStats, Limits
 from offhook.llm.endpoint import Endpoint
 from offhook.llm.messages import Message
@@ -36,9 +36,9 @@ from offhook.llm.wire import Delta, EventReader, MalformedError, ReportedError, 
 
 logger = logging.getLogger(__name__)
 
-_RETRY_S = 0.1
-_MAX_RETRY_S = 1.0
-"""A server that asks to wait longer is not tried again: a caller is waiting."""
+RETRIES_S = (0.1, 0.5, 1.5, 3.0)
+"""Waits before the second try, the third and so on, unless the server asks for longer ones: a blip is over
+at the first, a restart at the last.  What would not fit into the time for the first word is not tried."""
 _AFTER_FINISH_S = 0.25
 """The answer is complete; so long we wait for the server's count of tokens and the stream's end."""
 _MAX_CHARS_PER_TOKEN = 32
@@ -81,9 +81,9 @@ class Dialect(Protocol):
 
 
 class _PassingError(Exception):
-    """A failure that may be gone at the next attempt."""
+    """A failure that may be gone at the next attempt, ``wait_s`` later at the earliest."""
 
-    def __init__(self, error: OffhookError, wait_s: float = _RETRY_S) -> None:
+    def __init__(self, error: OffhookError, wait_s: float = 0.0) -> None:
         super().__init__(str(error))
         self.error = error
         self.wait_s = wait_s
@@ -183,15 +183,17 @@ class RemoteGeneration:
         self._expect(
             self._endpoint.first_token_timeout_s, "no first word within {:g} s (llm.first_token_timeout_s)"
         )
-        try:
-            await self._attempt()
-        except _PassingError as trouble:
-            logger.info("%s; trying once more", trouble)
-            await asyncio.sleep(trouble.wait_s)
+        for retry_s in (*RETRIES_S, None):
             try:
                 await self._attempt()
-            except _PassingError as again:
-                raise again.error from again.__cause__
+                return
+            except _PassingError as trouble:
+                wait_s = max(trouble.wait_s, retry_s or 0.0)
+                due_s = self._timer.when()
+                if retry_s is None or (due_s is not None and self._loop.time() + wait_s >= due_s):
+                    raise _lasting(trouble.error) from trouble.__cause__
+                logger.info("%s; trying once more in %.1f s", trouble, wait_s)
+                await asyncio.sleep(wait_s)
 
     async def _attempt(self) -> None:
         endpoint, dialect = self._endpoint, self._dialect
@@ -220,10 +222,10 @@ class RemoteGeneration:
             if not may_yield or not dialect.give_way(detail, body):
                 break
         problem = refused(response.status_code, response.headers, detail, endpoint, dialect.hints)
-        wait_s = retry_after_s(response.headers) or _RETRY_S
-        if response.status_code in PASSING_STATUS and wait_s <= _MAX_RETRY_S:
-            raise _PassingError(problem, wait_s)
-        raise problem
+        quota = response.status_code == 429 and not isinstance(problem, BusyError)
+        if response.status_code in PASSING_STATUS and not quota:
+            raise _PassingError(problem, retry_after_s(response.headers) or 0.0)
+        raise _lasting(problem)
 
     async def _read(self, response: httpx.Response) -> None:
         """Read the stream to its end, or as far as it is wanted."""
@@ -322,6 +324,13 @@ class RemoteGeneration:
             self._ended = True
             self.stats.finish_reason = reason
             self._pieces.put_nowait(error)
+
+
+def _lasting(error: OffhookError) -> OffhookError:
+    """The same, marked: it was tried again here already, or trying is of no use."""
+    if isinstance(error, ModelError):
+        error.lasting = True
+    return error
 
 
 def build_request(
