@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -348,7 +350,10 @@ async def test_cancelling_during_recognition_is_clean(benches: Any) -> None:
     assert await whole(revision) == ""
 
 
-async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(benches: Any) -> None:
+async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(
+    benches: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     turns = 30
     bench = benches([f"Remark {n}." for n in range(turns)], [ANSWER] * turns)
     bench.conversation.text.append("<prefix>")
@@ -361,6 +366,8 @@ async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(benches: Any) ->
     assert bench.text.startswith("<prefix>")
     assert f"Remark {turns - 1}." in bench.text
     assert "Remark 0." not in bench.text
+    assert re.search(r"its oldest \d+ of \d+ turns are forgotten", caplog.text)
+    assert "Remark" not in caplog.text
     assert bench.conversation.tokens_used + Limits().max_tokens + 192 <= bench.conversation.tokens_limit
 
 
