@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -73,14 +74,21 @@ class Side:
 
 
 def make_model(
-    url: str, engine: str, *, calls: int = 8, n_ctx_call: int = 1024, **settings: Any
+    url: str,
+    engine: str,
+    *,
+    calls: int = 8,
+    n_ctx_call: int = 1024,
+    asleep_s: float = math.inf,
+    **settings: Any,
 ) -> RemoteModel:
+    """``asleep_s``: see RemoteModel; here nobody is woken unless a test is about that."""
     key = ApiKey(SECRET, "$BAKERY_KEY")
     endpoint = replace(
         Endpoint(url, "baker-7b", key, 20, 20, 20, 60), **settings
     )  # generous: these tests are not about time
     dialect = OpenAi(endpoint) if engine == "openai" else Ollama(endpoint)
-    return RemoteModel(endpoint, dialect, n_ctx_call=n_ctx_call, max_conversations=calls)
+    return RemoteModel(endpoint, dialect, n_ctx_call=n_ctx_call, max_conversations=calls, asleep_s=asleep_s)
 
 
 @asynccontextmanager

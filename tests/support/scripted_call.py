@@ -24,7 +24,7 @@ from offhook.conversation.policies.chat import Chat
 from offhook.core import PlayoutThread
 from offhook.events import SpeechPaused, SpeechStarted, SpeechStopped
 from offhook.knowledge.store import Knowledge
-from offhook.llm.base import Mark
+from offhook.llm.base import LanguageModel, Mark
 from offhook.load import LoadGauge
 from offhook.metrics import Metrics
 from offhook.models import Models
@@ -109,6 +109,7 @@ class ScriptedCall:
         agent: Agent,
         voice: Synthesizer,
         recognizer: Any,
+        model: LanguageModel | None,
     ) -> None:
         self.clock = clock
         self.line = Line(clock)
@@ -121,8 +122,9 @@ class ScriptedCall:
         self.voice = Voice(voice)
         self.agent = agent
         self.ready = ReadyPhrases(self.voice, self.playback)
-        model = SimpleNamespace(conversation=self._open, problem=lambda: None)
-        self.models = Models(cast(Any, self.words), cast(Any, model), voice)
+        scripted = SimpleNamespace(conversation=self._open, problem=lambda: None, template=PlainTemplate())
+        model = model or cast(Any, scripted)
+        self.models = Models(cast(Any, self.words), model, voice)
         self.closed = asyncio.Event()
         self._null = os.open("/dev/null", os.O_RDONLY)
         handoff = SimpleNamespace(
@@ -151,7 +153,7 @@ class ScriptedCall:
             None,
             None,
         )
-        self.policy = Chat(agent, PlainTemplate(), Knowledge(agent))
+        self.policy = Chat(agent, model.template, Knowledge(agent))
         self.call = Call(cast(Any, handoff), self.policy, self.services)
         self.over: asyncio.Task[str] | None = None
 
@@ -244,16 +246,17 @@ async def scripted_call(
     agent: Agent = AGENT,
     voice: Synthesizer | None = None,
     recognizer: Any = None,
+    model: LanguageModel | None = None,
     fill: Callable[[ScriptedCall], None] | None = None,
     **turn: Any,
 ) -> AsyncIterator[ScriptedCall]:
     """A call in which the greeting has just been heard; ``turn`` are settings of ``[turn]``.
 
     ``answers`` are the pieces that the language model writes, turn by turn; an exception among them
-    is raised.  ``fill`` is called before the call begins.
+    is raised; ``model`` takes its place.  ``fill`` is called before the call begins.
     """
     config = Config.model_validate({"turn": turn})
-    made = ScriptedCall(folder, clock, answers, config, agent, voice or ScriptedVoice(), recognizer)
+    made = ScriptedCall(folder, clock, answers, config, agent, voice or ScriptedVoice(), recognizer, model)
     asterisk = asyncio.create_task(made.line.run())
     try:
         if fill is not None:

@@ -75,9 +75,21 @@ class Dialect(Protocol):
         """Method, path and body of a request that makes the next one faster."""
         ...
 
+    def load(self, n_ctx: int) -> tuple[str, str, dict[str, Any]] | None:
+        """Method, path and body of a request that makes the server load its model; None: it needs none.
+
+        A server with such a request gives a load up when the client that began it goes away.
+        """
+        ...
+
     def events(self) -> EventReader:
         """A reader for one answer's stream."""
         ...
+
+
+Sending = asyncio.Task[httpx.Response]
+Keep = Callable[[Sending, float], bool]
+"""Takes over a request that nobody waits for any more, unanswered for so many seconds; False: cancel it."""
 
 
 class _PassingError(Exception):
@@ -106,8 +118,12 @@ class RemoteGeneration:
         limits: Limits,
         prompt_tokens: int,
         write: Callable[[str], None],
+        keep: Keep = lambda sending, waited_s: False,
     ) -> None:
-        """``body`` makes the request anew for each attempt; ``write`` gets what is handed out."""
+        """``body`` makes the request anew for each attempt; ``write`` gets what is handed out.
+
+        ``keep`` is asked when the request is given up before the server has answered it at all.
+        """
         self.stats = GenerationStats(prompt_tokens_computed=prompt_tokens, submitted_ns=time.monotonic_ns())
         self._client = client
         self._endpoint = endpoint
@@ -115,6 +131,7 @@ class RemoteGeneration:
         self._body = body
         self._limits = limits
         self._write = write
+        self._keep = keep
         self._pieces: asyncio.Queue[str | OffhookError | None] = asyncio.Queue()
         self._text = StopText(limits.stop)
         self._chars = 0
@@ -201,7 +218,7 @@ class RemoteGeneration:
             body = self._body()
             request = build_request(self._client, endpoint, "POST", dialect.path, body)
             try:
-                response = await self._client.send(request, stream=True)
+                response = await self._send(request)
                 try:
                     if response.status_code == 200:
                         return await self._read(response)
@@ -226,6 +243,19 @@ class RemoteGeneration:
         if response.status_code in PASSING_STATUS and not quota:
             raise _PassingError(problem, retry_after_s(response.headers) or 0.0)
         raise _lasting(problem)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """The beginning of the server's answer.  Being cancelled need not end the request."""
+        began_s = self._loop.time()
+        sending = self._loop.create_task(self._client.send(request, stream=True), name="offhook-llm-send")
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            if sending.done() or not self._keep(sending, self._loop.time() - began_s):
+                sending.cancel()
+                await asyncio.wait([sending])
+                await let_go(sending)
+            raise
 
     async def _read(self, response: httpx.Response) -> None:
         """Read the stream to its end, or as far as it is wanted."""
@@ -342,6 +372,12 @@ def build_request(
     if content is not None:
         headers["Content-Type"] = "application/json"
     return client.build_request(method, endpoint.url + path, content=content, headers=headers)
+
+
+async def let_go(sending: Sending) -> None:
+    """Close what has come of a request that is over, if anything has."""
+    if not sending.cancelled() and sending.exception() is None:
+        await sending.result().aclose()
 
 
 async def read_body(response: httpx.Response, limit_bytes: int = MAX_BODY_BYTES) -> bytes:

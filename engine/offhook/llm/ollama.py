@@ -91,6 +91,12 @@ class Ollama:
         body = self.request(messages, Limits(max_tokens=1), n_ctx)
         return "POST", self.path, body | {"stream": False}
 
+    def load(self, n_ctx: int) -> tuple[str, str, dict[str, Any]] | None:
+        """Method, path and body of a request that loads the model, if it is not, and says nothing."""
+        body = self.request([], Limits(), n_ctx)
+        body.pop("think", None)
+        return "POST", self.path, body | {"stream": False}
+
     def events(self) -> OllamaEvents:
         """A reader for one answer."""
         return OllamaEvents()

@@ -96,6 +96,10 @@ class OpenAi:
         """Method, path and body of a request that costs nothing and opens the connection."""
         return "GET", "/models", None
 
+    def load(self, n_ctx: int) -> tuple[str, str, dict[str, Any]] | None:
+        """None: a request that loads the model would be one that is paid for."""
+        return None
+
     def events(self) -> OpenAiEvents:
         """A reader for one answer."""
         return OpenAiEvents()

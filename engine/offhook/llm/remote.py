@@ -21,6 +21,7 @@ from offhook.errors import BusyError, ConfigError, ModelError
 from offhook.llm.base import Limits, Mark, Told
 from offhook.llm.endpoint import Endpoint
 from offhook.llm.exchange import Dialect, RemoteGeneration, build_request, read_body
+from offhook.llm.loading import ASLEEP_S, LoadKeeper
 from offhook.llm.messages import ROLES, Script
 from offhook.llm.refusals import broken, detail_of, refused
 
@@ -31,7 +32,7 @@ _MIN_TALK_TOKENS = 128
 _KEEP_ALIVE_S = 60.0
 """An idle connection is kept this long: a turn of the caller's, and the one after it."""
 _LOAD_S = 120.0
-"""So long a server may take to load a model from disk, when the daemon starts."""
+"""So long the daemon's start waits for a server that loads a model from disk."""
 _MAX_LIST_BYTES = 4 << 20
 
 
@@ -42,9 +43,19 @@ class RemoteModel:
     parameters: int | None = None
 
     def __init__(
-        self, endpoint: Endpoint, dialect: Dialect, *, n_ctx_call: int = 1024, max_conversations: int = 8
+        self,
+        endpoint: Endpoint,
+        dialect: Dialect,
+        *,
+        n_ctx_call: int = 1024,
+        max_conversations: int = 8,
+        asleep_s: float = ASLEEP_S,
     ) -> None:
-        """Contacts nobody.  ``n_ctx_call`` tokens, by our estimate, are one conversation's limit."""
+        """Contacts nobody.  ``n_ctx_call`` tokens, by our estimate, are one conversation's limit.
+
+        A conversation that is opened when the server has not answered for ``asleep_s`` makes it load its
+        model, where it is of the kind that unloads it.
+        """
         self.name = endpoint.model
         self.endpoint = endpoint
         self.n_ctx_call = n_ctx_call
@@ -57,6 +68,7 @@ class RemoteModel:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
+        self._loads = LoadKeeper(endpoint, dialect, n_ctx_call, asleep_s=asleep_s)
         self._answers: set[asyncio.Task[None]] = set()
         """Answers that are being written, or whose connections are being closed."""
 
@@ -75,19 +87,27 @@ class RemoteModel:
         client = self.client()
         method, path, body = self._dialect.warm_up(script.messages(), self.n_ctx_call)
         limit_s = _LOAD_S if body is not None else self.endpoint.first_token_timeout_s
+        request = build_request(client, self.endpoint, method, path, body)
+        sending = asyncio.create_task(client.send(request, stream=True), name="offhook-llm-warm-up")
         try:
             async with asyncio.timeout(limit_s):
-                request = build_request(client, self.endpoint, method, path, body)
-                response = await client.send(request, stream=True)
+                response = await asyncio.shield(sending)
                 try:
                     content = await read_body(response, _MAX_LIST_BYTES)
                 finally:
                     await response.aclose()
         except TimeoutError:
             logger.warning("%s: no answer to the first request within %g s", self.endpoint.url, limit_s)
+            if sending.done() or not self._loads.keep(sending, limit_s):
+                sending.cancel()
         except httpx.HTTPError as error:
             logger.warning("%s", broken(error, self.endpoint, self._dialect.hints, begun=False))
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
         else:
+            if response.status_code == 200 and body is not None:
+                self._loads.answered()
             self._judge(response, content, asked_for_model=body is not None)
         return script.tokens
 
@@ -98,6 +118,7 @@ class RemoteModel:
             raise BusyError(f"all {self._max_conversations} conversations of the language model are taken")
         conversation = RemoteConversation(self, script)
         self._open.add(conversation)
+        self._loads.wake(self.client)
         return conversation
 
     def problem(self) -> str | None:
@@ -161,10 +182,16 @@ class RemoteModel:
             return self._dialect.request(messages, limits, self.n_ctx_call)
 
         generation = RemoteGeneration(
-            self.client(), self.endpoint, self._dialect, body, limits, tokens, script.write
+            self.client(), self.endpoint, self._dialect, body, limits, tokens, script.write, self._loads.keep
         )
         self._answers.add(generation.task)
-        generation.task.add_done_callback(self._answers.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._answers.discard(task)
+            if generation.stats.first_token_ns is not None:
+                self._loads.answered()
+
+        generation.task.add_done_callback(ended)
         return generation
 
     def give_back(self, conversation: RemoteConversation) -> None:
@@ -201,13 +228,15 @@ class RemoteModel:
     def _shut_down(self) -> None:
         for conversation in list(self._open):
             conversation.fail(ModelError("the language model is closed"))
+        self._loads.close()
         client, self._client = self._client, None
         if client is not None and self._loop is asyncio.get_running_loop():
             self._closing = asyncio.create_task(self._disconnect(client), name="offhook-llm-close")
 
     async def _disconnect(self, client: httpx.AsyncClient) -> None:
-        if self._answers:
-            await asyncio.wait(self._answers)
+        working = {*self._answers, *([self._loads.task] if self._loads.task is not None else [])}
+        if working:
+            await asyncio.wait(working)
         await client.aclose()
 
 
