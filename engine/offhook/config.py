@@ -104,11 +104,12 @@ class LlmConfig(Section):
     """llama runs here; openai speaks to any server with ``/chat/completions``, ollama to Ollama."""
     model: str = "smollm2-135m-instruct"
     """llama: ``smollm2-135m-instruct`` (embedded) or a GGUF file's path; else the server's name for it."""
-    n_ctx: int = Field(8192, ge=512, le=1_048_576)
-    """Tokens of context for all calls together."""
+    n_ctx: int | None = Field(None, ge=512, le=1_048_576)
+    """Tokens of context for all calls together. None: as many as ``daemon.max_calls`` calls can use, or
+    as memory allows; then fewer calls are taken at once."""
     n_ctx_call: int | None = Field(None, ge=256)
     """Tokens of context that one call may use; each call holds them for as long as it lasts.
-    None: as suits the model."""
+    None: as suits the model, or its part of ``n_ctx``."""
     threads: int | None = Field(None, ge=1, le=256)
     """Threads that decode single tokens; None uses the machine's cores."""
     threads_batch: int | None = Field(None, ge=1, le=256)

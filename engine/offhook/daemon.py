@@ -16,6 +16,7 @@ from pathlib import Path
 
 from offhook.agents.loader import Agent, load_agent
 from offhook.call import Call
+from offhook.capacity import check_capacity, raised_limits
 from offhook.config import Config
 from offhook.conversation.base import Policy
 from offhook.conversation.policies.choice import make_policy, policy_name
@@ -54,6 +55,8 @@ class Daemon:
         self._warming: set[asyncio.Task[None]] = set()
         self._searching = ThreadPoolExecutor(1, thread_name_prefix="offhook-knowledge")
         self._services: Services | None = None
+        self._taken = 0
+        """Calls that hold a place in the language model, or will."""
 
     async def run(self, *, ready: Callable[[], None], progress: Callable[[str], None]) -> None:
         """Serve until SIGTERM, SIGINT or :meth:`stop`; ``ready`` is called when calls can come.
@@ -62,6 +65,7 @@ class Daemon:
         """
         began = time.monotonic()
         config = self._config
+        check_capacity(config, raised_limits(config.daemon.max_calls))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -134,9 +138,16 @@ class Daemon:
         problem = self._services.models.problem() or self._services.voice.problem()
         if problem is not None:
             raise BusyError(problem)  # the dialplan finds the caller someone who can answer
+        places = self._services.models.language_model.places
+        if self._taken >= places:
+            raise BusyError(f"all {places} places of the language model are taken")
         policy = self._policy(_agent_name(handoff.hello.args) or self._config.agent.default)
         handoff.accepted()
-        await Call(handoff, policy, self._services).run()
+        self._taken += 1
+        try:
+            await Call(handoff, policy, self._services).run()
+        finally:
+            self._taken -= 1
 
     def _policy(self, name: str, agent: Agent | None = None) -> Policy:
         """An agent's policy; on first use its file is read.

@@ -17,6 +17,8 @@ from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.llm.base import LanguageModel
 from offhook.llm.embedded import NAME as EMBEDDED_NAME
+from offhook.llm.gguf_file import token_bytes
+from offhook.llm.room import free_memory_bytes, room_for, share_of
 from offhook.stt.base import Transcriber
 from offhook.stt.gate import Recognizer
 from offhook.tts.base import Synthesizer
@@ -111,13 +113,14 @@ def load_recognizer(stt: SttConfig) -> Recognizer:
     )
 
 
-def call_tokens(llm: LlmConfig) -> int:
-    """What one call may use of the model's context: as configured, or as suits the engine."""
-    if llm.n_ctx_call is not None:
-        return llm.n_ctx_call
+def call_tokens(llm: LlmConfig, max_calls: int) -> int:
+    """What one call may use of the model's context: as configured, or as suits the engine.
+
+    Raises ConfigError when that is too little to talk in.
+    """
     if llm.engine != "llama":
-        return REMOTE_TOKENS
-    return min(EMBEDDED_TOKENS if llm.model == EMBEDDED_NAME else LOCAL_TOKENS, llm.n_ctx)
+        return llm.n_ctx_call or REMOTE_TOKENS
+    return share_of(llm, max_calls, EMBEDDED_TOKENS if llm.model == EMBEDDED_NAME else LOCAL_TOKENS)
 
 
 def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _silent) -> LanguageModel:
@@ -130,14 +133,22 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
     from offhook.llm.embedded import embedded_model
     from offhook.llm.native import NativeModel
 
-    share = call_tokens(llm)
-    if share > llm.n_ctx:
-        raise ConfigError(f"llm.n_ctx_call ({share}) is larger than llm.n_ctx ({llm.n_ctx})")
+    share = call_tokens(llm, max_calls)
+    path = embedded_model(progress) if llm.model == EMBEDDED_NAME else Path(llm.model).expanduser()
+    on_gpu = llm.n_gpu_layers != 0  # then the cache lies there as well
+    room = room_for(
+        llm,
+        max_calls,
+        share,
+        path.stat().st_size if path.is_file() else 0,
+        None if on_gpu else token_bytes(path, llm.cache_type),
+        free_memory_bytes(),
+    )
     return NativeModel(
-        embedded_model(progress) if llm.model == EMBEDDED_NAME else Path(llm.model).expanduser(),
-        n_ctx=llm.n_ctx,
+        path,
+        n_ctx=room.n_ctx,
         n_ctx_call=share,
-        max_conversations=max_calls,
+        max_conversations=room.calls,
         threads=llm.threads,
         threads_batch=llm.threads_batch,
         n_gpu_layers=llm.n_gpu_layers,
@@ -157,7 +168,7 @@ def _remote_model(llm: LlmConfig, max_calls: int) -> LanguageModel:
 
     endpoint = endpoint_of(llm)
     dialect: Dialect = Ollama(endpoint) if llm.engine == "ollama" else OpenAi(endpoint)
-    return RemoteModel(endpoint, dialect, n_ctx_call=call_tokens(llm), max_conversations=max_calls)
+    return RemoteModel(endpoint, dialect, n_ctx_call=call_tokens(llm, max_calls), max_conversations=max_calls)
 
 
 def load_synthesizer(tts: TtsConfig) -> Synthesizer:

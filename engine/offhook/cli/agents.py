@@ -213,7 +213,7 @@ def _call_tokens(agent: Agent, config: Config) -> int | None:
     wanted = agent.policy or config.conversation.policy
     if wanted == "grounded" or (wanted == "auto" and config.llm.model == EMBEDDED_NAME):
         return None
-    return call_tokens(config.llm)
+    return call_tokens(config.llm, config.daemon.max_calls)
 
 
 def _report(path: str, findings: Sequence[Finding]) -> str:

@@ -145,6 +145,7 @@ class NativeModel:
         except ValueError as error:
             raise ModelError(f"the language model cannot be run like this: {error}") from error
         self.model = model
+        self.places = max_conversations
         self.parameters: int | None = model.parameters
         self._news = _News(self._engine)
 

@@ -60,7 +60,7 @@ class RemoteModel:
         self.endpoint = endpoint
         self.n_ctx_call = n_ctx_call
         self._dialect = dialect
-        self._max_conversations = max_conversations
+        self.places = max_conversations
         self._open: set[RemoteConversation] = set()
         # Reading the trusted certificates takes long enough to be done before there are calls.
         self._tls = _tls() if endpoint.url.startswith("https:") else False
@@ -114,8 +114,8 @@ class RemoteModel:
     async def conversation(self, prefix: Sequence[str]) -> RemoteConversation:
         """Open a conversation; see :class:`~offhook.llm.base.LanguageModel`."""
         script = self._script(prefix)
-        if len(self._open) >= self._max_conversations:
-            raise BusyError(f"all {self._max_conversations} conversations of the language model are taken")
+        if len(self._open) >= self.places:
+            raise BusyError(f"all {self.places} conversations of the language model are taken")
         conversation = RemoteConversation(self, script)
         self._open.add(conversation)
         self._loads.wake(self.client)
@@ -165,7 +165,7 @@ class RemoteModel:
                 timeout=httpx.Timeout(None, connect=self.endpoint.connect_timeout_s),
                 limits=httpx.Limits(
                     max_connections=None,  # bounded by the number of conversations
-                    max_keepalive_connections=self._max_conversations,
+                    max_keepalive_connections=self.places,
                     keepalive_expiry=_KEEP_ALIVE_S,
                 ),
                 # Compressed streams come in lumps.
