@@ -91,8 +91,8 @@ def test_what_memory_cannot_hold_is_refused_where_it_is_configured() -> None:
     with pytest.raises(ConfigError) as caught:
         room_for(llm(n_ctx=32_768), 8, 4096, 2 * GIB, 112 * KIB, 4 * GIB)
     assert str(caught.value) == (
-        "the language model needs 2.0 GiB for its weights and 3.5 GiB for 32768 tokens of context, and 4.0 GiB"
-        " of memory are free: lower llm.n_ctx to 16384, or set llm.cache_type to q8_0"
+        "the language model needs 2.0 GiB for its weights and 3.5 GiB for 32768 tokens of context, and 4.0"
+        " GiB of memory are free: lower llm.n_ctx to 16384, or set llm.cache_type to q8_0"
     )
     with pytest.raises(ConfigError, match="take a smaller model"):
         room_for(llm(), 8, 4096, 5 * GIB, 112 * KIB, 4 * GIB)

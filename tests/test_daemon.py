@@ -13,6 +13,7 @@ from offhook.config import Config
 from offhook.conversation.base import Policy
 from offhook.daemon import Daemon, _agent_name
 from offhook.errors import BusyError, ConfigError, ModelError
+from tests.support.clock import reached
 from tests.support.engines import PlainTemplate
 
 
@@ -125,8 +126,7 @@ async def test_a_call_that_the_model_has_no_room_for_is_busy_before_it_is_taken(
     house.model.gate.set()
     house.model.places, house.hold = 1, asyncio.Event()
     running = asyncio.create_task(house.call("agent=jetty"))
-    while not house.calls:
-        await asyncio.sleep(0)
+    await reached(lambda: bool(house.calls), "the first call runs")
     offer = Offer("1.3", "agent=jetty")
     with pytest.raises(BusyError, match="all 1 places of the language model are taken"):
         await house.daemon._on_call(cast(Any, offer))
