@@ -93,7 +93,7 @@ class SttConfig(Section):
     language: str = "en"
     min_voiced_ms: int = Field(160, ge=0, le=2000)
     """Utterances with less voiced audio than this are noise, not words."""
-    timeout_s: float = Field(8.0, gt=0, le=300)
+    timeout_s: float = Field(10.0, gt=0, le=300)
     """For one utterance, waiting for a worker included; a worker that takes longer is replaced."""
 
 
@@ -156,7 +156,7 @@ class TtsConfig(Section):
     rate_wpm: int = Field(165, ge=80, le=450)
     """Words per minute (espeak)."""
     threads: int = Field(1, ge=1, le=64)
-    timeout_s: float = Field(8.0, gt=0, le=300)
+    timeout_s: float = Field(10.0, gt=0, le=300)
     """From one piece of audio to the next, waiting for other calls included; a voice that takes longer gets
     another thread."""
 
@@ -183,7 +183,7 @@ class TurnConfig(Section):
     """Allowed between two keys; # ends an entry at once."""
     holding_ms: int = Field(1_500, ge=0, le=30_000)
     """An answer later than this is announced by the agent's holding phrase; 0: never."""
-    answer_timeout_s: float = Field(12.0, gt=0, le=300)
+    answer_timeout_s: float = Field(15.0, gt=0, le=300)
     """From the end of the caller's turn to the first sound of an answer, whatever it waits for; then the
     caller gets the agent's excuse."""
     max_utterance_s: float = Field(25.0, ge=2, le=60)

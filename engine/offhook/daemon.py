@@ -11,7 +11,6 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from offhook.agents.loader import Agent, load_agent
@@ -19,6 +18,7 @@ from offhook.call import Call
 from offhook.capacity import check_capacity, raised_limits
 from offhook.config import Config
 from offhook.conversation.base import Policy
+from offhook.conversation.lookup import search_workers
 from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.core import PlayoutThread
 from offhook.errors import BusyError, ConfigError, OffhookError
@@ -53,7 +53,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._policies: dict[str, Policy] = {}
         self._warming: set[asyncio.Task[None]] = set()
-        self._searching = ThreadPoolExecutor(1, thread_name_prefix="offhook-knowledge")
+        self._searching = search_workers()
         self._services: Services | None = None
         self._taken = 0
         """Calls that hold a place in the language model, or will."""
@@ -115,7 +115,7 @@ class Daemon:
                 transcript,
                 config.llm.history_turns,
             )
-            stack.callback(self._searching.shutdown, wait=True, cancel_futures=True)
+            stack.callback(self._searching.close)
             await self._warm(self._policy(config.agent.default, default))
             listener.start()
             progress(f"ready in {time.monotonic() - began:.1f} s, listening on {config.daemon.socket}")
@@ -135,10 +135,11 @@ class Daemon:
         """One launcher.  Raises BusyError or ConfigError before the caller hears anything from us."""
         if self._services is None or self._stopping.is_set():
             raise BusyError("the daemon is starting or stopping")
-        problem = self._services.models.problem() or self._services.voice.problem()
+        models, voice = self._services.models, self._services.voice
+        problem = models.problem() or voice.problem() or self._searching.problem()
         if problem is not None:
             raise BusyError(problem)  # the dialplan finds the caller someone who can answer
-        places = self._services.models.language_model.places
+        places = models.language_model.places
         if self._taken >= places:
             raise BusyError(f"all {places} places of the language model are taken")
         policy = self._policy(_agent_name(handoff.hello.args) or self._config.agent.default)
@@ -182,7 +183,7 @@ class Daemon:
         """Make ready what calls to the agent will need.  Raises ModelError."""
         assert self._services is not None
         await self._services.models.language_model.preload(policy.prefix())
-        await asyncio.get_running_loop().run_in_executor(self._searching, policy.prepare)
+        await asyncio.to_thread(policy.prepare)
         await self._services.ready.make(policy.agent, 8_000)
 
     async def _warm_later(self, policy: Policy) -> None:

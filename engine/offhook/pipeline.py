@@ -145,7 +145,7 @@ class Pipeline:
         post: Callable[[TurnEvent], None],
         prosody: ProsodyModel | None = None,
         excuse: Excuse | None = None,
-        answer_timeout_s: float = 12.0,
+        answer_timeout_s: float = 15.0,
     ) -> None:
         """``history_turns`` is how many turns the model remembers; None: as many as fit.
 

@@ -65,7 +65,7 @@ class Voice:
     beforehand are kept for all calls, the others in what the call brings along.
     """
 
-    def __init__(self, synthesizer: Synthesizer, *, language: str = "en", timeout_s: float = 8.0) -> None:
+    def __init__(self, synthesizer: Synthesizer, *, language: str = "en", timeout_s: float = 10.0) -> None:
         """``language``: a tag such as "en" or "en-GB".  ``timeout_s`` from one block of audio to the next."""
         self._synthesizer = synthesizer
         self._language = language

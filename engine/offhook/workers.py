@@ -85,8 +85,8 @@ class _Seat:
 class Workers:
     """``count`` threads for one engine."""
 
-    def __init__(self, name: str, what: str, *, count: int = 1, limit_s: float, setting: str) -> None:
-        """``what`` hangs when a piece of work does not get on for ``limit_s``, which is ``setting``."""
+    def __init__(self, name: str, what: str, *, count: int = 1, limit_s: float, setting: str = "") -> None:
+        """``what`` hangs when a piece of work does not get on for ``limit_s``; ``setting`` is its key."""
         self.limit_s = limit_s
         self._name = name
         self._what = what
@@ -126,7 +126,8 @@ class Workers:
     def late(self) -> DeadlineError:
         """The error for work that takes too long; threads that hang are replaced now."""
         self.replace_hung()
-        return DeadlineError(f"{self._what} has given nothing within {self.limit_s:g} s ({self._setting})")
+        key = f" ({self._setting})" if self._setting else ""
+        return DeadlineError(f"{self._what} has given nothing within {self.limit_s:g} s{key}")
 
     def problem(self) -> str | None:
         """Why no call should be begun now, in one line; None while all is well."""

@@ -63,7 +63,7 @@ class Recognizer:
         workers: int = 1,
         min_voiced_ms: int = 160,
         queue: int = 64,
-        timeout_s: float = 8.0,
+        timeout_s: float = 10.0,
     ) -> None:
         """``workers`` utterances run at once, ``queue`` more may wait; each has ``timeout_s``."""
         self.name = transcriber.name
