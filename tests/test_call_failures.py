@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook.errors import BusyError, DeadlineError, ModelError, PlaybackError
-from offhook.playout import GrowingClip
+from offhook.playout import GrowingClip, Shelf
 from offhook.stt.base import Transcript
 from offhook.stt.gate import Recognizer
 from offhook.tts.base import never
@@ -70,6 +70,21 @@ async def test_a_folder_that_is_full_at_an_answers_end(
         await call.says("When do you open?", wait=False)
         assert await call.ended() == "failed"
         assert call.played[-1] == "ready/1"
+
+
+async def test_a_folder_in_which_nothing_can_be_made_for_a_call(tmp_path: Path, clock: Clock) -> None:
+    def full(call: ScriptedCall) -> None:
+        def shelf(name: str) -> Shelf:
+            if name != "call":
+                return made(name)
+            raise PlaybackError("cannot make a playback folder: No space left on device")
+
+        made = call.playback.shelf
+        call.playback.shelf = shelf  # type: ignore[method-assign]
+
+    async with scripted_call(tmp_path, clock, [], fill=full) as call:
+        assert await call.ended() == "failed"
+        assert call.line.played == ["ready/1"]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: type(trouble).__name__)

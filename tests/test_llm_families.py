@@ -110,6 +110,20 @@ async def test_a_field_that_is_refused_in_other_words(body: object) -> None:
         assert ["seed" in request.body for request in server.requests] == [True, False, False]
 
 
+async def test_what_was_sent_is_in_no_error() -> None:
+    """FastAPI repeats it, and with it what a caller has said."""
+    said = [{"role": "user", "content": "My name is Ada."}]
+    problem = {"type": "x", "loc": ["body", "messages"], "msg": "too many", "input": said, "ctx": {"a": said}}
+    for body in ({"detail": [problem]}, {"message": {"detail": [problem]}}):
+        async with ModelServer() as server:
+            model = make_model(server.url, "openai")
+            server.will(status(422, body))
+            with pytest.raises(ModelError, match="too many") as caught:
+                await ask(model)
+            assert "Ada" not in str(caught.value)
+            await model.aclose()
+
+
 async def test_calls_at_the_same_time_learn_together() -> None:
     """Both requests were on their way before the first refusal."""
     refusal = next(family for family in FAMILIES if family.name == "LiteLLM").refuses["seed"]

@@ -48,9 +48,6 @@ async def test_a_call_that_begins_loads_the_model(cold: tuple[Side, ColdModel]) 
     (load, _) = side.server.requests
     assert (load.body["messages"], load.body["stream"]) == ([], False)
     assert load.body["options"]["num_ctx"] == side.server.requests[1].body["options"]["num_ctx"]
-    await side.talk()
-    await side.ask()
-    assert len(side.server.requests) == 3, "who has just answered is not asked whether it is there"
 
 
 async def test_a_question_that_begins_a_load_does_not_end_it(
@@ -60,8 +57,11 @@ async def test_a_question_that_begins_a_load_does_not_end_it(
     side, model = cold
     model.loaded()
     await side.ask()
-    model.unload()
     conversation = await side.talk()
+    await reached(
+        lambda: len(side.server.requests) == 3 and side.model._loads.task is None, "the model is there"
+    )
+    model.unload()
     generation = conversation.generate(LIMITS)
     await reached(lambda: model.waiting == 1, "the load has begun")
     clock.pass_by(SLOW_S + 0.1)
@@ -81,9 +81,13 @@ async def test_a_question_that_is_given_up_at_once_frees_the_server(cold: tuple[
     side, model = cold
     model.loaded()
     await side.ask()
+    conversation = await side.talk()
+    await reached(
+        lambda: len(side.server.requests) == 3 and side.model._loads.task is None, "the model is there"
+    )
     side.server.will(hang)
-    generation = (await side.talk()).generate(LIMITS)
-    await reached(lambda: len(side.server.requests) == 3, "the question is asked")
+    generation = conversation.generate(LIMITS)
+    await reached(lambda: len(side.server.requests) == 4, "the question is asked")
     generation.cancel()
     await reached(side.server.requests[-1].gone.is_set, "the server knows that nobody waits")
 

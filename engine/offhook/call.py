@@ -232,9 +232,12 @@ class Call:
 
     async def _apologise(self) -> None:
         """Say sorry, if anything can still be said; the dialplan's fallback comes next."""
-        if self._replies is not None:
-            with contextlib.suppress(OffhookError):
+        with contextlib.suppress(OffhookError):
+            if self._replies is not None:
                 await self._replies.apologise()
+            elif self._agi is not None and not self._agi.ended.is_set():  # it has failed before it began
+                apology = await self._services.ready.apology(self._agent)
+                await self._agi.stream_file(apology.name)
 
     # --- facts in, actions out -------------------------------------------------------------
 

@@ -35,7 +35,8 @@ class LoadKeeper:
     def __init__(
         self, endpoint: Endpoint, dialect: Dialect, n_ctx: int, *, asleep_s: float = ASLEEP_S
     ) -> None:
-        """``asleep_s``: without an answer for so long, nobody knows whether the model is loaded."""
+        """``asleep_s``: without an answer for so long, nobody knows whether the model is loaded; infinite:
+        it always is."""
         self.task: asyncio.Task[None] | None = None
         """The request that nobody cancels, while there is one."""
         self._endpoint = endpoint
@@ -50,9 +51,9 @@ class LoadKeeper:
         self._answered_s = asyncio.get_running_loop().time()
 
     def wake(self, client: Callable[[], httpx.AsyncClient]) -> None:
-        """Have the model loaded, unless it surely is, or is being."""
+        """Have the model loaded, if it is not: where it is, that costs next to nothing."""
         load = self._dialect.load(self._n_ctx)
-        if load is None or self.task is not None or not self._asleep():
+        if load is None or self.task is not None or self._asleep_s == math.inf:
             return
         request = build_request(client(), self._endpoint, *load)
         self._hold(asyncio.create_task(client().send(request, stream=True), name="offhook-llm-load"))

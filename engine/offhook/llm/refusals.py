@@ -94,7 +94,7 @@ def detail_of(body: bytes) -> Detail:
         return detail_of(inner.encode())
     message = error.get("message") or error.get("detail") or ""
     return Detail(
-        message if isinstance(message, str) else json.dumps(message),
+        message if isinstance(message, str) else json.dumps(_without_input(message)),
         _word(error.get("code")) or _word(error.get("type")) or _word(error.get("status")),
         _word(error.get("param")) or _location(message) or _violation(error.get("details")),
     )
@@ -132,6 +132,15 @@ def _location(message: object) -> str:
     if not isinstance(place, list):
         return ""
     return ".".join(str(step) for step in place[place[:1] == ["body"] :])
+
+
+def _without_input(value: Any) -> Any:
+    """The same without what was sent: a caller's words are in it, and errors go to logs."""
+    if isinstance(value, list):
+        return [_without_input(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _without_input(each) for name, each in value.items() if name not in ("input", "ctx")}
+    return value
 
 
 def _violation(details: object) -> str:

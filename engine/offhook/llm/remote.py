@@ -53,8 +53,8 @@ class RemoteModel:
     ) -> None:
         """Contacts nobody.  ``n_ctx_call`` tokens, by our estimate, are one conversation's limit.
 
-        A conversation that is opened when the server has not answered for ``asleep_s`` makes it load its
-        model, where it is of the kind that unloads it.
+        A conversation that is opened makes the server load its model, where it is of the kind that unloads
+        it; see :class:`~offhook.llm.loading.LoadKeeper` for ``asleep_s``.
         """
         self.name = endpoint.model
         self.endpoint = endpoint
