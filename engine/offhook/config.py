@@ -97,6 +97,18 @@ class SttConfig(Section):
     """For one utterance, waiting for a worker included; a worker that takes longer is replaced."""
 
 
+class FallbackConfig(Section):
+    """Another model server, asked where the first one fails before the answer's first word."""
+
+    engine: Literal["openai", "ollama"]
+    model: str
+    base_url: str | None = None
+    api_key_env: str | None = None
+    api_key_file: ConfigPath | None = None
+    extra: dict[str, Any] = {}
+    """All as in ``[llm]``, whose time limits hold for it, too."""
+
+
 class LlmConfig(Section):
     """The language model."""
 
@@ -145,6 +157,8 @@ class LlmConfig(Section):
     extra: dict[str, Any] = {}
     """More fields for each request to the server, as its manual names them:
     ``chat_template_kwargs = { enable_thinking = false }``, ``reasoning_effort = "none"``."""
+    fallback: FallbackConfig | None = None
+    """A second server, as ``[llm.fallback]``; for engine openai and ollama."""
 
 
 class TtsConfig(Section):

@@ -160,15 +160,24 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
 
 
 def _remote_model(llm: LlmConfig, max_calls: int) -> LanguageModel:
-    from offhook.llm.endpoint import endpoint_of
-    from offhook.llm.exchange import Dialect
+    from offhook.llm.endpoint import endpoint_of, fallback_of
+    from offhook.llm.exchange import Server
     from offhook.llm.ollama import Ollama
     from offhook.llm.openai import OpenAi
     from offhook.llm.remote import RemoteModel
 
-    endpoint = endpoint_of(llm)
-    dialect: Dialect = Ollama(endpoint) if llm.engine == "ollama" else OpenAi(endpoint)
-    return RemoteModel(endpoint, dialect, n_ctx_call=call_tokens(llm, max_calls), max_conversations=max_calls)
+    def server(of: LlmConfig) -> Server:
+        endpoint = endpoint_of(of)
+        return Server(endpoint, Ollama(endpoint) if of.engine == "ollama" else OpenAi(endpoint))
+
+    first, second = server(llm), fallback_of(llm)
+    return RemoteModel(
+        first.endpoint,
+        first.dialect,
+        n_ctx_call=call_tokens(llm, max_calls),
+        max_conversations=max_calls,
+        fallback=None if second is None else server(second),
+    )
 
 
 def load_synthesizer(tts: TtsConfig) -> Synthesizer:

@@ -12,6 +12,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
@@ -88,8 +89,16 @@ class Dialect(Protocol):
 
 
 Sending = asyncio.Task[httpx.Response]
-Keep = Callable[[Sending, float], bool]
+Keep = Callable[[Sending, Endpoint, float], bool]
 """Takes over a request that nobody waits for any more, unanswered for so many seconds; False: cancel it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One model on one server, and how it is spoken to."""
+
+    endpoint: Endpoint
+    dialect: Dialect
 
 
 class _PassingError(Exception):
@@ -111,27 +120,30 @@ class RemoteGeneration:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
-        endpoint: Endpoint,
-        dialect: Dialect,
-        body: Callable[[], dict[str, Any]],
+        client: Callable[[Endpoint], httpx.AsyncClient],
+        servers: Sequence[Server],
+        body: Callable[[Dialect], dict[str, Any]],
         limits: Limits,
         prompt_tokens: int,
         write: Callable[[str], None],
-        keep: Keep = lambda sending, waited_s: False,
+        keep: Keep = lambda sending, endpoint, waited_s: False,
+        replaced: Callable[[Server], None] = lambda server: None,
     ) -> None:
         """``body`` makes the request anew for each attempt; ``write`` gets what is handed out.
 
+        ``servers`` are asked one after the other, as long as none has written a word; ``replaced`` is told
+        of each that has failed.
         ``keep`` is asked when the request is given up before the server has answered it at all.
         """
         self.stats = GenerationStats(prompt_tokens_computed=prompt_tokens, submitted_ns=time.monotonic_ns())
         self._client = client
-        self._endpoint = endpoint
-        self._dialect = dialect
+        self._servers = servers
+        self._endpoint, self._dialect = servers[0].endpoint, servers[0].dialect
         self._body = body
         self._limits = limits
         self._write = write
         self._keep = keep
+        self._replaced = replaced
         self._pieces: asyncio.Queue[str | OffhookError | None] = asyncio.Queue()
         self._text = StopText(limits.stop)
         self._chars = 0
@@ -172,7 +184,25 @@ class RemoteGeneration:
 
     # -- the task ----------------------------------------------------------------------
 
+    @property
+    def answered_by(self) -> Server:
+        """The server that was asked last."""
+        return Server(self._endpoint, self._dialect)
+
     async def _run(self) -> None:
+        for number, server in enumerate(self._servers, 1):
+            self._endpoint, self._dialect = server.endpoint, server.dialect
+            self._began_s, self._timer = self._loop.time(), asyncio.timeout(None)
+            error = await self._ask()
+            if error is None or self._chars or self._ended or number == len(self._servers):
+                break
+            logger.warning("%s; asking %s instead", error, self._servers[number].endpoint.url)
+            self._replaced(server)
+            self._reason = ""
+        self._finish("failed" if error else self._reason, error)
+
+    async def _ask(self) -> OffhookError | None:
+        """Have one server answer; why it has not."""
         error: OffhookError | None = None
         try:
             async with self._timer:
@@ -194,7 +224,7 @@ class RemoteGeneration:
                 f"{self._endpoint.url}: {self._endpoint.model} wrote nothing within {self._limits.max_tokens}"
                 " tokens: if it thinks first, switch that off in llm.extra, or raise llm.max_tokens"
             )
-        self._finish("failed" if error else self._reason, error)
+        return error
 
     async def _answer(self) -> None:
         self._expect(
@@ -215,8 +245,8 @@ class RemoteGeneration:
     async def _attempt(self) -> None:
         endpoint, dialect = self._endpoint, self._dialect
         while True:
-            body = self._body()
-            request = build_request(self._client, endpoint, "POST", dialect.path, body)
+            body = self._body(dialect)
+            request = build_request(self._client(endpoint), endpoint, "POST", dialect.path, body)
             try:
                 response = await self._send(request)
                 try:
@@ -247,11 +277,13 @@ class RemoteGeneration:
     async def _send(self, request: httpx.Request) -> httpx.Response:
         """The beginning of the server's answer.  Being cancelled need not end the request."""
         began_s = self._loop.time()
-        sending = self._loop.create_task(self._client.send(request, stream=True), name="offhook-llm-send")
+        sending = self._loop.create_task(
+            self._client(self._endpoint).send(request, stream=True), name="offhook-llm-send"
+        )
         try:
             return await asyncio.shield(sending)
         except asyncio.CancelledError:
-            if sending.done() or not self._keep(sending, self._loop.time() - began_s):
+            if sending.done() or not self._keep(sending, self._endpoint, self._loop.time() - began_s):
                 sending.cancel()
                 await asyncio.wait([sending])
                 await let_go(sending)
