@@ -87,6 +87,19 @@ async def test_work_that_nobody_waits_for_any_more_does_not_block_others(
     hanging.let_go()
 
 
+async def test_waiting_behind_others_work_is_no_hang(workers: Workers, clock: Clock) -> None:
+    first, second = Hanging(), Hanging()
+    tasks = [asyncio.create_task(workers.run(work)) for work in (first, second)]
+    last = asyncio.create_task(workers.run(lambda job: "in its turn"))
+    for work, task in zip((first, second), tasks, strict=True):
+        await reached(work.begun.is_set, "its turn has come")
+        clock.pass_by(LIMIT_S - 1)
+        work.let_go()
+        assert await task == "late"
+    assert await last == "in its turn"
+    assert workers.lost == 0
+
+
 async def test_work_that_gets_on_is_never_given_up(workers: Workers, clock: Clock) -> None:
     steps = [threading.Event() for _ in range(3)]
     done: list[int] = []

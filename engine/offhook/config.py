@@ -94,7 +94,7 @@ class SttConfig(Section):
     min_voiced_ms: int = Field(160, ge=0, le=2000)
     """Utterances with less voiced audio than this are noise, not words."""
     timeout_s: float = Field(10.0, gt=0, le=300)
-    """For one utterance, waiting for a worker included; a worker that takes longer is replaced."""
+    """For one utterance, once a worker has begun it; a worker that takes longer is replaced."""
 
 
 class FallbackConfig(Section):
@@ -171,8 +171,8 @@ class TtsConfig(Section):
     """Words per minute (espeak)."""
     threads: int = Field(1, ge=1, le=64)
     timeout_s: float = Field(10.0, gt=0, le=300)
-    """From one piece of audio to the next, waiting for other calls included; a voice that takes longer gets
-    another thread."""
+    """From one piece of audio to the next, once a clause is begun; a voice that takes longer gets another
+    thread."""
 
 
 class TurnConfig(Section):

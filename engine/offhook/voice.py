@@ -130,10 +130,12 @@ class Voice:
         try:
             while True:
                 try:
-                    async with asyncio.timeout(self._workers.limit_s):
+                    async with asyncio.timeout(self._workers.patience_s(job)):
                         block = await queue.get()
                 except TimeoutError:
-                    raise self._workers.late() from None
+                    if self._workers.is_hopeless(job):
+                        raise self._workers.late() from None
+                    continue
                 if block is None:
                     break
                 yield block

@@ -37,6 +37,8 @@ class Job(Generic[T]):
         self.result: asyncio.Future[T] = loop.create_future()
         self.cancelled = False
         """Nobody wants it any more: it is not begun, and what has begun should end."""
+        self.begun = False
+        """A thread works on it."""
         self._work = work
         self._since_s = 0.0
 
@@ -52,6 +54,7 @@ class Job(Generic[T]):
     def run(self) -> None:
         """Do it.  On its thread."""
         self.beat()
+        self.begun = True
         try:
             value = self._work(self)
         except BaseException as error:
@@ -112,20 +115,35 @@ class Workers:
     async def run(self, work: Callable[[Job[T]], T]) -> T:
         """What ``work`` returns.  Raises what it raises, and DeadlineError when that takes too long.
 
-        Waiting for a thread counts.  Cancelling the awaiting task gives the job up.
+        Waiting for a thread behind others' work does not count: on a busy machine that is no sign of a
+        hang.  Cancelling the awaiting task gives the job up.
         """
         job = self.submit(work)
         try:
-            await asyncio.wait({job.result}, timeout=self.limit_s)
-            if not job.result.done():
-                raise self.late()
+            while not job.result.done():
+                await asyncio.wait({job.result}, timeout=self.patience_s(job))
+                if not job.result.done() and self.is_hopeless(job):
+                    raise self.late()
             return job.result.result()
         finally:
             job.cancelled = True
 
-    def late(self) -> DeadlineError:
-        """The error for work that takes too long; threads that hang are replaced now."""
+    def patience_s(self, job: Job[T]) -> float:
+        """How long ``job`` may be waited for before :meth:`is_hopeless` has to be asked."""
+        busy: list[float] = [job.quiet_s] if job.begun else []
+        if not job.begun:
+            busy = [held.quiet_s for seat in self._seats if (held := seat.job) is not None and not seat.lost]
+        return max(0.05, self.limit_s - max(busy, default=0.0))
+
+    def is_hopeless(self, job: Job[T]) -> bool:
+        """It hangs, or no thread will ever begin it.  Threads that hang are replaced by that."""
         self.replace_hung()
+        if job.begun:
+            return job.quiet_s >= self.limit_s
+        return all(seat.lost for seat in self._seats)
+
+    def late(self) -> DeadlineError:
+        """The error for work that takes too long."""
         key = f" ({self._setting})" if self._setting else ""
         return DeadlineError(f"{self._what} has given nothing within {self.limit_s:g} s{key}")
 
