@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from offhook.agents.loader import load_agent
 from offhook.answer import Answer
@@ -20,7 +21,7 @@ from offhook.conversation.history import History
 from offhook.conversation.policies.chat import Chat
 from offhook.core import PlayoutThread
 from offhook.endpointing import Asked, Expected
-from offhook.errors import ModelError, PlaybackError
+from offhook.errors import DeadlineError, ModelError, PlaybackError
 from offhook.knowledge.acts import ActGuess
 from offhook.knowledge.store import Knowledge, Ranking
 from offhook.llm.base import Limits, Mark
@@ -31,6 +32,7 @@ from offhook.sentence import split
 from offhook.trace import TurnTrace
 from offhook.turn import CallerWaits, Expecting, NothingHeard, TurnEvent, WordsHeard
 from offhook.voice import Voice
+from tests.support.clock import reached
 from tests.support.engines import PlainTemplate, ScriptedConversation, ScriptedRecognizer, ScriptedVoice
 
 AUDIO = np.zeros(8_000, np.int16)
@@ -315,14 +317,51 @@ async def test_what_fails_is_tried_a_second_time_unless_that_is_of_no_use(benche
         await whole(bench.prepare(2))
 
 
-async def test_known_words_are_said_although_the_model_is_gone(benches: Any) -> None:
+async def test_an_excuse_keeps_its_turn_until_it_is_settled(benches: Any) -> None:
+    late = DeadlineError("no first word within 8 s")
+    bench = benches(["One.", "Two."], [[late], ANSWER])
+
+    async def excuse() -> tuple[str, NDArray[np.int16]]:
+        return "Sorry.", np.full(800, 1000, np.int16)
+
+    bench.pipeline._excuse_of = excuse
+    first, second = bench.prepare(1), bench.prepare(2)
+    await first.answer.ready.wait()
+    await reached(lambda: any(event.revision == 2 for event in bench.events), "the second one is understood")
+    assert not second.answer.text, "said into the excuse, it waits for what becomes of that"
+    await first.settle(Outcome("Sorry.", complete=True))
+    assert await whole(second) == SAID
+    assert bench.text.startswith(bench.asked("One.") + "Sorry.<end>" + bench.asked("Two."))
+
+
+@pytest.mark.parametrize("gone", ["end_probability", "append", "mark"])
+async def test_known_words_are_said_although_the_model_is_gone(benches: Any, gone: str) -> None:
     bench = benches(["Thank you, goodbye."], [])
 
-    async def gone() -> float:
+    async def fail(*what: Any) -> Any:
         raise ModelError("the language model's thread has stopped")
 
-    bench.conversation.end_probability = gone
-    assert await whole(bench.prepare()) == bench.policy.agent.goodbye
+    setattr(bench.conversation, gone, fail)
+    revision = bench.prepare()
+    assert await whole(revision) == bench.policy.agent.goodbye
+    await revision.settle(Outcome(bench.policy.agent.goodbye, complete=True))
+    assert bench.history.last.audible_text == bench.policy.agent.goodbye
+
+
+async def test_an_answer_that_cannot_be_remembered_was_said_all_the_same(
+    benches: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = benches(["One."], [ANSWER])
+    revision = bench.prepare()
+    assert await whole(revision) == SAID
+
+    async def fail(*what: Any) -> None:
+        raise ModelError("the language model's thread has stopped")
+
+    bench.conversation.append = fail
+    await revision.settle(Outcome(SAID, complete=True))
+    assert revision.answer.text == SAID, "no excuse behind it"
+    assert "a turn is not remembered: the language model's thread has stopped" in caplog.text
 
 
 async def test_what_a_caller_has_told_is_kept_for_their_call_only(benches: Any) -> None:

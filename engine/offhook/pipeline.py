@@ -37,7 +37,7 @@ from offhook.core import resample
 from offhook.endpointing import ProsodyModel, combined, expectation
 from offhook.errors import DeadlineError, HangupError, ModelError, OffhookError, PlaybackError
 from offhook.levels import LEVEL_MS, frame_levels
-from offhook.llm.base import Conversation, Generation, Limits, Mark
+from offhook.llm.base import Conversation, Generation, Limits, Mark, Told
 from offhook.models import Models
 from offhook.sentence import split
 from offhook.stt.base import STT_RATE_HZ
@@ -239,35 +239,52 @@ class Pipeline:
         played: NDArray[np.int16] | None,
         saying: str,
     ) -> None:
+        # An answer that has failed keeps the conversation's turn until it is settled, like any other.
+        has_turn = False
         try:
             try:
-                async with asyncio.timeout_at(revision.due_s) as revision._timer:
-                    await self._make(revision, audio, played, saying)
-            except TimeoutError as error:
-                revision.error = error if isinstance(error, OffhookError) else self._overdue()
+                judge = await self._in_time(revision, self._hear(revision, audio, played, saying))
+                if judge is None:
+                    return
+                has_turn = await self._in_time(revision, self._turn.acquire())
+                await self._in_time(revision, self._twice(revision, lambda: self._answer(revision, judge)))
             except OffhookError as error:
                 revision.error = error
             except Exception as error:
                 _log.exception("revision %d of call %s", revision.number, revision.trace.call_id)
                 revision.error = ModelError(f"{type(error).__name__} while making an answer")
-            finally:
-                revision._timer = None
             if revision.error is not None:
                 await self._excuse(revision)
         finally:
+            if has_turn:
+                self._turn.release()
             try:
                 revision.answer.finish()  # whoever waits for it learns that no more will come
             except OffhookError as error:
                 revision.error, revision.excused = revision.error or error, False
 
-    async def _make(
+    async def _in_time(self, revision: Revision, work: Coroutine[Any, Any, T]) -> T:
+        """``work``, as long as the answer is not overdue.  Raises DeadlineError, and what it raises."""
+        try:
+            async with asyncio.timeout_at(revision.due_s) as revision._timer:
+                return await work
+        except TimeoutError as error:
+            if isinstance(error, OffhookError):
+                raise
+            raise DeadlineError(
+                f"no answer has begun within {self._answer_timeout_s:g} s (turn.answer_timeout_s)"
+            ) from None
+        finally:
+            revision._timer = None
+
+    async def _hear(
         self,
         revision: Revision,
         audio: NDArray[np.int16] | None,
         played: NDArray[np.int16] | None,
         saying: str,
-    ) -> None:
-        """Find the words and answer them; what fails before anything was said is tried a second time."""
+    ) -> _Judge | None:
+        """Find the words; None when there are none."""
         prosody = None
         if audio is not None:
             if played is not None and played.any():
@@ -275,14 +292,14 @@ class Pipeline:
             prosody = await self._twice(revision, lambda: self._recognize(revision, audio))
             if not revision.heard:
                 self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
-                return
+                return None
         echo = is_backchannel(revision.heard) or is_own_words(revision.heard, saying)
         judge = _Judge(self._post, revision, prosody, echo)
         judge.begin()
-        async with self._turn:
-            await self._twice(revision, lambda: self._answer(revision, judge))
+        return judge
 
     async def _twice(self, revision: Revision, work: Callable[[], Awaitable[T]]) -> T:
+        """What fails before anything was said is tried a second time, unless that is of no use."""
         try:
             return await work()
         except ModelError as error:
@@ -291,11 +308,6 @@ class Pipeline:
             _log.info("call=%s trying once more: %s", revision.trace.call_id, error)
         return await work()
 
-    def _overdue(self) -> DeadlineError:
-        return DeadlineError(
-            f"no answer has begun within {self._answer_timeout_s:g} s (turn.answer_timeout_s)"
-        )
-
     async def _excuse(self, revision: Revision) -> None:
         """The turn has failed: end its answer with the agent's excuse, and remember what was audible.
 
@@ -303,6 +315,9 @@ class Pipeline:
         is the call's, once the turn is committed.
         """
         error, answer = revision.error, revision.answer
+        if answer.finished and revision._outcome.done():  # it was said, and could not be remembered
+            _log.warning("call=%s a turn is not remembered: %s", revision.trace.call_id, error)
+            return
         _log.warning("call=%s a turn has failed: %s", revision.trace.call_id, error)
         excuse = None
         if not isinstance(error, PlaybackError | HangupError) and self._excuse_of is not None:
@@ -340,12 +355,11 @@ class Pipeline:
         self._history.add(Exchange(turn.caller_text, audible, revision.answer.text, (), "failed"))
         if not policy.remembers:
             return
-        async with self._turn:
-            await self._ahead.extend(turn.words)
-            said = (audible, *policy.close_answer()) if outcome.complete else policy.cut_answer(audible)
-            await conversation.append(*self._ahead.left(turn.pieces), *said)
-            self._turns.append((*self._ahead.taken(), *turn.pieces, *said))
-            await self._make_room()
+        await self._ahead.extend(turn.words)
+        said = (audible, *policy.close_answer()) if outcome.complete else policy.cut_answer(audible)
+        await conversation.append(*self._ahead.left(turn.pieces), *said)
+        self._turns.append((*self._ahead.taken(), *turn.pieces, *said))
+        await self._make_room()
 
     async def _without_echo(
         self, revision: Revision, audio: NDArray[np.int16], played: NDArray[np.int16]
@@ -383,26 +397,16 @@ class Pipeline:
         revision.ends_call = turn.ends_call
         revision.trace.act = turn.act
         generation: Generation | None = None
+        asked: Mark | None
         try:
-            await self._ahead.extend(turn.words)
-            # Asked here and told below: words, note and the answer's beginning are computed together.
-            end_probability = conversation.end_probability()
-            if turn.say is None:
-                await conversation.append(*self._ahead.left(turn.pieces))
-            asked = await conversation.mark()
             if turn.say is not None:
-                judging = asyncio.ensure_future(judge.say_when_known(end_probability))
-                try:
-                    for clause in split(turn.say):
-                        await self._speak(revision, clause, known=turn.act in WRITTEN)
-                    await judging
-                finally:
-                    judging.cancel()
-                verbatim = False
-                if policy.remembers:
-                    await conversation.append(*self._ahead.left(turn.pieces))
-                    asked = await conversation.mark()
+                verbatim, asked = False, await self._say_known(revision, judge, turn, turn.say)
             else:
+                await self._ahead.extend(turn.words)
+                # Asked here and told below: words, note and the answer's beginning are computed together.
+                end_probability = conversation.end_probability()
+                await conversation.append(*self._ahead.left(turn.pieces))
+                asked = await conversation.mark()
                 generation = conversation.generate(self._limits, draft=turn.draft)
                 revision._generation = generation
                 await judge.say_when_known(end_probability)
@@ -420,14 +424,46 @@ class Pipeline:
             await asyncio.shield(self._ahead.back())
             raise
 
+    async def _say_known(self, revision: Revision, judge: _Judge, turn: Turn, say: str) -> Mark | None:
+        """Say an answer that the model has no part in; where it begins in the model's conversation.
+
+        None: the model is gone, which is no matter for this answer.
+        """
+        conversation = self._conversation
+        end_probability: Awaitable[float | None] = Told()
+        asked: Mark | None = None
+        with contextlib.suppress(ModelError):
+            await self._ahead.extend(turn.words)
+            end_probability = conversation.end_probability()
+            asked = await conversation.mark()
+        judging = asyncio.ensure_future(judge.say_when_known(end_probability))
+        try:
+            for clause in split(say):
+                await self._speak(revision, clause, known=turn.act in WRITTEN)
+            await judging
+        finally:
+            judging.cancel()
+        if self._policy.remembers and asked is not None:
+            try:
+                await conversation.append(*self._ahead.left(turn.pieces))
+                asked = await conversation.mark()
+            except ModelError:
+                asked = None
+        return asked
+
     async def _remember(
-        self, revision: Revision, turn: Turn, outcome: Outcome, asked: Mark, *, verbatim: bool
+        self, revision: Revision, turn: Turn, outcome: Outcome, asked: Mark | None, *, verbatim: bool
     ) -> None:
-        """Make the conversation say what was audible; ``verbatim``: it says the whole answer already."""
+        """Make the conversation say what was audible; ``verbatim``: it says the whole answer already.
+
+        ``asked`` is where the answer begins; None: in a conversation that is gone.
+        """
         conversation, policy = self._conversation, self._policy
         whole = revision.answer.text
         audible = whole if outcome.complete else outcome.heard_text
         self._history.add(Exchange(turn.caller_text, audible, whole, turn.facts, turn.act))
+        if asked is None:
+            return
         if not policy.remembers:
             await self._ahead.drop()
             return
