@@ -37,9 +37,10 @@ from offhook.llm.wire import Delta, EventReader, MalformedError, ReportedError, 
 
 logger = logging.getLogger(__name__)
 
-RETRIES_S = (0.1, 0.5, 1.5, 3.0)
-"""Waits before the second try, the third and so on, unless the server asks for longer ones: a blip is over
-at the first, a restart at the last.  What would not fit into the time for the first word is not tried."""
+RETRIES_S = (0.1, 0.5, 1.5)
+"""Waits before the second try, the third and so on, unless the server asks for longer ones: together about
+as long as a caller waits before they ask whether anybody is there.  What would not fit into the time for the
+first word is not tried."""
 _AFTER_FINISH_S = 0.25
 """The answer is complete; so long we wait for the server's count of tokens and the stream's end."""
 _MAX_CHARS_PER_TOKEN = 32
