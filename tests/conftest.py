@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from offhook import core
+from offhook.llm import exchange
 from offhook.llm.embedded import embedded_model
 from offhook.llm.native import NativeModel
 from tests.support.launchers import (
@@ -95,6 +96,12 @@ def door(socket_path: Path) -> Iterator[socket.socket]:
 
 
 # -- remote models ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def tries_follow_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A remote model that failed is tried again as often as ever, and nobody waits for it."""
+    monkeypatch.setattr(exchange, "RETRIES_S", (0.0,) * len(exchange.RETRIES_S))
 
 
 @pytest.fixture(params=["openai", "ollama"])

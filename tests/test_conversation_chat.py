@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -210,3 +212,13 @@ async def test_without_facts_nothing_is_searched() -> None:
     turn = await policy.turn("When do you open?", History())
     assert turn.say is None
     assert turn.draft == ""
+
+
+def test_the_policy_keeps_nothing_of_an_answer() -> None:
+    policy = Chat(AGENT, PlainTemplate(), Knowledge(AGENT))
+    made = policy.filter()
+    made.push("Your name is Ada.")
+    kept = weakref.ref(made)
+    del made
+    gc.collect()
+    assert kept() is None

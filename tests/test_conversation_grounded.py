@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import current_thread
 from typing import Any, cast
@@ -19,6 +18,7 @@ from offhook.knowledge.acts import Act, ActGuess
 from offhook.knowledge.notes import parts
 from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
 from offhook.languages import ENGLISH
+from offhook.workers import Workers
 from tests.support.engines import PlainTemplate
 
 AGENT = Agent(
@@ -385,8 +385,9 @@ async def test_searches_run_where_they_are_told() -> None:
             names.append(current_thread().name)
             return Ranking(())
 
-    with ThreadPoolExecutor(1, thread_name_prefix="searching") as worker:
-        policy = Grounded(AGENT, PlainTemplate(), cast(Any, Watched()), worker)
-        await asyncio.gather(*(policy.turn(f"Question {n}?", History()) for n in range(3)))
+    worker = Workers("searching", "the search", limit_s=60)
+    policy = Grounded(AGENT, PlainTemplate(), cast(Any, Watched()), worker)
+    await asyncio.gather(*(policy.turn(f"Question {n}?", History()) for n in range(3)))
+    worker.close()
     assert len(names) == 3
     assert all(name.startswith("searching") for name in names)

@@ -16,6 +16,7 @@ from offhook.daemon import Daemon, _agent_name
 from offhook.errors import BusyError, ConfigError, ModelError
 from offhook.load import LoadGauge, Speculation
 from offhook.replies import Services
+from tests.support.clock import reached
 from tests.support.engines import PlainTemplate
 
 
@@ -36,8 +37,9 @@ class SlowModel:
     template = PlainTemplate()
     parameters = 135_000_000
 
-    def __init__(self, problem: str | None = None) -> None:
+    def __init__(self, problem: str | None = None, places: int = 8) -> None:
         self.says = problem
+        self.places = places
         self.preloads = 0
         self.begun, self.gate = asyncio.Event(), asyncio.Event()
         self.error: ModelError | None = None
@@ -69,14 +71,23 @@ class House:
     def __init__(self, model: SlowModel, search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.model, self.ready = model, Ready()
         self.calls: list[Policy] = []
+        self.hold: asyncio.Event | None = None
+        """Calls last until it is set; None: they are over at once."""
         self.settings = "[agent]\ndefault = 'jetty'\n"
         self.search = search
         self.daemon = Daemon(self.read(), read_again=self.read)
-        models = cast(Any, SimpleNamespace(language_model=model, knowledge=None))
+        models = cast(Any, SimpleNamespace(language_model=model, knowledge=None, problem=model.problem))
+        voice = cast(Any, SimpleNamespace(problem=lambda: None))
         load = LoadGauge()
         self.services = Services(
             **{field.name: cast(Any, None) for field in fields(Services)}
-            | {"config": self.daemon._config, "models": models, "ready": self.ready, "load": load}
+            | {
+                "config": self.daemon._config,
+                "models": models,
+                "voice": voice,
+                "ready": self.ready,
+                "load": load,
+            }
         )
         self.daemon._services = self.services
         house = self
@@ -87,7 +98,8 @@ class House:
                 house.calls.append(policy)
 
             async def run(self) -> None:
-                pass
+                if house.hold is not None:
+                    await house.hold.wait()
 
         monkeypatch.setattr("offhook.daemon.Call", Call)
 
@@ -120,8 +132,8 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def daemon_with(problem: str | None) -> Daemon:
     daemon = Daemon(Config())
-    model = SimpleNamespace(problem=lambda: problem)
-    daemon._services = cast(Any, SimpleNamespace(models=SimpleNamespace(language_model=model)))
+    engine = SimpleNamespace(problem=lambda: problem, language_model=SimpleNamespace(places=8))
+    daemon._services = cast(Any, SimpleNamespace(models=engine, voice=engine))
     return daemon
 
 
@@ -130,6 +142,20 @@ async def test_a_model_that_hangs_makes_new_calls_busy() -> None:
     with pytest.raises(BusyError, match="one batch for 12 s"):
         await daemon_with("the language model has computed one batch for 12 s")._on_call(cast(Any, offer))
     assert not offer.taken
+
+
+async def test_a_call_that_the_model_has_no_room_for_is_busy_before_it_is_taken(house: House) -> None:
+    house.model.gate.set()
+    house.model.places, house.hold = 1, asyncio.Event()
+    running = asyncio.create_task(house.call("agent=jetty"))
+    await reached(lambda: bool(house.calls), "the first call runs")
+    offer = Offer("1.3", "agent=jetty")
+    with pytest.raises(BusyError, match="all 1 places of the language model are taken"):
+        await house.daemon._on_call(cast(Any, offer))
+    assert not offer.taken
+    house.hold.set()
+    await running
+    assert (await house.call("agent=jetty")).taken
 
 
 async def test_a_stopping_daemon_and_an_unknown_agent_take_no_call() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
@@ -80,6 +81,49 @@ async def test_a_refusal_is_learnt_once(family: Family, name: str, caplog: pytes
     assert "does not take" in caplog.text
 
 
+_UNKNOWN = {"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}
+_INNER = json.dumps({"error": {"message": "Unsupported parameter: 'seed'"}})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "property 'seed' is unsupported", "type": "invalid_request_error"}},
+        {"error": {"message": "Unrecognized request argument supplied: seed", "code": None}},
+        {"error": {"message": "Extra inputs are not permitted, field: 'seed', value: 7"}},
+        {"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": _INNER}}},
+        {"error": {"message": "invalid", "details": [{"fieldViolations": [{"field": "seed"}]}]}},
+        {"errors": [{"message": "Bad input: unknown property 'seed'", "code": 5006}], "success": False},
+        {"error_code": "BAD_REQUEST", "message": 'Bad request: json: unknown field "seed"'},
+        {"detail": [{"type": "missing", "loc": ["body", "user"], "msg": "Field required"}, _UNKNOWN]},
+        {"detail": "Unsupported field: seed"},
+    ],
+    ids=lambda body: json.dumps(body)[:40],
+)
+async def test_a_field_that_is_refused_in_other_words(body: object) -> None:
+    async with ModelServer() as server:
+        model = make_model(server.url, "openai")
+        server.will(status(400, body), FAMILIES[0].serves(FAMILIES[0].answer(ANSWER)))
+        for _ in range(2):
+            assert (await ask(model))[0] == ANSWER
+        await model.aclose()
+        assert ["seed" in request.body for request in server.requests] == [True, False, False]
+
+
+async def test_what_was_sent_is_in_no_error() -> None:
+    """FastAPI repeats it, and with it what a caller has said."""
+    said = [{"role": "user", "content": "My name is Ada."}]
+    problem = {"type": "x", "loc": ["body", "messages"], "msg": "too many", "input": said, "ctx": {"a": said}}
+    for body in ({"detail": [problem]}, {"message": {"detail": [problem]}}):
+        async with ModelServer() as server:
+            model = make_model(server.url, "openai")
+            server.will(status(422, body))
+            with pytest.raises(ModelError, match="too many") as caught:
+                await ask(model)
+            assert "Ada" not in str(caught.value)
+            await model.aclose()
+
+
 async def test_calls_at_the_same_time_learn_together() -> None:
     """Both requests were on their way before the first refusal."""
     refusal = next(family for family in FAMILIES if family.name == "LiteLLM").refuses["seed"]
@@ -112,7 +156,7 @@ async def test_what_is_no_refusal_of_a_field(refusal: Behaviour) -> None:
         server.will(refusal)
         with pytest.raises(ModelError):
             await ask(model)
-        assert len(server.requests) == 1
+        assert all("seed" in request.body for request in server.requests)
         await model.aclose()
 
 

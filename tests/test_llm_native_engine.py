@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from offhook import core
-from offhook.errors import BusyError, ModelError
+from offhook.errors import BusyError, DeadlineError, ModelError
+from offhook.llm import native
 from offhook.llm.base import Limits
 from offhook.llm.native import NativeModel
 from offhook.llm.threads import Tuned, tuned_threads
+from tests.support.clock import Clock
 from tests.support.launchers import open_descriptors
 from tests.support.llm_engine import CALLS, QUESTIONS, SYSTEM, ask, begin, engine
 
@@ -45,7 +51,50 @@ async def test_sixteen_at_once_say_what_each_says_alone(llm_file: Path) -> None:
         await (await begin(model)).close()
 
 
-async def test_old_turns_go_and_the_limit_holds(llm_file: Path) -> None:
+async def test_a_prompt_that_finds_no_place_is_computed_in_its_call(
+    llm_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "_PREFIXES", 1)
+    with engine(llm_file, calls=2, n_ctx=1024) as model:
+        first = await begin(model)
+        other = model.template.prefix("You answer the telephone of Jetty Kayaks.")
+        assert await model.preload(other) > 0, "the only place is the first call's"
+        second = await model.conversation(other)
+        assert await ask(model, second, QUESTIONS[0])
+        await first.close()
+        await second.close()
+
+
+async def test_a_thread_that_hangs_in_an_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    written = ["We open "]
+
+    class Hung:
+        id = 1
+        cancelled = False
+
+        def stats(self) -> tuple[int, ...]:
+            return (0, 0, 1, 0, 0, 1, 0, 0)
+
+        def take(self) -> tuple[str, str, str]:
+            return (written.pop() if written else "", "cancelled" if self.cancelled else "", "")
+
+        def cancel(self) -> None:
+            self.cancelled = True
+
+    news = SimpleNamespace(listen=lambda native_id: asyncio.Event())
+    pieces = aiter(native.NativeGeneration(cast(Any, news), cast(Any, hung := Hung())))
+    assert await anext(pieces) == "We open "
+    waiting = asyncio.ensure_future(anext(pieces))
+    await asyncio.sleep(0)
+    clock.pass_by(10.5)
+    with pytest.raises(DeadlineError, match="nothing more for 10 s"):
+        await waiting
+    assert hung.cancelled
+
+
+async def test_old_turns_go_and_the_limit_holds(llm_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     with engine(llm_file, calls=1, n_ctx=512, n_ctx_call=256) as model:
         talk = await begin(model)
         start = talk.start
@@ -55,6 +104,7 @@ async def test_old_turns_go_and_the_limit_holds(llm_file: Path) -> None:
             await talk.computed()
             assert talk.tokens_used <= talk.tokens_limit == 256
         assert talk.tokens_dropped > 0
+        assert re.search(r"a long call: \d+ tokens of old turns dropped so far", caplog.text)
         assert model.stats()["dropped_tokens"] == talk.tokens_dropped
         used = talk.tokens_used
         with pytest.raises(ModelError, match=r"full|tokens"):

@@ -63,7 +63,7 @@ class TestModel:
         assert side.server.connections <= 5
 
     async def test_a_refusal_does_not_cost_the_connection(self, side: Side) -> None:
-        side.server.will(status(429, {"error": "no"}), side.answer("Yes."))
+        side.server.will(status(429, {"error": "no"}, retry_after="60"), side.answer("Yes."))
         with pytest.raises(BusyError):
             await side.ask()
         await side.ask()

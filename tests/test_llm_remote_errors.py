@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from offhook.errors import BusyError, ConfigError, ModelError, OffhookError
+from offhook.llm.exchange import RETRIES_S
+from tests.support.clock import Clock, reached
 from tests.support.model_server import (
     Behaviour,
     ModelServer,
@@ -254,10 +256,13 @@ class TestSecondTry:
     @pytest.mark.parametrize(
         "trouble",
         [
+            status(429, ""),
+            status(500, ""),
             status(502, HTML),
             status(503, ""),
             status(503, "", retry_after="0.2"),
             status(504, ""),
+            status(529, ""),
             leave,
             reset,
         ],
@@ -280,19 +285,20 @@ class TestSecondTry:
             await side.ask()
         assert len(side.server.requests) == 1
 
-    @pytest.mark.parametrize("code", [502, 503, 504])
-    async def test_only_once(self, side: Side, code: int) -> None:
+    @pytest.mark.parametrize("code", [429, 500, 502, 503, 504, 529])
+    async def test_not_for_ever(self, side: Side, code: int) -> None:
         side.server.will(status(code, ""))
-        with pytest.raises(OffhookError, match=str(code)):
+        with pytest.raises(OffhookError, match=str(code)) as caught:
             await side.ask()
-        assert len(side.server.requests) == 2
+        assert len(side.server.requests) == 1 + len(RETRIES_S)
+        assert isinstance(caught.value, BusyError) or getattr(caught.value, "lasting", False)
 
     @pytest.mark.parametrize(
         "trouble",
         [
-            status(429, ""),
+            status(429, {"error": {"message": "pay", "code": "insufficient_quota"}}),
+            status(429, "", retry_after="30"),
             status(503, "", retry_after="30"),
-            status(500, ""),
             status(401, ""),
             status(400, ""),
         ],
@@ -302,6 +308,22 @@ class TestSecondTry:
         with pytest.raises(OffhookError):
             await side.ask()
         assert len(side.server.requests) == 1
+
+    @pytest.mark.parametrize("code", [429, 503])
+    async def test_a_server_that_asks_to_wait_is_asked_again_then(
+        self, side: Side, code: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        clock = Clock(monkeypatch)
+        side.server.will(status(code, "", retry_after="15"), side.answer("Yes."))
+        asking = asyncio.create_task(side.ask())
+        await reached(lambda: "trying once more in 15.0 s" in caplog.text, "the first try has failed")
+        clock.pass_by(14.0)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert len(side.server.requests) == 1
+        clock.pass_by(1.5)
+        assert (await asking)[0] == "Yes."
 
     async def test_an_idle_connection_that_the_server_has_closed(self, side: Side) -> None:
         async def once(request: Request, wire: Wire) -> None:

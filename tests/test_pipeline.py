@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from offhook.agents.loader import load_agent
 from offhook.answer import Answer
@@ -19,16 +21,18 @@ from offhook.conversation.history import History
 from offhook.conversation.policies.chat import Chat
 from offhook.core import PlayoutThread
 from offhook.endpointing import Asked, Expected
-from offhook.errors import ModelError, PlaybackError
+from offhook.errors import DeadlineError, ModelError, PlaybackError
 from offhook.knowledge.acts import ActGuess
 from offhook.knowledge.store import Knowledge, Ranking
 from offhook.llm.base import Limits, Mark
 from offhook.models import Models
 from offhook.pipeline import Outcome, Pipeline, Revision
 from offhook.playout import PlaybackFolder
+from offhook.sentence import split
 from offhook.trace import TurnTrace
 from offhook.turn import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from offhook.voice import Voice
+from tests.support.clock import reached
 from tests.support.engines import PlainTemplate, ScriptedConversation, ScriptedRecognizer, ScriptedVoice
 
 AUDIO = np.zeros(8_000, np.int16)
@@ -41,14 +45,13 @@ class Bench:
         self,
         folder: Path,
         thread: PlayoutThread,
-        heard: list[str],
+        heard: list[Any],
         answers: list[list[Any]],
         voice: ScriptedVoice | None = None,
         history_turns: int | None = None,
     ) -> None:
         self.recognizer = ScriptedRecognizer(heard)
         self.conversation = ScriptedConversation(answers)
-        self.worker = ThreadPoolExecutor(1)
         self.playback = PlaybackFolder(folder)
         self.shelf = self.playback.shelf("call")
         agent = load_agent("receptionist")
@@ -56,9 +59,10 @@ class Bench:
         self.history = History()
         self.events: list[TurnEvent] = []
         voice = voice or ScriptedVoice()
+        self.voice = Voice(voice)
         self.pipeline = Pipeline(
             Models(cast(Any, self.recognizer), cast(Any, None), voice),
-            Voice(voice, self.worker),
+            self.voice,
             self.policy,
             self.history,
             self.conversation,
@@ -84,7 +88,7 @@ class Bench:
         return "".join(self.policy.opening(heard.rstrip(FINAL)))
 
     def close(self) -> None:
-        self.worker.shutdown()
+        self.voice.close()
         self.playback.close()
 
 
@@ -92,7 +96,7 @@ class Bench:
 def benches(tmp_path: Path) -> Iterator[Any]:
     made: list[Bench] = []
 
-    def make(heard: list[str], answers: list[list[Any]], *rest: Any) -> Bench:
+    def make(heard: list[Any], answers: list[list[Any]], *rest: Any) -> Bench:
         made.append(Bench(tmp_path / str(len(made)), thread, heard, answers, *rest))
         return made[-1]
 
@@ -360,21 +364,97 @@ async def test_an_unusable_answer_becomes_a_question(benches: Any) -> None:
     assert await whole(bench.prepare()) == bench.policy.agent.unclear
 
 
-@pytest.mark.parametrize("stage", ["llm", "tts", "disk"])
+@pytest.mark.parametrize("stage", ["stt", "llm", "tts", "disk", "full disk"])
 async def test_a_failure_reaches_whoever_waits_and_rolls_back(benches: Any, stage: str) -> None:
     broken = ModelError("out of order")
     voice = ScriptedVoice(lambda text: broken if stage == "tts" else None)
-    bench = benches(["Something unrelated."], [[broken] if stage == "llm" else ANSWER], voice)
+    heard = [broken] * 2 if stage == "stt" else ["Something unrelated."]
+    bench = benches(heard, [[broken] if stage == "llm" else ANSWER] * 2, voice)
     if stage == "disk":
         bench.shelf.close()
+    elif stage == "full disk":  # the file can be made, and nothing be written into it
+        (bench.shelf.folder / "1.sln").symlink_to("/dev/full")
     revision = bench.prepare()
-    with pytest.raises(PlaybackError if stage == "disk" else ModelError):
+    with pytest.raises(PlaybackError if "disk" in stage else ModelError):
         await whole(revision)
+    assert revision.answer.name is None, "there is nothing to play"
     await revision.cancel()
-    assert bench.text == bench.opening("Something unrelated.")
+    assert bench.text == ("" if stage == "stt" else bench.opening("Something unrelated."))
     last = bench.events[-1]
-    assert isinstance(last, WordsHeard)
-    assert last.complete == 1.0  # so that the turn is committed, and the failure seen
+    assert isinstance(last, WordsHeard), "so that the turn is committed, and the failure seen"
+    assert last.text == ("" if stage == "stt" else "Something unrelated.")
+
+
+async def test_what_fails_is_tried_a_second_time_unless_that_is_of_no_use(benches: Any) -> None:
+    lasting = ModelError("wrong key")
+    lasting.lasting = True
+    bench = benches(["One.", "Two."], [[ModelError("cut")], ANSWER, [lasting], ANSWER])
+    assert await whole(bench.prepare(1)) == SAID
+    await bench.pipeline.close()
+    with pytest.raises(ModelError, match="wrong key"):
+        await whole(bench.prepare(2))
+
+
+async def test_an_excuse_keeps_its_turn_until_it_is_settled(benches: Any) -> None:
+    late = DeadlineError("no first word within 8 s")
+    bench = benches(["One.", "Two."], [[late], ANSWER])
+
+    async def excuse() -> tuple[str, NDArray[np.int16]]:
+        return "Sorry.", np.full(800, 1000, np.int16)
+
+    bench.pipeline._excuse_of = excuse
+    first, second = bench.prepare(1), bench.prepare(2)
+    await first.answer.ready.wait()
+    await reached(lambda: any(event.revision == 2 for event in bench.events), "the second one is understood")
+    assert not second.answer.text, "said into the excuse, it waits for what becomes of that"
+    await first.settle(Outcome("Sorry.", complete=True))
+    assert await whole(second) == SAID
+    assert bench.text.startswith(bench.asked("One.") + "Sorry.<end>" + bench.asked("Two."))
+
+
+@pytest.mark.parametrize("gone", ["end_probability", "append", "mark"])
+async def test_known_words_are_said_although_the_model_is_gone(benches: Any, gone: str) -> None:
+    bench = benches(["Thank you, goodbye."], [])
+
+    async def fail(*what: Any) -> Any:
+        raise ModelError("the language model's thread has stopped")
+
+    setattr(bench.conversation, gone, fail)
+    revision = bench.prepare()
+    assert await whole(revision) == bench.policy.agent.goodbye
+    await revision.settle(Outcome(bench.policy.agent.goodbye, complete=True))
+    assert bench.history.last.audible_text == bench.policy.agent.goodbye
+
+
+async def test_an_answer_that_cannot_be_remembered_was_said_all_the_same(
+    benches: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = benches(["One."], [ANSWER])
+    revision = bench.prepare()
+    assert await whole(revision) == SAID
+
+    async def fail(*what: Any) -> None:
+        raise ModelError("the language model's thread has stopped")
+
+    bench.conversation.append = fail
+    await revision.settle(Outcome(SAID, complete=True))
+    assert revision.answer.text == SAID, "no excuse behind it"
+    assert "a turn is not remembered: the language model's thread has stopped" in caplog.text
+
+
+async def test_what_a_caller_has_told_is_kept_for_their_call_only(benches: Any) -> None:
+    bench = benches(["My name is Ada."] * 2 + ["Goodbye."], [["Hello, Ada. How are you?"]] * 2)
+    for number in (1, 2):
+        revision = bench.prepare(number)
+        await whole(revision)
+        await revision.cancel()
+    assert bench.voice.hits > 0, "said again in the call, it costs nothing"
+    assert await whole(bench.prepare(3)) == bench.policy.agent.goodbye
+    asked = bench.voice.misses
+    await bench.voice.say("Hello, Ada.", 8_000)
+    assert bench.voice.misses == asked + 1, "and another call does not find it"
+    await bench.voice.say(split(bench.policy.agent.goodbye)[0], 8_000)
+    assert bench.voice.misses == asked + 1, "but what the agent's file says"
 
 
 async def test_cancelling_during_recognition_is_clean(benches: Any) -> None:
@@ -387,7 +467,10 @@ async def test_cancelling_during_recognition_is_clean(benches: Any) -> None:
     assert await whole(revision) == ""
 
 
-async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(benches: Any) -> None:
+async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(
+    benches: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     turns = 30
     bench = benches([f"Remark {n}." for n in range(turns)], [ANSWER] * turns)
     bench.conversation.text.append("<prefix>")
@@ -400,6 +483,8 @@ async def test_a_long_call_forgets_its_oldest_turns_and_goes_on(benches: Any) ->
     assert bench.text.startswith("<prefix>")
     assert f"Remark {turns - 1}." in bench.text
     assert "Remark 0." not in bench.text
+    assert re.search(r"its oldest \d+ of \d+ turns are forgotten", caplog.text)
+    assert "Remark" not in caplog.text
     assert bench.conversation.tokens_used + Limits().max_tokens + 192 <= bench.conversation.tokens_limit
 
 

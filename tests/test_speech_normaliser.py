@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.speech import speakable, spoken
+from offhook.speech import numbers, speakable, spoken
 from offhook.voice import Voice
 from tests.support.engines import ScriptedVoice
 
@@ -213,13 +211,20 @@ def test_other_languages_are_only_made_safe() -> None:
 async def test_a_voice_gets_words_and_remembers_what_is_written() -> None:
     given_texts: list[str] = []
     synthesizer = ScriptedVoice(given_texts.append)
-    with ThreadPoolExecutor(1) as worker:
-        voice = Voice(synthesizer, worker)
-        for text in ("Open 9-5.", "Open nine to five.", "Open 9-5."):
-            await voice.say(text, 8_000)
-        await Voice(synthesizer, worker, language="de").say("Ab 9 Uhr.", 8_000)
+    voice = Voice(synthesizer)
+    for text in ("Open 9-5.", "Open nine to five.", "Open 9-5."):
+        await voice.say(text, 8_000, known=True)
+    await Voice(synthesizer, language="de").say("Ab 9 Uhr.", 8_000)
     assert given_texts == ["Open nine to five.", "Open nine to five.", "Ab 9 Uhr."]
     assert voice.hits == 1
+
+
+def test_a_callers_numbers_stay_in_no_cache() -> None:
+    assert numbers.cardinal(17) == "seventeen"
+    kept = numbers._everyday.cache_info().currsize
+    assert numbers.cardinal(83_412).startswith("eighty-three thousand")
+    assert numbers.ordinal(83_412).endswith("twelfth")
+    assert numbers._everyday.cache_info().currsize == kept
 
 
 # --- any text --------------------------------------------------------------------------------------
@@ -237,6 +242,7 @@ texts |= st.lists(st.sampled_from(FRAGMENTS.split()), max_size=10).map(" ".join)
 texts |= st.text(max_size=60)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_no_digit_is_left_and_the_length_is_bounded(text: str) -> None:
     said = spoken(text)
@@ -244,12 +250,14 @@ def test_no_digit_is_left_and_the_length_is_bounded(text: str) -> None:
     assert len(said) <= 40 * len(text)
 
 
+@settings(deadline=None)
 @given(texts)
 def test_what_is_spoken_stays_as_it_is(text: str) -> None:
     said = spoken(text)
     assert spoken(said) == said
 
 
+@settings(deadline=None)
 @given(texts)
 def test_languages_without_rules_keep_every_letter(text: str) -> None:
     assert spoken(text, "xx") == speakable(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -39,60 +38,52 @@ class Blocks:
         """Nothing to free."""
 
 
-@pytest.fixture
-def worker() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
-
-
-async def test_blocks_come_in_order(worker: ThreadPoolExecutor) -> None:
-    voice = Voice(Blocks(), worker)
+async def test_blocks_come_in_order() -> None:
+    voice = Voice(Blocks())
     assert [int(block[0]) async for block in voice.stream("Hello.", 8_000)] == [1000, 2000, 3000]
 
 
-async def test_a_clause_said_again_is_ready(worker: ThreadPoolExecutor) -> None:
+async def test_a_clause_said_again_is_ready() -> None:
     blocks = Blocks()
-    voice = Voice(blocks, worker)
-    first = await voice.say("How can I help?", 8_000)
-    again = await voice.say("How can I help?", 8_000)
+    voice = Voice(blocks)
+    first = await voice.say("How can I help?", 8_000, known=True)
+    again = await voice.say("How can I help?", 8_000, known=True)
     np.testing.assert_array_equal(first, again)
     assert blocks.texts == ["How can I help?"]
     assert (voice.hits, voice.misses) == (1, 1)
-    await voice.say("How can I help?", 16_000)
+    await voice.say("How can I help?", 16_000, known=True)
     assert voice.misses == 2
 
 
-async def test_a_clause_that_was_cut_is_not_kept(worker: ThreadPoolExecutor) -> None:
+async def test_a_clause_that_was_cut_is_not_kept() -> None:
     blocks = Blocks()
-    voice = Voice(blocks, worker)
-    stream = voice.stream("Half.", 8_000)
+    voice = Voice(blocks)
+    stream = voice.stream("Half.", 8_000, known=True)
     await anext(stream)
     await stream.aclose()
     assert len(await voice.say("Half.", 8_000)) == 2400
     assert voice.hits == 0
 
 
-async def test_the_oldest_clause_makes_room(
-    worker: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_oldest_clause_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voice_module, "CACHE_S", 0.7)  # two clauses of 0.3 s
     blocks = Blocks()
-    voice = Voice(blocks, worker)
+    voice = Voice(blocks)
     for text in ("one", "two", "one", "three", "one", "two"):
-        await voice.say(text, 8_000)
+        await voice.say(text, 8_000, known=True)
     assert blocks.texts == ["one", "two", "three", "two"]
 
 
-async def test_a_failure_reaches_the_listener_and_the_next_clause_is_fine(worker: ThreadPoolExecutor) -> None:
+async def test_a_failure_reaches_the_listener_and_the_next_clause_is_fine() -> None:
     broken = ModelError("out of order")
-    voice = Voice(ScriptedVoice(lambda text: broken if text == "bad" else None), worker)
+    voice = Voice(ScriptedVoice(lambda text: broken if text == "bad" else None))
     with pytest.raises(ModelError):
         await voice.say("bad", 8_000)
     assert len(await voice.say("good", 8_000)) == 320
 
 
-async def test_cancelling_ends_the_synthesis(worker: ThreadPoolExecutor) -> None:
-    voice = Voice(Blocks(), worker)
+async def test_cancelling_ends_the_synthesis() -> None:
+    voice = Voice(Blocks())
     task = asyncio.create_task(voice.say("Hello.", 8_000))
     await asyncio.sleep(0)
     task.cancel()

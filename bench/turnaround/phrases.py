@@ -335,7 +335,7 @@ def _digest(line: Line) -> str:
 
 async def _list(repeats: int) -> None:
     """Every line with what the embedded recogniser makes of it, cut a little differently each time."""
-    recognizer = load_recognizer(SttConfig())
+    recognizer = load_recognizer(SttConfig(timeout_s=300))
     errors = total = 0
     try:
         for line in LINES:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.core import PlayoutThread
+from offhook.errors import PlaybackError
 from offhook.playout import GrowingClip, Shelf
 
 TAIL_MS = 60
@@ -66,19 +67,32 @@ class Answer:
             return
         if self._clip is None:
             self._clip = self._shelf.grow(self._thread, self.rate_hz)
-        self._clip.write(block)
+        try:
+            self._clip.write(block)
+        except PlaybackError:
+            if not self._clip.written_samples:  # a file that holds nothing is not played
+                empty, self._clip = self._clip, None
+                empty.drop()
+            if self._clauses and self._clauses[-1].stop_samples == self._clauses[-1].start_samples:
+                self._clauses.pop()  # nobody will hear these words
+            raise
         sounds = np.flatnonzero(np.abs(block.astype(np.int32)) > QUIET_SAMPLE)
         if self._clauses and len(sounds):
             self._clauses[-1].stop_samples = self.written_samples - len(block) + int(sounds[-1]) + 1
         self.ready.set()
 
     def finish(self) -> None:
-        """Nothing more will come."""
+        """Nothing more will come.  Raises PlaybackError, once, when the file's end could not be written.
+
+        Whoever waits for :attr:`ready` goes on in any case.
+        """
         if not self.finished:
             self.finished = True
-            if self._clip is not None:
-                self._clip.finish()
-            self.ready.set()
+            try:
+                if self._clip is not None:
+                    self._clip.finish()
+            finally:
+                self.ready.set()
 
     @property
     def text(self) -> str:

@@ -100,11 +100,13 @@ class Call:
             result = "hangup" if self._handoff.closed.is_set() else "nobody" if self._nobody else "ok"
         except HangupError:
             result = "hangup"
-        except BusyError as error:
-            _log.warning("call=%s declined: %s", self.id, error)
-            result = "busy"
         except OffhookError as error:
-            _log.error("call=%s failed: %s", self.id, error)
+            # Before the conversation has begun, the machine has no place for it; afterwards, it has failed.
+            if isinstance(error, BusyError) and self._pipeline is None:
+                _log.warning("call=%s declined: %s", self.id, error)
+                result = "busy"
+            else:
+                _log.error("call=%s failed: %s", self.id, error)
             await self._apologise()
         finally:
             await self._close(result)
@@ -164,6 +166,8 @@ class Call:
             services.history_turns,
             post=self._post,
             prosody=services.prosody,
+            excuse=self._replies.excuse,
+            answer_timeout_s=config.answer_timeout_s,
         )
         pipeline = self._pipeline
         self._audio = CallerAudio(self._stream, self._speaker)
@@ -241,9 +245,12 @@ class Call:
 
     async def _apologise(self) -> None:
         """Say sorry, if anything can still be said; the dialplan's fallback comes next."""
-        if self._replies is not None:
-            with contextlib.suppress(OffhookError):
+        with contextlib.suppress(OffhookError):
+            if self._replies is not None:
                 await self._replies.apologise()
+            elif self._agi is not None and not self._agi.ended.is_set():  # it has failed before it began
+                apology = await self._services.ready.apology(self._agent)
+                await self._agi.stream_file(apology.name)
 
     # --- facts in, actions out -------------------------------------------------------------
 

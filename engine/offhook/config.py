@@ -113,6 +113,20 @@ class SttConfig(Section):
     language: str = "en"
     min_voiced_ms: int = Field(160, ge=0, le=2000)
     """Utterances with less voiced audio than this are noise, not words."""
+    timeout_s: float = Field(10.0, gt=0, le=300)
+    """For one utterance, once a worker has begun it; a worker that takes longer is replaced."""
+
+
+class FallbackConfig(Section):
+    """Another model server, asked where the first one fails before the answer's first word."""
+
+    engine: Literal["openai", "ollama"]
+    model: str
+    base_url: str | None = None
+    api_key_env: str | None = None
+    api_key_file: ConfigPath | None = None
+    extra: dict[str, Any] = {}
+    """All as in ``[llm]``, whose time limits hold for it, too."""
 
 
 class LlmConfig(Section):
@@ -122,11 +136,12 @@ class LlmConfig(Section):
     """llama runs here; openai speaks to any server with ``/chat/completions``, ollama to Ollama."""
     model: str = EMBEDDED_LLM
     """llama: ``smollm2-135m-instruct`` (embedded) or a GGUF file's path; else the server's name for it."""
-    n_ctx: int = Field(8192, ge=512, le=1_048_576)
-    """Tokens of context for all calls together."""
+    n_ctx: int | None = Field(None, ge=512, le=1_048_576)
+    """Tokens of context for all calls together. None: as many as ``daemon.max_calls`` calls can use, or
+    as memory allows; then fewer calls are taken at once."""
     n_ctx_call: int | None = Field(None, ge=256)
     """Tokens of context that one call may use; each call holds them for as long as it lasts.
-    None: as suits the model."""
+    None: as suits the model, or its part of ``n_ctx``."""
     threads: int | None = Field(None, ge=1, le=256)
     """Threads that decode single tokens; None uses the machine's cores."""
     threads_batch: int | None = Field(None, ge=1, le=256)
@@ -162,6 +177,8 @@ class LlmConfig(Section):
     extra: dict[str, Any] = {}
     """More fields for each request to the server, as its manual names them:
     ``chat_template_kwargs = { enable_thinking = false }``, ``reasoning_effort = "none"``."""
+    fallback: FallbackConfig | None = None
+    """A second server, as ``[llm.fallback]``; for engine openai and ollama."""
 
     @field_validator("model")
     @classmethod
@@ -179,6 +196,9 @@ class TtsConfig(Section):
     rate_wpm: int = Field(165, ge=80, le=450)
     """Words per minute (espeak)."""
     threads: int = Field(1, ge=1, le=64)
+    timeout_s: float = Field(10.0, gt=0, le=300)
+    """From one piece of audio to the next, once a clause is begun; a voice that takes longer gets another
+    thread."""
 
     @field_validator("voice")
     @classmethod
@@ -209,6 +229,9 @@ class TurnConfig(Section):
     """Allowed between two keys; # ends an entry at once."""
     holding_ms: int = Field(1_500, ge=0, le=30_000)
     """An answer later than this is announced by the agent's holding phrase; 0: never."""
+    answer_timeout_s: float = Field(15.0, gt=0, le=300)
+    """From the end of the caller's turn to the first sound of an answer, whatever it waits for; then the
+    caller gets the agent's excuse."""
     max_utterance_s: float = Field(25.0, ge=2, le=60)
     max_silence_s: float = Field(10.0, ge=1, le=600)
     """Silence of both sides after which the caller is asked whether they are there."""

@@ -8,15 +8,16 @@ import logging
 import signal
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from offhook import systemd
 from offhook.agents.loader import Agent, find_agent, load_agent
 from offhook.call import Call
+from offhook.capacity import check_capacity, raised_limits
 from offhook.config import Config
 from offhook.conversation.base import Policy
+from offhook.conversation.lookup import search_workers
 from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.core import PlayoutThread
 from offhook.errors import BusyError, ConfigError, OffhookError, UnreadableError
@@ -64,8 +65,10 @@ class Daemon:
         self._tasks = Tasks(_task_failed)
         self._reload_wanted = False
         self._reloading = False
-        self._searching = ThreadPoolExecutor(1, thread_name_prefix="offhook-knowledge")
+        self._searching = search_workers()
         self._services: Services | None = None
+        self._taken = 0
+        """Calls that hold a place in the language model, or will."""
 
     async def run(self, *, ready: Callable[[], None], progress: Callable[[str], None]) -> None:
         """Serve until SIGTERM, SIGINT or :meth:`stop`; ``ready`` is called when calls can come.
@@ -74,6 +77,7 @@ class Daemon:
         """
         began = time.monotonic()
         config = self._config
+        check_capacity(config, raised_limits(config.daemon.max_calls))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
@@ -102,14 +106,12 @@ class Daemon:
                 transcript = TranscriptWriter(self._transcript_path)
                 stack.callback(transcript.close)
             models = await asyncio.to_thread(load_models, config, progress)
-            stack.callback(models.close)
-            speaker = ThreadPoolExecutor(1, thread_name_prefix="offhook-voice")
-            stack.callback(speaker.shutdown, wait=True, cancel_futures=True)
+            voice = Voice(models.synthesizer, timeout_s=config.tts.timeout_s)
+            stack.callback(lambda: models.close(voice=voice.close()))
             hearing = Hearing()
             stack.callback(hearing.close)
             playout = PlayoutThread()
             stack.callback(playout.stop)
-            voice = Voice(models.synthesizer, speaker)
             load = LoadGauge(allowed=_speculation(config))
             self._tasks.spawn(_watch_load(load), "load")
             self._services = Services(
@@ -119,14 +121,14 @@ class Daemon:
                 hearing,
                 playout,
                 folder,
-                ReadyPhrases(voice),
+                ReadyPhrases(voice, folder),
                 load,
                 Metrics(),
                 trace,
                 transcript,
                 config.llm.history_turns,
             )
-            stack.callback(self._searching.shutdown, wait=True, cancel_futures=True)
+            stack.callback(self._searching.close)
             stack.push_async_callback(self._tasks.close)
             await self._warm(self._policy(config.agent.default, default))
             listener.start()
@@ -149,12 +151,20 @@ class Daemon:
         """One launcher.  Raises BusyError or ConfigError before the caller hears anything from us."""
         if self._services is None or self._stopping.is_set():
             raise BusyError("the daemon is starting or stopping")
-        problem = self._services.models.language_model.problem()
+        models, voice = self._services.models, self._services.voice
+        problem = models.problem() or voice.problem() or self._searching.problem()
         if problem is not None:
             raise BusyError(problem)  # the dialplan finds the caller someone who can answer
+        places = models.language_model.places
+        if self._taken >= places:
+            raise BusyError(f"all {places} places of the language model are taken")
         policy = self._policy(_agent_name(handoff.hello.args) or self._config.agent.default)
         handoff.accepted()
-        await Call(handoff, policy, self._services).run()
+        self._taken += 1
+        try:
+            await Call(handoff, policy, self._services).run()
+        finally:
+            self._taken -= 1
 
     def _policy(self, name: str, agent: Agent | None = None) -> Policy:
         """An agent's policy; on first use its file is read.
@@ -190,7 +200,7 @@ class Daemon:
         """Make ready what calls to the agent will need.  Raises ModelError."""
         assert self._services is not None
         await self._services.models.language_model.preload(policy.prefix())
-        await asyncio.get_running_loop().run_in_executor(self._searching, policy.prepare)
+        await asyncio.to_thread(policy.prepare)
         await self._services.ready.make(policy.agent, 8_000)
 
     async def _warm_later(self, policy: Policy) -> None:

@@ -15,7 +15,7 @@ import time
 from offhook.barge_in import JudgeSettings, LineEcho, Verdict, judge
 from offhook.core import Stream
 from offhook.endpointing import SHORTEST_PAUSE_MS
-from offhook.errors import BusyError, ModelError
+from offhook.errors import BusyError, DeadlineError, ModelError
 from offhook.levels import is_loud_now
 from offhook.pipeline import Pipeline
 from offhook.speaker import Speaker
@@ -83,7 +83,7 @@ class Ears:
                     await self._pipeline.anticipate(" ".join(stable))
         except BusyError:
             pass  # others' finished turns come first
-        except ModelError as error:
+        except (ModelError, DeadlineError) as error:
             _log.warning("words could not be recognised ahead of the turn's end: %s", error)
 
     # --- while we speak --------------------------------------------------------------------------

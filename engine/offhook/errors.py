@@ -28,6 +28,9 @@ class UnreadableError(ConfigError):
 class ModelError(OffhookError, RuntimeError):
     """A model is missing, corrupt, of the wrong kind, or failed while running."""
 
+    lasting = False
+    """Trying once more at once is of no use: it has been tried, or a person has to correct something."""
+
 
 class ProtocolError(OffhookError, ValueError):
     """The peer sent something that the protocol does not allow."""

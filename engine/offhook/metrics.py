@@ -53,6 +53,11 @@ class Metrics:
         self.premature = Counter(
             "offhook_premature_answers", "Answers begun before the caller had finished", registry=registry
         )
+        self.failed_turns = Counter(
+            "offhook_failed_turns",
+            "Turns that failed, and that the caller got an excuse for",
+            registry=registry,
+        )
         self.holding = Counter(
             "offhook_holding_phrases", "Answers that had to be announced", registry=registry
         )

@@ -18,6 +18,8 @@ from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.llm.base import LanguageModel
 from offhook.llm.embedded import NAME as EMBEDDED_NAME
+from offhook.llm.gguf_file import token_bytes
+from offhook.llm.room import free_memory_bytes, room_for, share_of
 from offhook.stt.base import Transcriber
 from offhook.stt.gate import Recognizer
 from offhook.tts.base import Synthesizer
@@ -45,11 +47,16 @@ class Models:
     knowledge: KnowledgeModels | None = None
     """What finds facts by their meaning; None: words alone find them."""
 
-    def close(self) -> None:
-        """Free all models.  No call may use them any more."""
+    def problem(self) -> str | None:
+        """Why no call should be begun now, in one line; None while all is well.  Never waits."""
+        return self.language_model.problem() or self.recognizer.problem()
+
+    def close(self, *, voice: bool = True) -> None:
+        """Free all models.  No call may use them any more.  ``voice`` False: a thread hangs in it."""
         self.recognizer.close()
         self.language_model.close()
-        self.synthesizer.close()
+        if voice:
+            self.synthesizer.close()
 
 
 def load_models(config: Config, progress: Progress = _silent) -> Models:
@@ -104,16 +111,19 @@ def load_recognizer(stt: SttConfig) -> Recognizer:
                 f"stt.language is {stt.language!r}: Moonshine knows English only; use stt.engine whisper"
             )
         transcriber = Moonshine(stt.model, threads=stt.threads)
-    return Recognizer(transcriber, workers=stt.workers, min_voiced_ms=stt.min_voiced_ms)
+    return Recognizer(
+        transcriber, workers=stt.workers, min_voiced_ms=stt.min_voiced_ms, timeout_s=stt.timeout_s
+    )
 
 
-def call_tokens(llm: LlmConfig) -> int:
-    """What one call may use of the model's context: as configured, or as suits the engine."""
-    if llm.n_ctx_call is not None:
-        return llm.n_ctx_call
+def call_tokens(llm: LlmConfig, max_calls: int) -> int:
+    """What one call may use of the model's context: as configured, or as suits the engine.
+
+    Raises ConfigError when that is too little to talk in.
+    """
     if llm.engine != "llama":
-        return REMOTE_TOKENS
-    return min(EMBEDDED_TOKENS if llm.model == EMBEDDED_NAME else LOCAL_TOKENS, llm.n_ctx)
+        return llm.n_ctx_call or REMOTE_TOKENS
+    return share_of(llm, max_calls, EMBEDDED_TOKENS if llm.model == EMBEDDED_NAME else LOCAL_TOKENS)
 
 
 def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _silent) -> LanguageModel:
@@ -126,14 +136,22 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
     from offhook.llm.embedded import embedded_model
     from offhook.llm.native import NativeModel
 
-    share = call_tokens(llm)
-    if share > llm.n_ctx:
-        raise ConfigError(f"llm.n_ctx_call ({share}) is larger than llm.n_ctx ({llm.n_ctx})")
+    share = call_tokens(llm, max_calls)
+    path = embedded_model(progress) if llm.model == EMBEDDED_NAME else _gguf_file(llm.model)
+    on_gpu = llm.n_gpu_layers != 0  # then the cache lies there as well
+    room = room_for(
+        llm,
+        max_calls,
+        share,
+        path.stat().st_size,
+        None if on_gpu else token_bytes(path, llm.cache_type),
+        free_memory_bytes(),
+    )
     return NativeModel(
-        embedded_model(progress) if llm.model == EMBEDDED_NAME else _gguf_file(llm.model),
-        n_ctx=llm.n_ctx,
+        path,
+        n_ctx=room.n_ctx,
         n_ctx_call=share,
-        max_conversations=max_calls,
+        max_conversations=room.calls,
         threads=llm.threads,
         threads_batch=llm.threads_batch,
         n_gpu_layers=llm.n_gpu_layers,
@@ -152,15 +170,24 @@ def _gguf_file(model: str) -> Path:
 
 
 def _remote_model(llm: LlmConfig, max_calls: int) -> LanguageModel:
-    from offhook.llm.endpoint import endpoint_of
-    from offhook.llm.exchange import Dialect
+    from offhook.llm.endpoint import endpoint_of, fallback_of
+    from offhook.llm.exchange import Server
     from offhook.llm.ollama import Ollama
     from offhook.llm.openai import OpenAi
     from offhook.llm.remote import RemoteModel
 
-    endpoint = endpoint_of(llm)
-    dialect: Dialect = Ollama(endpoint) if llm.engine == "ollama" else OpenAi(endpoint)
-    return RemoteModel(endpoint, dialect, n_ctx_call=call_tokens(llm), max_conversations=max_calls)
+    def server(of: LlmConfig) -> Server:
+        endpoint = endpoint_of(of)
+        return Server(endpoint, Ollama(endpoint) if of.engine == "ollama" else OpenAi(endpoint))
+
+    first, second = server(llm), fallback_of(llm)
+    return RemoteModel(
+        first.endpoint,
+        first.dialect,
+        n_ctx_call=call_tokens(llm, max_calls),
+        max_conversations=max_calls,
+        fallback=None if second is None else server(second),
+    )
 
 
 def load_synthesizer(tts: TtsConfig) -> Synthesizer:

@@ -8,7 +8,9 @@ their turn on the conversation; they never overlap there.
 While the caller still speaks, :meth:`Pipeline.anticipate` puts the words that are sure
 already into the conversation, so that a revision has only the last ones to compute.
 
-Long because a revision, its pipeline and the words ahead of it share the conversation's turn.
+A revision that fails ends with the agent's excuse, and is remembered as such.
+
+Long because a revision and what it leaves in the conversation share the conversation's turn.
 """
 
 from __future__ import annotations
@@ -19,31 +21,33 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.ahead import Ahead
 from offhook.answer import Answer
 from offhook.barge_in import is_backchannel, is_own_words, without_our_voice
 from offhook.completeness import completeness
 from offhook.conversation.answering import ClauseStream
-from offhook.conversation.base import Policy, Turn
+from offhook.conversation.base import WRITTEN, Policy, Turn
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.repeats import is_announcement
 from offhook.core import resample
 from offhook.endpointing import ProsodyModel, combined, expectation, gives_time
-from offhook.errors import ModelError, OffhookError
+from offhook.errors import DeadlineError, HangupError, ModelError, OffhookError, PlaybackError
 from offhook.levels import LEVEL_MS, frame_levels
-from offhook.llm.base import Conversation, Generation, Limits, Mark
+from offhook.llm.base import Conversation, Generation, Limits, Mark, Told
 from offhook.models import Models
 from offhook.sentence import split
 from offhook.stt.base import STT_RATE_HZ
 from offhook.trace import TurnTrace
 from offhook.turn import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
-from offhook.voice import Voice
+from offhook.voice import Clauses, Voice
 
 _log = logging.getLogger("offhook.pipeline")
+T = TypeVar("T")
 
 FORGOTTEN_SHARE = 3
 """When the conversation outgrows its share of the context, the oldest third of its turns goes."""
@@ -57,6 +61,11 @@ ECHO_DROP_DB = 6.0
 """A frame that is so much quieter without our own voice was our own voice."""
 ROOM_FOR_CALLER_TOKENS = 192
 """Room kept for the caller's next words and the note beside them: half a minute of speech."""
+END_TOLD_S = 2.0
+"""A model that takes longer to say whether the caller has finished is not waited for: the words decide."""
+
+Excuse = Callable[[], Awaitable[tuple[str, NDArray[np.int16]] | None]]
+"""The agent's excuse for a failed turn and its audio, ``[samples]`` int16; None: it was said too often."""
 
 
 @dataclass(slots=True)
@@ -79,6 +88,11 @@ class Revision:
     rest: str = ""
     """The end of it, which was recognised for this revision: all of it, but for the parts of a long turn."""
     error: OffhookError | None = None
+    """Why there is no answer, or only a part of one."""
+    excused: bool = False
+    """The answer ends with the agent's excuse for that."""
+    due_s: float | None = None
+    """When its first sound is overdue, on the event loop's clock; None before it is committed."""
     ends_call: bool = False
     """The caller has taken leave: the call may end after this answer."""
     committed: bool = False
@@ -89,6 +103,15 @@ class Revision:
     )
     _task: asyncio.Task[None] | None = None
     _generation: Generation | None = None
+    _turn: Turn | None = None
+    _timer: asyncio.Timeout | None = None
+    """Runs while the answer is made and nothing of it can be heard."""
+
+    def limit(self, due_s: float | None) -> None:
+        """The first sound has to be there at ``due_s``; None: it is there."""
+        self.due_s = due_s
+        if self._timer is not None:
+            self._timer.reschedule(due_s)
 
     async def cancel(self) -> None:
         """Forget the revision; returns when the conversation is as it was before."""
@@ -128,10 +151,14 @@ class Pipeline:
         *,
         post: Callable[[TurnEvent], None],
         prosody: ProsodyModel | None = None,
+        excuse: Excuse | None = None,
+        answer_timeout_s: float = 15.0,
     ) -> None:
         """``history_turns`` is how many turns the model remembers; None: as many as fit.
 
-        ``post`` gets what revisions find out: WordsHeard, NothingHeard, Expecting.
+        ``post`` gets what revisions find out: WordsHeard, NothingHeard, Expecting.  ``excuse`` is said
+        where an answer fails, or has not begun ``answer_timeout_s`` after it was committed; without one
+        the failure is the call's.
         """
         self._models = models
         self._voice = voice
@@ -143,8 +170,11 @@ class Pipeline:
         self._limits = limits
         self._post = post
         self._prosody = prosody
+        self._excuse_of = excuse
+        self._answer_timeout_s = answer_timeout_s
+        self._clauses = Clauses()
         self._turn = asyncio.Lock()
-        self._ahead = _Ahead(conversation, policy, history)
+        self._ahead = Ahead(conversation, policy, history)
         self._history_turns = history_turns
         self._turns: list[tuple[str, ...]] = []
         """The pieces of each turn that the conversation holds, prompts before it included."""
@@ -202,6 +232,8 @@ class Pipeline:
         """The revision will be heard: its work goes before other calls' guesses from now on."""
         revision.committed = True
         self._conversation.speculative = False
+        if not revision.answer.ready.is_set():
+            revision.limit(asyncio.get_running_loop().time() + self._answer_timeout_s)
 
     async def close(self) -> None:
         """Cancel whatever is being made and wait for it: then the conversation may be closed."""
@@ -228,36 +260,136 @@ class Pipeline:
         least: int = OWN_WORDS,
         parts: Sequence[asyncio.Task[str]] = (),
     ) -> None:
+        # An answer that has failed keeps the conversation's turn until it is settled, like any other.
+        has_turn = False
         try:
-            prosody = None
-            if audio is not None:
-                if played is not None and played.any():
-                    audio = await self._without_echo(revision, audio, played)
-                prosody = await self._recognize(revision, audio)
-                earlier = [await asyncio.shield(part) for part in parts]
-                revision.heard = " ".join(words for words in (*earlier, revision.rest) if words)
-                if not revision.heard:
-                    self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
+            try:
+                heard = self._hear(revision, audio, played, parts, saying, least)
+                judge = await self._in_time(revision, heard)
+                if judge is None:
                     return
-            if audio is not None and is_announcement(revision.heard, self._history.exchanges):
-                self._post(Repeated(revision.number))
-                return
-            echo = is_own_words(revision.heard, saying, least)
-            hum = echo or is_backchannel(revision.heard)
-            judge = _Judge(self._post, revision, prosody, backchannel=hum, echo=echo)
-            judge.begin()
-            async with self._turn:
-                await self._answer(revision, judge)
-        except OffhookError as error:
-            revision.error = error
-        except Exception as error:
-            _log.exception("revision %d of call %s", revision.number, revision.trace.call_id)
-            revision.error = ModelError(f"{type(error).__name__} while making an answer")
+                has_turn = await self._in_time(revision, self._turn.acquire())
+                await self._in_time(revision, self._twice(revision, lambda: self._answer(revision, judge)))
+            except OffhookError as error:
+                revision.error = error
+            except Exception as error:
+                _log.exception("revision %d of call %s", revision.number, revision.trace.call_id)
+                revision.error = ModelError(f"{type(error).__name__} while making an answer")
+            if revision.error is not None:
+                await self._excuse(revision)
         finally:
-            revision.answer.finish()  # whoever waits for it learns that no more will come
-        if revision.error is not None:
-            # The turn goes on to its commit, where the error is seen.
-            self._post(WordsHeard(revision.number, revision.heard, 1.0))
+            if has_turn:
+                self._turn.release()
+            try:
+                revision.answer.finish()  # whoever waits for it learns that no more will come
+            except OffhookError as error:
+                revision.error, revision.excused = revision.error or error, False
+
+    async def _in_time(self, revision: Revision, work: Coroutine[Any, Any, T]) -> T:
+        """``work``, as long as the answer is not overdue.  Raises DeadlineError, and what it raises."""
+        try:
+            async with asyncio.timeout_at(revision.due_s) as revision._timer:
+                return await work
+        except TimeoutError as error:
+            if isinstance(error, OffhookError):
+                raise
+            raise DeadlineError(
+                f"no answer has begun within {self._answer_timeout_s:g} s (turn.answer_timeout_s)"
+            ) from None
+        finally:
+            revision._timer = None
+
+    async def _hear(
+        self,
+        revision: Revision,
+        audio: NDArray[np.int16] | None,
+        played: NDArray[np.int16] | None,
+        parts: Sequence[asyncio.Task[str]],
+        saying: str,
+        least: int,
+    ) -> _Judge | None:
+        """Find the words; None when there are none, or none that want an answer."""
+        prosody = None
+        if audio is not None:
+            if played is not None and played.any():
+                audio = await self._without_echo(revision, audio, played)
+            prosody = await self._twice(revision, lambda: self._recognize(revision, audio))
+            earlier = [await asyncio.shield(part) for part in parts]
+            revision.heard = " ".join(words for words in (*earlier, revision.rest) if words)
+            if not revision.heard:
+                self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
+                return None
+            if is_announcement(revision.heard, self._history.exchanges):
+                self._post(Repeated(revision.number))
+                return None
+        echo = is_own_words(revision.heard, saying, least)
+        hum = echo or is_backchannel(revision.heard)
+        judge = _Judge(self._post, revision, prosody, backchannel=hum, echo=echo)
+        judge.begin()
+        return judge
+
+    async def _twice(self, revision: Revision, work: Callable[[], Awaitable[T]]) -> T:
+        """What fails before anything was said is tried a second time, unless that is of no use."""
+        try:
+            return await work()
+        except ModelError as error:
+            if error.lasting or revision.answer.text or revision.stopped:
+                raise
+            _log.info("call=%s trying once more: %s", revision.trace.call_id, error)
+        return await work()
+
+    async def _excuse(self, revision: Revision) -> None:
+        """The turn has failed: end its answer with the agent's excuse, and remember what was audible.
+
+        Nothing is said where a file cannot be written, or when too many turns have failed: then the error
+        is the call's, once the turn is committed.
+        """
+        error, answer = revision.error, revision.answer
+        if answer.finished and revision._outcome.done():  # it was said, and could not be remembered
+            _log.warning("call=%s a turn is not remembered: %s", revision.trace.call_id, error)
+            return
+        _log.warning("call=%s a turn has failed: %s", revision.trace.call_id, error)
+        excuse = None
+        if not isinstance(error, PlaybackError | HangupError) and self._excuse_of is not None:
+            excuse = await self._excuse_of()
+        if excuse is not None and not revision.stopped:
+            text, audio = excuse
+            revision.ends_call = False
+            revision.trace.act = "failed"
+            try:
+                answer.clause(text)
+                answer.write(audio)
+                answer.finish()
+                revision.excused = True
+                self._post(Expecting(expectation(text), revision.number))
+            except PlaybackError as full:
+                revision.error = full
+        # The turn goes on to its commit, where the excuse is heard, or the error seen.
+        complete = completeness(revision.heard, None) if revision.heard else 1.0
+        self._post(WordsHeard(revision.number, revision.heard, complete))
+        if not revision.excused and not revision.stopped:
+            return
+        outcome = await revision._outcome
+        try:
+            await self._remember_failed(revision, outcome)
+        except OffhookError as forgotten:  # the next turn will show whether the model is gone for good
+            _log.warning("call=%s a failed turn is not remembered: %s", revision.trace.call_id, forgotten)
+
+    async def _remember_failed(self, revision: Revision, outcome: Outcome) -> None:
+        """The caller's words, where they are known, and what was audible, excuse included."""
+        conversation, policy, turn = self._conversation, self._policy, revision._turn
+        audible = revision.answer.text if outcome.complete else outcome.heard_text
+        if turn is None:
+            self._history.prompted(lambda: audible)
+            return
+        self._history.add(Exchange(turn.caller_text, audible, revision.answer.text, (), "failed"))
+        if not policy.remembers:
+            return
+        await self._ahead.extend(turn.words)
+        said = (audible, *policy.close_answer()) if outcome.complete else policy.cut_answer(audible)
+        await conversation.append(*self._ahead.left(turn.pieces), *said)
+        self._turns.append((*self._ahead.taken(), *turn.pieces, *said))
+        await self._make_room()
 
     async def _without_echo(
         self, revision: Revision, audio: NDArray[np.int16], played: NDArray[np.int16]
@@ -291,33 +423,23 @@ class Pipeline:
         """Answer, wait for what became of it, and leave the conversation saying just that."""
         conversation, policy = self._conversation, self._policy
         conversation.speculative = not revision.committed
-        turn = await policy.turn(revision.heard, self._history)
+        revision._turn = turn = await policy.turn(revision.heard, self._history)
         revision.ends_call = turn.ends_call
         revision.trace.act = turn.act
         generation: Generation | None = None
+        asked: Mark | None
         try:
-            await self._ahead.extend(turn.words)
-            # Asked here and told below: words, note and the answer's beginning are computed together.
-            end_probability = conversation.end_probability()
-            if turn.say is None:
-                await conversation.append(*self._ahead.left(turn.pieces))
-            asked = await conversation.mark()
             if turn.say is not None:
-                judging = asyncio.ensure_future(judge.say_when_known(end_probability))
-                try:
-                    for clause in split(turn.say):
-                        await self._speak(revision, clause)
-                    await judging
-                finally:
-                    judging.cancel()
-                verbatim = False
-                if policy.remembers:
-                    await conversation.append(*self._ahead.left(turn.pieces))
-                    asked = await conversation.mark()
+                verbatim, asked = False, await self._say_known(revision, judge, turn, turn.say)
             else:
+                await self._ahead.extend(turn.words)
+                # Asked here and told below: words, note and the answer's beginning are computed together.
+                end_probability = conversation.end_probability()
+                await conversation.append(*self._ahead.left(turn.pieces))
+                asked = await conversation.mark()
                 generation = conversation.generate(self._limits, draft=turn.draft)
                 revision._generation = generation
-                judge.say(await end_probability)
+                await judge.say_when_known(end_probability)
                 verbatim = await self._speak_generation(revision, generation)
             revision.answer.finish()
             self._post(Expecting(expectation(revision.answer.text), revision.number))
@@ -332,14 +454,46 @@ class Pipeline:
             await asyncio.shield(self._ahead.back())
             raise
 
+    async def _say_known(self, revision: Revision, judge: _Judge, turn: Turn, say: str) -> Mark | None:
+        """Say an answer that the model has no part in; where it begins in the model's conversation.
+
+        None: the model is gone, which is no matter for this answer.
+        """
+        conversation = self._conversation
+        end_probability: Awaitable[float | None] = Told()
+        asked: Mark | None = None
+        with contextlib.suppress(ModelError):
+            await self._ahead.extend(turn.words)
+            end_probability = conversation.end_probability()
+            asked = await conversation.mark()
+        judging = asyncio.ensure_future(judge.say_when_known(end_probability))
+        try:
+            for clause in split(say):
+                await self._speak(revision, clause, known=turn.act in WRITTEN)
+            await judging
+        finally:
+            judging.cancel()
+        if self._policy.remembers and asked is not None:
+            try:
+                await conversation.append(*self._ahead.left(turn.pieces))
+                asked = await conversation.mark()
+            except ModelError:
+                asked = None
+        return asked
+
     async def _remember(
-        self, revision: Revision, turn: Turn, outcome: Outcome, asked: Mark, *, verbatim: bool
+        self, revision: Revision, turn: Turn, outcome: Outcome, asked: Mark | None, *, verbatim: bool
     ) -> None:
-        """Make the conversation say what was audible; ``verbatim``: it says the whole answer already."""
+        """Make the conversation say what was audible; ``verbatim``: it says the whole answer already.
+
+        ``asked`` is where the answer begins; None: in a conversation that is gone.
+        """
         conversation, policy = self._conversation, self._policy
         whole = revision.answer.text
         audible = whole if outcome.complete else outcome.heard_text
         self._history.add(Exchange(turn.caller_text, audible, whole, turn.facts, turn.act))
+        if asked is None:
+            return
         if not policy.remembers:
             await self._ahead.drop()
             return
@@ -405,13 +559,14 @@ class Pipeline:
             _log.info("call=%s an answer was cut at llm.max_tokens", trace.call_id)
         return verbatim
 
-    async def _speak(self, revision: Revision, text: str) -> None:
-        """Add a clause to the answer, block by block as the voice gives them."""
+    async def _speak(self, revision: Revision, text: str, *, known: bool = False) -> None:
+        """Add a clause to the answer, block by block as the voice gives them; see :meth:`Voice.stream`."""
         trace = revision.trace
         if trace.clause_ready_ns is None:
             trace.clause_ready_ns = time.monotonic_ns()
         begun = False
-        async with contextlib.aclosing(self._voice.stream(text, self._rate_hz)) as blocks:
+        stream = self._voice.stream(text, self._rate_hz, known=known, clauses=self._clauses)
+        async with contextlib.aclosing(stream) as blocks:
             async for block in blocks:
                 if revision.stopped:
                     return
@@ -419,6 +574,7 @@ class Pipeline:
                     revision.answer.clause(text)
                     begun = True
                 revision.answer.write(block)
+                revision.limit(None)
                 if trace.tts_first_audio_ns is None:
                     trace.tts_first_audio_ns = time.monotonic_ns()
 
@@ -449,94 +605,15 @@ class _Judge:
         self._post(WordsHeard(self._revision.number, heard, complete, **self._flags))
 
     async def say_when_known(self, end_probability: Awaitable[float | None]) -> None:
-        """The same, once the model has told."""
-        self.say(await end_probability)
+        """The same, once the model has told, or fails to."""
+        probability = None
+        with contextlib.suppress(OffhookError, TimeoutError):  # then the words alone decide
+            async with asyncio.timeout(END_TOLD_S):
+                probability = await end_probability
+        self.say(probability)
 
     def begin(self) -> None:
         """The words are known, and the model has not been asked yet."""
         heard, number = self._revision.heard, self._revision.number
         complete = completeness(heard, None)
         self._post(WordsHeard(number, heard, complete, provisional=True, **self._flags))
-
-
-class _Ahead:
-    """The caller's words that are in the conversation before their turn is known to be over.
-
-    Used by whoever holds the pipeline's turn.
-    """
-
-    def __init__(self, conversation: Conversation, policy: Policy, history: History) -> None:
-        self._conversation = conversation
-        self._policy = policy
-        self._history = history
-        self._begun = False
-        """The conversation has a beginning: a phrase of ours, or a turn."""
-        self._prompts: tuple[str, ...] = ()
-        """Pieces of our own phrases since the last turn, which the conversation holds already."""
-        self._untold: list[str] = []
-        """Phrases that it does not hold yet."""
-        self._before: Mark | None = None
-        """Where the turn begins; None when no words of one are in the conversation."""
-        self._mark: Mark | None = None
-        """Where the words end."""
-        self._words = ""
-
-    async def extend(self, words: str) -> None:
-        """Make the conversation end with the turn's opening and ``words``; only what is new is computed.
-
-        Whoever goes on in the midst of their words cancels this: then nothing was appended.
-        """
-        conversation = self._conversation
-        if self._before is not None and not words.startswith(self._words):
-            await self.drop()
-        before = sound = await conversation.mark()
-        try:
-            if self._before is None:
-                self._untold += self._history.take_prompts()
-                while self._untold:
-                    pieces = self._policy.prompt(self._untold[0], first=not self._begun)
-                    await conversation.append(*pieces)
-                    before = sound = await conversation.mark()
-                    del self._untold[0]
-                    self._prompts, self._begun = self._prompts + pieces, True
-                await conversation.append(*self._policy.opening(words))
-            elif len(words) > len(self._words):
-                await conversation.append(words[len(self._words) :])
-            mark = await conversation.mark()
-        except BaseException:
-            await asyncio.shield(conversation.rollback(sound))
-            raise
-        self._before = before if self._before is None else self._before
-        self._words, self._mark = words, mark
-
-    def left(self, pieces: tuple[str, ...]) -> tuple[str, ...]:
-        """What has to be appended for a whole turn of ``pieces``."""
-        done = "".join(self._policy.opening(self._words))
-        rest: list[str] = []
-        for piece in pieces:
-            if done.startswith(piece):
-                done = done[len(piece) :]
-            elif done:
-                assert piece.startswith(done), "a turn begins with its opening"
-                rest.append(piece[len(done) :])
-                done = ""
-            else:
-                rest.append(piece)
-        return tuple(rest)
-
-    async def back(self) -> None:
-        """Forget what came after the words."""
-        if self._mark is not None:
-            await self._conversation.rollback(self._mark)
-
-    async def drop(self) -> None:
-        """Forget the words too."""
-        if self._before is not None:
-            before, self._before, self._mark, self._words = self._before, None, None, ""
-            await self._conversation.rollback(before)
-
-    def taken(self) -> tuple[str, ...]:
-        """The words are a turn's now; the pieces of our phrases before it."""
-        prompts, self._prompts = self._prompts, ()
-        self._before, self._mark, self._words, self._begun = None, None, "", True
-        return prompts

@@ -275,6 +275,19 @@ class Shelf:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise PlaybackError(f"cannot write {file}: {reason}") from error
 
+    def keep(self, audio: NDArray[np.int16], rate_hz: int) -> Clip:
+        """Write ``[samples]`` int16 as a whole: what can still be played when the folder is full.
+
+        Raises PlaybackError.
+        """
+        file = self._next_file(rate_hz)
+        try:
+            file.write_bytes(audio.tobytes())
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise PlaybackError(f"cannot write {file}: {reason}") from error
+        return Clip(file, len(audio), rate_hz)
+
     def _next_file(self, rate_hz: int) -> Path:
         self._count += 1
         return self.folder / f"{self._count}{_EXTENSIONS[rate_hz]}"

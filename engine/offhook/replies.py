@@ -7,6 +7,7 @@ became of each turn is written down.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from offhook.config import Config
 from offhook.conversation.history import History
 from offhook.core import PlayoutThread
 from offhook.endpointing import ProsodyModel, expectation
+from offhook.errors import DeadlineError, ModelError
 from offhook.hearing import Hearing
 from offhook.load import LoadGauge
 from offhook.metrics import Metrics
@@ -34,8 +36,12 @@ from offhook.trace import TraceWriter, TurnTrace, now_ms
 from offhook.transcript import TranscriptWriter
 from offhook.voice import Voice
 
+_log = logging.getLogger("offhook.replies")
+
 ECHO_BACK_MS = 800
 """Words of ours come back no later than this: no network and no room is slower."""
+MOST_FAILED = 3
+"""Turns in a row that may fail before the call is given up."""
 PROMPT = 0
 """Turn-taking's number for whatever the call itself says."""
 
@@ -137,6 +143,8 @@ class Replies:
         self._prompt: Answer | None = None
         self._player: asyncio.Task[None] | None = None
         self._wasted_revisions = 0
+        self._failed_turns = 0
+        """Those in a row that the caller got an excuse for."""
 
     def get(self, number: int) -> Revision | None:
         """A revision that is neither cancelled nor settled."""
@@ -261,7 +269,7 @@ class Replies:
         whole = await self._speaker.say(revision.answer, keys_cut=self._barge_in, heard=heard)
         if not whole:
             return  # whoever stopped it says what becomes of it
-        if revision.error is not None:
+        if revision.error is not None and not revision.excused:
             raise revision.error
         if revision.trace.playback_started_ns is None and not revision.heard:
             return  # committed before the recogniser found no words in it
@@ -274,6 +282,7 @@ class Replies:
     def _remember(self, revision: Revision, heard_text: str) -> None:
         """The turn is over: what is known of it is written down."""
         self._wasted_revisions = 0
+        self._failed_turns = 0 if revision.error is None else self._failed_turns + 1
         trace = revision.trace
         trace.playback_ended_ns = time.monotonic_ns()
         trace.underruns = revision.answer.underruns
@@ -295,6 +304,17 @@ class Replies:
         answer.write(phrase.audio)
         answer.finish()
         return answer
+
+    async def excuse(self) -> tuple[str, NDArray[np.int16]] | None:
+        """What is said instead of a failed answer; None when the call shall end instead."""
+        if self._failed_turns + 1 >= MOST_FAILED:
+            return None
+        try:
+            phrase = await self._services.ready.phrase(self._agent, "excuse", self._rate_hz)
+        except (ModelError, DeadlineError):
+            return None
+        self._services.metrics.failed_turns.inc()
+        return phrase.text, phrase.audio
 
     def prompt(self, kind: Kind, answer: Answer) -> tuple[turn.TurnEvent, ...]:
         """Say a phrase now, with the floor; what turn-taking has to be told first."""
@@ -324,7 +344,11 @@ class Replies:
         revision = self._revisions.get(number)
         if revision is None or revision.answer.ready.is_set():
             return  # it has just become ready
-        answer = await self.phrase("holding")
+        try:
+            answer = await self.phrase("holding")
+        except (ModelError, DeadlineError) as error:
+            _log.warning("call=%s no holding phrase: %s", self._call_id, error)
+            return
         self._services.metrics.holding.inc()
         try:
             await self._speaker.say(answer, keys_cut=False, heard=lambda: None)
@@ -337,11 +361,7 @@ class Replies:
             self._player.cancel()
             await asyncio.wait([self._player])
         await self._speaker.stop()
-        answer = await self.phrase("apology")
-        try:
-            await self._speaker.say(answer, keys_cut=False, heard=lambda: None)
-        finally:
-            answer.drop()
+        await self._speaker.say_file(await self._services.ready.apology(self._agent))
 
     async def _play_prompt(self, answer: Answer, *, keys_cut: bool = True, last: bool = False) -> None:
         """``last``: it ends the call, be it said to its end or not."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from offhook import turn
 from offhook.caller_audio import CallerAudio
-from offhook.errors import BusyError
+from offhook.errors import OffhookError
 from offhook.pipeline import Pipeline, Revision
 from offhook.stt.gate import normalize
 
@@ -47,7 +47,7 @@ class SecondHearing:
         audio, played = self._audio.read(start_samples, stop_samples)
         if played.any():
             return  # our own echo may be in it, and makes words of its own
-        with contextlib.suppress(BusyError):
+        with contextlib.suppress(OffhookError):  # the words that were heard first will do
             words = await self._pipeline.hear(audio, revision.trace.voiced_ms)
             if words and normalize(words) != normalize(revision.rest):
                 self._checked = revision.number + 1  # what is made anew is not checked again

@@ -95,6 +95,18 @@ class Speaker:
             answer.restarts += 1  # Asterisk met the end of what there was of it
         raise PlaybackError(f"an answer's playback has ended too early {MAX_RESTARTS} times")
 
+    async def say_file(self, clip: Clip) -> None:
+        """Play a whole file to its end, behind whatever is said now; keys do not cut it.
+
+        Raises PlaybackError, HangupError, DeadlineError.
+        """
+        async with self._mouth:
+            self._be_quiet()
+            try:
+                await self._agi.stream_file(clip.name)
+            finally:
+                self.listen()
+
     async def stop(self) -> None:
         """Cut what is said, and what is waiting to be; returns when nothing of it is sent any more."""
         self._stops += 1

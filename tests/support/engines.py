@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ from offhook.tts.base import never
 class ScriptedRecognizer:
     """Recognises one text after the other, whatever is heard."""
 
-    texts: list[str]
+    texts: list[Any]
+    """An exception among them is raised."""
     name: str = "scripted"
     gate: asyncio.Event | None = None
     """When given, recognition waits for it."""
@@ -26,10 +28,17 @@ class ScriptedRecognizer:
     async def recognize(self, audio: NDArray[np.int16], voiced_ms: int) -> Transcript:
         if self.gate is not None:
             await self.gate.wait()
-        return Transcript(self.texts.pop(0), len(audio) // 16, 0.0)
+        text = self.texts.pop(0)
+        if isinstance(text, Exception):
+            raise text
+        return Transcript(text, len(audio) // 16, 0.0)
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+HANG = object()
+"""Among the pieces of an answer: here nothing more comes, for ever."""
 
 
 @dataclass
@@ -37,7 +46,7 @@ class ScriptedGeneration:
     """Writes prepared pieces into its conversation."""
 
     conversation: ScriptedConversation
-    pieces: list[str | Exception]
+    pieces: list[Any]
     stats: GenerationStats = field(default_factory=GenerationStats)
     cancelled: bool = False
 
@@ -48,6 +57,8 @@ class ScriptedGeneration:
                 return
             if isinstance(piece, Exception):
                 raise piece
+            if piece is HANG:
+                await asyncio.Event().wait()
             self.conversation.text.append(piece)
             yield piece
 
@@ -59,7 +70,7 @@ class ScriptedGeneration:
 class ScriptedConversation:
     """Text as a list of pieces; a mark is a length."""
 
-    answers: list[list[str | Exception]]
+    answers: list[list[Any]]
     text: list[str] = field(default_factory=list)
     generation: ScriptedGeneration | None = None
     start: Mark = field(default_factory=lambda: Mark(0))

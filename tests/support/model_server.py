@@ -234,6 +234,51 @@ async def hang(request: Request, wire: Wire) -> None:
     await request.gone.wait()
 
 
+class ColdModel:
+    """A model that is loaded by the first request, and not when the last one that waits for it goes away."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        """Loads."""
+        self.aborted = 0
+        self._waiting = 0
+        self._loaded = asyncio.Event()
+
+    def loaded(self) -> None:
+        """The load is over."""
+        self._loaded.set()
+
+    def unload(self) -> None:
+        """As after a while without requests."""
+        self._loaded.clear()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for the load."""
+        return self._waiting
+
+    def serves(self, answer: Behaviour) -> Behaviour:
+        """``answer`` once the model is loaded."""
+
+        async def behave(request: Request, wire: Wire) -> None:
+            self.begun += not self._waiting and not self._loaded.is_set()
+            self._waiting += 1
+            loaded = asyncio.ensure_future(self._loaded.wait())
+            gone = asyncio.ensure_future(request.gone.wait())
+            try:
+                await asyncio.wait({loaded, gone}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._waiting -= 1
+                loaded.cancel()
+                gone.cancel()
+            if self._loaded.is_set():
+                await answer(request, wire)
+            elif not self._waiting:
+                self.aborted += 1
+
+        return behave
+
+
 async def reset(request: Request, wire: Wire) -> None:
     """The connection is reset before anything was said."""
     wire.reset()

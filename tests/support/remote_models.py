@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from offhook.llm.base import Generation, Limits
 from offhook.llm.endpoint import ApiKey, Endpoint
-from offhook.llm.exchange import RemoteGeneration
+from offhook.llm.exchange import RemoteGeneration, Server
 from offhook.llm.ollama import Ollama
 from offhook.llm.openai import OpenAi
 from offhook.llm.remote import RemoteConversation, RemoteModel
@@ -73,14 +74,29 @@ class Side:
 
 
 def make_model(
-    url: str, engine: str, *, calls: int = 8, n_ctx_call: int = 1024, **settings: Any
+    url: str,
+    engine: str,
+    *,
+    calls: int = 8,
+    n_ctx_call: int = 1024,
+    asleep_s: float = math.inf,
+    fallback: Server | None = None,
+    **settings: Any,
 ) -> RemoteModel:
+    """``asleep_s``: see RemoteModel; here nobody is woken unless a test is about that."""
     key = ApiKey(SECRET, "$BAKERY_KEY")
     endpoint = replace(
         Endpoint(url, "baker-7b", key, 20, 20, 20, 60), **settings
     )  # generous: these tests are not about time
     dialect = OpenAi(endpoint) if engine == "openai" else Ollama(endpoint)
-    return RemoteModel(endpoint, dialect, n_ctx_call=n_ctx_call, max_conversations=calls)
+    return RemoteModel(
+        endpoint,
+        dialect,
+        n_ctx_call=n_ctx_call,
+        max_conversations=calls,
+        asleep_s=asleep_s,
+        fallback=fallback,
+    )
 
 
 @asynccontextmanager

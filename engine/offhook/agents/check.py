@@ -22,7 +22,7 @@ _LONG_PROMPT_TOKENS = 2_000
 """Longer than this is long for any model that keeps up with a call on a CPU."""
 _LONG_FACT_CHARACTERS = 300
 _LONG_PHRASE_S = 30
-_PHRASES = ("greeting", "goodbye", "apology", "unclear", "still_there", "holding", "take_your_time")
+_PHRASES = ("greeting", "goodbye", "apology", "unclear", "excuse", "still_there", "holding", "take_your_time")
 _ANSWERS = ("unknown", "otherwise")
 
 

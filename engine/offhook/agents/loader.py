@@ -105,6 +105,9 @@ class Agent(Section):
     apology: Spoken = "I'm sorry, something went wrong. Please try again later."
     unclear: Spoken = "I'm sorry, could you say that again?"
     """Said when the model's answer cannot be used."""
+    excuse: Spoken = "I'm sorry, that did not work just now. Could you say it once more?"
+    """Said when something fails while a turn is answered; after the third failure in a row the call ends with
+    the apology instead."""
     still_there: Spoken = "Are you still there?"
     holding: Spoken = "One moment, please."
     """Said when an answer takes long."""

@@ -122,6 +122,7 @@ facts = [
 # language = "en"
 # apology = "I'm sorry, something went wrong. Please try again later."
 # unclear = "I'm sorry, could you say that again?"
+# excuse = "I'm sorry, that did not work just now. Could you say it once more?"
 # still_there = "Are you still there?"
 # holding = "One moment, please."
 # take_your_time = "Of course, take your time."
@@ -213,7 +214,7 @@ def _call_tokens(agent: Agent, config: Config) -> int | None:
     wanted = agent.policy or config.conversation.policy
     if wanted == "grounded" or (wanted == "auto" and config.llm.model == EMBEDDED_NAME):
         return None
-    return call_tokens(config.llm)
+    return call_tokens(config.llm, config.daemon.max_calls)
 
 
 def _report(path: str, findings: Sequence[Finding]) -> str:

@@ -45,6 +45,8 @@ from offhook.simulator.speech import (
 from offhook.stt.base import STT_RATE_HZ
 from offhook.trace.waterfall import printable
 
+_LISTEN_S = 300.0
+"""For one stretch of a recording to be understood, on whatever machine."""
 _LISTEN_BLOCK_S = 20
 _WAIT_FOR_DAEMON_S = 2.0
 
@@ -170,7 +172,8 @@ def judge(record: CallRecord) -> None:
 
 async def listen(record: CallRecord, config: Config) -> list[str]:
     """What a person in the caller's place heard: the greeting, then each answer, transcribed."""
-    recognizer = load_recognizer(config.stt)
+    # Whole minutes are understood here, and nobody waits on a telephone.
+    recognizer = load_recognizer(config.stt.model_copy(update={"timeout_s": _LISTEN_S}))
     try:
         heard = []
         for audio in (record.greeting_audio(), *(record.answer_audio(turn) for turn in record.turns)):

@@ -82,7 +82,7 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
         yield trial.check_answers(playback, user, daemon, group)
     yield machine.check_cpu(_read(Path("/proc/cpuinfo")), len(os.sched_getaffinity(0)))
     yield machine.check_memory(_read(Path("/proc/meminfo")))
-    yield machine.check_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[0], config.daemon.max_calls)
+    yield machine.check_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[1], config.daemon.max_calls)
     yield places.check_socket(config.daemon.socket, user)
 
 

@@ -17,7 +17,7 @@ own words repeated are all let through.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from offhook.conversation.findings import Findings
 from offhook.conversation.labels import Labels
@@ -30,16 +30,23 @@ class AnswerFilter:
     """One answer's way from the model to the voice.  Pure: text in, text out; it never raises."""
 
     def __init__(
-        self, names: Sequence[str] = (), *, max_characters: int = 4000, opened: bool = False
+        self,
+        names: Sequence[str] = (),
+        *,
+        max_characters: int = 4000,
+        opened: bool = False,
+        began_inside: Callable[[], None] = lambda: None,
     ) -> None:
         """``names``: what the agent is called, dropped as a speaker's name in front of its words.
 
         ``max_characters``: more of one answer is not said; it ends with its last whole
         sentence.  ``opened``: the prompt ended inside a thought, so the answer begins with the
-        rest of one.  Without it a thought that only ends is spoken as far as it was certain to be text.
+        rest of one.  Without it a thought that only ends is spoken as far as it was certain to be text;
+        ``began_inside`` is then called.
         """
         self._names = tuple(names)
         self._max = max(1, max_characters)
+        self._tell_began_inside = began_inside
         self._findings = Findings()
         self._gate = SpeechGate(self._findings, opened=opened)
         self._outlet = Outlet(self._findings, self._max)
@@ -95,6 +102,7 @@ class AnswerFilter:
         text = self._gate.push(char)
         if self._gate.restarted:
             self._restart()
+            self._tell_began_inside()
         return self._after_gate(text) if text else ""
 
     def _after_gate(self, text: str) -> str:
@@ -109,6 +117,8 @@ class AnswerFilter:
     def _rest(self) -> str:
         self._flushed = True
         out = self._after_gate(self._gate.flush())
+        if self._gate.restarted:
+            self._tell_began_inside()
         out += self._after_labels(self._labels.flush())
         out += self._after_markup(self._markup.flush())
         return out + self._outlet.flush()

@@ -30,6 +30,10 @@ Act = Literal[
 """What kind of answer a turn gets: from facts, from the model, "I don't know", and so on."""
 
 
+WRITTEN: frozenset[Act] = frozenset({"facts", "unknown", "otherwise", "farewell", "wait", "courtesy"})
+"""Acts whose words were written before the call began: nothing that a caller has told is in them."""
+
+
 class Template(Protocol):
     """The markup of the model's conversations; :class:`offhook.llm.template.ChatTemplate` is one."""
 

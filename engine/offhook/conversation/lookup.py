@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Executor
 
 from offhook.conversation.base import FINAL
 from offhook.conversation.history import History
 from offhook.knowledge.store import Knowledge, Ranking
+from offhook.workers import Workers
+
+SEARCH_S = 5.0
+"""A search takes milliseconds; one that takes longer than this hangs."""
+
+
+def search_workers() -> Workers:
+    """The thread for all calls' searches."""
+    return Workers("offhook-knowledge", "the search for facts", limit_s=SEARCH_S)
 
 
 async def look_up(
     knowledge: Knowledge,
-    worker: Executor | None,
+    worker: Workers | None,
     text: str,
     history: History,
     *,
@@ -22,12 +30,15 @@ async def look_up(
 ) -> Ranking:
     """What answers ``text``; ``before`` and ``answered`` as in :meth:`.Knowledge.search`.
 
-    ``worker`` runs the search; None: the event loop's own.
+    ``worker`` runs the search; None: the event loop's own.  Raises DeadlineError.
     """
     # Final punctuation comes and goes while a caller is heard; what is asked stays.
     key = (text.rstrip(FINAL).lower(), before)
     if key not in history.found:
-        loop = asyncio.get_running_loop()
-        history.keep(key, await loop.run_in_executor(worker, knowledge.search, text, before, answered))
-    found: Ranking = history.found[key]
-    return found
+        if worker is None:
+            found = await asyncio.to_thread(knowledge.search, text, before, answered)
+        else:
+            found = await worker.run(lambda job: knowledge.search(text, before, answered))
+        history.keep(key, found)
+    kept: Ranking = history.found[key]
+    return kept

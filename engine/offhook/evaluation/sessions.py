@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from offhook.agents.loader import Agent
 from offhook.config import Config
 from offhook.conversation.base import Policy
+from offhook.conversation.lookup import search_workers
 from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.conversation.session import TextSession
 from offhook.knowledge.store import Knowledge
@@ -28,7 +28,7 @@ class Sessions:
         self._progress = progress
         self._model: LanguageModel | None = None
         self._networks = load_knowledge_models()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="offhook-knowledge")
+        self._worker = search_workers()
 
     @property
     def by_meaning(self) -> bool:
@@ -53,7 +53,7 @@ class Sessions:
             self._worker,
             knowledge_tokens=self._config.conversation.knowledge_tokens,
         )
-        await asyncio.get_running_loop().run_in_executor(self._worker, policy.prepare)
+        await asyncio.to_thread(policy.prepare)
         if model is not None:
             await model.preload(policy.prefix())
         llm = self._config.llm
@@ -62,7 +62,7 @@ class Sessions:
 
     def close(self) -> None:
         """Free the models; conversations must be over."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        self._worker.close()
         if self._model is not None:
             self._model.close()
             self._model = None

@@ -167,6 +167,8 @@ class LanguageModel(Protocol):
     template: ChatTemplate
     parameters: int | None
     """How large the model is; None: on a server, nobody tells."""
+    places: int
+    """Conversations that may be open at once."""
 
     async def preload(self, prefix: Sequence[str]) -> int:
         """Compute ``prefix`` now, so that the first call with it need not wait; its tokens.

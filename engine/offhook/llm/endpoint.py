@@ -29,7 +29,7 @@ OLLAMA_URL = "http://127.0.0.1:11434"
 OPENAI_KEY_ENV = "OPENAI_API_KEY"
 """Sent to :data:`OPENAI_URL` without being named in the configuration, and to nobody else."""
 
-_REMOTE_KEYS = ("base_url", "api_key_env", "api_key_file", "extra")
+_REMOTE_KEYS = ("base_url", "api_key_env", "api_key_file", "extra", "fallback")
 _LOCAL_KEYS = ("n_gpu_layers", "threads", "threads_batch")
 _OURS = ("messages", "model", "stream")
 """Fields of a request that ``llm.extra`` may not touch."""
@@ -120,6 +120,14 @@ def endpoint_of(llm: LlmConfig) -> Endpoint:
     if endpoint.key is not None and url.startswith("http:") and not endpoint.is_local:
         logger.warning("%s: the API key travels unencrypted; use https in llm.base_url", url)
     return endpoint
+
+
+def fallback_of(llm: LlmConfig) -> LlmConfig | None:
+    """``[llm.fallback]`` as a section of its own, with the time limits of ``[llm]``; None: there is none."""
+    if llm.fallback is None:
+        return None
+    limits = {key: getattr(llm, key) for key in llm.model_fields_set if key.endswith("_timeout_s")}
+    return LlmConfig.model_validate(llm.fallback.model_dump(exclude_unset=True) | limits)
 
 
 def check_no_endpoint(llm: LlmConfig) -> None:

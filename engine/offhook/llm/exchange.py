@@ -1,8 +1,8 @@
 """One question to a remote model and its streamed answer.
 
-Everything has a deadline, and every failure is one line.  A second try is made at most
-once, and only while no word of the answer has come: a caller must not hear half an answer
-twice.
+Everything has a deadline, and every failure is one line.  What may pass is tried again, within
+the deadline for the first word and only while none has come: a caller must not hear half an
+answer twice.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx
 
-from offhook.errors import DeadlineError, ModelError, OffhookError
+from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
 from offhook.llm.base import FinishReason, GenerationStats, Limits
 from offhook.llm.endpoint import Endpoint
 from offhook.llm.messages import Message
@@ -36,9 +37,10 @@ from offhook.llm.wire import Delta, EventReader, MalformedError, ReportedError, 
 
 logger = logging.getLogger(__name__)
 
-_RETRY_S = 0.1
-_MAX_RETRY_S = 1.0
-"""A server that asks to wait longer is not tried again: a caller is waiting."""
+RETRIES_S = (0.1, 0.5, 1.5)
+"""Waits before the second try, the third and so on, unless the server asks for longer ones: together about
+as long as a caller waits before they ask whether anybody is there.  What would not fit into the time for the
+first word is not tried."""
 _AFTER_FINISH_S = 0.25
 """The answer is complete; so long we wait for the server's count of tokens and the stream's end."""
 _MAX_CHARS_PER_TOKEN = 32
@@ -75,15 +77,35 @@ class Dialect(Protocol):
         """Method, path and body of a request that makes the next one faster."""
         ...
 
+    def load(self, n_ctx: int) -> tuple[str, str, dict[str, Any]] | None:
+        """Method, path and body of a request that makes the server load its model; None: it needs none.
+
+        A server with such a request gives a load up when the client that began it goes away.
+        """
+        ...
+
     def events(self) -> EventReader:
         """A reader for one answer's stream."""
         ...
 
 
-class _PassingError(Exception):
-    """A failure that may be gone at the next attempt."""
+Sending = asyncio.Task[httpx.Response]
+Keep = Callable[[Sending, Endpoint, float], bool]
+"""Takes over a request that nobody waits for any more, unanswered for so many seconds; False: cancel it."""
 
-    def __init__(self, error: OffhookError, wait_s: float = _RETRY_S) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One model on one server, and how it is spoken to."""
+
+    endpoint: Endpoint
+    dialect: Dialect
+
+
+class _PassingError(Exception):
+    """A failure that may be gone at the next attempt, ``wait_s`` later at the earliest."""
+
+    def __init__(self, error: OffhookError, wait_s: float = 0.0) -> None:
         super().__init__(str(error))
         self.error = error
         self.wait_s = wait_s
@@ -99,22 +121,30 @@ class RemoteGeneration:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
-        endpoint: Endpoint,
-        dialect: Dialect,
-        body: Callable[[], dict[str, Any]],
+        client: Callable[[Endpoint], httpx.AsyncClient],
+        servers: Sequence[Server],
+        body: Callable[[Dialect], dict[str, Any]],
         limits: Limits,
         prompt_tokens: int,
         write: Callable[[str], None],
+        keep: Keep = lambda sending, endpoint, waited_s: False,
+        replaced: Callable[[Server], None] = lambda server: None,
     ) -> None:
-        """``body`` makes the request anew for each attempt; ``write`` gets what is handed out."""
+        """``body`` makes the request anew for each attempt; ``write`` gets what is handed out.
+
+        ``servers`` are asked one after the other, as long as none has written a word; ``replaced`` is told
+        of each that has failed.
+        ``keep`` is asked when the request is given up before the server has answered it at all.
+        """
         self.stats = GenerationStats(prompt_tokens_computed=prompt_tokens, submitted_ns=time.monotonic_ns())
         self._client = client
-        self._endpoint = endpoint
-        self._dialect = dialect
+        self._servers = servers
+        self._endpoint, self._dialect = servers[0].endpoint, servers[0].dialect
         self._body = body
         self._limits = limits
         self._write = write
+        self._keep = keep
+        self._replaced = replaced
         self._pieces: asyncio.Queue[str | OffhookError | None] = asyncio.Queue()
         self._text = StopText(limits.stop)
         self._chars = 0
@@ -155,7 +185,25 @@ class RemoteGeneration:
 
     # -- the task ----------------------------------------------------------------------
 
+    @property
+    def answered_by(self) -> Server:
+        """The server that was asked last."""
+        return Server(self._endpoint, self._dialect)
+
     async def _run(self) -> None:
+        for number, server in enumerate(self._servers, 1):
+            self._endpoint, self._dialect = server.endpoint, server.dialect
+            self._began_s, self._timer = self._loop.time(), asyncio.timeout(None)
+            error = await self._ask()
+            if error is None or self._chars or self._ended or number == len(self._servers):
+                break
+            logger.warning("%s; asking %s instead", error, self._servers[number].endpoint.url)
+            self._replaced(server)
+            self._reason = ""
+        self._finish("failed" if error else self._reason, error)
+
+    async def _ask(self) -> OffhookError | None:
+        """Have one server answer; why it has not."""
         error: OffhookError | None = None
         try:
             async with self._timer:
@@ -177,29 +225,31 @@ class RemoteGeneration:
                 f"{self._endpoint.url}: {self._endpoint.model} wrote nothing within {self._limits.max_tokens}"
                 " tokens: if it thinks first, switch that off in llm.extra, or raise llm.max_tokens"
             )
-        self._finish("failed" if error else self._reason, error)
+        return error
 
     async def _answer(self) -> None:
         self._expect(
             self._endpoint.first_token_timeout_s, "no first word within {:g} s (llm.first_token_timeout_s)"
         )
-        try:
-            await self._attempt()
-        except _PassingError as trouble:
-            logger.info("%s; trying once more", trouble)
-            await asyncio.sleep(trouble.wait_s)
+        for retry_s in (*RETRIES_S, None):
             try:
                 await self._attempt()
-            except _PassingError as again:
-                raise again.error from again.__cause__
+                return
+            except _PassingError as trouble:
+                wait_s = max(trouble.wait_s, retry_s or 0.0)
+                due_s = self._timer.when()
+                if retry_s is None or (due_s is not None and self._loop.time() + wait_s >= due_s):
+                    raise _lasting(trouble.error) from trouble.__cause__
+                logger.info("%s; trying once more in %.1f s", trouble, wait_s)
+                await asyncio.sleep(wait_s)
 
     async def _attempt(self) -> None:
         endpoint, dialect = self._endpoint, self._dialect
         while True:
-            body = self._body()
-            request = build_request(self._client, endpoint, "POST", dialect.path, body)
+            body = self._body(dialect)
+            request = build_request(self._client(endpoint), endpoint, "POST", dialect.path, body)
             try:
-                response = await self._client.send(request, stream=True)
+                response = await self._send(request)
                 try:
                     if response.status_code == 200:
                         return await self._read(response)
@@ -220,10 +270,25 @@ class RemoteGeneration:
             if not may_yield or not dialect.give_way(detail, body):
                 break
         problem = refused(response.status_code, response.headers, detail, endpoint, dialect.hints)
-        wait_s = retry_after_s(response.headers) or _RETRY_S
-        if response.status_code in PASSING_STATUS and wait_s <= _MAX_RETRY_S:
-            raise _PassingError(problem, wait_s)
-        raise problem
+        quota = response.status_code == 429 and not isinstance(problem, BusyError)
+        if response.status_code in PASSING_STATUS and not quota:
+            raise _PassingError(problem, retry_after_s(response.headers) or 0.0)
+        raise _lasting(problem)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """The beginning of the server's answer.  Being cancelled need not end the request."""
+        began_s = self._loop.time()
+        sending = self._loop.create_task(
+            self._client(self._endpoint).send(request, stream=True), name="offhook-llm-send"
+        )
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            if sending.done() or not self._keep(sending, self._endpoint, self._loop.time() - began_s):
+                sending.cancel()
+                await asyncio.wait([sending])
+                await let_go(sending)
+            raise
 
     async def _read(self, response: httpx.Response) -> None:
         """Read the stream to its end, or as far as it is wanted."""
@@ -324,6 +389,13 @@ class RemoteGeneration:
             self._pieces.put_nowait(error)
 
 
+def _lasting(error: OffhookError) -> OffhookError:
+    """The same, marked: it was tried again here already, or trying is of no use."""
+    if isinstance(error, ModelError):
+        error.lasting = True
+    return error
+
+
 def build_request(
     client: httpx.AsyncClient, endpoint: Endpoint, method: str, path: str, body: dict[str, Any] | None
 ) -> httpx.Request:
@@ -333,6 +405,12 @@ def build_request(
     if content is not None:
         headers["Content-Type"] = "application/json"
     return client.build_request(method, endpoint.url + path, content=content, headers=headers)
+
+
+async def let_go(sending: Sending) -> None:
+    """Close what has come of a request that is over, if anything has."""
+    if not sending.cancelled() and sending.exception() is None:
+        await sending.result().aclose()
 
 
 async def read_body(response: httpx.Response, limit_bytes: int = MAX_BODY_BYTES) -> bytes:

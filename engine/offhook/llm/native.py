@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from offhook import core
-from offhook.errors import ModelError
+from offhook.errors import BusyError, DeadlineError, ModelError
 from offhook.llm.base import FinishReason, GenerationStats, Limits, Mark
 from offhook.llm.template import Markup, chat_template
 from offhook.llm.threads import Tuned, tuned_threads
@@ -145,12 +145,21 @@ class NativeModel:
         except ValueError as error:
             raise ModelError(f"the language model cannot be run like this: {error}") from error
         self.model = model
+        self.places = max_conversations
         self.parameters: int | None = model.parameters
         self._news = _News(self._engine)
 
     async def preload(self, prefix: Sequence[str]) -> int:
-        """Compute ``prefix`` ahead of the first call; see :class:`~offhook.llm.base.LanguageModel`."""
-        preload = self._engine.preload(self.runs(prefix))
+        """Compute ``prefix`` ahead of the first call; see :class:`~offhook.llm.base.LanguageModel`.
+
+        When all places for prefixes are in use by calls, nothing is done: each call computes its own.
+        """
+        runs = self.runs(prefix)
+        try:
+            preload = self._engine.preload(runs)
+        except BusyError as error:
+            logger.info("a prompt is not computed ahead, but in each call: %s", error)
+            return sum(len(self.model.tokenize(text, markup=markup)) for text, markup, _ in runs)
         await self._news.wait(preload.id, preload.done)
         return preload.tokens
 
@@ -223,6 +232,8 @@ class NativeConversation:
         self._native = native
         self.start = Mark(*native.start())
         self._speculative = False
+        self._dropped_told = 0
+        """Tokens of old turns that the log says are gone."""
 
     @property
     def tokens_used(self) -> int:
@@ -261,6 +272,10 @@ class NativeConversation:
         with ``template.user_open``); ModelError, and no change, when even that is not enough.
         """
         self._native.append(self._model.runs(pieces))
+        dropped = self.tokens_dropped
+        if dropped > self._dropped_told:
+            self._dropped_told = dropped
+            logger.info("a long call: %d tokens of old turns dropped so far (llm.n_ctx_call)", dropped)
 
     async def computed(self) -> None:
         """Wait until everything appended so far is computed.  Raises ModelError when that fails."""
@@ -380,11 +395,20 @@ class NativeGeneration:
                 elif self.stats.finish_reason:
                     break
                 else:
-                    await self._ready.wait()
+                    await self._news_of_it()
             if self.stats.finish_reason == "failed":
                 raise ModelError(self._error)
         finally:
             self.cancel()  # nobody reads any more; nothing when it has ended by itself
+
+    async def _news_of_it(self) -> None:
+        """Wait for more; once it has begun, no longer than a batch can take."""
+        limit_s = None if self.stats.first_token_ns is None else _HUNG_S
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._ready.wait()
+        except TimeoutError:
+            raise DeadlineError(f"the language model has written nothing more for {_HUNG_S:g} s") from None
 
     def cancel(self) -> None:
         """Stop before the next token; the iteration ends."""

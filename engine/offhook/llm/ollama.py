@@ -91,6 +91,12 @@ class Ollama:
         body = self.request(messages, Limits(max_tokens=1), n_ctx)
         return "POST", self.path, body | {"stream": False}
 
+    def load(self, n_ctx: int) -> tuple[str, str, dict[str, Any]] | None:
+        """Method, path and body of a request that loads the model, if it is not, and says nothing."""
+        body = self.request([], Limits(), n_ctx)
+        body.pop("think", None)
+        return "POST", self.path, body | {"stream": False}
+
     def events(self) -> OllamaEvents:
         """A reader for one answer."""
         return OllamaEvents()
@@ -101,25 +107,32 @@ class OllamaEvents:
 
     def __init__(self) -> None:
         self._lines = Lines()
+        self._spoke = False
 
     def feed(self, data: bytes) -> list[Delta]:
         """Events complete with ``data``."""
-        return [_delta(line) for line in self._lines.feed(data) if line.strip()]
+        return [self._delta(line) for line in self._lines.feed(data) if line.strip()]
 
     def end(self) -> list[Delta]:
         """The last line, when the server forgot its end."""
         rest = self._lines.end()
-        return [_delta(rest)] if rest.strip() else []
+        return [self._delta(rest)] if rest.strip() else []
+
+    def _delta(self, line: str) -> Delta:
+        value = json_object(line)
+        raise_reported(value)
+        message = value.get("message")
+        text = text_of(message.get("content")) if isinstance(message, dict) else ""
+        tools = tools_of(message.get("tool_calls")) if isinstance(message, dict) else ()
+        self._spoke = self._spoke or bool(text.strip())
+        # A tool that nobody has offered is no answer; behind one it does not matter.
+        if not set(tools) <= {END_CALL} and not self._spoke:
+            raise ReportedError("the model calls a tool that it does not have")
+        return _event(value, text, tools)
 
 
-def _delta(line: str) -> Delta:
-    value = json_object(line)
-    raise_reported(value)
+def _event(value: dict[str, Any], text: str, tools: tuple[str, ...]) -> Delta:
     message = value.get("message")
-    text = text_of(message.get("content")) if isinstance(message, dict) else ""
-    tools = tools_of(message.get("tool_calls")) if isinstance(message, dict) else ()
-    if not set(tools) <= {END_CALL}:
-        raise ReportedError("the model calls a tool that it does not have")
     if not value.get("done"):
         if not isinstance(message, dict):
             raise MalformedError("a line without a message")

@@ -96,6 +96,10 @@ class OpenAi:
         """Method, path and body of a request that costs nothing and opens the connection."""
         return "GET", "/models", None
 
+    def load(self, n_ctx: int) -> tuple[str, str, dict[str, Any]] | None:
+        """None: a request that loads the model would be one that is paid for."""
+        return None
+
     def events(self) -> OpenAiEvents:
         """A reader for one answer."""
         return OpenAiEvents()
@@ -107,6 +111,7 @@ class OpenAiEvents:
     def __init__(self) -> None:
         self._events = ServerSentEvents()
         self._tools: list[str] = []
+        self._spoke = False
 
     def feed(self, data: bytes) -> list[Delta]:
         """Events complete with ``data``."""
@@ -134,8 +139,11 @@ class OpenAiEvents:
         text = text_of(delta.get("content")) + text_of(delta.get("refusal"))
         tools = tools_of(delta.get("tool_calls")) + tools_of([{"function": delta.get("function_call")}])
         self._tools += tools
+        self._spoke = self._spoke or bool(text.strip())
         reason = choice.get("finish_reason")
-        if reason in _NO_WORDS or (reason in _TOOLS and set(self._tools) != {END_CALL}):
+        # A tool that nobody has offered is no answer; behind one it does not matter.
+        calls = reason in _TOOLS and set(self._tools) != {END_CALL} and not self._spoke
+        if reason in _NO_WORDS or calls:
             raise ReportedError(f"the answer ended with {reason!r}")
         if reason == "content_filter":
             logger.warning("the server's content filter ended an answer")

@@ -23,8 +23,8 @@ from offhook.llm.endpoint import Endpoint
 
 MAX_BODY_BYTES = 64 << 10
 """Of a refusal no more is read."""
-PASSING_STATUS = (502, 503, 504)
-"""Answers of gateways and of servers that are just starting: worth one more try."""
+PASSING_STATUS = (429, 500, 502, 503, 504, 529)
+"""What may be gone a moment later: too many requests, a server that stumbles or just starts, gateways."""
 
 _MAX_DETAIL_CHARS = 200
 _QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
@@ -70,7 +70,8 @@ class Hints:
 def detail_of(body: bytes) -> Detail:
     """The server's reason.
 
-    Understands the forms of OpenAI, vLLM, llama-server, FastAPI, Mistral, LiteLLM, Gemini and Ollama.
+    Understands the forms of OpenAI, vLLM, llama-server, FastAPI, Mistral, LiteLLM, Gemini and Ollama, and
+    those of gateways that put another server's refusal into theirs.
     """
     text = body[:MAX_BODY_BYTES].decode("utf-8", "replace").strip()
     try:
@@ -81,16 +82,21 @@ def detail_of(body: bytes) -> Detail:
         value = value[0]
     if not isinstance(value, dict):
         return Detail()
-    error = value.get("error", value)
+    errors = value.get("errors")
+    error = value.get("error", errors[0] if isinstance(errors, list) and errors else value)
     if isinstance(error, str):
         return Detail(error)
     if not isinstance(error, dict):
         return Detail()
+    metadata = error.get("metadata")
+    inner = metadata.get("raw") if isinstance(metadata, dict) else None
+    if isinstance(inner, str) and inner:  # a gateway's own words say only that somebody else refused
+        return detail_of(inner.encode())
     message = error.get("message") or error.get("detail") or ""
     return Detail(
-        message if isinstance(message, str) else json.dumps(message),
+        message if isinstance(message, str) else json.dumps(_without_input(message)),
         _word(error.get("code")) or _word(error.get("type")) or _word(error.get("status")),
-        _word(error.get("param")) or _location(message),
+        _word(error.get("param")) or _location(message) or _violation(error.get("details")),
     )
 
 
@@ -115,19 +121,43 @@ def refuses_system(detail: Detail) -> bool:
 
 
 def _location(message: object) -> str:
-    """The field that FastAPI's list of errors names: ``detail[].loc`` is ("body", field, ...)."""
+    """The field that FastAPI's list of errors names: ``detail[].loc`` is ("body", field, ...).
+
+    Of several the first that is not taken; else the first.
+    """
     errors = message.get("detail") if isinstance(message, dict) else message
-    first = errors[0] if isinstance(errors, list) and errors else None
-    place = first.get("loc") if isinstance(first, dict) else None
+    entries = [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+    entries.sort(key=lambda one: not _REFUSES.search(f"{one.get('type')} {one.get('msg')}"))
+    place = entries[0].get("loc") if entries else None
     if not isinstance(place, list):
         return ""
     return ".".join(str(step) for step in place[place[:1] == ["body"] :])
 
 
+def _without_input(value: Any) -> Any:
+    """The same without what was sent: a caller's words are in it, and errors go to logs."""
+    if isinstance(value, list):
+        return [_without_input(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _without_input(each) for name, each in value.items() if name not in ("input", "ctx")}
+    return value
+
+
+def _violation(details: object) -> str:
+    """The field that Google's ``details[].fieldViolations[].field`` names."""
+    for detail in details if isinstance(details, list) else []:
+        violations = detail.get("fieldViolations") if isinstance(detail, dict) else None
+        for violation in violations if isinstance(violations, list) else []:
+            field = violation.get("field") if isinstance(violation, dict) else None
+            if isinstance(field, str) and field:
+                return field
+    return ""
+
+
 def _place(name: str, message: str) -> int:
     """Where the field's name stands in a text; -1 when it does not, or may be any word."""
     kinds = "param(?:eter)?|field|argument|property|name|key|option"
-    told = rf"[\"'`]{name}[\"'`]|(?:{kinds})s?:? {name}\b|\b{name} (?:is not|{kinds})"
+    told = rf"[\"'`]{name}[\"'`]|(?:{kinds})s?(?:(?: \w+)?:)? {name}\b|\b{name} (?:is not|{kinds})"
     found = re.search(told + (rf"|\b{name}\b" if "_" in name else ""), message)
     return found.start() if found else -1
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import ssl
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
-from offhook import __version__
-from offhook.errors import BusyError, ConfigError, ModelError
+from offhook.errors import BusyError, ModelError
 from offhook.llm.base import Limits, Mark, Told
+from offhook.llm.connections import Connections
 from offhook.llm.endpoint import Endpoint
-from offhook.llm.exchange import Dialect, RemoteGeneration, build_request, read_body
+from offhook.llm.exchange import Dialect, RemoteGeneration, Sending, Server, build_request, read_body
+from offhook.llm.loading import ASLEEP_S, LoadKeeper
 from offhook.llm.messages import ROLES, Script
 from offhook.llm.refusals import broken, detail_of, refused
 
@@ -28,10 +28,10 @@ logger = logging.getLogger(__name__)
 
 _MIN_TALK_TOKENS = 128
 """A prefix that leaves a call less than this is refused."""
-_KEEP_ALIVE_S = 60.0
-"""An idle connection is kept this long: a turn of the caller's, and the one after it."""
 _LOAD_S = 120.0
-"""So long a server may take to load a model from disk, when the daemon starts."""
+"""So long the daemon's start waits for a server that loads a model from disk."""
+AWAY_S = 30.0
+"""A server that had to be replaced is not asked first for so long: callers do not wait for it each time."""
 _MAX_LIST_BYTES = 4 << 20
 
 
@@ -42,21 +42,35 @@ class RemoteModel:
     parameters: int | None = None
 
     def __init__(
-        self, endpoint: Endpoint, dialect: Dialect, *, n_ctx_call: int = 1024, max_conversations: int = 8
+        self,
+        endpoint: Endpoint,
+        dialect: Dialect,
+        *,
+        n_ctx_call: int = 1024,
+        max_conversations: int = 8,
+        asleep_s: float = ASLEEP_S,
+        fallback: Server | None = None,
     ) -> None:
-        """Contacts nobody.  ``n_ctx_call`` tokens, by our estimate, are one conversation's limit."""
+        """Contacts nobody.  ``n_ctx_call`` tokens, by our estimate, are one conversation's limit.
+
+        A conversation that is opened makes the server load its model, where it is of the kind that unloads
+        it; see :class:`~offhook.llm.loading.LoadKeeper` for ``asleep_s``.  ``fallback`` is asked where the
+        server fails before the first word, and for :data:`AWAY_S` first of all then.
+        """
         self.name = endpoint.model
         self.endpoint = endpoint
         self.n_ctx_call = n_ctx_call
         self._dialect = dialect
-        self._max_conversations = max_conversations
+        self._fallback = fallback
+        self._away_until_s = 0.0
+        """Until then the fallback is asked first, on the event loop's clock."""
+        self.places = max_conversations
         self._open: set[RemoteConversation] = set()
-        # Reading the trusted certificates takes long enough to be done before there are calls.
-        self._tls = _tls() if endpoint.url.startswith("https:") else False
-        self._client: httpx.AsyncClient | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        others = [] if fallback is None else [fallback.endpoint]
+        self._connections = Connections([endpoint, *others], kept=max_conversations)
         self._closed = False
         self._closing: asyncio.Task[None] | None = None
+        self._loads = LoadKeeper(endpoint, dialect, n_ctx_call, asleep_s=asleep_s)
         self._answers: set[asyncio.Task[None]] = set()
         """Answers that are being written, or whose connections are being closed."""
 
@@ -75,29 +89,38 @@ class RemoteModel:
         client = self.client()
         method, path, body = self._dialect.warm_up(script.messages(), self.n_ctx_call)
         limit_s = _LOAD_S if body is not None else self.endpoint.first_token_timeout_s
+        request = build_request(client, self.endpoint, method, path, body)
+        sending = asyncio.create_task(client.send(request, stream=True), name="offhook-llm-warm-up")
         try:
             async with asyncio.timeout(limit_s):
-                request = build_request(client, self.endpoint, method, path, body)
-                response = await client.send(request, stream=True)
+                response = await asyncio.shield(sending)
                 try:
                     content = await read_body(response, _MAX_LIST_BYTES)
                 finally:
                     await response.aclose()
         except TimeoutError:
             logger.warning("%s: no answer to the first request within %g s", self.endpoint.url, limit_s)
+            if sending.done() or not self._loads.keep(sending, limit_s):
+                sending.cancel()
         except httpx.HTTPError as error:
             logger.warning("%s", broken(error, self.endpoint, self._dialect.hints, begun=False))
+        except asyncio.CancelledError:
+            sending.cancel()
+            raise
         else:
+            if response.status_code == 200 and body is not None:
+                self._loads.answered()
             self._judge(response, content, asked_for_model=body is not None)
         return script.tokens
 
     async def conversation(self, prefix: Sequence[str]) -> RemoteConversation:
         """Open a conversation; see :class:`~offhook.llm.base.LanguageModel`."""
         script = self._script(prefix)
-        if len(self._open) >= self._max_conversations:
-            raise BusyError(f"all {self._max_conversations} conversations of the language model are taken")
+        if len(self._open) >= self.places:
+            raise BusyError(f"all {self.places} conversations of the language model are taken")
         conversation = RemoteConversation(self, script)
         self._open.add(conversation)
+        self._loads.wake(self.client)
         return conversation
 
     def problem(self) -> str | None:
@@ -109,7 +132,7 @@ class RemoteModel:
         if self._closed:
             return
         self._closed = True
-        loop = self._loop
+        loop = self._connections.loop
         if loop is None or loop.is_closed():
             self._open.clear()
         elif _is_current(loop):
@@ -128,44 +151,49 @@ class RemoteModel:
 
     # -- for conversations ---------------------------------------------------------------
 
-    def client(self) -> httpx.AsyncClient:
-        """The connections of the running event loop.  Raises ModelError when closed."""
+    def client(self, endpoint: Endpoint | None = None) -> httpx.AsyncClient:
+        """Connections to ``endpoint``, or to the model's own.  Raises ModelError when closed."""
         if self._closed:
             raise ModelError("the language model is closed")
-        loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
-            self._loop = loop
-            self._client = httpx.AsyncClient(
-                verify=self._tls,
-                http1=True,
-                http2=False,
-                follow_redirects=False,
-                trust_env=not self.endpoint.is_local,  # proxies
-                timeout=httpx.Timeout(None, connect=self.endpoint.connect_timeout_s),
-                limits=httpx.Limits(
-                    max_connections=None,  # bounded by the number of conversations
-                    max_keepalive_connections=self._max_conversations,
-                    keepalive_expiry=_KEEP_ALIVE_S,
-                ),
-                # Compressed streams come in lumps.
-                headers={"User-Agent": f"offhook/{__version__}", "Accept-Encoding": "identity"},
-            )
-        return self._client
+        return self._connections.to(endpoint or self.endpoint)
 
     def answer(self, script: Script, limits: Limits) -> RemoteGeneration:
         """Ask for the next message of ``script``, and write it there."""
         messages, tokens = script.messages(), script.tokens
         script.begin_answer()
 
-        def body() -> dict[str, Any]:
-            return self._dialect.request(messages, limits, self.n_ctx_call)
+        def body(dialect: Dialect) -> dict[str, Any]:
+            return dialect.request(messages, limits, self.n_ctx_call)
 
+        servers = self._servers()
         generation = RemoteGeneration(
-            self.client(), self.endpoint, self._dialect, body, limits, tokens, script.write
+            self.client, servers, body, limits, tokens, script.write, self._keep, self._replaced
         )
         self._answers.add(generation.task)
-        generation.task.add_done_callback(self._answers.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._answers.discard(task)
+            answered = generation.stats.first_token_ns is not None
+            if answered and generation.answered_by.endpoint is self.endpoint:
+                self._loads.answered()
+
+        generation.task.add_done_callback(ended)
         return generation
+
+    def _servers(self) -> list[Server]:
+        """Whom to ask, one after the other."""
+        first = Server(self.endpoint, self._dialect)
+        if self._fallback is None:
+            return [first]
+        away = asyncio.get_running_loop().time() < self._away_until_s
+        return [self._fallback, first] if away else [first, self._fallback]
+
+    def _replaced(self, server: Server) -> None:
+        if server.endpoint is self.endpoint:
+            self._away_until_s = asyncio.get_running_loop().time() + AWAY_S
+
+    def _keep(self, sending: Sending, endpoint: Endpoint, waited_s: float) -> bool:
+        return endpoint is self.endpoint and self._loads.keep(sending, waited_s)
 
     def give_back(self, conversation: RemoteConversation) -> None:
         """Take a conversation's place back."""
@@ -201,14 +229,17 @@ class RemoteModel:
     def _shut_down(self) -> None:
         for conversation in list(self._open):
             conversation.fail(ModelError("the language model is closed"))
-        client, self._client = self._client, None
-        if client is not None and self._loop is asyncio.get_running_loop():
-            self._closing = asyncio.create_task(self._disconnect(client), name="offhook-llm-close")
+        self._loads.close()
+        clients = self._connections.take()
+        if clients:
+            self._closing = asyncio.create_task(self._disconnect(clients), name="offhook-llm-close")
 
-    async def _disconnect(self, client: httpx.AsyncClient) -> None:
-        if self._answers:
-            await asyncio.wait(self._answers)
-        await client.aclose()
+    async def _disconnect(self, clients: Sequence[httpx.AsyncClient]) -> None:
+        working = {*self._answers, *([self._loads.task] if self._loads.task is not None else [])}
+        if working:
+            await asyncio.wait(working)
+        for client in clients:
+            await client.aclose()
 
 
 class RemoteConversation:
@@ -302,15 +333,6 @@ class RemoteConversation:
         generation, self._generation = self._generation, None
         if generation is not None:
             generation.cancel()
-
-
-def _tls() -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context()
-    except OSError as error:  # SSLError is one
-        raise ConfigError(
-            f"the trusted certificates cannot be read ({error.strerror}): check SSL_CERT_FILE"
-        ) from error
 
 
 def _listed(content: bytes) -> list[str] | None:

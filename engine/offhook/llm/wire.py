@@ -150,10 +150,14 @@ def raise_reported(event: dict[str, Any]) -> None:
 def text_of(content: object) -> str:
     """What of a message's content is said: all of it, or the text among its parts (Mistral), no thoughts.
 
+    A single part need not be in a list.
+
     Raises MalformedError.
     """
     if content is None or isinstance(content, str):
         return content or ""
+    if isinstance(content, dict):
+        return _part(content)
     if not isinstance(content, list):
         raise MalformedError("text that is not a string")
     return "".join([_part(part) for part in content])
@@ -163,7 +167,7 @@ def _part(part: object) -> str:
     if isinstance(part, dict):
         if part.get("type", "text") not in _TEXT_PARTS:
             return ""
-        part = part.get("text", part.get("refusal"))
+        part = part.get("text") or part.get("refusal") or ""
     if not isinstance(part, str):
         raise MalformedError("text that is not a string")
     return part

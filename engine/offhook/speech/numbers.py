@@ -15,21 +15,30 @@ AMOUNT = rf"(?:(?:\d+[ -])?\d+/\d+(?![/\d])|{NUMBER})"
 BEGIN = r"(?<!\w)(?<!\d[.,:/-])"
 """Where a number may begin: not inside a word or a longer number."""
 LAST_YEAR = 2099
+_EVERYDAY = 1_000
+"""Numbers below this are kept in words for all calls: they tell of no caller."""
 _LONGEST = 15
 """Numbers of more digits are no quantities; they are read digit by digit."""
 _PARTS = re.compile(r"(?:(?P<whole>\d+)[ -])?(?P<over>\d+)/(?P<under>\d+)")
 
 
-@lru_cache(maxsize=2048)
 def cardinal(number: int) -> str:
     """ "two hundred eighteen"; ``number`` below 10**15."""
-    return str(num2words(number)).replace(" and ", " ").replace(",", "")
+    return _everyday(number, "cardinal") if number < _EVERYDAY else _in_words(number, "cardinal")
 
 
-@lru_cache(maxsize=512)
 def ordinal(number: int) -> str:
     """ "two hundred eighteenth"; ``number`` below 10**15."""
-    return str(num2words(number, to="ordinal")).replace(" and ", " ").replace(",", "")
+    return _everyday(number, "ordinal") if number < _EVERYDAY else _in_words(number, "ordinal")
+
+
+def _in_words(number: int, kind: str) -> str:
+    return str(num2words(number, to=kind)).replace(" and ", " ").replace(",", "")
+
+
+@lru_cache(maxsize=2 * _EVERYDAY)
+def _everyday(number: int, kind: str) -> str:
+    return _in_words(number, kind)
 
 
 def digits(written: str, zero: str = "zero") -> str:

@@ -7,10 +7,7 @@ before it is recognised at all, and the favourite inventions need more of it.
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +16,7 @@ from offhook.errors import BusyError, ModelError
 from offhook.stt.base import STT_RATE_HZ, Transcriber, Transcript
 from offhook.wording import DIGITS, TIMES
 from offhook.wording import words as words_of
+from offhook.workers import Job, Workers
 
 FROM_NOISE = frozenset({"you", "the", "uh", "um", "hmm", "oh"})
 """What recognisers make of noise, and people hardly ever say alone; as :func:`normalize` writes it."""
@@ -59,48 +57,56 @@ class Recognizer:
     """A transcriber with its gate and its worker threads; asyncio-facing."""
 
     def __init__(
-        self, transcriber: Transcriber, *, workers: int = 1, min_voiced_ms: int = 160, queue: int = 64
+        self,
+        transcriber: Transcriber,
+        *,
+        workers: int = 1,
+        min_voiced_ms: int = 160,
+        queue: int = 64,
+        timeout_s: float = 10.0,
     ) -> None:
-        """``workers`` utterances run at once, ``queue`` more may wait."""
+        """``workers`` utterances run at once, ``queue`` more may wait; each has ``timeout_s``."""
         self.name = transcriber.name
         self._transcriber = transcriber
         self._min_voiced_ms = min_voiced_ms
         self._places = workers + queue
         self._taken = 0
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="offhook-stt")
+        self._workers = Workers(
+            "offhook-stt", "the recogniser", count=workers, limit_s=timeout_s, setting="stt.timeout_s"
+        )
 
     async def recognize(self, audio: NDArray[np.int16], voiced_ms: int) -> Transcript:
         """Recognise ``audio`` (``[samples]`` int16 at 16 kHz, cut to the utterance).
 
         ``voiced_ms`` is how much of it is voiced; with too little the text is empty.
         Cancelling the awaiting task stops the recognition
-        between its steps.  Raises ModelError, and BusyError when too many wait.
+        between its steps.  Raises ModelError, BusyError when too many wait, and DeadlineError.
         """
         audio_ms = len(audio) * 1000 // STT_RATE_HZ
         if voiced_ms < self._min_voiced_ms or not len(audio):
             return Transcript("", audio_ms, 0.0)
         if self._taken >= self._places:
             raise BusyError(f"{self._taken} utterances wait for the recogniser; raise stt.workers")
-        cancelled = threading.Event()
         padded = np.concatenate([audio, np.zeros(STT_RATE_HZ * _PAD_MS // 1000, np.int16)])
         self._taken += 1
         try:
-            heard = await asyncio.get_running_loop().run_in_executor(self._pool, self._run, padded, cancelled)
+            heard = await self._workers.run(lambda job: self._run(padded, job))
         finally:
-            cancelled.set()
             self._taken -= 1
         return Transcript(clean(heard.text, voiced_ms), audio_ms, heard.compute_ms)
 
-    def close(self) -> None:
-        """Stop the workers and free the model."""
-        self._pool.shutdown(cancel_futures=True)
-        self._transcriber.close()
+    def problem(self) -> str | None:
+        """Why no call should be begun now, in one line; None while it is well.  Never waits."""
+        return self._workers.problem()
 
-    def _run(self, audio: NDArray[np.int16], cancelled: threading.Event) -> Transcript:
-        if cancelled.is_set():  # given up while it waited for a worker
-            return Transcript("", 0, 0.0)
+    def close(self) -> None:
+        """Stop the workers and free the model, unless one of them hangs in it."""
+        if self._workers.close():
+            self._transcriber.close()
+
+    def _run(self, audio: NDArray[np.int16], job: Job[Transcript]) -> Transcript:
         try:
-            return self._transcriber.transcribe(audio, cancelled=cancelled.is_set)
+            return self._transcriber.transcribe(audio, cancelled=lambda: job.cancelled)
         except MemoryError as error:
             raise ModelError(f"{self.name}: out of memory for {len(audio)} samples") from error
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import resource
 
+from offhook.capacity import descriptors_needed
 from offhook.cli.checks.finding import Finding, fail, ok, warn
 
 _MIN_MEMORY_GB = 2.0
-_DESCRIPTORS_PER_CALL = 8
-_DESCRIPTORS_ANYWAY = 128
 
 
 def check_cpu(cpuinfo: str, cores: int) -> Finding:
@@ -36,8 +35,8 @@ def check_memory(meminfo: str) -> Finding:
 
 
 def check_descriptors(limit: int, max_calls: int) -> Finding:
-    """``limit`` is the soft RLIMIT_NOFILE; a call takes some eight descriptors at its peak."""
-    needed = _DESCRIPTORS_ANYWAY + _DESCRIPTORS_PER_CALL * max_calls
+    """``limit`` is the hard RLIMIT_NOFILE: the daemon raises the soft one by itself."""
+    needed = descriptors_needed(max_calls)
     if limit == resource.RLIM_INFINITY:
         return ok("open files are unlimited")
     if limit < needed:

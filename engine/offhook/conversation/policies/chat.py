@@ -7,9 +7,7 @@ The model hears how it has greeted and how far it was heard.  Its answer is clea
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Executor
 
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
@@ -19,6 +17,7 @@ from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
 from offhook.knowledge.store import Knowledge, Ranking
 from offhook.languages import language
+from offhook.workers import Workers
 
 CHARACTERS_PER_TOKEN = 4
 """An estimate that holds for English within a quarter; other scripts take more tokens."""
@@ -52,7 +51,7 @@ class Chat:
         agent: Agent,
         template: Template,
         knowledge: Knowledge,
-        worker: Executor | None = None,
+        worker: Workers | None = None,
         *,
         knowledge_tokens: int = 1500,
         opened: bool = False,
@@ -67,7 +66,6 @@ class Chat:
         self._knowledge = knowledge
         self._worker = worker
         self._language = language(agent.language)
-        self._filters: deque[AnswerFilter] = deque(maxlen=8)
         self._opened = opened or _opens_a_thought(template)
         texts = [fact.text for fact in agent.facts]
         size = sum(len(text) + 3 for text in texts)
@@ -97,11 +95,11 @@ class Chat:
         return (*self._template.user(caller), text, self._template.assistant_close)
 
     def filter(self) -> AnswerFilter:
-        # Some models' prompts end inside a thought; that shows at the end of the first answer.
-        self._opened = self._opened or any(each.began_inside for each in self._filters)
-        made = AnswerFilter(names=(self.agent.name,), opened=self._opened)
-        self._filters.append(made)
-        return made
+        return AnswerFilter(names=(self.agent.name,), opened=self._opened, began_inside=self._begins_inside)
+
+    def _begins_inside(self) -> None:
+        """The model's prompt ends inside a thought; that has shown at the end of an answer."""
+        self._opened = True
 
     def close_answer(self) -> tuple[str, ...]:
         return (self._template.assistant_close,)

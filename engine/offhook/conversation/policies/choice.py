@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import Literal
 
 from offhook.agents.loader import Agent
@@ -10,6 +9,7 @@ from offhook.conversation.base import Policy, Template
 from offhook.conversation.policies.chat import Chat
 from offhook.conversation.policies.grounded import Grounded
 from offhook.knowledge.store import Knowledge
+from offhook.workers import Workers
 
 Choice = Literal["auto", "grounded", "chat"]
 CONVERSES_FROM = 1_000_000_000
@@ -29,7 +29,7 @@ def make_policy(
     agent: Agent,
     template: Template,
     knowledge: Knowledge,
-    worker: Executor | None = None,
+    worker: Workers | None = None,
     *,
     knowledge_tokens: int,
 ) -> Policy:

@@ -8,7 +8,6 @@ finished the caller's words sound.  So nothing is invented, and the answer is kn
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
@@ -21,6 +20,7 @@ from offhook.conversation.lookup import look_up
 from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
 from offhook.languages import language
 from offhook.wording import words
+from offhook.workers import Workers
 
 FLOOR = 0.5
 """Log-odds from which a fact is taken for the answer."""
@@ -51,7 +51,7 @@ class Grounded:
     remembers = False
 
     def __init__(
-        self, agent: Agent, template: Template, knowledge: Knowledge, worker: Executor | None = None
+        self, agent: Agent, template: Template, knowledge: Knowledge, worker: Workers | None = None
     ) -> None:
         """``worker`` runs the searches; None: the event loop's own."""
         self.agent = agent

@@ -1,0 +1,198 @@
+"""Threads for engines that block, and that may never come back.
+
+A thread inside a library cannot be ended from outside.  One that has been busy with the same piece of
+work for too long is given up: another one takes its place, so that one bad utterance does not take all
+other calls with it.  It ends by itself should it ever come back.  When :data:`MOST_LOST` are away at
+once, none takes the last one's place any more, and :meth:`Workers.problem` says that no call should be
+begun; each work that is still given fails at its limit.
+
+Lives on an event loop; the threads are daemons, so that the process can always end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from offhook.errors import DeadlineError
+
+MOST_LOST = 4
+"""Threads that may hang before an engine is taken to be broken: each keeps a stack and what it works on."""
+_JOIN_S = 2.0
+"""Wait so long at the end for a thread that works; then it is left behind."""
+
+T = TypeVar("T")
+
+
+class Job(Generic[T]):
+    """A piece of work: waits for a thread, is done by one, or is given up."""
+
+    def __init__(self, work: Callable[[Job[T]], T], loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.result: asyncio.Future[T] = loop.create_future()
+        self.cancelled = False
+        """Nobody wants it any more: it is not begun, and what has begun should end."""
+        self.begun = False
+        """A thread works on it."""
+        self._work = work
+        self._since_s = 0.0
+
+    def beat(self) -> None:
+        """It gets on: its thread is not hanging.  From its own thread."""
+        self._since_s = time.monotonic()
+
+    @property
+    def quiet_s(self) -> float:
+        """How long it has not got on."""
+        return time.monotonic() - self._since_s
+
+    def run(self) -> None:
+        """Do it.  On its thread."""
+        self.beat()
+        self.begun = True
+        try:
+            value = self._work(self)
+        except BaseException as error:
+            self._tell(None, error)
+        else:
+            self._tell(value, None)
+
+    def _tell(self, value: T | None, error: BaseException | None) -> None:
+        def tell() -> None:
+            if self.result.done():
+                return
+            if error is not None:
+                self.result.set_exception(error)
+                self.result.exception()  # somebody may have stopped waiting: that is no matter for a log
+            else:
+                self.result.set_result(value)  # type: ignore[arg-type]
+
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and with it everybody who waited
+            self.loop.call_soon_threadsafe(tell)
+
+
+class _Seat:
+    """A thread's place."""
+
+    def __init__(self) -> None:
+        self.job: Job[object] | None = None
+        self.lost = False
+        self.thread: threading.Thread | None = None
+
+
+class Workers:
+    """``count`` threads for one engine."""
+
+    def __init__(self, name: str, what: str, *, count: int = 1, limit_s: float, setting: str = "") -> None:
+        """``what`` hangs when a piece of work does not get on for ``limit_s``; ``setting`` is its key."""
+        self.limit_s = limit_s
+        self._name = name
+        self._what = what
+        self._count = count
+        self._setting = setting
+        self._jobs: queue.SimpleQueue[Job[object] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._seats: list[_Seat] = []
+        self._closed = False
+
+    @property
+    def lost(self) -> int:
+        """Threads that hang."""
+        return sum(seat.lost for seat in self._seats)
+
+    def submit(self, work: Callable[[Job[T]], T]) -> Job[T]:
+        """Have ``work`` done; set the job's ``cancelled`` when it is not wanted any more."""
+        self.replace_hung()
+        job = Job(work, asyncio.get_running_loop())
+        self._jobs.put(job)  # type: ignore[arg-type]
+        return job
+
+    async def run(self, work: Callable[[Job[T]], T]) -> T:
+        """What ``work`` returns.  Raises what it raises, and DeadlineError when that takes too long.
+
+        Waiting for a thread behind others' work does not count: on a busy machine that is no sign of a
+        hang.  Cancelling the awaiting task gives the job up.
+        """
+        job = self.submit(work)
+        try:
+            while not job.result.done():
+                await asyncio.wait({job.result}, timeout=self.patience_s(job))
+                if not job.result.done() and self.is_hopeless(job):
+                    raise self.late()
+            return job.result.result()
+        finally:
+            job.cancelled = True
+
+    def patience_s(self, job: Job[T]) -> float:
+        """How long ``job`` may be waited for before :meth:`is_hopeless` has to be asked."""
+        busy: list[float] = [job.quiet_s] if job.begun else []
+        if not job.begun:
+            busy = [held.quiet_s for seat in self._seats if (held := seat.job) is not None and not seat.lost]
+        return max(0.05, self.limit_s - max(busy, default=0.0))
+
+    def is_hopeless(self, job: Job[T]) -> bool:
+        """It hangs, or no thread will ever begin it.  Threads that hang are replaced by that."""
+        self.replace_hung()
+        if job.begun:
+            return job.quiet_s >= self.limit_s
+        return all(seat.lost for seat in self._seats)
+
+    def late(self) -> DeadlineError:
+        """The error for work that takes too long."""
+        key = f" ({self._setting})" if self._setting else ""
+        return DeadlineError(f"{self._what} has given nothing within {self.limit_s:g} s{key}")
+
+    def problem(self) -> str | None:
+        """Why no call should be begun now, in one line; None while all is well."""
+        if self.lost < MOST_LOST:
+            return None
+        return f"{self._what} hangs in {self.lost} threads; restart the daemon"
+
+    def replace_hung(self) -> None:
+        """Give up threads that hang, and fill their places."""
+        with self._lock:
+            for seat in self._seats:
+                if seat.job is not None and seat.job.quiet_s >= self.limit_s:
+                    seat.lost = True
+            seated = sum(not seat.lost for seat in self._seats)
+            lost = len(self._seats) - seated
+            while not self._closed and seated < self._count and lost < MOST_LOST:
+                self._sit_down()
+                seated += 1
+
+    def close(self) -> bool:
+        """Let the threads end when they have done what they do; False when one hangs, and goes on."""
+        self._closed = True
+        with self._lock:
+            seats = list(self._seats)
+        for seat in seats:
+            if seat.job is not None:
+                seat.job.cancelled = True
+            self._jobs.put(None)
+        for seat in seats:
+            if seat.thread is not None and not seat.lost:
+                seat.thread.join(_JOIN_S)
+        return not any(seat.thread is not None and seat.thread.is_alive() for seat in seats)
+
+    def _sit_down(self) -> None:
+        seat = _Seat()
+        self._seats.append(seat)
+        seat.thread = threading.Thread(target=self._serve, args=(seat,), name=self._name, daemon=True)
+        seat.thread.start()
+
+    def _serve(self, seat: _Seat) -> None:
+        while not seat.lost and (job := self._jobs.get()) is not None:
+            if self._closed or job.cancelled:
+                continue
+            job.beat()
+            seat.job = job
+            job.run()
+            seat.job = None
+            del job
+        with self._lock:
+            self._seats.remove(seat)
