@@ -42,8 +42,8 @@ def nothing_keeps_running() -> Iterator[None]:
     """Soon after the test no descriptor and no thread is left over; threads take a moment to end."""
     descriptors, threads = len(open_descriptors()), threading.active_count()
     yield
-    until(lambda: len(open_descriptors()) <= descriptors, "the descriptors are closed", timeout_s=5)
-    until(lambda: threading.active_count() <= threads, "the threads have ended", timeout_s=5)
+    until(lambda: len(open_descriptors()) <= descriptors, "the descriptors are closed")
+    until(lambda: threading.active_count() <= threads, "the threads have ended")
 
 
 # -- launchers --------------------------------------------------------------------------------------
