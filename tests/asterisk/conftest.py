@@ -14,17 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from offhook.simulator.launcher import INSTALLED as LAUNCHER
-from offhook.stt.moonshine import Moonshine
 from tests.support.asterisk_install import NoAsteriskError, find_asterisk
 from tests.support.asterisk_server import AsteriskServer
-from tests.support.audio import Phrase, load_phrases, resample
+from tests.support.audio import Phrase, load_phrases
 from tests.support.daemon_process import DaemonProcess
-from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, ROOT, LongAnswer, PlaceCall, Understand, greeted
+from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, ROOT, LongAnswer, PlaceCall, greeted
 from tests.support.launchers import TWIN
 from tests.support.received import sound, sounding
 from tests.support.sip_client import SipCall
@@ -143,18 +140,6 @@ def phrases() -> dict[str, Phrase]:
     """The demo conversation and the phrases for tests."""
     folders = ("engine/offhook/assets/demo", "tests/data/speech", "tests/data/pieces")
     return {name: each for folder in folders for name, each in load_phrases(ROOT / folder).items()}
-
-
-@pytest.fixture(scope="session")
-def understand() -> Understand:
-    """What a listener makes of 8 kHz audio."""
-    model = Moonshine()
-
-    def listen(samples: NDArray[np.int16]) -> str:
-        wide = resample(samples, 8_000, 16_000)
-        return model.transcribe(np.concatenate([wide, np.zeros(3_200, dtype=np.int16)])).text
-
-    return listen
 
 
 @pytest.fixture

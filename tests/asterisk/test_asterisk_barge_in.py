@@ -31,6 +31,13 @@ async def heard_for(call: SipCall, since_ns: int, heard_ms: int) -> None:
     await eventually(lambda: len(sound(received, since_ns)) >= heard_ms * MS, f"{heard_ms} ms of sound")
 
 
+def both(first: Phrase, second: Phrase) -> Phrase:
+    """Two phrases in one breath."""
+    pause = np.zeros(150 * MS, np.int16)
+    spoken = [each.samples[each.first_audible : each.last_audible + 1] for each in (first, second)]
+    return phrase(first.name, f"{first.text} {second.text}", np.concatenate([spoken[0], pause, spoken[1]]))
+
+
 def check_heard_to_end(whole: LongAnswer, heard: Samples) -> None:
     """All of the answer was heard, each part once: perhaps stopped, then it went on where it was."""
     jumps = jumps_ms(whole.sound, heard)
@@ -101,30 +108,29 @@ async def test_an_answer_that_was_stopped_for_nothing_goes_on(
     phrases: dict[str, Phrase],
     long_answer: LongAnswer,
 ) -> None:
-    """ "I see" and "okay" are speech, so they stop us; their words tell that they were not meant to.
+    """ "Okay, I see" is speech, so it stops us; its words tell that it was not meant to.
 
-    The embedded recogniser may mishear one of them, and then they are a turn: each gets three tries.
+    The embedded recogniser may mishear the short ones, on one processor and not on another; then they are a
+    turn, and have to be answered as one.  Both together are long enough for it and for the judge of sounds.
     """
     mark = asterisk.log_mark()
-    stops_ms, misheard = [], []
     async with await place_call() as call:
         await greeted(call)
-        for name in ("i_see", "okay"):
-            for _ in range(3):
-                seen = len(museum.transcript())
-                asked_ns = await begin_answer(call, phrases, 1_000)
-                await call.media.say(phrases[name])
-                await call.media.quiet(2_000)
-                lines = await new_lines(museum, seen, 1)
-                if [line.answer for line in lines] == [long_answer.text]:
-                    break
-                misheard.append(lines)
-            else:
-                raise AssertionError(f"{name} was never let go: {misheard}")
+        received = call.media.received
+        for said in (phrases["i_see"], phrases["okay"], both(phrases["okay"], phrases["i_see"])):
+            seen = len(museum.transcript())
+            asked_ns = await begin_answer(call, phrases, 1_000)
+            await call.media.say(said)
+            await call.media.quiet(2_000)
+            first, *further = await new_lines(museum, seen, 1)
             end_ns = time.monotonic_ns()
-            received = call.media.received
+            if further:
+                assert words(further[0].heard) != words(said.text), "what was heard right is let go"
+                assert words(first.answer) == words(long_answer.text)[: len(words(first.answer))]
+                continue
+            assert first.answer == long_answer.text
             check_heard_to_end(long_answer, sound(received, asked_ns, end_ns))
             _, silence_ms = sounding(received.between(asked_ns, end_ns))
-            stops_ms.append(silence_ms - long_answer.longest_silence_ms)
-    assert max(stops_ms) > 150, f"neither has stopped the answer: {stops_ms}"
+    assert not further, f"{said.text} was not let go: {further}"
+    assert silence_ms - long_answer.longest_silence_ms > 150, "it has stopped the answer"
     assert complaints(asterisk.log(mark)) == []

@@ -14,7 +14,7 @@ from tests.support.asterisk_server import TRUNK_HOST, AsteriskServer, complaints
 from tests.support.audio import Phrase, Samples, phrase
 from tests.support.daemon_process import DaemonProcess, Heard
 from tests.support.kit import PlaceCall, greeted, new_lines
-from tests.support.received import is_continuous, sound, sounding, spoken
+from tests.support.received import ALIKE, is_continuous, likeness, sound, sounding, spoken
 from tests.support.sip_client import SipCall, Turn
 from tests.support.words import recall
 
@@ -48,25 +48,24 @@ async def test_a_long_answer_has_no_gap(
     museum: DaemonProcess, asterisk: AsteriskServer, place_call: PlaceCall, phrases: dict[str, Phrase]
 ) -> None:
     """Several sentences, made while they are heard.  A machine that stands still makes a gap, and says so."""
-    mark, excess = asterisk.log_mark(), []
+    seen, mark = len(museum.transcript()), asterisk.log_mark()
     async with await place_call() as call:
         await greeted(call)
-        for _ in range(3):
-            seen = len(museum.transcript())
-            turn = await call.ask(phrases["01_hours"])
-            (line,) = await new_lines(museum, seen, 1)
-            received = call.media.received
-            assert is_continuous(received, turn.answer_from_ns, turn.answer_to_ns), "a packet is missing"
-            clauses = split(line.answer)
-            length_ms, silence_ms = sounding(turn.answer)
-            own_length_ms, own_silence_ms = sounding(spoken(*clauses))
-            excess.append((round(length_ms - own_length_ms), round(silence_ms - own_silence_ms)))
-            assert excess[-1][0] > -100, "nothing is left out"
-            underruns = json.loads(museum.trace_file.read_text().splitlines()[-1])["underruns"]
-            if not underruns:
-                break
-    assert max(excess[-1]) <= 40, f"longer than the words take, and the longest silence: {excess} ms"
+        turn = await call.ask(phrases["01_hours"])
+        (line,) = await new_lines(museum, seen, 1)
+    received = call.media.received
+    assert is_continuous(received, turn.answer_from_ns, turn.answer_to_ns), "a packet is missing"
     assert received.lost_packets == 0
+    assert likeness(turn.answer, line.answer) >= ALIKE, "nothing is left out"
+    own = spoken(*split(line.answer))
+    excess = [round(heard - said) for heard, said in zip(sounding(turn.answer), sounding(own), strict=True)]
+    (trace,) = (
+        turn
+        for turn in map(json.loads, museum.trace_file.read_text().splitlines())
+        if (turn["call"], turn["turn"]) == (line.call, line.turn)
+    )
+    # Two frames: the voice flutters, and an answer may end in the middle of one.
+    assert max(excess) <= 40 or trace["underruns"], f"length, longest silence: {excess} ms too much"
     assert complaints(asterisk.log(mark)) == []
 
 

@@ -1,9 +1,11 @@
-"""Another machine's ONNX Runtime, in every Python process below: for ``make test-kernels`` alone.
+"""ONNX Runtime as on another machine, in every Python process below: for ``make test-kernels`` alone.
 
 Python imports a module of this name when it starts, if one lies on its path; ``.ci/test-kernels`` puts this
 folder there, so that a daemon that a test starts computes as the test itself does.  Which other machine it
 is, the environment says:
 
+* ``OFFHOOK_TEST_CPU`` and ``OFFHOOK_TEST_CPU_LIBRARY``: see other_cpu.c, and where it was compiled to; the
+  copy of ONNX Runtime that patch.py made has to come before the installed one on Python's path
 * ``OFFHOOK_TEST_ORT_LEVEL``: ``disable``, ``basic`` or ``extended`` - the graph is rewritten less than
   usual, so sums are made in another order
 * ``OFFHOOK_TEST_ORT_THREADS``: threads of each network; they cut the work elsewhere
@@ -13,6 +15,7 @@ Without them nothing is changed.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -73,5 +76,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
+if os.environ.get("OFFHOOK_TEST_CPU"):
+    ctypes.CDLL(os.environ["OFFHOOK_TEST_CPU_LIBRARY"])  # answers from now on
 if LEVEL or THREADS:
     sys.meta_path.insert(0, _Finder())
