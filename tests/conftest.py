@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from offhook import core
 from offhook.llm.embedded import embedded_model
@@ -25,6 +26,13 @@ from tests.support.launchers import (
 from tests.support.llm_engine import engine
 from tests.support.remote_models import Side, both
 from tests.support.waiting import until
+
+# The same examples everywhere, and as much time for each as the machine wants.  --hypothesis-seed=N looks for
+# others.
+settings.register_profile(
+    "offhook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("offhook")
 
 # -- what may be left behind ----------------------------------------------------------------------
 

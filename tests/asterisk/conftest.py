@@ -58,7 +58,7 @@ def asterisk(asterisk_server: AsteriskServer) -> Iterator[AsteriskServer]:
     """The server for one test: no daemon at first, and no call left over afterwards."""
     asterisk_server.use_daemon(None)
     yield asterisk_server
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while asterisk_server.channels() or asterisk_server.scripts_running():
         assert time.monotonic() < deadline, "a channel or an AGI script outlives the test"
         time.sleep(0.05)  # Asterisk tells its channel count only when asked
@@ -78,7 +78,7 @@ def taking_calls(asterisk: AsteriskServer, process: DaemonProcess) -> Iterator[D
     asterisk.use_daemon(process.socket)
     yield process
     asterisk.use_daemon(None)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 30
     while (log := process.log()).count(" started agent=") != log.count(" ended result="):
         assert time.monotonic() < deadline, f"a call outlives its channel:\n{log[mark:]}"
         time.sleep(0.05)  # the daemon's log is all there is to see

@@ -55,7 +55,7 @@ async def test_conversation(
         await eventually(lambda: len(new_turns(daemon, seen)) > len(said), "the goodbye is in the transcript")
         last = new_turns(daemon, seen)[-1]
         assert recall(phrases["06_goodbye"].text, last.heard) >= 0.6, last
-        await call.wait_ended(15)
+        await call.wait_ended(60)
         assert call.ended_by == "server", "the agent hangs up after a goodbye"
 
     assert len(written) == len(said), f"one turn per phrase: {written}"
@@ -188,7 +188,7 @@ async def test_other_ways_of_handing_over(
             await eventually(lambda: len(new_turns(daemon, seen)) == 1, "the turn is in the transcript")
             (line,) = new_turns(daemon, seen)
             await call.ask(phrases["06_goodbye"])
-            await call.wait_ended(15)
+            await call.wait_ended(60)
     finally:
         asterisk.cli(f"dialplan set global {variable} {usual}")
     assert recall(phrases["01_hours"].text, line.heard) >= 0.6, line

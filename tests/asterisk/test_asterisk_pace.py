@@ -76,10 +76,10 @@ async def ask_in_turn(call: SipCall, questions: list[Phrase]) -> list[Turn]:
     return [await call.ask(question, quiet_ms=400) for question in questions]
 
 
-async def test_the_thirtieth_turn_is_as_fast_as_the_first(
+async def test_the_thirtieth_turn_costs_what_the_first_did(
     museum: DaemonProcess, place_call: PlaceCall, phrases: dict[str, Phrase]
 ) -> None:
-    """Its last ten turns run beside the first ten of a new call, so that a busier machine slows down both."""
+    """Its last ten run beside the first ten of a new call.  How long they take, bench/turnaround measures."""
     questions = [phrases[name] for name, _ in zip(itertools.cycle(SHORT[:3]), range(30), strict=False)]
     seen = len(museum.transcript())
     async with await place_call() as call:
@@ -92,18 +92,13 @@ async def test_the_thirtieth_turn_is_as_fast_as_the_first(
             )
         lines = await new_lines(museum, seen, 40)
     turns += late
-    one, _ = by_call(lines)
+    one, new = by_call(lines)
     assert [line.turn for line in one] == list(range(1, 31)), "every turn was answered, once"
-    assert not any(turn.premature for turn in turns)
+    assert [line.turn for line in new] == list(range(1, 11))
+    assert not any(turn.premature for turn in [*turns, *fresh])
     for question, line in zip(questions, one, strict=True):
         assert recall(question.text, line.heard) >= 0.5, line
-    first, last, new = (
-        statistics.median(turn.turnaround_ms for turn in part) for part in (turns[:10], late, fresh)
-    )
-    assert last <= 1.5 * max(first, new), (
-        f"median turnaround: {first:.0f}, {last:.0f} ms; of a new call {new:.0f}"
-    )
-    # Whatever the machine does: what is computed for a turn does not grow.
+    # What is computed for a turn does not grow.
     traced = [json.loads(text) for text in museum.trace_file.read_text().splitlines()]
     computed = [turn["tokens_computed"] for turn in traced if turn["call"] == one[0].call]
     assert len(computed) == 30
