@@ -80,11 +80,13 @@ class DaemonProcess:
         try:
             while (line := lines.get(timeout=deadline - time.monotonic())) != READY:
                 if line is None:
-                    raise RuntimeError(f"offhook serve ended before it was ready:\n{self.log()}")
-        except (queue.Empty, ValueError):
+                    raise EOFError
+        except (EOFError, queue.Empty, ValueError) as problem:
+            ended = isinstance(problem, EOFError)
+            what = "ended before it was ready" if ended else f"not ready after {_START_S:.0f} s"
             log_text = self.log()
             self.close()
-            raise RuntimeError(f"offhook serve was not ready after {_START_S:.0f} s:\n{log_text}") from None
+            raise RuntimeError(f"offhook serve: {what}:\n{log_text}") from None
 
     def log(self) -> str:
         """Everything that the daemon has logged."""
