@@ -11,6 +11,9 @@ from offhook.llm.base import Limits
 from offhook.llm.native import Grammar, NativeConversation, NativeModel
 from tests.support.llm_engine import QUESTIONS, answer, ask, begin, middle_word
 
+WRONG = "\u0420\u043e\u0437\u043e\u0432\u044b\u0435 \u0441\u043b\u043e\u043d\u044b"
+"""Nothing of it is in any answer: pink elephants, in Russian."""
+
 
 async def test_drafts_change_no_text(llm: NativeModel) -> None:
     talk = await begin(llm)
@@ -19,19 +22,18 @@ async def test_drafts_change_no_text(llm: NativeModel) -> None:
         free = await ask(llm, talk, question, limits)
         assert free
         half = free[: len(free) // 2]
-        wrong = "Purple elephants dance on the moon every Tuesday."
-        for draft in (free, f"  {free}\n", half, half + wrong, wrong, "<|im_end|>", "\u00e9" * 5000):
+        for draft in (free, f"  {free}\n", half, half + WRONG, WRONG, "<|im_end|>", "\u00e9" * 5000):
             await talk.rollback(talk.start)
             await talk.append(*llm.template.user(question))
             generation = talk.generate(limits, draft=draft)
             assert "".join([piece async for piece in generation]) == free
             stats = generation.stats
-            assert stats.accepted_tokens <= stats.drafted_tokens < 24
+            assert stats.accepted_tokens <= stats.drafted_tokens
             if draft.strip() == free:
-                assert stats.accepted_tokens >= stats.drafted_tokens - 2 > 0, (
+                assert stats.accepted_tokens >= stats.generated_tokens // 2, (
                     "a draft of the answer is accepted"
                 )
-            if draft == wrong:
+            if draft == WRONG:
                 assert stats.accepted_tokens <= 1
         await talk.rollback(talk.start)
     await talk.close()

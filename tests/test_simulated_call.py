@@ -44,7 +44,7 @@ MS = 1_000_000
 ENDPOINTER_MS = 80
 """60 ms at most (tests/test_core_endpointer.py), and the frame that the caller's last sample lies in."""
 POLITELY = WhenSilent(ms=2500)  # a loaded machine pauses between two clauses of an answer
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
