@@ -108,12 +108,12 @@ async def test_an_answer_that_was_stopped_for_nothing_goes_on(
     phrases: dict[str, Phrase],
     long_answer: LongAnswer,
 ) -> None:
-    """ "Okay, I see" is speech, so it stops us; its words tell that it was not meant to.
+    """ "I see" and "okay" are speech, so they stop us; their words tell that they were not meant to.
 
-    The embedded recogniser may mishear the short ones, on one processor and not on another; then they are a
-    turn, and have to be answered as one.  Both together are long enough for it and for the judge of sounds.
+    The embedded recogniser may mishear one of them, on one machine and not on another; then it is a turn, and
+    has to be answered as one: either outcome is checked, and each is said once.
     """
-    mark = asterisk.log_mark()
+    mark, stops_ms = asterisk.log_mark(), []
     async with await place_call() as call:
         await greeted(call)
         received = call.media.received
@@ -122,15 +122,17 @@ async def test_an_answer_that_was_stopped_for_nothing_goes_on(
             asked_ns = await begin_answer(call, phrases, 1_000)
             await call.media.say(said)
             await call.media.quiet(2_000)
-            first, *further = await new_lines(museum, seen, 1)
+            line, *_ = await new_lines(museum, seen, 1)
             end_ns = time.monotonic_ns()
-            if further:
-                assert words(further[0].heard) != words(said.text), "what was heard right is let go"
-                assert words(first.answer) == words(long_answer.text)[: len(words(first.answer))]
-                continue
-            assert first.answer == long_answer.text
-            check_heard_to_end(long_answer, sound(received, asked_ns, end_ns))
-            _, silence_ms = sounding(received.between(asked_ns, end_ns))
-    assert not further, f"{said.text} was not let go: {further}"
-    assert silence_ms - long_answer.longest_silence_ms > 150, "it has stopped the answer"
+            if line.answer == long_answer.text:
+                check_heard_to_end(long_answer, sound(received, asked_ns, end_ns))
+                _, silence_ms = sounding(received.between(asked_ns, end_ns))
+                stops_ms.append(silence_ms - long_answer.longest_silence_ms)
+            else:
+                assert words(line.answer) == words(long_answer.text)[: len(words(line.answer))]
+                _, turn, *_ = await new_lines(museum, seen, 2)
+                assert words(turn.heard) != words(said.text), "what was heard right is let go"
+                assert turn.answer
+                await call.media.quiet(1_000)
+    assert max(stops_ms, default=0) > 150, f"none has stopped the answer and was let go: {stops_ms}"
     assert complaints(asterisk.log(mark)) == []
