@@ -27,7 +27,7 @@ from tests.support.lives import check_all_freed
 from tests.support.waiting import until
 
 SPEECH = Path(__file__).parent / "data/speech"
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")

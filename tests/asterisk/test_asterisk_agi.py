@@ -18,7 +18,7 @@ from tests.support.asterisk_server import AsteriskServer, complaints
 from tests.support.kit import PlaceCall
 from tests.support.sip_client import SipCall
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 SHORT_MS = 60
 
 

@@ -254,7 +254,7 @@ class MediaStream:
 
     # -- listening --------------------------------------------------------------------------------------
 
-    async def heard_after(self, after_ns: int, *, timeout_s: float = 20.0) -> int:
+    async def heard_after(self, after_ns: int, *, timeout_s: float = 60.0) -> int:
         """Waits for the first audible sample at or after a moment; returns when it was heard."""
         async with asyncio.timeout(timeout_s):
             while (heard_ns := self.received.first_audible_ns(after_ns)) is None:

@@ -124,7 +124,7 @@ class SipCall(asyncio.DatagramProtocol):
 
     # -- what a person does -----------------------------------------------------------------------------
 
-    async def ask(self, phrase: Phrase, *, quiet_ms: int = 1200, timeout_s: float = 20.0) -> Turn:
+    async def ask(self, phrase: Phrase, *, quiet_ms: int = 1200, timeout_s: float = 60.0) -> Turn:
         """Says a phrase, waits for the answer, and for ``quiet_ms`` of silence after it.
 
         An agent that hangs up after its answer ends the turn too.  Raises TimeoutError
