@@ -60,9 +60,9 @@ async def test_a_long_answer_has_no_gap(
     own = spoken(*split(line.answer))
     excess = [round(heard - said) for heard, said in zip(sounding(turn.answer), sounding(own), strict=True)]
     (trace,) = (
-        turn
-        for turn in map(json.loads, museum.trace_file.read_text().splitlines())
-        if (turn["call"], turn["turn"]) == (line.call, line.turn)
+        each
+        for each in map(json.loads, museum.trace_file.read_text().splitlines())
+        if (each["call"], each["turn"]) == (line.call, line.turn)
     )
     # Two frames: the voice flutters, and an answer may end in the middle of one.
     assert max(excess) <= 40 or trace["underruns"], f"length, longest silence: {excess} ms too much"
