@@ -31,6 +31,10 @@ test: build test-native  ## Run every test: native, Python, and calls on a real 
 	@tests/asterisk/install.sh || test -z "$$CI"  # without it those tests say that they were not run, and why
 	$(BIN)/pytest
 
+.PHONY: test-kernels
+test-kernels: build  ## Run the Python tests as other processors would (about 25 minutes, the first time 40)
+	.ci/test-kernels $(if $(BUSY),--busy) $(MACHINE) -- $(TESTS)
+
 .PHONY: check
 check: build  ## Lint, type and structure checks
 	$(BIN)/ruff check .
@@ -38,14 +42,14 @@ check: build  ## Lint, type and structure checks
 	$(BIN)/mypy
 	$(BIN)/stubtest offhook._core
 	$(BIN)/lint-imports
-	find csrc agi tests/native \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
+	find csrc agi tests/native tests/kernels \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
 		| xargs -0 $(BIN)/clang-format --dry-run --Werror
 
 .PHONY: format
 format: build  ## Format the sources
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	find csrc agi tests/native \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
+	find csrc agi tests/native tests/kernels \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
 		| xargs -0 $(BIN)/clang-format -i
 
 .PHONY: bench

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from offhook import core
 from offhook.llm import exchange
@@ -27,6 +28,13 @@ from tests.support.llm_engine import engine
 from tests.support.remote_models import Side, both
 from tests.support.waiting import until
 
+# The same examples everywhere, and as much time for each as the machine wants.  --hypothesis-seed=N looks for
+# others.
+settings.register_profile(
+    "offhook", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("offhook")
+
 # -- what may be left behind ----------------------------------------------------------------------
 
 
@@ -43,8 +51,8 @@ def nothing_keeps_running() -> Iterator[None]:
     """Soon after the test no descriptor and no thread is left over; threads take a moment to end."""
     descriptors, threads = len(open_descriptors()), threading.active_count()
     yield
-    until(lambda: len(open_descriptors()) <= descriptors, "the descriptors are closed", timeout_s=5)
-    until(lambda: threading.active_count() <= threads, "the threads have ended", timeout_s=5)
+    until(lambda: len(open_descriptors()) <= descriptors, "the descriptors are closed")
+    until(lambda: threading.active_count() <= threads, "the threads have ended")
 
 
 # -- launchers --------------------------------------------------------------------------------------
@@ -137,12 +145,17 @@ def llm_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def llm(llm_file: Path) -> Iterator[NativeModel]:
     """A file's engine; the file leaves nothing of it behind."""
+    kinds = ("llm_conversations", "llm_generations", "llm_prefixes")
+    gc.collect()  # what an earlier file left to the collector is not ours
     before = core.live_objects()
+
+    def left() -> list[str]:
+        gc.collect()
+        live = core.live_objects()
+        return [kind for kind in kinds if live[kind] > before[kind]]
+
     with engine(llm_file) as model:
         yield model
     del model
-    gc.collect()
     # Fixtures of pytest may still hold the object; its native parts must be gone all the same.
-    live = core.live_objects()
-    for kind in ("llm_conversations", "llm_generations", "llm_prefixes"):
-        assert live[kind] == before[kind], kind
+    until(lambda: not left(), "the model's conversations, generations and prefixes are freed")

@@ -76,7 +76,7 @@ def test_serve_refuses_to_start_with_one_clear_line(name: str, tmp_path: Path) -
         [sys.executable, "-m", "offhook.cli.main", "serve", "--config", str(config)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     errors = [line for line in done.stderr.splitlines() if line.startswith("offhook: error: ")]
     assert done.returncode == 2
@@ -100,7 +100,7 @@ def test_serve_refuses_a_socket_in_use_and_an_unwritable_playback_folder(tmp_pat
             [sys.executable, "-m", "offhook.cli.main", "serve", "--config", str(config)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         assert done.returncode == 2
         assert expected in done.stderr

@@ -11,7 +11,6 @@ import itertools
 import os
 import select
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -28,7 +27,7 @@ from tests.support.lives import check_all_freed
 from tests.support.waiting import until
 
 SPEECH = Path(__file__).parent / "data/speech"
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +93,19 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view[:65_536]) :]
 
 
+def filled_pipe(audio: Samples) -> tuple[int, int]:
+    """A pipe that holds all of ``audio`` before anybody reads it: reader and writer.
+
+    Whoever writes while the thread reads may be kept waiting by a busy machine, and audio that stays away for
+    100 ms becomes silence (``test_frames_that_stop_become_silence``).
+    """
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << max(16, (audio.nbytes - 1).bit_length()))
+    os.set_blocking(writer, False)
+    assert os.write(writer, audio.tobytes()) == audio.nbytes, "the pipe has to hold it"
+    return reader, writer
+
+
 def is_open(fd: int) -> bool:
     try:
         fcntl.fcntl(fd, fcntl.F_GETFD)
@@ -105,10 +117,9 @@ def is_open(fd: int) -> bool:
 def test_events_and_audio_are_those_of_the_offline_endpointer(
     model: SileroModel, media: MediaThread, call_audio: Samples
 ) -> None:
-    reader, writer = os.pipe()
+    reader, writer = filled_pipe(call_audio)
+    os.close(writer)
     with media.add(reader, 8_000) as stream:
-        write_all(writer, call_audio.tobytes())
-        os.close(writer)
         events = collect_until_ended(media)[stream.id]
         offline = Endpointer(model, 8_000)
         expected = offline.process(call_audio) + offline.finish()
@@ -129,12 +140,11 @@ def test_events_and_audio_are_those_of_the_offline_endpointer(
 def test_wideband_streams_use_their_own_positions(
     model: SileroModel, media: MediaThread, call_audio: Samples
 ) -> None:
-    reader, writer = os.pipe()
     wide = resample(call_audio, 8_000, 16_000)
+    reader, writer = filled_pipe(wide)
+    os.close(writer)
     with media.add(reader, 16_000) as stream:
         assert stream.rate_hz == 16_000
-        write_all(writer, wide.tobytes())
-        os.close(writer)
         events = collect_until_ended(media)[stream.id]
         assert np.array_equal(stream.read(0, len(wide))[1], wide)
     offline = Endpointer(model, 8_000)
@@ -146,16 +156,19 @@ def test_wideband_streams_use_their_own_positions(
 
 
 @pytest.mark.parametrize("piece", [1, 7, 321, 4_095])
-def test_odd_pieces_make_whole_samples(media: MediaThread, call_audio: Samples, piece: int) -> None:
+def test_odd_pieces_make_whole_samples(media: MediaThread, piece: int) -> None:
     reader, writer = os.pipe()
-    data = call_audio.tobytes()[: 3_001 if piece < 100 else 60_001]
+    audio = np.arange(1, 30_001, dtype=np.int16)  # each sample another one, and none is silence
+    data = audio.tobytes()[: 3_000 if piece < 100 else 60_000] + b"!"
     with media.add(reader, 8_000) as stream:
         for at in range(0, len(data), piece):
             os.write(writer, data[at : at + piece])
         os.close(writer)
         collect_until_ended(media)
-        assert stream.written_samples == len(data) // 2
-        assert np.array_equal(stream.read(0, 10**9)[1], call_audio[: len(data) // 2])
+        heard = stream.read(0, 10**9)[1]
+    # A busy machine may keep these writes waiting for so long that silence is put between them.
+    assert len(heard) == len(data) // 2 + stream.inserted_samples
+    assert np.array_equal(heard[heard != 0], audio[: len(data) // 2])
 
 
 def test_sockets_work_like_pipes(media: MediaThread) -> None:
@@ -186,12 +199,11 @@ def test_frames_that_stop_become_silence(media: MediaThread, call_audio: Samples
 
 
 def test_a_slow_consumer_loses_the_oldest_and_is_told(media: MediaThread) -> None:
-    reader, writer = os.pipe()
     audio = np.random.default_rng(2).integers(-500, 500, 60_000).astype(np.int16)
+    reader, writer = filled_pipe(audio)
+    os.close(writer)
     with media.add(reader, 8_000, ring_s=2.0) as stream:
-        write_all(writer, audio.tobytes())
-        until(lambda: stream.written_samples >= len(audio), "all samples")
-        os.close(writer)
+        collect_until_ended(media)
         start, kept = stream.read(0, len(audio))
         assert len(kept) == 16_384
         assert np.array_equal(kept, audio[start:])
@@ -206,29 +218,15 @@ def test_many_calls_at_once(model: SileroModel, media: MediaThread, call_audio: 
     """More than one batch of the network; every call gets its own events."""
     offline = Endpointer(model, 8_000)
     expected = [type(e) for e in offline.process(call_audio) + offline.finish()] + [AudioEnded]
-    pipes = [os.pipe() for _ in range(80)]
+    pipes = [filled_pipe(call_audio) for _ in range(80)]
+    for _, writer in pipes:
+        os.close(writer)
     streams = [media.add(reader, 8_000) for reader, _ in pipes]
     assert len({stream.id for stream in streams}) == len(streams)
-
-    def feed() -> None:
-        data = call_audio.tobytes()
-        for at in range(0, len(data), 3_200):
-            for _, writer in pipes:
-                write_all(writer, data[at : at + 3_200])
-        for _, writer in pipes:
-            os.close(writer)
-
-    feeder = threading.Thread(target=feed)
-    feeder.start()
     events = collect_until_ended(media, len(streams))
-    feeder.join()
     for stream in streams:
-        got = [type(e) for e in events[stream.id]]
-        # A feeder that was kept waiting for 100 ms looks like DTX: inserted silence may add a pause.
-        if not stream.inserted_samples:
-            assert got == expected
-        assert got[0] is SpeechStarted
-        assert got[-2:] == [SpeechStopped, AudioEnded]
+        assert stream.inserted_samples == 0
+        assert [type(e) for e in events[stream.id]] == expected
         stream.close()
     until(lambda: media.stream_count == 0, "all streams given back")
 
@@ -306,9 +304,8 @@ def test_a_full_thread_says_busy(model: SileroModel) -> None:
 
 def test_after_stop_what_was_heard_remains(model: SileroModel, call_audio: Samples) -> None:
     media = MediaThread(model)
-    reader, writer = os.pipe()
+    reader, writer = filled_pipe(call_audio)
     stream = media.add(reader, 8_000)
-    write_all(writer, call_audio.tobytes())
     until(lambda: stream.written_samples >= len(call_audio), "all samples")
     media.stop()
     media.stop()

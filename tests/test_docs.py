@@ -249,7 +249,7 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
     quiet = {
         name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
     }
-    return subprocess.run(command, cwd=REPOSITORY, env=quiet, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=REPOSITORY, env=quiet, capture_output=True, text=True, timeout=300)
 
 
 @line(r"make ([a-z-]+)")

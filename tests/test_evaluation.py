@@ -368,7 +368,6 @@ def test_configuration_and_agent_survive_as_toml() -> None:
     )
 
 
-@pytest.mark.timeout(120)
 def test_no_question_is_lost_with_a_daemon_that_is_gone(kites: Agent, tmp_path: Path) -> None:
     ended = subprocess.Popen(["true"], stdout=subprocess.PIPE, text=True)
     with ended:
@@ -417,7 +416,7 @@ def test_eval_of_an_agent_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "kites 0 (fact): wrong" in out
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_eval_by_telephone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written = tmp_path / "out.json"
     words = ["--calls", "--voice", "espeak:en-us", "--kinds", "goodbye", "--json", str(written)]

@@ -9,7 +9,10 @@ import pytest
 from offhook.errors import ModelError
 from offhook.llm.base import Limits
 from offhook.llm.native import Grammar, NativeConversation, NativeModel
-from tests.support.llm_engine import QUESTIONS, answer, ask, begin
+from tests.support.llm_engine import QUESTIONS, answer, ask, begin, middle_word
+
+WRONG = "\u0420\u043e\u0437\u043e\u0432\u044b\u0435 \u0441\u043b\u043e\u043d\u044b"
+"""Nothing of it is in any answer: pink elephants, in Russian."""
 
 
 async def test_drafts_change_no_text(llm: NativeModel) -> None:
@@ -19,19 +22,18 @@ async def test_drafts_change_no_text(llm: NativeModel) -> None:
         free = await ask(llm, talk, question, limits)
         assert free
         half = free[: len(free) // 2]
-        wrong = "Purple elephants dance on the moon every Tuesday."
-        for draft in (free, f"  {free}\n", half, half + wrong, wrong, "<|im_end|>", "\u00e9" * 5000):
+        for draft in (free, f"  {free}\n", half, half + WRONG, WRONG, "<|im_end|>", "\u00e9" * 5000):
             await talk.rollback(talk.start)
             await talk.append(*llm.template.user(question))
             generation = talk.generate(limits, draft=draft)
             assert "".join([piece async for piece in generation]) == free
             stats = generation.stats
-            assert stats.accepted_tokens <= stats.drafted_tokens < 24
+            assert stats.accepted_tokens <= stats.drafted_tokens
             if draft.strip() == free:
-                assert stats.accepted_tokens >= stats.drafted_tokens - 2 > 0, (
+                assert stats.accepted_tokens >= stats.generated_tokens // 2, (
                     "a draft of the answer is accepted"
                 )
-            if draft == wrong:
+            if draft == WRONG:
                 assert stats.accepted_tokens <= 1
         await talk.rollback(talk.start)
     await talk.close()
@@ -40,7 +42,7 @@ async def test_drafts_change_no_text(llm: NativeModel) -> None:
 async def test_drafts_keep_to_stops_limits_and_cancel(llm: NativeModel) -> None:
     talk = await begin(llm)
     free = await ask(llm, talk, QUESTIONS[0], Limits(max_tokens=24))
-    stop = free.split()[3]
+    stop = middle_word(free)
 
     async def again(limits: Limits, **more: Grammar) -> tuple[str, str]:
         await talk.rollback(talk.start)
@@ -75,12 +77,17 @@ async def test_drafts_keep_to_stops_limits_and_cancel(llm: NativeModel) -> None:
 
 async def test_a_draft_that_the_answer_leaves_and_finds_back_to(llm: NativeModel) -> None:
     talk = await begin(llm)
-    await talk.append(*llm.template.user(QUESTIONS[0]))
-    mark = await talk.mark()
     limits = Limits(max_tokens=32)
-    plain = await answer(talk, limits)
+    answers = []
+    for question in QUESTIONS:
+        answers.append(await ask(llm, talk, question, limits))
+        await talk.rollback(talk.start)
+    # What it says to a question differs from processor to processor: the answer with the most words is taken.
+    plain = max(answers, key=lambda text: len(set(text.split())))
+    await talk.append(*llm.template.user(QUESTIONS[answers.index(plain)]))
+    mark = await talk.mark()
     words = plain.split()
-    assert len(words) > 8, "an answer worth guessing"
+    assert len(words) >= 12, answers
     drafts = (
         " ".join([*words[:2], "perhaps", *words[3:]]),
         " ".join([*words[:2], "and", "also", *words[2:]]),
@@ -91,7 +98,8 @@ async def test_a_draft_that_the_answer_leaves_and_finds_back_to(llm: NativeModel
         await talk.rollback(mark)
         generation = talk.generate(limits, draft=draft)
         assert "".join([piece async for piece in generation]) == plain
-        assert generation.stats.accepted_tokens >= 8, draft
+        # Each leaves the answer within its first four words; so much is only accepted by who finds back.
+        assert generation.stats.accepted_tokens >= len(words) // 2, draft
     await talk.close()
 
 

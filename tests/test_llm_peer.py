@@ -26,11 +26,11 @@ from offhook.llm.remote import RemoteModel
 from tests.support.waiting import eventually, until
 
 KEY = "a-key-for-this-test-only"
-START_S = 90.0
+START_S = 240.0
 """The server imports much, and the machine may be busy."""
 SYSTEM = "You are a helpful AI assistant."
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 class Peer:
@@ -119,7 +119,7 @@ async def test_limits_are_kept(model: RemoteModel) -> None:
     question = "Count from one to twenty."
     assert 1 <= len(await ask(model, question, Limits(max_tokens=5))) <= 5
     whole = "".join(await ask(model, question, Limits(max_tokens=30)))
-    stop = whole.split()[3]
+    stop = whole.split()[len(whole.split()) // 2]
     cut = "".join(await ask(model, question, Limits(max_tokens=30, stop=(stop,))))
     assert cut == whole.partition(stop)[0]
 

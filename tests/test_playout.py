@@ -200,7 +200,7 @@ def test_a_clip_knows_when_it_is_over(tmp_path: Path, thread: PlayoutThread) -> 
     clip = shelf.grow(thread, 16_000)
     audio = np.arange(1, 16_001).astype(np.int16)
     clip.write(audio)
-    start_ns = time.monotonic_ns()
+    start_ns = time.monotonic_ns() + 3_600_000 * MS  # later than the thread has anything to do for it
     clip.start(start_ns)
     assert clip.position(start_ns + 500 * MS) == 8_000
     assert not clip.over(start_ns + 2_000 * MS), "more may come"

@@ -31,14 +31,20 @@ from offhook.simulator import (
 )
 from offhook.simulator.script import Step, When
 from offhook.simulator.speech import read_wav
+from tests.support.audio import load_phrases, split_utterances
 from tests.support.daemon_process import DaemonProcess
 from tests.support.launchers import TWIN
+from tests.support.received import ALIKE, likeness
 from tests.support.waiting import eventually
 from tests.support.words import recall, words
 
 SPEECH = Path(offhook.__file__).parent / "assets" / "demo"
+TEXTS = {name: phrase.text for name, phrase in load_phrases(SPEECH).items()}
+MS = 1_000_000
+ENDPOINTER_MS = 80
+"""60 ms at most (tests/test_core_endpointer.py), and the frame that the caller's last sample lies in."""
 POLITELY = WhenSilent(ms=2500)  # a loaded machine pauses between two clauses of an answer
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -69,32 +75,36 @@ async def test_a_conversation(daemon: DaemonProcess) -> None:
     assert record.errors == []
     assert record.unspoken == 0
     assert record.greeting_ms is not None
-    hours, parking = record.turns
-    assert {"opening", "hours"} <= set(words(hours.heard or ""))
-    assert {"do", "you", "have"} <= set(words(parking.heard or ""))
     for turn in record.turns:
+        assert recall(TEXTS[turn.said or ""], turn.heard or "") >= 0.6, turn.heard
         assert turn.answer
         assert not turn.premature
         assert turn.trace is not None
         assert {"endpoint", "stt", "clause", "tts_first_audio"} <= set(turn.trace.stages_ms())
         assert turn.trace.act == "facts"
-        # Both ends measure the same wait: the caller from sound to sound, the daemon from its
-        # endpointer's end of speech to its command.
-        inside = turn.trace.turnaround_ms()
-        assert inside is not None
-        assert turn.turnaround_ms == pytest.approx(inside, abs=300)
+        # Both ends measure the same wait: the caller from sound to sound, the daemon from its endpointer's
+        # end of speech to its command.  They may differ by what the endpointer may be off and by how late
+        # this machine woke for its frames.
+        assert turn.answer_start_samples is not None
+        assert turn.trace.speech_end_ns is not None
+        assert turn.trace.playback_started_ns is not None
+        said_ns = record.began_ns + turn.speech_end_samples * 125_000
+        heard_ns = record.began_ns + turn.answer_start_samples * 125_000
+        assert abs(turn.trace.speech_end_ns - said_ns) <= (ENDPOINTER_MS + record.latest_frame_ms) * MS
+        assert heard_ns >= turn.trace.playback_started_ns, "nothing is heard before the command"
+        assert likeness(record.answer_audio(turn), turn.answer) >= ALIKE, turn.answer
     received = await listen(record, Config())
+    assert len(received) == 3
     assert len(words(received[0])) > 2, "the greeting was intelligible"
-    for turn, heard in zip(record.turns, received[1:], strict=True):
-        assert recall(turn.answer or "", heard) >= 0.4, (turn.answer, heard)
 
 
 async def test_two_calls_at_once_do_not_mix(daemon: DaemonProcess) -> None:
     calls = call(daemon, say("01_hours")), call(daemon, say("04_parking"), twin=True)
     first, second = [completed(record, daemon) for record in await asyncio.gather(*(c.run() for c in calls))]
     assert first.uniqueid != second.uniqueid
-    assert "hours" in words(first.turns[0].heard or "")
-    assert "hours" not in words(second.turns[0].heard or "")
+    for record, own, other in ((first, "01_hours", "04_parking"), (second, "04_parking", "01_hours")):
+        heard = record.turns[0].heard or ""
+        assert recall(TEXTS[own], heard) > recall(TEXTS[other], heard), heard
     assert first.errors == second.errors == []
 
 
@@ -153,12 +163,14 @@ async def test_a_silent_caller_is_asked_once_and_then_said_goodbye_to() -> None:
         steps = [HangUp(After(60_000))]
         record = await SimulatedCall(steps, ChannelOptions(socket=daemon.socket, deadline_s=90)).run()
         agent = load_agent("receptionist")
-        heard = " ".join(await listen(record, Config()))
     assert record.end is CallEnd.DIALPLAN, "the agent ends the call"
     assert record.result == "ok"
     assert record.turns == []
-    for phrase in (agent.greeting, agent.still_there, agent.goodbye):
-        assert recall(phrase, heard) >= 0.5, (phrase, heard)
+    phrases = (agent.greeting, agent.still_there, agent.goodbye)
+    heard = split_utterances(record.agent_audio, pause_ms=700)
+    assert len(heard) == len(phrases), "a greeting, one question, a goodbye"
+    for phrase, audio in zip(phrases, heard, strict=True):
+        assert likeness(audio, phrase) >= ALIKE, phrase
 
 
 async def test_a_call_in_wideband(daemon: DaemonProcess) -> None:
@@ -166,5 +178,5 @@ async def test_a_call_in_wideband(daemon: DaemonProcess) -> None:
     options = ChannelOptions(socket=daemon.socket, deadline_s=120, rate_hz=16_000)
     record = completed(await SimulatedCall([spoken, HangUp(POLITELY)], options).run(), daemon)
     assert record.errors == []
-    assert {"do", "you", "have"} <= set(words(record.turns[0].heard or ""))
+    assert recall(TEXTS["04_parking"], record.turns[0].heard or "") >= 0.6, record.turns[0].heard
     assert record.turns[0].answer

@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,11 @@ pytestmark = pytest.mark.usefixtures("nothing_keeps_running")
 
 def test_a_full_audio_pipe_drops_frames_and_never_blocks(tmp_path: Path, compiled_launcher: Path) -> None:
     def neglect(line: Line) -> int:
-        # 64 KiB fill within a second at 96 frames of 640 bytes when the pipe is made small.
+        # A second is 50 frames of 320 bytes, on the channel's clock; a small pipe is full after 12.
         fcntl.fcntl(line.audio, fcntl.F_SETPIPE_SZ, 4096)
-        while line.ask("NOOP") == "200 result=0" and time.monotonic() < deadline:
-            pass
+        assert line.ask("WAIT FOR DIGIT 1000") == "200 result=0"
         return len(line.read_audio(8192))
 
-    deadline = time.monotonic() + 1.0
     record, kept = place(tmp_path, compiled_launcher, neglect, [Say(tone(3000), After(0)), HangUp(After(0))])
     assert record.frames_dropped > 20
     assert f"{record.frames_dropped} audio frames were lost: the pipe was full" in record.errors
@@ -54,10 +51,10 @@ def test_a_call_that_never_ends_is_ended(tmp_path: Path, compiled_launcher: Path
         compiled_launcher,
         lambda line: line.launcher_is_gone(),
         [HangUp(After(60_000))],
-        deadline_s=0.3,
+        deadline_s=2.0,  # long enough for a launcher to be started anywhere
     )
     assert record.end is CallEnd.DEADLINE
-    assert record.errors == ["the call did not end within 0.3 s"]
+    assert record.errors == ["the call did not end within 2 s"]
     assert end is True
 
 
@@ -68,7 +65,7 @@ def test_an_agent_that_keeps_the_pipes_after_hang_up_is_reported(
     socket = tmp_path / "d.sock"
     peer = Peer(socket, lambda line: release.wait(20), say_done=False)
     options = ChannelOptions(launcher=compiled_launcher, socket=socket, grace_s=0.2)
-    record = SimulatedCall([HangUp(After(40))], options).run_blocking()
+    record = SimulatedCall([HangUp(After(2_000))], options).run_blocking()
     release.set()
     peer.result()
     assert record.errors == ["the command pipe was still open 0.2 s after the hang-up"]

@@ -75,11 +75,11 @@ async def test_a_cancelled_wait_stops_the_recognition() -> None:
     scripted = Scripted(wait=True)
     recognizer = Recognizer(scripted)
     task = asyncio.create_task(recognizer.recognize(SECOND, 600))
-    await asyncio.to_thread(scripted.started.wait, 5)
+    await asyncio.to_thread(scripted.started.wait, 20)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.to_thread(scripted.stopped.wait, 5)
+    assert await asyncio.to_thread(scripted.stopped.wait, 20)
     scripted.go.set()
     assert (await recognizer.recognize(SECOND, 600)).text == "hello"
     recognizer.close()
@@ -89,7 +89,7 @@ async def test_a_full_queue_says_busy() -> None:
     scripted = Scripted(wait=True)
     recognizer = Recognizer(scripted, workers=1, queue=1)
     tasks = [asyncio.create_task(recognizer.recognize(SECOND, 600)) for _ in range(2)]
-    await asyncio.to_thread(scripted.started.wait, 5)
+    await asyncio.to_thread(scripted.started.wait, 20)
     with pytest.raises(BusyError, match=r"stt\.workers"):
         await recognizer.recognize(SECOND, 600)
     scripted.go.set()

@@ -1,6 +1,7 @@
 #include "audio/silero.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -70,7 +71,8 @@ SileroModel::SileroModel(std::unique_ptr<const silero::Weights> weights) : weigh
 SileroModel::~SileroModel() = default;
 
 std::unique_ptr<SileroModel> SileroModel::load(const std::string& path, std::string* error) {
-  return load_for(nullptr, path, error);
+  const char* wanted = std::getenv("OFFHOOK_INSTRUCTION_SET");
+  return load_for(wanted && *wanted ? wanted : nullptr, path, error);
 }
 
 std::unique_ptr<SileroModel> SileroModel::load_for(const char* instruction_set, const std::string& path,

@@ -29,6 +29,8 @@ class SileroModel : Counted<SileroModel> {
   /// Reads the weights; may block on the disk and allocate.
   /// Returns nullptr and fills *error (one line: file, what is wrong, what to do) when the file is
   /// missing, truncated, damaged or of another kind.  Does not throw for anything the file holds.
+  /// Uses the best instruction set of this machine; OFFHOOK_INSTRUCTION_SET in the environment names another,
+  /// which is how the tests are run as on an older processor (.ci/test-kernels).
   static std::unique_ptr<SileroModel> load(const std::string& path, std::string* error);
 
   /// load() for one instruction set, for tests and benchmarks: "avx512", "avx2", "portable", or nullptr for

@@ -31,6 +31,13 @@ async def heard_for(call: SipCall, since_ns: int, heard_ms: int) -> None:
     await eventually(lambda: len(sound(received, since_ns)) >= heard_ms * MS, f"{heard_ms} ms of sound")
 
 
+def both(first: Phrase, second: Phrase) -> Phrase:
+    """Two phrases in one breath."""
+    pause = np.zeros(150 * MS, np.int16)
+    spoken = [each.samples[each.first_audible : each.last_audible + 1] for each in (first, second)]
+    return phrase(first.name, f"{first.text} {second.text}", np.concatenate([spoken[0], pause, spoken[1]]))
+
+
 def check_heard_to_end(whole: LongAnswer, heard: Samples) -> None:
     """All of the answer was heard, each part once: perhaps stopped, then it went on where it was."""
     jumps = jumps_ms(whole.sound, heard)
@@ -103,28 +110,29 @@ async def test_an_answer_that_was_stopped_for_nothing_goes_on(
 ) -> None:
     """ "I see" and "okay" are speech, so they stop us; their words tell that they were not meant to.
 
-    The embedded recogniser may mishear one of them, and then they are a turn: each gets three tries.
+    The embedded recogniser may mishear one of them, on one machine and not on another; then it is a turn, and
+    has to be answered as one: either outcome is checked, and each is said once.
     """
-    mark = asterisk.log_mark()
-    stops_ms, misheard = [], []
+    mark, stops_ms = asterisk.log_mark(), []
     async with await place_call() as call:
         await greeted(call)
-        for name in ("i_see", "okay"):
-            for _ in range(3):
-                seen = len(museum.transcript())
-                asked_ns = await begin_answer(call, phrases, 1_000)
-                await call.media.say(phrases[name])
-                await call.media.quiet(2_000)
-                lines = await new_lines(museum, seen, 1)
-                if [line.answer for line in lines] == [long_answer.text]:
-                    break
-                misheard.append(lines)
-            else:
-                raise AssertionError(f"{name} was never let go: {misheard}")
+        received = call.media.received
+        for said in (phrases["i_see"], phrases["okay"], both(phrases["okay"], phrases["i_see"])):
+            seen = len(museum.transcript())
+            asked_ns = await begin_answer(call, phrases, 1_000)
+            await call.media.say(said)
+            await call.media.quiet(2_000)
+            line, *_ = await new_lines(museum, seen, 1)
             end_ns = time.monotonic_ns()
-            received = call.media.received
-            check_heard_to_end(long_answer, sound(received, asked_ns, end_ns))
-            _, silence_ms = sounding(received.between(asked_ns, end_ns))
-            stops_ms.append(silence_ms - long_answer.longest_silence_ms)
-    assert max(stops_ms) > 150, f"neither has stopped the answer: {stops_ms}"
+            if line.answer == long_answer.text:
+                check_heard_to_end(long_answer, sound(received, asked_ns, end_ns))
+                _, silence_ms = sounding(received.between(asked_ns, end_ns))
+                stops_ms.append(silence_ms - long_answer.longest_silence_ms)
+            else:
+                assert words(line.answer) == words(long_answer.text)[: len(words(line.answer))]
+                _, turn, *_ = await new_lines(museum, seen, 2)
+                assert words(turn.heard) != words(said.text), "what was heard right is let go"
+                assert turn.answer
+                await call.media.quiet(1_000)
+    assert max(stops_ms, default=0) > 150, f"none has stopped the answer and was let go: {stops_ms}"
     assert complaints(asterisk.log(mark)) == []

@@ -7,18 +7,17 @@ import importlib.util
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tests.support.asterisk_server import AsteriskServer, complaints
 from tests.support.audio import Phrase, phrase, read_wav, split_utterances
 from tests.support.daemon_process import DaemonProcess, Heard
-from tests.support.kit import PlaceCall, Understand
+from tests.support.kit import PlaceCall
 from tests.support.launchers import TWIN
+from tests.support.received import ALIKE, likeness
 from tests.support.sip_client import SipCall, Turn
 from tests.support.waiting import eventually
-from tests.support.words import recall, similarity, words
+from tests.support.words import recall, words
 
 QUESTIONS = ["01_hours", "02_location", "03_cost", "04_parking"]
 
@@ -35,18 +34,6 @@ async def converse(call: SipCall, daemon: DaemonProcess, said: list[Phrase]) -> 
     return turns
 
 
-def listenings(understand: Understand, audio: NDArray[np.int16]) -> list[str]:
-    """What a listener makes of ``audio`` in three listenings, which differ in the silence around it.
-
-    The recogniser hears the robotic voice at 8 kHz with about 70 % of its words right, and other ones
-    each time: a short answer can fall below any threshold once.
-    """
-    texts = []
-    for lead, tail in ((0, 0), (1_600, 0), (800, 1_600)):
-        texts.append(understand(np.concatenate([np.zeros(lead, np.int16), audio, np.zeros(tail, np.int16)])))
-    return texts
-
-
 def new_turns(daemon: DaemonProcess, seen: list[Heard]) -> list[Heard]:
     """The transcript's lines since ``seen``."""
     return daemon.transcript()[len(seen) :]
@@ -57,7 +44,6 @@ async def test_conversation(
     asterisk: AsteriskServer,
     place_call: PlaceCall,
     phrases: dict[str, Phrase],
-    understand: Understand,
 ) -> None:
     seen, mark = daemon.transcript(), asterisk.log_mark()
     said = [phrases[name] for name in [*QUESTIONS, "05_book"]]
@@ -69,7 +55,7 @@ async def test_conversation(
         await eventually(lambda: len(new_turns(daemon, seen)) > len(said), "the goodbye is in the transcript")
         last = new_turns(daemon, seen)[-1]
         assert recall(phrases["06_goodbye"].text, last.heard) >= 0.6, last
-        await call.wait_ended(15)
+        await call.wait_ended(60)
         assert call.ended_by == "server", "the agent hangs up after a goodbye"
 
     assert len(written) == len(said), f"one turn per phrase: {written}"
@@ -80,24 +66,11 @@ async def test_conversation(
         assert recall(spoken.text, line.heard) >= 0.6, line
     heard = " ".join(line.heard for line in written)
     assert recall(" ".join(spoken.text for spoken in said), heard) >= 0.85, heard
-    # What the caller received is what the daemon said, and each answer in its own turn: put one
-    # or more turns off, answers and received audio fit worse.
-    received = [listenings(understand, turn.answer) for turn in turns]
-    best = [
-        max(texts, key=lambda text: recall(line.answer, text))
-        for line, texts in zip(written, received, strict=True)
-    ]
-    for line, text in zip(written, best, strict=True):
-        assert recall(line.answer, text) >= 0.4, (line.answer, received)
-    assert recall(" ".join(line.answer for line in written), " ".join(best)) >= 0.5, received
-    fits = [
-        sum(
-            max(similarity(line.answer, text) for text in received[(at + off) % len(received)])
-            for at, line in enumerate(written)
-        )
-        for off in range(len(received))
-    ]
-    assert fits[0] > max(fits[1:]), (written, received)
+    # What the caller received is what the daemon says that it said, each answer in its own turn.
+    for turn, line in zip(turns, written, strict=True):
+        alike = {each.answer: likeness(turn.answer, each.answer) for each in written}
+        assert alike[line.answer] >= ALIKE, (line, alike)
+        assert max(alike, key=lambda text: alike[text]) == line.answer, alike
     assert not any(turn.premature for turn in [*turns, goodbye])
     assert call.media.received.lost_packets == 0
     log = asterisk.log(mark)
@@ -203,7 +176,6 @@ async def test_other_ways_of_handing_over(
     asterisk: AsteriskServer,
     place_call: PlaceCall,
     phrases: dict[str, Phrase],
-    understand: Understand,
     variable: str,
     value: str,
     usual: str,
@@ -216,12 +188,11 @@ async def test_other_ways_of_handing_over(
             await eventually(lambda: len(new_turns(daemon, seen)) == 1, "the turn is in the transcript")
             (line,) = new_turns(daemon, seen)
             await call.ask(phrases["06_goodbye"])
-            await call.wait_ended(15)
+            await call.wait_ended(60)
     finally:
         asterisk.cli(f"dialplan set global {variable} {usual}")
     assert recall(phrases["01_hours"].text, line.heard) >= 0.6, line
     assert words(line.answer)
-    received = listenings(understand, turn.answer)
-    assert max(recall(line.answer, text) for text in received) >= 0.4, (line, received)
+    assert likeness(turn.answer, line.answer) >= ALIKE, line
     rate_hz = 16_000 if value == "slin16" else 8_000
     assert f"rate_hz={rate_hz}" in daemon.log()[mark:], "the whole path has the rate of the handover"

@@ -14,7 +14,7 @@ from tests.support.asterisk_server import TRUNK_HOST, AsteriskServer, complaints
 from tests.support.audio import Phrase, Samples, phrase
 from tests.support.daemon_process import DaemonProcess, Heard
 from tests.support.kit import PlaceCall, greeted, new_lines
-from tests.support.received import is_continuous, sound, sounding, spoken
+from tests.support.received import ALIKE, is_continuous, likeness, sound, sounding, spoken
 from tests.support.sip_client import SipCall, Turn
 from tests.support.words import recall
 
@@ -48,25 +48,24 @@ async def test_a_long_answer_has_no_gap(
     museum: DaemonProcess, asterisk: AsteriskServer, place_call: PlaceCall, phrases: dict[str, Phrase]
 ) -> None:
     """Several sentences, made while they are heard.  A machine that stands still makes a gap, and says so."""
-    mark, excess = asterisk.log_mark(), []
+    seen, mark = len(museum.transcript()), asterisk.log_mark()
     async with await place_call() as call:
         await greeted(call)
-        for _ in range(3):
-            seen = len(museum.transcript())
-            turn = await call.ask(phrases["01_hours"])
-            (line,) = await new_lines(museum, seen, 1)
-            received = call.media.received
-            assert is_continuous(received, turn.answer_from_ns, turn.answer_to_ns), "a packet is missing"
-            clauses = split(line.answer)
-            length_ms, silence_ms = sounding(turn.answer)
-            own_length_ms, own_silence_ms = sounding(spoken(*clauses))
-            excess.append((round(length_ms - own_length_ms), round(silence_ms - own_silence_ms)))
-            assert excess[-1][0] > -100, "nothing is left out"
-            underruns = json.loads(museum.trace_file.read_text().splitlines()[-1])["underruns"]
-            if not underruns:
-                break
-    assert max(excess[-1]) <= 40, f"longer than the words take, and the longest silence: {excess} ms"
+        turn = await call.ask(phrases["01_hours"])
+        (line,) = await new_lines(museum, seen, 1)
+    received = call.media.received
+    assert is_continuous(received, turn.answer_from_ns, turn.answer_to_ns), "a packet is missing"
     assert received.lost_packets == 0
+    assert likeness(turn.answer, line.answer) >= ALIKE, "nothing is left out"
+    own = spoken(*split(line.answer))
+    excess = [round(heard - said) for heard, said in zip(sounding(turn.answer), sounding(own), strict=True)]
+    (trace,) = (
+        each
+        for each in map(json.loads, museum.trace_file.read_text().splitlines())
+        if (each["call"], each["turn"]) == (line.call, line.turn)
+    )
+    # Two frames: the voice flutters, and an answer may end in the middle of one.
+    assert max(excess) <= 40 or trace["underruns"], f"length, longest silence: {excess} ms too much"
     assert complaints(asterisk.log(mark)) == []
 
 
@@ -77,10 +76,10 @@ async def ask_in_turn(call: SipCall, questions: list[Phrase]) -> list[Turn]:
     return [await call.ask(question, quiet_ms=400) for question in questions]
 
 
-async def test_the_thirtieth_turn_is_as_fast_as_the_first(
+async def test_the_thirtieth_turn_costs_what_the_first_did(
     museum: DaemonProcess, place_call: PlaceCall, phrases: dict[str, Phrase]
 ) -> None:
-    """Its last ten turns run beside the first ten of a new call, so that a busier machine slows down both."""
+    """Its last ten run beside the first ten of a new call.  How long they take, bench/turnaround measures."""
     questions = [phrases[name] for name, _ in zip(itertools.cycle(SHORT[:3]), range(30), strict=False)]
     seen = len(museum.transcript())
     async with await place_call() as call:
@@ -93,18 +92,13 @@ async def test_the_thirtieth_turn_is_as_fast_as_the_first(
             )
         lines = await new_lines(museum, seen, 40)
     turns += late
-    one, _ = by_call(lines)
+    one, new = by_call(lines)
     assert [line.turn for line in one] == list(range(1, 31)), "every turn was answered, once"
-    assert not any(turn.premature for turn in turns)
+    assert [line.turn for line in new] == list(range(1, 11))
+    assert not any(turn.premature for turn in [*turns, *fresh])
     for question, line in zip(questions, one, strict=True):
         assert recall(question.text, line.heard) >= 0.5, line
-    first, last, new = (
-        statistics.median(turn.turnaround_ms for turn in part) for part in (turns[:10], late, fresh)
-    )
-    assert last <= 1.5 * max(first, new), (
-        f"median turnaround: {first:.0f}, {last:.0f} ms; of a new call {new:.0f}"
-    )
-    # Whatever the machine does: what is computed for a turn does not grow.
+    # What is computed for a turn does not grow.
     traced = [json.loads(text) for text in museum.trace_file.read_text().splitlines()]
     computed = [turn["tokens_computed"] for turn in traced if turn["call"] == one[0].call]
     assert len(computed) == 30

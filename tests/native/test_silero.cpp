@@ -9,6 +9,7 @@
 #include <limits>
 #include <new>
 #include <numbers>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -146,6 +147,21 @@ TEST_CASE("load() takes the best instruction set of the machine") {
   std::string error;
   CHECK(SileroModel::load_for("abacus", weights_path(), &error) == nullptr);
   CHECK(error.find("abacus") != std::string::npos);
+}
+
+TEST_CASE("load() takes the instruction set that the environment names") {
+  const char* usual = std::getenv("OFFHOOK_INSTRUCTION_SET");
+  const std::string before = usual ? usual : "";
+  std::string error;
+  ::setenv("OFFHOOK_INSTRUCTION_SET", "portable", 1);
+  CHECK(std::string(SileroModel::load(weights_path(), &error)->instruction_set()) == "portable");
+  ::setenv("OFFHOOK_INSTRUCTION_SET", "abacus", 1);
+  CHECK(SileroModel::load(weights_path(), &error) == nullptr);
+  CHECK(error.find("abacus") != std::string::npos);
+  ::setenv("OFFHOOK_INSTRUCTION_SET", "", 1);
+  CHECK(std::string(SileroModel::load(weights_path(), &error)->instruction_set()) ==
+        instruction_sets().front());
+  usual ? ::setenv("OFFHOOK_INSTRUCTION_SET", before.c_str(), 1) : ::unsetenv("OFFHOOK_INSTRUCTION_SET");
 }
 
 TEST_CASE("a stream's probabilities are the same alone and in any company") {

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from offhook.protocol.agi import AgiChannel
 from offhook.protocol.agi_text import split_command
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 HEADER = b"agi_request: offhook-eagi\nagi_channel: PJSIP/trunk-00000001\nagi_uniqueid: 1699.7\n\n"
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 READY = "offhook: ready"
-_START_S = 90.0
+_START_S = 240.0
 _DRAIN_S = 2.0
 
 

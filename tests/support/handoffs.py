@@ -11,7 +11,7 @@ from pathlib import Path
 from offhook.listener import Handoff
 from offhook.protocol.handoff import Answer, AnswerKind, Hello, Reason, send_hello
 
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 ACCEPTED = Answer(AnswerKind.ACCEPTED)
 BUSY = Answer(AnswerKind.BUSY)

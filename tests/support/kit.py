@@ -18,8 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PlaceCall = Callable[..., Awaitable[SipCall]]
 """Calls the agent from the shipped softphone; the call is answered when it returns."""
 
-Understand = Callable[[NDArray[np.int16]], str]
-"""What a listener makes of 8 kHz audio."""
 
 MUSEUM = ROOT / "tests/data/agents/museum.toml"
 """An agent with one long answer and many short ones."""

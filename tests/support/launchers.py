@@ -22,7 +22,7 @@ C_SOURCE = ROOT / "agi" / "offhook_eagi.c"
 TWIN = ROOT / "agi" / "offhook_eagi.py"
 """The launcher in Python, an ordinary file that needs no build."""
 INSTALLED = ROOT / "engine" / "offhook" / "bin" / "offhook-eagi"
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 HEADER = (
     b"agi_request: offhook-eagi\nagi_channel: PJSIP/a-1\nagi_calleridname: 7 Dwarfs\nagi_enhanced: 1.0\n\n"

@@ -48,6 +48,13 @@ async def answer(talk: NativeConversation, limits: Limits | None = None) -> str:
     return "".join([piece async for piece in talk.generate(limits or Limits(max_tokens=20))])
 
 
+def middle_word(text: str) -> str:
+    """A word from the middle of an answer: which words it has, and how many, is the processor's affair."""
+    words = text.split()
+    assert words, "an answer"
+    return words[len(words) // 2]
+
+
 async def ask(model: NativeModel, talk: NativeConversation, words: str, limits: Limits | None = None) -> str:
     """The whole answer to ``words``."""
     await talk.append(*model.template.user(words))

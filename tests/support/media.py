@@ -73,6 +73,8 @@ class _Key:
 class SendClock:
     """How well the sender kept its times: a figure measured with a late clock is worth little."""
 
+    started_ns: int = 0
+    """When the first frame was due; frame *n* holds the 20 ms before ``started_ns + n x 20 ms``."""
     frames: int = 0
     worst_late_ns: int = 0
     late_frames: int = 0
@@ -175,9 +177,9 @@ class MediaStream:
             await asyncio.sleep(gap_ms / 1000)  # the pause between keys is part of what is sent
 
     async def _send_in_real_time(self) -> None:
-        started_ns = time.monotonic_ns()
+        self.clock.started_ns = time.monotonic_ns()
         while True:
-            due_ns = started_ns + self.clock.frames * FRAME_NS
+            due_ns = self.clock.started_ns + self.clock.frames * FRAME_NS
             if (ahead_ns := due_ns - time.monotonic_ns()) > 0:
                 await asyncio.sleep(ahead_ns / 1e9)
             late_ns = time.monotonic_ns() - due_ns
@@ -252,7 +254,7 @@ class MediaStream:
 
     # -- listening --------------------------------------------------------------------------------------
 
-    async def heard_after(self, after_ns: int, *, timeout_s: float = 10.0) -> int:
+    async def heard_after(self, after_ns: int, *, timeout_s: float = 60.0) -> int:
         """Waits for the first audible sample at or after a moment; returns when it was heard."""
         async with asyncio.timeout(timeout_s):
             while (heard_ns := self.received.first_audible_ns(after_ns)) is None:

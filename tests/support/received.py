@@ -10,13 +10,15 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from numpy.typing import NDArray
 
+from offhook.sentence import split
 from offhook.speech import spoken as in_words
 from offhook.tts.espeak import Espeak
 from offhook.tts.slin import to_slin
 from offhook.voice import without_lead
 from tests.support.audio import RATE_HZ, Samples
-from tests.support.rtp import ReceivedAudio
+from tests.support.rtp import FRAME_SAMPLES, ReceivedAudio
 
 SILENT = 16
 """Samples up to this are silence."""
@@ -24,6 +26,13 @@ _PER_MS = RATE_HZ // 1_000
 _SURE_SAMPLES = 200
 """So many equal samples in a row are no coincidence."""
 _NEAR_SAMPLES = 1_000 * _PER_MS
+ALIKE = 0.65
+"""At least so much :func:`likeness` has what was said to what was heard."""
+_BAND_EDGES = (5, 9, 14, 20, 28, 38, 50, 68)
+"""In steps of 50 Hz: what a telephone lets through."""
+_LAG_FRAMES = 5
+"""How far one second's sound may lie from where the one before it lay."""
+_SECOND_FRAMES = 50
 
 
 def sound(received: ReceivedAudio, start_ns: int, end_ns: int | None = None) -> Samples:
@@ -87,6 +96,49 @@ def spoken(*clauses: str) -> Samples:
         to_slin(voice.synthesize(in_words(clause)), voice.sample_rate_hz, RATE_HZ) for clause in clauses
     ]
     return np.concatenate([part for clause in blocks for part in without_lead(clause, RATE_HZ)])
+
+
+def likeness(heard: Samples, text: str) -> float:
+    """How much ``heard`` (8 kHz) is the embedded voice saying ``text``, all of it and nothing else. 0 to 1.
+
+    Compared is how loud seven bands of each 20 ms of sound are, second by second: the voice flutters in pace,
+    too.  The same sentence, through a telephone, after others and with a gap put into it, gives 0.80 to 0.98;
+    another one at most 0.31, three quarters of it at most 0.51 (facts and phrases of two agents).  So no
+    recogniser is needed, whose mistakes differ from processor to processor, to tell which answer came.
+    """
+    got, said = _bands(heard), _bands(spoken(*split(text)))
+    if not len(got):
+        return 0.0
+    padded = np.pad(got, ((2 * _LAG_FRAMES, _SECOND_FRAMES), (0, 0)), constant_values=got.min())
+    alike, at = 0.0, 2 * _LAG_FRAMES
+    starts = range(0, max(1, len(said) - _SECOND_FRAMES // 2), _SECOND_FRAMES)
+    for start in starts:
+        part = said[start : len(said) if start == starts[-1] else start + _SECOND_FRAMES]
+        fits = {
+            lag: _correlation(padded[start + lag : start + lag + len(part)], part)
+            for lag in range(max(0, at - _LAG_FRAMES), at + _LAG_FRAMES + 1)
+            if start + lag + len(part) <= len(padded)
+        }
+        best = max(fits.values(), default=0.0)
+        if best > 0:
+            alike += best * len(part)
+            at = next(lag for lag, fit in fits.items() if fit == best)
+    return alike / len(said) * min(len(got), len(said)) / max(len(got), len(said))
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
+    return float(np.sum(one * other) / (np.sqrt(np.sum(one**2) * np.sum(other**2)) + 1e-9))
+
+
+def _bands(audio: Samples) -> NDArray[np.float64]:
+    """Level of each band in each 20 ms, silence left out. [frames, 7]"""
+    loud = audio[np.abs(audio.astype(np.int32)) > SILENT]
+    frames = loud[: len(loud) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    power = np.abs(np.fft.rfft(frames * np.hanning(FRAME_SAMPLES), axis=1)) ** 2
+    sums = [power[:, low:high].sum(axis=1) for low, high in itertools.pairwise(_BAND_EDGES)]
+    levels: NDArray[np.float64] = np.log10(np.array(sums).T + 1e4)  # below that lies the telephone's noise
+    return levels
 
 
 def is_continuous(received: ReceivedAudio, start_ns: int, end_ns: int) -> bool:

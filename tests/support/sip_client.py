@@ -91,7 +91,7 @@ class SipCall(asyncio.DatagramProtocol):
         local_host: str = "127.0.0.1",
         background: NDArray[np.int16] | None = None,
         impairments: Impairments | None = None,
-        timeout_s: float = 10.0,
+        timeout_s: float = 30.0,
     ) -> Self:
         """Calls and returns when the call is answered.
 
@@ -124,7 +124,7 @@ class SipCall(asyncio.DatagramProtocol):
 
     # -- what a person does -----------------------------------------------------------------------------
 
-    async def ask(self, phrase: Phrase, *, quiet_ms: int = 1200, timeout_s: float = 20.0) -> Turn:
+    async def ask(self, phrase: Phrase, *, quiet_ms: int = 1200, timeout_s: float = 60.0) -> Turn:
         """Says a phrase, waits for the answer, and for ``quiet_ms`` of silence after it.
 
         An agent that hangs up after its answer ends the turn too.  Raises TimeoutError
@@ -156,11 +156,11 @@ class SipCall(asyncio.DatagramProtocol):
             return
         self._ended("caller")
         try:
-            await self._transact(self._request("BYE"), timeout_s=5.0)
+            await self._transact(self._request("BYE"), timeout_s=20.0)
         except TimeoutError:
-            raise TimeoutError("no answer to BYE within 5 s") from None
+            raise TimeoutError("no answer to BYE within 20 s") from None
 
-    async def wait_ended(self, timeout_s: float = 10.0) -> None:
+    async def wait_ended(self, timeout_s: float = 30.0) -> None:
         """Waits for the other side's BYE."""
         async with asyncio.timeout(timeout_s):
             await self._over.wait()

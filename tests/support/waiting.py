@@ -9,7 +9,7 @@ from collections.abc import Callable
 _PAUSE_S = 0.02
 
 
-async def eventually(condition: Callable[[], bool], what: str, *, timeout_s: float = 20.0) -> None:
+async def eventually(condition: Callable[[], bool], what: str, *, timeout_s: float = 60.0) -> None:
     """Asks until ``condition`` holds.  AssertionError says what did not happen in time."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -17,7 +17,7 @@ async def eventually(condition: Callable[[], bool], what: str, *, timeout_s: flo
         await asyncio.sleep(_PAUSE_S)
 
 
-def until(condition: Callable[[], bool], what: str, *, timeout_s: float = 20.0) -> None:
+def until(condition: Callable[[], bool], what: str, *, timeout_s: float = 60.0) -> None:
     """The same without an event loop."""
     deadline = time.monotonic() + timeout_s
     while not condition():
