@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,25 @@ def test_a_command_that_cannot_be_loaded_does_not_take_the_others_with_it(
     with pytest.raises(SystemExit) as ended:
         cli.main(["doctor", "--help"])
     assert ended.value.code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_closed_terminal_ends_a_command_with_what_it_has_started(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    def run(args: Any) -> int:
+        try:
+            signal.raise_signal(number)
+            return 0
+        finally:
+            ended.append("its daemon")
+
+    monkeypatch.setattr("offhook.cli.demo.run", run)
+    assert cli.main(["demo"]) == 130
+    assert ended == ["its daemon"]
+    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 BAD_STARTS: dict[str, tuple[str, str]] = {

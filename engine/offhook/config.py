@@ -66,7 +66,8 @@ class DaemonConfig(Section):
 
     socket: ConfigPath = DEFAULT_SOCKET
     group: str | None = None
-    """Group that owns the socket (Asterisk's); None keeps the daemon's own."""
+    """Group of the socket, its folder and all audio (Asterisk's). None: the daemon's own; for audio that of a
+    ``playback_dir`` that is closed to others."""
     playback_dir: ConfigPath = Path("/dev/shm/offhook")
     """tmpfs folder for answers; Asterisk must see it under the same path."""
     max_calls: int = Field(8, ge=1, le=1024)

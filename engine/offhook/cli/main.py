@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from offhook import __version__
 from offhook.errors import OffhookError
@@ -35,6 +38,31 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextlib.contextmanager
+def _interrupted_by_signals(command: str) -> Iterator[None]:
+    """A closed terminal, or SIGTERM, ends a command as Ctrl-C does, with what it has started (a daemon).
+
+    The daemon itself has its own way with signals, and what somebody ignores (nohup) stays ignored.
+    """
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    ours = command != "serve" and threading.current_thread() is threading.main_thread()
+    changed = [
+        number
+        for number in (signal.SIGHUP, signal.SIGTERM)
+        if ours and signal.getsignal(number) is signal.SIG_DFL
+    ]
+    for number in changed:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in changed:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.  Returns its exit status: 0 done, 1 found something wrong, 2 could not run."""
     args, unknown = build_parser().parse_known_args(argv)
@@ -45,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise OffhookError(
                 f"`offhook {args.command}` cannot be loaded: {args.problem}; try `offhook doctor`"
             )
-        status = args.run(args)
+        with _interrupted_by_signals(args.command):
+            status = args.run(args)
         sys.stdout.flush()  # a closed pipe shows here, not at exit
     except OffhookError as error:
         print(f"offhook: error: {error}", file=sys.stderr)

@@ -29,7 +29,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it: a closed terminal ends no calls
     path = find_config(args.config)
     config = load_config(path)
     logging.basicConfig(
@@ -38,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
         stream=sys.stderr,
     )
     log = logging.getLogger("offhook.daemon")
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it
 
     async def serve() -> None:
         daemon = Daemon(config, transcript=args.transcript, read_again=lambda: load_config(path))
