@@ -31,6 +31,12 @@ class Heard:
     answer: str
 
 
+def _patience(settings: str) -> str:
+    """Deadlines that a loaded machine does not meet by being loaded, in the tables that nobody has set."""
+    patient = {"turn": "answer_timeout_s = 120", "stt": "timeout_s = 120", "tts": "timeout_s = 120"}
+    return "".join(f"[{table}]\n{line}\n" for table, line in patient.items() if f"[{table}]" not in settings)
+
+
 class DaemonProcess:
     """``with DaemonProcess() as daemon``: ready inside the block, gone after it."""
 
@@ -64,7 +70,7 @@ class DaemonProcess:
             f"socket = {json.dumps(str(self.socket))}\n"
             f"playback_dir = {json.dumps(str(self.playback_dir))}\n"
             f"trace_file = {json.dumps(str(self.trace_file))}\n"
-            f"{settings}"
+            f"{settings}\n{_patience(settings)}"
         )
 
     @property
