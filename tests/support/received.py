@@ -18,7 +18,7 @@ from offhook.tts.espeak import Espeak
 from offhook.tts.slin import to_slin
 from offhook.voice import without_lead
 from tests.support.audio import RATE_HZ, Samples
-from tests.support.rtp import FRAME_SAMPLES, ReceivedAudio
+from tests.support.rtp import FRAME_SAMPLES, SAMPLE_NS, ReceivedAudio
 
 SILENT = 16
 """Samples up to this are silence."""
@@ -141,11 +141,17 @@ def _bands(audio: Samples) -> NDArray[np.float64]:
     return levels
 
 
-def is_continuous(received: ReceivedAudio, start_ns: int, end_ns: int) -> bool:
-    """Whether no packet is missing between two moments: each follows the one before on the sender's clock."""
+def is_continuous(received: ReceivedAudio, start_ns: int, end_ns: int, *, late_ns: int) -> bool:
+    """Whether no packet is missing between two moments: each follows the one before on the sender's clock.
+
+    ``late_ns`` is how late this machine woke the telephone at worst: a sender that stood still for so long
+    goes on where its clock is by then.
+    """
     packets = [each for each in received.arrivals if start_ns <= each.at_ns < end_ns]
     return len(packets) > 1 and all(
         (after.packet.sequence - before.packet.sequence) & 0xFFFF == 1
-        and (after.packet.timestamp - before.packet.timestamp) & 0xFFFFFFFF == len(before.samples)
+        and 0
+        <= ((after.packet.timestamp - before.packet.timestamp) & 0xFFFFFFFF) - len(before.samples)
+        <= late_ns // SAMPLE_NS // FRAME_SAMPLES * FRAME_SAMPLES
         for before, after in itertools.pairwise(packets)
     )
