@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.conversation.history import Exchange
+from offhook.conversation.history import FAILED, Exchange
 from offhook.conversation.repeats import is_announcement
 
 HOLD = "Your call is important to us. Please stay on the line."
@@ -51,3 +51,9 @@ def test_who_moves_on_with_one_word_is_answered() -> None:
     assert not is_announcement("Next.", answers)
     long_ago = [*exchanges(*[HOLD] * 3), *exchanges(*(f"Question number {n} is this." for n in range(8)))]
     assert not is_announcement(HOLD, long_ago)
+
+
+def test_who_was_asked_to_say_it_once_more_does() -> None:
+    again = [Exchange(HOLD, "Could you say it once more?", "Could you say it once more?", (), FAILED)] * 5
+    assert not is_announcement(HOLD, [*again, *exchanges(HOLD, HOLD)])
+    assert is_announcement(HOLD, [*again, *exchanges(HOLD, HOLD, HOLD)])

@@ -32,7 +32,7 @@ from offhook.barge_in import is_backchannel, is_own_words, without_our_voice
 from offhook.completeness import completeness
 from offhook.conversation.answering import ClauseStream
 from offhook.conversation.base import WRITTEN, Policy, Turn
-from offhook.conversation.history import Exchange, History
+from offhook.conversation.history import FAILED, Exchange, History
 from offhook.conversation.repeats import is_announcement
 from offhook.core import resample
 from offhook.endpointing import ProsodyModel, combined, expectation, gives_time
@@ -355,7 +355,7 @@ class Pipeline:
         if excuse is not None and not revision.stopped:
             text, audio = excuse
             revision.ends_call = False
-            revision.trace.act = "failed"
+            revision.trace.act = FAILED
             try:
                 answer.clause(text)
                 answer.write(audio)
@@ -382,7 +382,7 @@ class Pipeline:
         if turn is None:
             self._history.prompted(lambda: audible)
             return
-        self._history.add(Exchange(turn.caller_text, audible, revision.answer.text, (), "failed"))
+        self._history.add(Exchange(turn.caller_text, audible, revision.answer.text, (), FAILED))
         if not policy.remembers:
             return
         await self._ahead.extend(turn.words)

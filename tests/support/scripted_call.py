@@ -29,6 +29,7 @@ from offhook.load import LoadGauge
 from offhook.metrics import Metrics
 from offhook.models import Models
 from offhook.playout import PlaybackFolder
+from offhook.protocol.lifeline import Handoff
 from offhook.ready import ReadyPhrases
 from offhook.replies import Services
 from offhook.stt.base import Transcript
@@ -136,6 +137,7 @@ class ScriptedCall:
             done=lambda: None,
             refuse=lambda reason: None,
         )
+        handoff.unless_closed = lambda work: Handoff.unless_closed(cast(Any, handoff), work)
         self._position = 0
         stream = SimpleNamespace(rate_hz=RATE_HZ, read=self._read, written_samples=0, close=lambda: None)
         hearing = SimpleNamespace(add=lambda *what, **how: stream, remove=lambda stream: None)

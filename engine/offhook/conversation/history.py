@@ -13,6 +13,10 @@ from typing import Any
 _CACHED = 16
 
 
+FAILED = "failed"
+"""The act of a turn that got an excuse for an answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A turn of the caller's with our answer to it."""

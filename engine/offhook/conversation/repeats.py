@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from offhook.barge_in.words import longest_common
-from offhook.conversation.history import Exchange
+from offhook.conversation.history import FAILED, Exchange
 from offhook.wording import is_yes_or_no, words
 
 TIMES = 3
@@ -26,6 +26,8 @@ _SAME = 0.8
 def is_announcement(text: str, exchanges: Sequence[Exchange]) -> bool:
     """Whether ``text``, or what it is a part of, was said :data:`TIMES` times in the call's latest turns."""
     said = words(text)[:_MOST_WORDS]
+    # Who was asked to say it once more does.
+    exchanges = [each for each in exchanges if each.act != FAILED]
     if len(said) >= _LONG:
         return sum(_is_part(said, words(each.caller_text)) for each in exchanges[-_RECENT:]) >= TIMES
     latest = exchanges[-TIMES:]
