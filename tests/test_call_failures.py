@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ async def test_a_folder_in_which_nothing_can_be_made_for_a_call(tmp_path: Path, 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: type(trouble).__name__)
 async def test_one_failed_turn_costs_one_turn(tmp_path: Path, clock: Clock, trouble: Exception) -> None:
+    trouble = copy(trouble)  # what is raised keeps the call alive by its traceback
     async with scripted_call(tmp_path, clock, [OPEN, [trouble], [trouble], ["Four dollars."]]) as call:
         await call.says("When do you open?")
         await call.says("And on Sunday?")
@@ -135,6 +137,7 @@ async def test_three_failed_turns_in_a_row_end_the_call_with_an_apology(tmp_path
 async def test_a_recogniser_that_fails_is_excused_too(
     tmp_path: Path, clock: Clock, trouble: Exception
 ) -> None:
+    trouble = copy(trouble)
     async with scripted_call(tmp_path, clock, [OPEN]) as call:
         if isinstance(trouble, ModelError):  # which is tried a second time at once
             call.words.said.append(trouble)
