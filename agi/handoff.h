@@ -1,7 +1,7 @@
 /* The handoff message, byte by byte: what offhook-eagi and the daemon say to each other.
  *
  * One AF_UNIX SOCK_SEQPACKET connection per call.  Every packet is one message; all numbers are
- * little endian.  The twin of this file is engine/offhook/protocol/handoff.py: change both, and
+ * little endian.  The twin of this file is engine/offhook/doors/eagi/handoff.py: change both, and
  * raise the version when a byte changes its meaning.
  *
  * hello, launcher to daemon, exactly once, with 2 or 3 descriptors attached (SCM_RIGHTS):

@@ -24,11 +24,11 @@ from offhook.agents.loader import load_agent
 from offhook.conversation.base import Policy
 from offhook.conversation.policies.choice import make_policy
 from offhook.conversation.session import TextSession
+from offhook.engines.llm.base import Limits
+from offhook.engines.llm.embedded import embedded_model
+from offhook.engines.llm.native import NativeModel
+from offhook.engines.pool import load_knowledge_models
 from offhook.knowledge.store import Knowledge
-from offhook.llm.base import Limits
-from offhook.llm.embedded import embedded_model
-from offhook.llm.native import NativeModel
-from offhook.models import load_knowledge_models
 
 WITH_HELP = 0.85
 """Share of right answers below which a change of the policy, the agent or what finds facts is a step back."""

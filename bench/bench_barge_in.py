@@ -33,10 +33,10 @@ import numpy as np
 from offhook.barge_in import JudgeSettings, LineEcho, Verdict, judge
 from offhook.core import Endpointer, SileroModel
 from offhook.events import SpeechResumed, SpeechStarted
-from tests.support import sounds
-from tests.support.audio import RATE_HZ, Samples
+from tests.support.audio import sounds
+from tests.support.audio.audio import RATE_HZ, Samples
+from tests.support.audio.sounds import MS, SPEECH_DBFS, Generator, Signal
 from tests.support.endpoints import human_voice, true_spans
-from tests.support.sounds import MS, SPEECH_DBFS, Generator, Signal
 
 LEAD = 1_500 * MS
 LENGTH = 3_100 * MS

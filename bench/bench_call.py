@@ -24,12 +24,12 @@ import numpy as np
 import pytest
 
 from offhook.simulator.launcher import INSTALLED as LAUNCHER
-from tests.support.asterisk_install import find_asterisk
-from tests.support.asterisk_server import AsteriskServer
-from tests.support.audio import load_phrases
+from tests.support.asterisk.asterisk_install import find_asterisk
+from tests.support.asterisk.asterisk_server import AsteriskServer
+from tests.support.audio.audio import load_phrases
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import ROOT
-from tests.support.sip_client import SipCall
+from tests.support.sip.sip_client import SipCall
 
 CALLS = int(os.environ.get("OFFHOOK_BENCH_CALLS", "10"))
 QUESTIONS = {

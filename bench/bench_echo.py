@@ -32,12 +32,12 @@ from numpy.typing import NDArray
 
 from bench.bench_barge_in import ANSWERS, NEVER_MS, SETS, audible_from, model, onsets
 from offhook.barge_in import JudgeSettings
+from offhook.call.ears import Ears
 from offhook.core import Endpointer
-from offhook.ears import Ears
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
-from tests.support import sounds
-from tests.support.audio import RATE_HZ, Samples
-from tests.support.sounds import MS, SPEECH_DBFS, Generator
+from tests.support.audio import sounds
+from tests.support.audio.audio import RATE_HZ, Samples
+from tests.support.audio.sounds import MS, SPEECH_DBFS, Generator
 
 SEED = 31
 ANSWERS_PER_CALL = 6
@@ -182,7 +182,7 @@ def events(call: Line) -> list[tuple[int, SpeechEvent]]:
 
 
 def listen(call: Line, rng: Generator) -> list[Row]:
-    """Go through a call as ``offhook.call`` does: one row an answer."""
+    """Go through a call as ``offhook.call.call`` does: one row an answer."""
     sides: Any = Sides(call)
     ears = Ears(sides, sides, sides, JudgeSettings())
     reported = events(call)

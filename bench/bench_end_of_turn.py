@@ -1,4 +1,4 @@
-"""How well finished phrases are told from cut-off ones, and the constants of offhook/completeness.py.
+"""How well finished phrases are told from cut-off ones, and the constants of end_of_turn/completeness.py.
 
     python bench/bench_end_of_turn.py [--model FILE] [--fit] [--wrong] [--json FILE]
 
@@ -15,7 +15,7 @@ accuracy  share right when more than 0.5 counts as finished
 mass      the end probability alone, calibrated on the tuned half; words: completeness(text, None);
           both: completeness(text, end_probability)
 
-waits     what offhook/endpointing.py makes of them at the balanced dial after an open question, by kinds of
+waits     what end_of_turn/wait.py makes of them at the balanced dial after an open question, by kinds of
           sentences: the wait after finished phrases [ms], and the share [%] of the others answered in the
           pause, were pauses evenly spread over 300 to 700 ms: in "cut_off" ones, whose words cannot end
           there, in "complete" ones, whose words can
@@ -44,13 +44,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.agents.loader import load_agent
-from offhook.completeness import completeness, cues
 from offhook.conversation.policies.grounded import Grounded
-from offhook.endpointing import DIAL, Expected, PauseHabit, log_odds, wait_ms
+from offhook.end_of_turn.completeness import completeness, cues
+from offhook.end_of_turn.wait import DIAL, Expected, PauseHabit, log_odds, wait_ms
+from offhook.engines.llm.embedded import embedded_model
+from offhook.engines.llm.native import NativeModel
 from offhook.knowledge.store import Knowledge
-from offhook.llm.embedded import embedded_model
-from offhook.llm.native import NativeModel
-from offhook.wording import is_question, is_statement
+from offhook.languages.wording import is_question, is_statement
 
 LEAST_AUC = 0.97
 MOST_QUESTION_MS = 200

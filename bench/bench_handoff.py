@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-from offhook.listener import Listener
-from offhook.protocol.lifeline import Handoff
+from offhook.doors.eagi.lifeline import Handoff
+from offhook.doors.eagi.listener import Listener
 from tests.support.launchers import Script, c_launcher, python_launcher, start
 
 ROUNDS = 200

@@ -56,12 +56,12 @@ from offhook.agents.loader import load_agent
 from offhook.conversation.base import Turn
 from offhook.conversation.history import History
 from offhook.conversation.policies.chat import Chat
+from offhook.engines.llm.base import Limits
+from offhook.engines.llm.embedded import embedded_model
+from offhook.engines.llm.native import NativeConversation, NativeModel
+from offhook.engines.llm.threads import tuned_threads
+from offhook.engines.pool import load_knowledge_models
 from offhook.knowledge.store import Knowledge
-from offhook.llm.base import Limits
-from offhook.llm.embedded import embedded_model
-from offhook.llm.native import NativeConversation, NativeModel
-from offhook.llm.threads import tuned_threads
-from offhook.models import load_knowledge_models
 
 SYSTEM = "You are the receptionist of a bakery. You are friendly and answer briefly."
 QUESTIONS = [

@@ -23,7 +23,7 @@ import pytest
 
 from offhook.core import Endpointer, MediaThread, SileroModel
 from offhook.events import AudioEnded, SpeechEvent, SpeechStarted
-from tests.support.audio import Samples
+from tests.support.audio.audio import Samples
 from tests.support.endpoints import Lags, add_noise, human_voice, listen, measure, true_spans
 
 RATE_HZ = 8_000

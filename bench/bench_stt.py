@@ -20,10 +20,10 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
-from offhook.stt.base import STT_RATE_HZ, Transcriber
-from offhook.stt.moonshine import Moonshine
-from offhook.stt.whisper import Whisper
-from tests.support.tiny_whisper import write_tiny_whisper
+from offhook.engines.stt.base import STT_RATE_HZ, Transcriber
+from offhook.engines.stt.moonshine import Moonshine
+from offhook.engines.stt.whisper import Whisper
+from tests.support.engines.tiny_whisper import write_tiny_whisper
 from tests.support.words import recall
 
 SPOKEN = {

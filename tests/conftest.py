@@ -12,9 +12,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from offhook import core
-from offhook.llm import exchange
-from offhook.llm.embedded import embedded_model
-from offhook.llm.native import NativeModel
+from offhook.engines.llm import exchange
+from offhook.engines.llm.embedded import embedded_model
+from offhook.engines.llm.native import NativeModel
+from tests.support.engines.llm_engine import engine
+from tests.support.engines.remote_models import Side, both
 from tests.support.launchers import (
     WAIT_S,
     Script,
@@ -24,8 +26,6 @@ from tests.support.launchers import (
     python_launcher,
     start,
 )
-from tests.support.llm_engine import engine
-from tests.support.remote_models import Side, both
 from tests.support.waiting import until
 
 # The same examples everywhere, and as much time for each as the machine wants.  --hypothesis-seed=N looks for

@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 from bench.gate.gauge import gauge
 from offhook.barge_in import JudgeSettings, Verdict, judge
 from offhook.core import Endpointer, PlayoutThread, SileroBatch, SileroModel, resample
-from offhook.endpointing import Expected, PauseHabit, expectation, wait_ms
+from offhook.doors.eagi.agi_text import AgiEnvironment, parse_reply, quote
+from offhook.end_of_turn.wait import Expected, PauseHabit, expectation, wait_ms
+from offhook.engines.llm.base import Limits
+from offhook.engines.llm.embedded import embedded_model
+from offhook.engines.llm.native import NativeConversation, NativeModel
+from offhook.engines.stt.moonshine import Moonshine
+from offhook.engines.tts.espeak import Espeak
+from offhook.engines.tts.piper import Piper
+from offhook.engines.tts.slin import to_slin
 from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
-from offhook.llm.base import Limits
-from offhook.llm.embedded import embedded_model
-from offhook.llm.native import NativeConversation, NativeModel
-from offhook.protocol.agi_text import AgiEnvironment, parse_reply, quote
-from offhook.sentence import ClauseSplitter
-from offhook.stt.moonshine import Moonshine
-from offhook.tts.espeak import Espeak
-from offhook.tts.piper import Piper
-from offhook.tts.slin import to_slin
-from offhook.turn import (
+from offhook.speech.clauses import ClauseSplitter
+from offhook.turn_taking import (
     MS,
     Commit,
     Floor,
@@ -43,8 +43,8 @@ from offhook.turn import (
     WordsHeard,
     step,
 )
-from tests.support.silero import as_floats, recording
-from tests.support.tiny_vits import HOP, MEDIUM, write_tiny_vits
+from tests.support.engines.silero import as_floats, recording
+from tests.support.engines.tiny_vits import HOP, MEDIUM, write_tiny_vits
 from tests.support.words import recall
 
 T = TypeVar("T")

@@ -19,8 +19,8 @@ from bench.turnaround.figures import figures, group_of
 from bench.turnaround.scenarios import BY_NAME, DEFAULT_DIAL, DIALS, ONE_CALL, QUICK, SCENARIOS, Scenario
 from bench.turnaround.systems import REFERENCES, running
 from offhook.simulator.launcher import INSTALLED as LAUNCHER
-from tests.support.asterisk_install import NoAsteriskError, find_asterisk
-from tests.support.asterisk_server import AsteriskServer
+from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
+from tests.support.asterisk.asterisk_server import AsteriskServer
 
 QUICK_FACTOR = 0.35
 _TURN_S = 6.0

@@ -16,11 +16,11 @@ from bench.turnaround.measure import FINE_JOIN_NS, MISSED_MS, begins_between, wi
 from bench.turnaround.phrases import LINES, Spoken, spoken
 from bench.turnaround.scenarios import BURST_FRAMES, ECHO_DELAY_MS, Condition, Scenario, Step
 from bench.turnaround.systems import Running, SystemTurn, turns_of
-from tests.support.asterisk_server import AsteriskServer
-from tests.support.audio import Samples
-from tests.support.impairments import Echo, GilbertElliott, Impairments
-from tests.support.media import CallEndedError, Utterance
-from tests.support.sip_client import SipCall
+from tests.support.asterisk.asterisk_server import AsteriskServer
+from tests.support.audio.audio import Samples
+from tests.support.audio.media import CallEndedError, Utterance
+from tests.support.sip.impairments import Echo, GilbertElliott, Impairments
+from tests.support.sip.sip_client import SipCall
 
 QUIET_MS = 600
 """Silence after an answer before the caller speaks again."""

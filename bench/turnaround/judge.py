@@ -48,8 +48,8 @@ from bench.turnaround.measure import (
     within,
     word_errors,
 )
-from offhook.tts.espeak import Espeak
-from tests.support.audio import RATE_HZ, resample
+from offhook.engines.tts.espeak import Espeak
+from tests.support.audio.audio import RATE_HZ, resample
 
 VoiceRuns = Callable[[str], Sequence[Run]]
 """The agent's voice speaking a whole text in one go."""

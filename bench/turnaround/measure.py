@@ -1,7 +1,7 @@
 """Figures from what a caller sent and received.  Pure: times and samples in, numbers out.
 
 A *run* is a stretch of audible agent sound, ``(from_ns, to_ns)`` on the monotonic clock, as
-:meth:`tests.support.rtp.ReceivedAudio.audible_runs` finds them.
+:meth:`tests.support.sip.rtp.ReceivedAudio.audible_runs` finds them.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from tests.support import g711
-from tests.support.audio import Samples
-from tests.support.rtp import FRAME_NS, FRAME_SAMPLES, PCMU, Packet, ReceivedAudio
+from tests.support.audio.audio import Samples
+from tests.support.sip import g711
+from tests.support.sip.rtp import FRAME_NS, FRAME_SAMPLES, PCMU, Packet, ReceivedAudio
 
 Run = tuple[int, int]
 

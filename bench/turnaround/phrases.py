@@ -28,9 +28,9 @@ from bench.turnaround import sounds
 from bench.turnaround.measure import word_errors
 from offhook.config import SttConfig
 from offhook.core import resample as double
-from offhook.models import load_recognizer
-from tests.support import sounds as voices
-from tests.support.audio import RATE_HZ, Phrase, Samples, audible_span, phrase, read_wav, write_wav
+from offhook.engines.pool import load_recognizer
+from tests.support.audio import sounds as voices
+from tests.support.audio.audio import RATE_HZ, Phrase, Samples, audible_span, phrase, read_wav, write_wav
 from tests.support.words import words
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support.audio import RATE_HZ, Samples, activity
+from tests.support.audio.audio import RATE_HZ, Samples, activity
 
 Wave = NDArray[np.float64]
 

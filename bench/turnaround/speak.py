@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from offhook.tts.espeak import Espeak
-from tests.support.audio import RATE_HZ, resample, write_wav
+from offhook.engines.tts.espeak import Espeak
+from tests.support.audio.audio import RATE_HZ, resample, write_wav
 
 
 def main() -> None:

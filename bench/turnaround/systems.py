@@ -23,8 +23,8 @@ from typing import Protocol
 
 from bench.turnaround.scenarios import DIALS, Dial
 from offhook.config import TurnConfig
-from offhook.trace import TurnTrace
-from offhook.trace.file import read_traces
+from offhook.observe.trace import TurnTrace
+from offhook.observe.trace.file import read_traces
 from tests.support.daemon_process import READY, DaemonProcess
 
 REFERENCES = ("fixed_silence", "guides")

@@ -6,8 +6,8 @@
 #include <array>
 #include <cstdint>
 
-#include "audio/endpointer.h"
-#include "audio/spsc_queue.h"
+#include "vad/endpointer.h"
+#include "base/spsc_queue.h"
 
 namespace offhook {
 

@@ -13,12 +13,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include "audio/clock.h"
+#include "base/clock.h"
 #include "audio/event_outbox.h"
-#include "audio/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "audio/media_stream.h"
-#include "audio/silero.h"
-#include "audio/spsc_queue.h"
+#include "vad/silero.h"
+#include "base/spsc_queue.h"
 
 namespace offhook {
 

@@ -6,10 +6,10 @@
 #include <cstdint>
 
 #include "audio/event_outbox.h"
-#include "audio/file_descriptor.h"
-#include "audio/live_objects.h"
+#include "base/file_descriptor.h"
+#include "base/live_objects.h"
 #include "audio/ring_buffer.h"
-#include "audio/speech_detector.h"
+#include "vad/speech_detector.h"
 
 namespace offhook {
 

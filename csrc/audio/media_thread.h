@@ -7,7 +7,7 @@
 #include <memory>
 #include <thread>
 
-#include "audio/live_objects.h"
+#include "base/live_objects.h"
 #include "audio/media_loop.h"
 
 namespace offhook {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "audio/file_descriptor.h"
-#include "audio/live_objects.h"
+#include "base/file_descriptor.h"
+#include "base/live_objects.h"
 #include "audio/playout_timeline.h"
 
 namespace offhook {

@@ -10,9 +10,9 @@
 #include <thread>
 #include <vector>
 
-#include "audio/clock.h"
-#include "audio/file_descriptor.h"
-#include "audio/live_objects.h"
+#include "base/clock.h"
+#include "base/file_descriptor.h"
+#include "base/live_objects.h"
 #include "audio/playout_file.h"
 
 namespace offhook {

@@ -12,7 +12,7 @@
 #include <memory>
 #include <new>
 
-#include "audio/live_objects.h"
+#include "base/live_objects.h"
 
 namespace offhook {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "audio/speech_detector.h"
+#include "vad/speech_detector.h"
 #include "bindings/module.h"
 
 namespace offhook {

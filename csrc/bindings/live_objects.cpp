@@ -1,10 +1,10 @@
-#include "audio/live_objects.h"
+#include "base/live_objects.h"
 
 #include "audio/media_thread.h"
 #include "audio/playout_thread.h"
-#include "audio/silero.h"
+#include "vad/silero.h"
 #include "bindings/module.h"
-#include "models/engine.h"
+#include "llm/engine.h"
 
 namespace offhook {
 

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "bindings/module.h"
-#include "models/engine.h"
-#include "models/llama_backend.h"
-#include "models/llama_library.h"
-#include "models/llama_model.h"
+#include "llm/engine.h"
+#include "llm/llama_backend.h"
+#include "llm/llama_library.h"
+#include "llm/llama_model.h"
 
 namespace offhook {
 namespace {

@@ -1,4 +1,4 @@
-#include "audio/silero.h"
+#include "vad/silero.h"
 
 #include <memory>
 #include <string>

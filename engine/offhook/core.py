@@ -57,7 +57,7 @@ try:
 except ImportError as error:
     raise ImportError(f"offhook's compiled core cannot be loaded; run `make build` ({error})") from error
 
-# The language model engine; offhook.llm.native gives it its Python shape.
+# The language model engine; offhook.engines.llm.native gives it its Python shape.
 LlmModel = _core.LlmModel
 LlmEngine = _core.LlmEngine
 LlmConversation = _core.LlmConversation

@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from offhook.simulator.launcher import INSTALLED as LAUNCHER
-from tests.support.asterisk_install import NoAsteriskError, find_asterisk
-from tests.support.asterisk_server import AsteriskServer
-from tests.support.audio import Phrase, load_phrases
+from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
+from tests.support.asterisk.asterisk_server import AsteriskServer
+from tests.support.asterisk.received import sound, sounding
+from tests.support.audio.audio import Phrase, load_phrases
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, ROOT, LongAnswer, PlaceCall, greeted
 from tests.support.launchers import TWIN
-from tests.support.received import sound, sounding
-from tests.support.sip_client import SipCall
+from tests.support.sip.sip_client import SipCall
 from tests.support.waiting import eventually
 
 

@@ -8,7 +8,7 @@
 # Nothing is installed: apt works in a private folder with its own list of sources, the packages are unpacked
 # and none of their scripts run.  So this needs no root, no chroot and no mounts, works on Debian and Ubuntu,
 # and leaves the system's packages alone.  The unpacked Asterisk is started through its own dynamic loader
-# (tests/support/asterisk_install.py), because it is linked against a newer C library than the system's.
+# (tests/support/asterisk/asterisk_install.py), because it is linked against a newer C library than the system's.
 #
 # Environment
 #   OFFHOOK_ASTERISK        an asterisk program of your own to test with; nothing is fetched then

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from offhook.doors.eagi.agi import AgiChannel, Digits, PlaybackResult
+from offhook.doors.eagi.listener import Handoff, Listener
 from offhook.errors import AgiError, HangupError, PlaybackError
-from offhook.listener import Handoff, Listener
-from offhook.protocol.agi import AgiChannel, Digits, PlaybackResult
 from tests.support.agi_program import agi_program
-from tests.support.asterisk_server import AsteriskServer, complaints
+from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
 from tests.support.kit import PlaceCall
-from tests.support.sip_client import SipCall
+from tests.support.sip.sip_client import SipCall
 
 WAIT_S = 60.0
 SHORT_MS = 60

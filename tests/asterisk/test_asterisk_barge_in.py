@@ -6,13 +6,13 @@ import time
 
 import numpy as np
 
-from tests.support import sounds
-from tests.support.asterisk_server import AsteriskServer, complaints
-from tests.support.audio import Phrase, Samples, phrase
+from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
+from tests.support.asterisk.received import common_length, jumps_ms, sound, sounding
+from tests.support.audio import sounds
+from tests.support.audio.audio import Phrase, Samples, phrase
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import LongAnswer, PlaceCall, greeted, new_lines
-from tests.support.received import common_length, jumps_ms, sound, sounding
-from tests.support.sip_client import SipCall
+from tests.support.sip.sip_client import SipCall
 from tests.support.waiting import eventually
 from tests.support.words import recall, words
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.asterisk_server import AsteriskServer, complaints
-from tests.support.audio import Phrase, phrase, read_wav, split_utterances
+from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
+from tests.support.asterisk.received import ALIKE, likeness
+from tests.support.audio.audio import Phrase, phrase, read_wav, split_utterances
 from tests.support.daemon_process import DaemonProcess, Heard
 from tests.support.kit import PlaceCall
 from tests.support.launchers import TWIN
-from tests.support.received import ALIKE, likeness
-from tests.support.sip_client import SipCall, Turn
+from tests.support.sip.sip_client import SipCall, Turn
 from tests.support.waiting import eventually
 from tests.support.words import recall, words
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.asterisk_server import SHIPPED, TRUNK_HOST, AsteriskServer, complaints
-from tests.support.sip_client import CallRefusedError, SipCall
+from tests.support.asterisk.asterisk_server import SHIPPED, TRUNK_HOST, AsteriskServer, complaints
+from tests.support.sip.sip_client import CallRefusedError, SipCall
 
 
 def test_shipped_files_load_without_a_complaint(asterisk_server: AsteriskServer) -> None:

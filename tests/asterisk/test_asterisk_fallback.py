@@ -12,13 +12,13 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from tests.support.asterisk_server import AsteriskServer, complaints, log_time
-from tests.support.audio import Phrase, Samples
+from tests.support.asterisk.asterisk_server import AsteriskServer, complaints, log_time
+from tests.support.asterisk.received import sound
+from tests.support.audio.audio import Phrase, Samples
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import PlaceCall, greeted
 from tests.support.launchers import TWIN
-from tests.support.received import sound
-from tests.support.sip_client import SipCall
+from tests.support.sip.sip_client import SipCall
 from tests.support.waiting import eventually
 
 LAUNCHERS = ["offhook-eagi", TWIN.name]

@@ -8,12 +8,12 @@ import time
 import numpy as np
 
 from offhook.agents.loader import load_agent
-from tests.support.asterisk_server import AsteriskServer, complaints
-from tests.support.audio import Phrase
+from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
+from tests.support.asterisk.received import ALIKE, common_length, is_continuous, likeness, sound
+from tests.support.audio.audio import Phrase
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, LongAnswer, PlaceCall, greeted
-from tests.support.received import ALIKE, common_length, is_continuous, likeness, sound
-from tests.support.sip_client import SipCall
+from tests.support.sip.sip_client import SipCall
 from tests.support.waiting import eventually
 from tests.support.words import words
 

@@ -9,13 +9,13 @@ import statistics
 
 import numpy as np
 
-from offhook.sentence import split
-from tests.support.asterisk_server import TRUNK_HOST, AsteriskServer, complaints
-from tests.support.audio import Phrase, Samples, phrase
+from offhook.speech.clauses import split
+from tests.support.asterisk.asterisk_server import TRUNK_HOST, AsteriskServer, complaints
+from tests.support.asterisk.received import ALIKE, is_continuous, likeness, sound, sounding, spoken
+from tests.support.audio.audio import Phrase, Samples, phrase
 from tests.support.daemon_process import DaemonProcess, Heard
 from tests.support.kit import PlaceCall, greeted, new_lines
-from tests.support.received import ALIKE, is_continuous, likeness, sound, sounding, spoken
-from tests.support.sip_client import SipCall, Turn
+from tests.support.sip.sip_client import SipCall, Turn
 from tests.support.words import recall
 
 MS = 8

@@ -13,13 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook.core import PlayoutThread
-from offhook.listener import Handoff, Listener
-from offhook.playout import GrowingClip, PlaybackFolder, Shelf
-from offhook.protocol.agi import AgiChannel, PlaybackResult
+from offhook.doors.eagi.agi import AgiChannel, PlaybackResult
+from offhook.doors.eagi.listener import Handoff, Listener
+from offhook.playout.folder import GrowingClip, PlaybackFolder, Shelf
 from tests.support.agi_program import agi_program
-from tests.support.asterisk_server import AsteriskServer, complaints
+from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
 from tests.support.kit import PlaceCall
-from tests.support.sip_client import SipCall
+from tests.support.sip.sip_client import SipCall
 from tests.support.waiting import eventually
 
 WAIT_S = 60.0

@@ -9,7 +9,7 @@ Written by this script and committed, so that nobody needs flite to run a test:
 * ``tests/data/pieces/``           no whole questions: what is said into answers, and halves of a phrase
 
 Each folder gets 8 kHz, 16-bit, mono WAV files and a ``speech.json`` with the words
-and the positions of the first and the last audible sample (tests/support/audio.py
+and the positions of the first and the last audible sample (tests/support/audio/audio.py
 says what is audible).  The voice is flite's ``rms``, which speech recognition
 understands over a telephone about as well as a person.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support.audio import RATE_HZ, Samples, audible_span, read_wav, write_wav
+from tests.support.audio.audio import RATE_HZ, Samples, audible_span, read_wav, write_wav
 
 ROOT = Path(__file__).resolve().parents[2]
 VOICE = "rms"

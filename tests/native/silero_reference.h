@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "audio/ggml_file.h"
+#include "vad/ggml_file.h"
 
 namespace silero_reference {
 

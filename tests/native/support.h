@@ -20,9 +20,9 @@
 #include <string>
 #include <vector>
 
-#include "audio/clock.h"
-#include "audio/file_descriptor.h"
-#include "audio/silero.h"
+#include "base/clock.h"
+#include "base/file_descriptor.h"
+#include "vad/silero.h"
 
 namespace offhook::test {
 

@@ -7,8 +7,8 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from offhook.listener import Handoff
-from offhook.protocol.agi import AgiChannel
+from offhook.doors.eagi.agi import AgiChannel
+from offhook.doors.eagi.listener import Handoff
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from offhook.core import Endpointer, SileroBatch, SileroModel, resample
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
-from tests.support.audio import Samples, read_wav, wheel_recording
+from tests.support.audio.audio import Samples, read_wav, wheel_recording
 
 RATE_HZ = 8_000
 FRAME = 160

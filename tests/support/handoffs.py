@@ -8,8 +8,8 @@ import os
 import socket
 from pathlib import Path
 
-from offhook.listener import Handoff
-from offhook.protocol.handoff import Answer, AnswerKind, Hello, Reason, send_hello
+from offhook.doors.eagi.handoff import Answer, AnswerKind, Hello, Reason, send_hello
+from offhook.doors.eagi.listener import Handoff
 
 WAIT_S = 60.0
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.support.daemon_process import DaemonProcess, Heard
-from tests.support.sip_client import SipCall
+from tests.support.sip.sip_client import SipCall
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]

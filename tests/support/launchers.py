@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from offhook.protocol.handoff import Descriptors, Hello, receive_hello
+from offhook.doors.eagi.handoff import Descriptors, Hello, receive_hello
 
 ROOT = Path(__file__).parents[2]
 C_SOURCE = ROOT / "agi" / "offhook_eagi.c"

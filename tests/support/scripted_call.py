@@ -18,26 +18,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.agents.loader import Agent
-from offhook.call import Call
+from offhook.call.call import Call
+from offhook.call.prompts import ReadyPhrases
+from offhook.call.responses import Services
 from offhook.config import Config
 from offhook.conversation.policies.chat import Chat
 from offhook.core import PlayoutThread
+from offhook.doors.eagi.lifeline import Handoff
+from offhook.engines.llm.base import LanguageModel, Mark
+from offhook.engines.pool import Models
+from offhook.engines.stt.base import Transcript
+from offhook.engines.tts.base import Synthesizer
+from offhook.engines.tts.voice import Voice
 from offhook.events import SpeechPaused, SpeechStarted, SpeechStopped
 from offhook.knowledge.store import Knowledge
-from offhook.llm.base import LanguageModel, Mark
-from offhook.load import LoadGauge
-from offhook.metrics import Metrics
-from offhook.models import Models
-from offhook.playout import PlaybackFolder
-from offhook.protocol.lifeline import Handoff
-from offhook.ready import ReadyPhrases
-from offhook.replies import Services
-from offhook.stt.base import Transcript
-from offhook.tts.base import Synthesizer
-from offhook.voice import Voice
+from offhook.observe.load import LoadGauge
+from offhook.observe.metrics import Metrics
+from offhook.playout.folder import PlaybackFolder
 from tests.support.agi_side import StdioAsterisk
 from tests.support.clock import Clock, reached
-from tests.support.engines import PlainTemplate, ScriptedConversation, ScriptedVoice
+from tests.support.engines.engines import PlainTemplate, ScriptedConversation, ScriptedVoice
 
 RATE_HZ = 8_000
 AGENT = Agent(name="Miller's bakery", greeting="Miller's bakery, hello.", persona="A bakery.")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from offhook.simulator import CallRecord, ChannelOptions, SimulatedCall
 from offhook.simulator.script import Step
-from tests.support.peer import Line, Peer
+from tests.support.engines.peer import Line, Peer
 
 
 def place(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offhook.trace import STAMPS, TurnTrace
+from offhook.observe.trace import STAMPS, TurnTrace
 
 MS = 1_000_000
 BASE_NS = 50_000 * MS

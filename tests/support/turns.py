@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from offhook.endpointing import EndpointingSettings
+from offhook.end_of_turn.wait import EndpointingSettings
 from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
-from offhook.turn import (
+from offhook.turn_taking import (
     MS,
     Action,
     Floor,

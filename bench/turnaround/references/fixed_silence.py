@@ -18,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.turnaround.references.frame import RATE_HZ, SILENCE_MS, Line, Office, open_office, options, serve
+from offhook.call.speech_source import Hearing
 from offhook.config import Config
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.policies.grounded import Grounded
 from offhook.core import resample
+from offhook.engines.pool import Models, load_models
+from offhook.engines.stt.base import STT_RATE_HZ
+from offhook.engines.tts.slin import to_slin
 from offhook.events import SpeechEvent, SpeechStarted, SpeechStopped
-from offhook.hearing import Hearing
 from offhook.knowledge.store import Knowledge
-from offhook.models import Models, load_models
-from offhook.stt.base import STT_RATE_HZ
-from offhook.tts.slin import to_slin
 
 PRE_ROLL_MS = 200
 POST_ROLL_MS = 100

@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.agents.loader import Agent, load_agent
+from offhook.doors.eagi.agi import AgiChannel
+from offhook.doors.eagi.lifeline import Handoff
+from offhook.doors.eagi.listener import Listener
 from offhook.errors import HangupError, OffhookError
-from offhook.listener import Listener
-from offhook.protocol.agi import AgiChannel
-from offhook.protocol.lifeline import Handoff
-from offhook.trace import TraceWriter, TurnTrace, now_ms
-from offhook.transcript import TranscriptWriter
+from offhook.observe.trace import TraceWriter, TurnTrace, now_ms
+from offhook.observe.transcript import TranscriptWriter
 from tests.support.daemon_process import READY
 
 RATE_HZ = 8_000

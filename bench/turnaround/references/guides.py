@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from bench.turnaround.references.frame import SILENCE_MS, Line, open_office, options, serve
 from offhook.agents.loader import Agent
+from offhook.engines.llm.embedded import embedded_model
 from offhook.knowledge.words import WordIndex
-from offhook.llm.embedded import embedded_model
-from tests.support.audio import read_wav, write_wav
+from tests.support.audio.audio import read_wav, write_wav
 
 LOUD = 600
 """Root mean square above which a frame is speech: -35 dBFS."""

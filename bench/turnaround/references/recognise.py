@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from offhook.stt.moonshine import Moonshine
-from tests.support.audio import read_wav
+from offhook.engines.stt.moonshine import Moonshine
+from tests.support.audio.audio import read_wav
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from offhook.config import clipped
 CHARACTERS_PER_TOKEN = 4
 CHARACTERS_PER_SECOND = 15
 _TALK_TOKENS = 128
-"""What a call needs beside the prompt, or the model is not started (offhook.llm)."""
+"""What a call needs beside the prompt, or the model is not started (offhook.engines.llm)."""
 _LONG_PROMPT_TOKENS = 2_000
 """Longer than this is long for any model that keeps up with a call on a CPU."""
 _LONG_FACT_CHARACTERS = 300

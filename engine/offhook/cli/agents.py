@@ -12,11 +12,11 @@ from offhook.agents.check import Finding, Severity, check
 from offhook.agents.loader import Agent, agent_files, check_name, find_agent, load_agent
 from offhook.cli import try_agent
 from offhook.config import Config, load_config
+from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
+from offhook.engines.pool import call_tokens
 from offhook.errors import ConfigError
 from offhook.files import at_home
-from offhook.llm.embedded import NAME as EMBEDDED_NAME
-from offhook.models import call_tokens
-from offhook.trace.waterfall import printable
+from offhook.observe.trace.waterfall import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from typing import Any
 
 from offhook.cli.trace import show_turns
 from offhook.config import Config, load_config
+from offhook.doors.eagi.probe import ask, starts
+from offhook.engines.pool import load_recognizer, load_synthesizer
+from offhook.engines.stt.base import STT_RATE_HZ
 from offhook.errors import ConfigError
 from offhook.files import unwritable
-from offhook.models import load_recognizer, load_synthesizer
-from offhook.protocol.probe import ask, starts
+from offhook.observe.trace.waterfall import printable
 from offhook.simulator import (
     CallEnd,
     CallRecord,
@@ -42,8 +44,6 @@ from offhook.simulator.speech import (
     read_wav,
     resample,
 )
-from offhook.stt.base import STT_RATE_HZ
-from offhook.trace.waterfall import printable
 
 _LISTEN_S = 300.0
 """For one stretch of a recording to be understood, on whatever machine."""

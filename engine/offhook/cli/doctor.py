@@ -93,7 +93,7 @@ def _daemon_user(socket: Path) -> User:
 
 def _cache_folder() -> Path:
     try:
-        from offhook.llm.embedded import cache_folder
+        from offhook.engines.llm.embedded import cache_folder
     except ImportError:  # llama.cpp is missing, which is reported on its own
         return Path(os.environ.get("OFFHOOK_CACHE") or Path.home() / ".cache" / "offhook")
     return cache_folder()

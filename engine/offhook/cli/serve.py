@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from offhook.config import find_config, load_config
-from offhook.daemon import Daemon
+from offhook.daemon.daemon import Daemon
 
 READY_LINE = "offhook: ready"
 """Printed on standard output when calls can come; scripts wait for it."""
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    log = logging.getLogger("offhook.daemon")
+    log = logging.getLogger("offhook.daemon.daemon")
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it
 

@@ -14,8 +14,8 @@ from typing import TextIO
 
 from offhook.config import BudgetConfig, Config, load_config
 from offhook.errors import ConfigError
-from offhook.trace import TraceLog, TurnTrace, call_waterfall, read_traces
-from offhook.trace.waterfall import printable
+from offhook.observe.trace import TraceLog, TurnTrace, call_waterfall, read_traces
+from offhook.observe.trace.waterfall import printable
 
 _UNICODE_BARS = "█▏▶"
 

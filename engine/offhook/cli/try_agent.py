@@ -11,7 +11,7 @@ from offhook.agents.loader import load_agent
 from offhook.config import load_config
 from offhook.conversation.session import Answer
 from offhook.knowledge.store import Ranking
-from offhook.trace.waterfall import printable
+from offhook.observe.trace.waterfall import printable
 
 _SHOWN = 3
 """Facts that are shown beside an answer, besides those that it is made of."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from offhook.conversation.answer_filter import AnswerFilter
-from offhook.llm.base import Generation
-from offhook.sentence import ClauseSplitter
+from offhook.engines.llm.base import Generation
+from offhook.speech.clauses import ClauseSplitter
 
 CIRCLE_WORDS = 3
 """A clause of so many words is not said twice in a row on purpose; "yes, yes" is."""

@@ -35,7 +35,7 @@ WRITTEN: frozenset[Act] = frozenset({"facts", "unknown", "otherwise", "farewell"
 
 
 class Template(Protocol):
-    """The markup of the model's conversations; :class:`offhook.llm.template.ChatTemplate` is one."""
+    """The markup of the model's conversations; :class:`offhook.engines.llm.template.ChatTemplate` is one."""
 
     @property
     def assistant_close(self) -> str: ...

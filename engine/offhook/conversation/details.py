@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from offhook.languages import Language
-from offhook.wording import COUNTING, TENS, TIMES
+from offhook.languages.wording import COUNTING, TENS, TIMES
 
 _MIN_DIGITS = 4
 """Fewer are an amount or a time."""

@@ -11,7 +11,7 @@ import re
 
 from offhook.knowledge.acts import NO_GUESS, ActGuess
 from offhook.languages import Language
-from offhook.wording import words
+from offhook.languages.wording import words
 
 _MOST_WORDS = 32
 _BESIDE = 6

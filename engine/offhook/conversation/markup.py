@@ -1,7 +1,7 @@
 """The third part of the filter: Markdown, tables, code, JSON and stage directions become words.
 
 Line by line: items of a list become sentences, code is dropped.  Within a line, marks of
-emphasis go and their words stay.  What :func:`offhook.sentence.clean` does well for one
+emphasis go and their words stay.  What :func:`offhook.speech.clauses.clean` does well for one
 clause is left to it.
 """
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from offhook.barge_in.words import longest_common
 from offhook.conversation.history import FAILED, Exchange
-from offhook.wording import is_yes_or_no, words
+from offhook.languages.wording import is_yes_or_no, words
 
 TIMES = 3
 """What has been answered so often is not answered again."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from offhook.conversation.answering import ClauseStream
 from offhook.conversation.base import Policy
 from offhook.conversation.history import Exchange, History
+from offhook.engines.llm.base import Conversation, LanguageModel, Limits
 from offhook.errors import ModelError
-from offhook.llm.base import Conversation, LanguageModel, Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from offhook.evaluation.own_daemon import OwnDaemon
 from offhook.evaluation.suite import Chain
 from offhook.evaluation.text_run import Tell
 from offhook.evaluation.voices import RATE_HZ, CallersVoice
+from offhook.observe.trace import TurnTrace, read_traces
 from offhook.simulator import (
     CallEnd,
     CallRecord,
@@ -31,7 +32,6 @@ from offhook.simulator import (
 from offhook.simulator.audible import Stretch, audible_stretches
 from offhook.simulator.channel import Outcome, SimulatedChannel, Spoken
 from offhook.simulator.record import account, heard_playbacks
-from offhook.trace import TurnTrace, read_traces
 
 _QUIET = WhenSilent(ms=1_500)
 """An agent that has been silent for so long has finished; a busy machine pauses between two sentences."""

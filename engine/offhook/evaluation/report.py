@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from offhook.evaluation.judge import Result
-from offhook.trace.waterfall import printable
+from offhook.observe.trace.waterfall import printable
 
 PERCENTS = (50, 95, 99)
 _HEAD = ("kind", "n", "right", "wrong", "invented", "ended wrongly", "missed farewell", "unanswered")

@@ -64,7 +64,7 @@ def default_voice(language: str) -> str:
 
 
 def _piper(name: str) -> Voice:
-    from offhook.tts.piper import Piper
+    from offhook.engines.tts.piper import Piper
 
     try:
         return engine_voice(Piper(at_home(Path(name))))
@@ -73,7 +73,7 @@ def _piper(name: str) -> Voice:
 
 
 def _espeak(name: str) -> Voice:
-    from offhook.tts.espeak import Espeak
+    from offhook.engines.tts.espeak import Espeak
 
     return engine_voice(Espeak(name))
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from offhook.knowledge.words import STOP_WORDS
-from offhook.wording import COUNTING
+from offhook.languages.wording import COUNTING
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _BETWEEN = frozenset(("through", "till", "until"))

@@ -1,8 +1,8 @@
 """What a conversation has to know of a language, as data.
 
 Each pattern is a compiled regular expression over a caller's words in lower case, with inner
-apostrophes and single spaces and without other punctuation (:func:`offhook.wording.words`), unless it
-says otherwise.
+apostrophes and single spaces and without other punctuation (:func:`offhook.languages.wording.words`),
+unless it says otherwise.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.files import unreadable
+from offhook.observe.trace import TurnTrace, read_traces
 from offhook.simulator.audible import Samples, Stretch, audible_stretches
 from offhook.simulator.channel import CallEnd, Outcome
-from offhook.trace import TurnTrace, read_traces
 
 _SAME_TURN_MS = 1000.0
 """A trace whose playback began within this of an answer's first sound tells of that answer."""

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import soxr
 
+from offhook.engines.tts.base import Synthesizer
+from offhook.engines.tts.slin import to_slin
 from offhook.errors import ConfigError, ModelError
 from offhook.files import unreadable
 from offhook.simulator.audible import Samples
-from offhook.tts.base import Synthesizer
-from offhook.tts.slin import to_slin
 
 FLITE_VOICE = "rms"
 """Of flite's voices the one that small recognisers understand best at 8 kHz."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from offhook.cli.checks.finding import Finding, fail, ok, warn
 from offhook.cli.checks.users import User
+from offhook.doors.eagi import audio_format
 from offhook.errors import ConfigError, UnreadableError
 from offhook.files import file_exists
-from offhook.protocol import eagi
 
 USER = "asterisk"
 _LAUNCHERS = ("offhook-eagi", "offhook_eagi.py")
@@ -84,7 +84,7 @@ def check_dialplan(config_dir: Path) -> Finding:
     for path, text in _dialplan(config_dir):
         if text is None:
             return warn(f"{path} may not be read", "run the doctor as root, or as Asterisk's user")
-        for named in re.findall(rf"\b{eagi.VARIABLE}\s*=\s*\"?([^\s,)\"]+)", text):
+        for named in re.findall(rf"\b{audio_format.VARIABLE}\s*=\s*\"?([^\s,)\"]+)", text):
             finding = _check_format(path, named)
             if finding is not None:
                 return finding
@@ -99,10 +99,10 @@ def _check_format(path: Path, named: str) -> Finding | None:
     if "$" in named:
         return None  # an expression: only the call shows what comes of it
     try:
-        eagi.audio_rate_hz(named)
+        audio_format.audio_rate_hz(named)
     except ConfigError as error:
         return fail(f"dialplan: {path}: {error}", "Set(EAGI_AUDIO_FORMAT=slin16)")
-    if eagi.is_unknown(named):
+    if audio_format.is_unknown(named):
         what = f"dialplan: {path}: Asterisk has no format {named!r} for EAGI_AUDIO_FORMAT, and sends 8 kHz"
         return warn(what, "Set(EAGI_AUDIO_FORMAT=slin16) for 16 kHz")
     return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import resource
 
-from offhook.capacity import descriptors_needed
 from offhook.cli.checks.finding import Finding, fail, ok, warn
+from offhook.daemon.capacity import descriptors_needed
 
 _MIN_MEMORY_GB = 2.0
 

@@ -41,7 +41,7 @@ def check_stt(config: Config) -> Finding:
 def check_llm(config: Config) -> Finding:
     """The language model is installed, or a GGUF file, or a server whose settings are complete."""
     if config.llm.engine != "llama":
-        from offhook.llm.endpoint import endpoint_of
+        from offhook.engines.llm.endpoint import endpoint_of
 
         try:
             endpoint = endpoint_of(config.llm)

@@ -11,8 +11,8 @@ from pathlib import Path
 from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
 from offhook.cli.checks.trial import as_user
 from offhook.cli.checks.users import User, first_closed
-from offhook.protocol.probe import ask, starts
-from offhook.protocol.unix_socket import read_peer
+from offhook.doors.eagi.probe import ask, starts
+from offhook.doors.eagi.unix_socket import read_peer
 
 _IN_MEMORY = ("tmpfs", "ramfs")
 

@@ -34,7 +34,7 @@ def check_answers(folder: Path, asterisk: User | None, daemon: User, group: str 
         return warn(f"answers of user {daemon.name} in {folder} cannot be tried by this user", _AS_ROOT)
     what = f"answers that user {daemon.name} writes in {folder}"
     try:
-        importlib.import_module("offhook.playout")  # by us: the other users may not be able to
+        importlib.import_module("offhook.playout.folder")  # by us: the other users may not be able to
     except ImportError as error:
         return warn(f"{what} cannot be tried: {one_line(error)}", "build it: make build")
     with _as_it_was(folder):
@@ -127,7 +127,7 @@ def _write(folder: Path, group: str | None) -> str:
     import numpy as np
 
     from offhook.core import PlayoutThread
-    from offhook.playout import PlaybackFolder
+    from offhook.playout.folder import PlaybackFolder
 
     playback = PlaybackFolder(folder, group_id=group_id(group))
     with PlayoutThread() as thread:

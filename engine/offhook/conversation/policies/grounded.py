@@ -19,7 +19,7 @@ from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
 from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
 from offhook.languages import language
-from offhook.wording import words
+from offhook.languages.wording import words
 from offhook.workers import Workers
 
 FLOOR = 0.5

@@ -1,0 +1,439 @@
+"""One call, from handoff to hang-up.
+
+The call feeds every fact it learns (speech, words, playback, keys, hang-up, time) to
+:func:`offhook.turn_taking.step` and carries out the actions that come back.  It owns the
+AGI channel, the audio stream, the conversation and the playback shelf, and gives
+all of them back whatever happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from dataclasses import replace
+
+from offhook import turn_taking
+from offhook.barge_in import JudgeSettings
+from offhook.call.caller_audio import POST_ROLL_MS, CallerAudio
+from offhook.call.dtmf import DigitCollector
+from offhook.call.ears import Ears
+from offhook.call.parts import Parts
+from offhook.call.pipeline import Pipeline
+from offhook.call.prompts import Kind
+from offhook.call.responses import Replies, Services, Tasks
+from offhook.call.second_hearing import SecondHearing
+from offhook.conversation.base import Policy
+from offhook.conversation.history import History
+from offhook.core import Stream
+from offhook.doors.eagi import audio_format
+from offhook.doors.eagi.agi import AgiChannel
+from offhook.doors.eagi.handoff import Reason
+from offhook.doors.eagi.lifeline import Handoff
+from offhook.doors.eagi.player import Speaker
+from offhook.engines.llm.base import Conversation, Limits
+from offhook.errors import BusyError, ConfigError, HangupError, OffhookError
+from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
+from offhook.observe.load import Speculation
+from offhook.playout.folder import Shelf
+
+_log = logging.getLogger("offhook.call.call")
+
+LATEST_TURN_S = 15
+"""A turn may go on so long when the call has lasted as long as it may ..."""
+LATEST_GOODBYE_S = 30
+"""... and its goodbye so long after that."""
+TICK_S = 0.05
+PUT_OFF_S = 0.01
+JUDGE_TICK_S = 0.02
+"""While the caller and we speak at once."""
+EVENTS_WAITING = 256
+RESULT_VARIABLE = "OFFHOOK_RESULT"
+
+
+class Call:
+    """One Asterisk channel in our hands."""
+
+    def __init__(self, handoff: Handoff, policy: Policy, services: Services) -> None:
+        self.id = f"pid-{handoff.peer.pid}"
+        """The channel's unique id, once the AGI header is read."""
+        self._handoff = handoff
+        self._policy = policy
+        self._agent = policy.agent
+        self._history = History()
+        self._services = services
+        self._settings = turn_taking.configured(services.config.turn, barge_in=policy.agent.barge_in)
+        self._state = turn_taking.TurnState()
+        self._events: asyncio.Queue[turn_taking.TurnEvent] = asyncio.Queue(EVENTS_WAITING)
+        self._digits = DigitCollector(services.config.turn.digits_timeout_ms)
+        self._nobody = False
+        """The call was ended because nobody talked with us, though there were sounds."""
+        self._failure: OffhookError | None = None
+        self._tasks = Tasks(self._failed)
+        self._agi: AgiChannel | None = None
+        self._stream: Stream | None = None
+        self._shelf: Shelf | None = None
+        self._conversation: Conversation | None = None
+        self._pipeline: Pipeline | None = None
+        self._speaker: Speaker | None = None
+        self._replies: Replies | None = None
+        self._ears: Ears | None = None
+        self._audio: CallerAudio | None = None
+        self._parts: Parts | None = None
+        self._again: SecondHearing | None = None
+        self._rate_hz = 8_000
+
+    # --- life ------------------------------------------------------------------------------
+
+    async def run(self) -> str:
+        """Hold the conversation; returns how it ended: ``ok``, ``nobody`` (music, a television, an
+        announcement), ``hangup``, ``busy`` or ``failed``."""
+        started_ns = time.monotonic_ns()
+        result = "failed"
+        try:
+            self._tasks.spawn(self._watch_lifeline())
+            await self._handoff.unless_closed(self._open())
+            await self._converse(started_ns)
+            if self._failure is not None:
+                raise self._failure
+            result = "hangup" if self._handoff.closed.is_set() else "nobody" if self._nobody else "ok"
+        except HangupError:
+            result = "hangup"
+        except OffhookError as error:
+            # Before the conversation has begun, the machine has no place for it; afterwards, it has failed.
+            if isinstance(error, BusyError) and self._pipeline is None:
+                _log.warning("call=%s declined: %s", self.id, error)
+                result = "busy"
+            else:
+                _log.error("call=%s failed: %s", self.id, error)
+            await self._apologise()
+        finally:
+            await self._close(result)
+            seconds = (time.monotonic_ns() - started_ns) / 1e9
+            self._services.metrics.call_ended(result)
+            turns = 0 if self._replies is None else self._replies.turns
+            _log.info("call=%s ended result=%s turns=%d seconds=%.1f", self.id, result, turns, seconds)
+        return result
+
+    async def _open(self) -> None:
+        services, descriptors = self._services, self._handoff.descriptors
+        self._agi = AgiChannel(*descriptors.take_agi())
+        self._tasks.spawn(self._agi.gone())
+        self.id = (await self._agi.read_header()).uniqueid
+        self._rate_hz = await audio_format.ask_rate_hz(self._agi, self.id)
+        if descriptors.audio is None:
+            raise ConfigError("no caller's audio: the dialplan has to run EAGI(), not AGI()")
+        config = services.config.turn
+        self._stream = services.hearing.add(
+            descriptors.audio,
+            self._rate_hz,
+            self._post,
+            pause_ms=config.pause_ms,
+            endpointing_ms=self._settings.endpointing.longest_ms,
+            ring_s=config.max_utterance_s,
+        )
+        descriptors.take_audio()  # the media thread's from now on
+        _log.info("call=%s started agent=%s rate_hz=%d", self.id, self._agent.name, self._rate_hz)
+        self._shelf = services.folder.shelf("call")
+        self._speaker = Speaker(self._agi, services.folder.silence(self._rate_hz), self._key_pressed)
+        self._replies = Replies(
+            self.id,
+            self._agent,
+            services,
+            self._shelf,
+            self._speaker,
+            self._rate_hz,
+            self._tasks,
+            self._post,
+            self._history,
+            lambda: self._state.speaking_since_ns is not None,
+        )
+        await self._say_phrase("greeting")
+        self._conversation = await services.models.language_model.conversation(self._policy.prefix())
+        self._pipeline = Pipeline(
+            services.models,
+            services.voice,
+            self._policy,
+            self._history,
+            self._conversation,
+            self._replies.new_answer,
+            self._rate_hz,
+            Limits(
+                max_tokens=services.config.llm.max_tokens,
+                temperature=services.config.llm.temperature,
+            ),
+            services.history_turns,
+            post=self._post,
+            prosody=services.prosody,
+            excuse=self._replies.excuse,
+            answer_timeout_s=config.answer_timeout_s,
+        )
+        pipeline = self._pipeline
+        self._audio = CallerAudio(self._stream, self._speaker)
+        self._again = SecondHearing(self._audio, pipeline, self._post)
+        self._parts = Parts(
+            self._audio.read,
+            lambda audio, played, voiced_ms: pipeline.hear(audio, voiced_ms, played),
+            lambda: self._post(turn_taking.WordsSoFar()),
+            self._rate_hz,
+            config.max_utterance_s,
+        )
+        settings = JudgeSettings(rate_hz=self._rate_hz, min_speech_ms=config.barge_in_ms)
+        self._ears = Ears(self._stream, self._pipeline, self._speaker, settings)
+
+    async def _converse(self, started_ns: int) -> None:
+        limit_ns = started_ns + round(self._services.config.turn.max_call_s * 1e9)
+        while self._state.floor is not turn_taking.Floor.ENDED:
+            event: turn_taking.TurnEvent
+            try:
+                event = await asyncio.wait_for(self._events.get(), self._patience_s())
+            except TimeoutError:
+                event = turn_taking.Tick()
+            self._take(event)
+            self._attend()
+            self._watch_limit(limit_ns)
+
+    def _watch_limit(self, limit_ns: int) -> None:
+        """End a call that lasts too long: between two turns if that is soon, else in the midst of one."""
+        late_s = (time.monotonic_ns() - limit_ns) / 1e9
+        if late_s < 0:
+            return
+        between = self._state.floor is turn_taking.Floor.LISTENING
+        if not self._state.leaving and (between or late_s > LATEST_TURN_S):
+            self._take(turn_taking.CallOverdue())
+        elif late_s > LATEST_TURN_S + LATEST_GOODBYE_S:
+            self._take(turn_taking.CallEnded())
+
+    def _patience_s(self) -> float:
+        """How long nothing may happen until turn-taking has to look at the clock again."""
+        state = self._state
+        waits = state.floor is turn_taking.Floor.WAITING
+        waits = waits or (state.floor is turn_taking.Floor.PREPARING and state.words is not None)
+        if waits and state.commit_at_ns is not None:
+            # Once it is due, something loud on the line has put it off.
+            due_s = (state.commit_at_ns - time.monotonic_ns()) / 1e9
+            return min(due_s if due_s > 0 else PUT_OFF_S, TICK_S)
+        return JUDGE_TICK_S if self._both_speak() else TICK_S
+
+    async def _close(self, result: str) -> None:
+        if self._ears is not None:
+            self._ears.leave()
+        if self._parts is not None:
+            self._parts.close()
+        await self._tasks.close()
+        if self._pipeline is not None:
+            await self._pipeline.close()
+        if self._speaker is not None:
+            await self._speaker.close()
+        if self._agi is not None:
+            if result != "hangup":
+                try:
+                    await self._agi.set_variable(RESULT_VARIABLE, result)
+                except OffhookError:
+                    self._handoff.refuse(Reason.INTERNAL)  # then the launcher sets it
+            self._agi.close()
+        if self._stream is not None:
+            self._services.hearing.remove(self._stream)
+        if self._conversation is not None:
+            await self._conversation.close()
+        if self._replies is not None:
+            self._replies.close()
+        if self._shelf is not None:
+            self._shelf.close()
+        self._handoff.done()
+
+    async def _apologise(self) -> None:
+        """Say sorry, if anything can still be said; the dialplan's fallback comes next."""
+        with contextlib.suppress(OffhookError):
+            if self._replies is not None:
+                await self._replies.apologise()
+            elif self._agi is not None and not self._agi.ended.is_set():  # it has failed before it began
+                apology = await self._services.ready.apology(self._agent)
+                await self._agi.stream_file(apology.name)
+
+    # --- facts in, actions out -------------------------------------------------------------
+
+    def _post(self, event: turn_taking.TurnEvent | SpeechEvent) -> None:
+        """A fact has arrived."""
+        try:
+            self._events.put_nowait(event)
+        except asyncio.QueueFull:
+            # A few events a second, and a loop that has taken none for a minute: give the call up.
+            self._failure = self._failure or BusyError("the call's events are not being taken")
+            self._state = turn_taking.TurnState(floor=turn_taking.Floor.ENDED)
+
+    def _take(self, event: turn_taking.TurnEvent) -> None:
+        settings = self._settings
+        if settings.speculate and self._services.load.level is Speculation.OFF:
+            settings = replace(settings, speculate=False)
+        if self._audio is not None and isinstance(event, SpeechEvent):
+            self._audio.noticed(event)
+        if isinstance(event, SpeechStarted | SpeechResumed | turn_taking.PlaybackFinished):
+            self._tell_our_end()
+        ears, holds = self._ears, self._state.floor is turn_taking.Floor.PREPARING
+        if ears is not None:
+            if isinstance(event, SpeechStarted | SpeechResumed):
+                ears.began(event.position_samples, event.at_ns, self._state.paused_over_us_ns)
+            elif isinstance(event, SpeechPaused | turn_taking.PlaybackFinished) and self._both_speak():
+                # Our echo makes words of its own; who speaks when we have ended is heard, though.
+                echo = ears.too_little and isinstance(event, SpeechPaused)
+                dismissed = ears.ours if self._state.said_at_our_end else ears.not_for_us
+                if dismissed or echo:
+                    self._take(turn_taking.CallerDismissed())
+            elif holds and isinstance(event, turn_taking.Tick | turn_taking.WordsHeard) and ears.sound_now():
+                settings = replace(settings, sound=True)
+        self._state, actions = turn_taking.step(self._state, event, time.monotonic_ns(), settings)
+        if self._parts is not None:
+            if isinstance(event, SpeechPaused) and self._state.paused is not None:
+                self._parts.paused(*self._state.paused)
+            elif isinstance(event, SpeechStarted | SpeechResumed):
+                self._parts.went_on(event.position_samples)
+        if actions:
+            # By name only: what was said is in them, and no business of a log's.
+            names = " ".join(type(each).__name__ for each in (event, *actions))
+            _log.debug("call=%s floor=%s: %s", self.id, self._state.floor.name, names)
+        for action in actions:
+            self._act(action)
+
+    def _tell_our_end(self) -> None:
+        """Turn-taking has to know whether the caller speaks into our last word, or behind it."""
+        if (
+            self._speaker is None
+            or self._state.floor is not turn_taking.Floor.ANSWERING
+            or not self._state.heard
+        ):
+            return
+        if self._ears is not None and self._ears.echoes:
+            return  # there our last word comes back behind it
+        ends_ns = self._speaker.own_voice_ends_ns(time.monotonic_ns(), self._rate_hz)
+        if ends_ns is not None:
+            self._take(turn_taking.OwnVoiceEnds(ends_ns))
+
+    def _act(self, action: turn_taking.Action) -> None:
+        replies, pipeline = self._replies, self._pipeline
+        assert replies is not None
+        match action:
+            case turn_taking.Prepare():
+                assert pipeline is not None, "events are taken only once the call is open"
+                assert self._parts is not None
+                assert self._audio is not None
+                end = action.stop_samples + self._audio.samples(POST_ROLL_MS)
+                start, in_parts_ms = self._parts.rest(action.start_samples, self._audio.pre_roll_samples)
+                audio, played = self._audio.read(start, end)
+                echoes = self._ears is not None and self._ears.echoes
+                parts = self._parts.of(action.start_samples)
+                action = replace(action, voiced_ms=max(0, action.voiced_ms - in_parts_ms))
+                replies.prepare(action, pipeline, audio, played, echoes=echoes, parts=parts)
+            case turn_taking.PrepareDigits():
+                assert pipeline is not None
+                replies.prepare_digits(action, pipeline)
+            case turn_taking.Cancel():
+                replies.cancel(action.revision)
+            case turn_taking.Commit():
+                assert pipeline is not None
+                replies.commit(action.revision, pipeline, self._state.commit_at_ns)
+            case turn_taking.StopPlayback():
+                if self._state.floor is not turn_taking.Floor.ENDED:
+                    self._services.metrics.stops.inc()
+                replies.stop(action)
+            case turn_taking.ResumePlayback():
+                replies.resume(action.revision)
+            case turn_taking.Settle():
+                replies.settle(action.revision)
+            case turn_taking.SayHolding():
+                self._tasks.spawn(replies.hold(action.revision))
+            case turn_taking.AskAgain():
+                self._tasks.spawn(self._say_phrase("unclear"))
+            case turn_taking.AskStillThere():
+                self._tasks.spawn(self._say_phrase("still_there"))
+            case turn_taking.SayGoodbye():
+                replies.ending = True
+                self._tasks.spawn(self._say_phrase("goodbye"))
+            case turn_taking.Leave():
+                self._nobody = action.nobody
+                self._tasks.spawn(replies.leave())
+
+    def _attend(self) -> None:
+        """What has to be looked at again and again, as long as the floor is as it is."""
+        state = self._state
+        if self._ears is not None:
+            follows = (
+                state.floor is turn_taking.Floor.HEARING and self._services.load.level is Speculation.FULL
+            )
+            follows = follows and not turn_taking.is_long(state, time.monotonic_ns()) and not self._in_parts()
+            if follows and self._settings.speculate and state.utterance_start_samples is not None:
+                assert self._audio is not None
+                self._ears.follow(max(0, state.utterance_start_samples - self._audio.pre_roll_samples))
+            else:
+                self._ears.leave()
+            if self._both_speak() and self._ears.wants_the_floor():
+                self._take(turn_taking.CallerJudged())
+        if self._parts is not None and self._audio is not None:
+            begun = state.utterance_start_samples
+            if begun is None or state.floor is turn_taking.Floor.HEARING:
+                self._parts.attend(begun, self._audio.written_samples, self._audio.pre_roll_samples)
+        self._listen_again()
+        entered = self._digits.tick(time.monotonic_ns(), speaking=state.speaking_since_ns is not None)
+        if entered is not None:
+            self._take(turn_taking.DigitsEntered(entered))
+
+    def _in_parts(self) -> bool:
+        begun = self._state.utterance_start_samples
+        return self._parts is not None and begun is not None and bool(self._parts.of(begun))
+
+    def _listen_again(self) -> None:
+        state = self._state
+        if self._again is None or not self._again.is_due(state, time.monotonic_ns()):
+            return
+        revision = None if self._replies is None else self._replies.get(state.revision)
+        start, paused = state.utterance_start_samples, state.paused
+        if revision is None or start is None or paused is None:
+            return
+        if self._services.load.level is Speculation.FULL:
+            assert self._parts is not None
+            assert self._audio is not None
+            start, _ = self._parts.rest(start, self._audio.pre_roll_samples)
+            self._tasks.spawn(self._again.hear(revision, start, paused[0]))
+
+    def _both_speak(self) -> bool:
+        """The caller's line carries sound while we are heard, and we may be interrupted."""
+        state = self._state
+        speaking = state.speaking_since_ns is not None and state.utterance_start_samples is not None
+        open_ = state.interruptible and self._settings.barge_in
+        return state.floor is turn_taking.Floor.ANSWERING and state.heard and speaking and open_
+
+    async def _say_phrase(self, kind: Kind) -> None:
+        """A prompt, unless the caller has begun to speak meanwhile: theirs is the floor."""
+        assert self._replies is not None
+        answer = await self._replies.phrase(kind)
+        if self._state.floor is not turn_taking.Floor.LISTENING:
+            answer.drop()
+            if kind == "goodbye":
+                self._replies.ending = False  # one that is not said ends nothing
+            return
+        for event in self._replies.prompt(kind, answer):
+            self._take(event)
+
+    # --- keys ------------------------------------------------------------------------------
+
+    def _key_pressed(self, key: str) -> None:
+        expected = self._state.expected
+        self._post(turn_taking.DigitPressed())
+        entered = self._digits.press(key, time.monotonic_ns(), expected.digits)
+        if entered is not None:
+            self._post(turn_taking.DigitsEntered(entered))
+
+    # --- watching --------------------------------------------------------------------------
+
+    async def _watch_lifeline(self) -> None:
+        await self._handoff.closed.wait()
+        self._post(turn_taking.CallEnded())
+
+    def _failed(self, error: BaseException, name: str) -> None:
+        """Work beside the call has failed, and with it the call."""
+        if not isinstance(error, OffhookError):
+            _log.error("call=%s: unexpected error", self.id, exc_info=error)
+            error = OffhookError(f"{type(error).__name__} in {name}")
+        self._failure = self._failure or error
+        self._post(turn_taking.CallEnded())

@@ -1,0 +1,52 @@
+"""The caller's audio by position, and what we sent at the same time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.core import Stream
+from offhook.doors.eagi.player import Speaker
+from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
+
+PRE_ROLL_MS = 200
+"""Audio taken before the detected onset: soft first consonants begin earlier."""
+POST_ROLL_MS = 100
+"""Audio taken after the detected end; more than this changes recognised words in 2 of 27 utterances."""
+ECHO_MS = 500
+"""Of our own voice, from before what the caller said: it may come back so much later."""
+
+
+class CallerAudio:
+    """One call's.  Lives on the event loop."""
+
+    def __init__(self, stream: Stream, speaker: Speaker) -> None:
+        self._stream = stream
+        self._speaker = speaker
+        self._clock = (0, 0)
+        """A position in the caller's audio and its time, both of the latest event."""
+
+    @property
+    def written_samples(self) -> int:
+        """One past the newest position."""
+        return self._stream.written_samples
+
+    @property
+    def pre_roll_samples(self) -> int:
+        return self.samples(PRE_ROLL_MS)
+
+    def samples(self, duration_ms: int) -> int:
+        return duration_ms * self._stream.rate_hz // 1000
+
+    def noticed(self, event: SpeechEvent) -> None:
+        """Something was noticed, somewhere at some time: what ties positions to the clock."""
+        if isinstance(event, SpeechStarted | SpeechPaused | SpeechResumed):
+            self._clock = (event.position_samples, event.at_ns)
+
+    def read(self, start_samples: int, stop_samples: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """The caller's audio as far as it exists, and what we sent until its end: ``[samples]`` each."""
+        rate, (position, at_ns) = self._stream.rate_hz, self._clock
+        first, audio = self._stream.read(max(0, start_samples), stop_samples)
+        end_ns = at_ns + (first + len(audio) - position) * 10**9 // rate
+        start_ns = end_ns - len(audio) * 10**9 // rate - ECHO_MS * 10**6
+        return audio, self._speaker.played(start_ns, end_ns, rate)

@@ -1,0 +1,380 @@
+"""What one call says: answers in the making, being heard or held back, and the agent's own phrases.
+
+Turn-taking decides; here its decisions about revisions and prompts are carried out, and what
+became of each turn is written down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook import turn_taking
+from offhook.agents.loader import Agent
+from offhook.call.pipeline import Outcome, Pipeline, Revision
+from offhook.call.prompts import Kind, ReadyPhrases
+from offhook.call.speech_source import Hearing
+from offhook.config import Config
+from offhook.conversation.history import History
+from offhook.core import PlayoutThread
+from offhook.doors.eagi.player import Speaker
+from offhook.end_of_turn.wait import ProsodyModel, expectation
+from offhook.engines.pool import Models
+from offhook.engines.tts.voice import Voice
+from offhook.errors import DeadlineError, ModelError
+from offhook.observe.load import LoadGauge
+from offhook.observe.metrics import Metrics
+from offhook.observe.trace import TraceWriter, TurnTrace, now_ms
+from offhook.observe.transcript import TranscriptWriter
+from offhook.playout.folder import PlaybackFolder, Shelf
+from offhook.playout.utterance import Answer
+
+_log = logging.getLogger("offhook.call.responses")
+
+ECHO_BACK_MS = 800
+"""Words of ours come back no later than this: no network and no room is slower."""
+MOST_FAILED = 3
+"""Turns in a row that may fail before the call is given up."""
+PROMPT = 0
+"""Turn-taking's number for whatever the call itself says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all calls share."""
+
+    config: Config
+    models: Models
+    voice: Voice
+    hearing: Hearing
+    playout: PlayoutThread
+    folder: PlaybackFolder
+    ready: ReadyPhrases
+    load: LoadGauge
+    metrics: Metrics
+    trace: TraceWriter | None
+    transcript: TranscriptWriter | None
+    history_turns: int | None
+    """Turns that the language model remembers; None: as many as fit."""
+    prosody: ProsodyModel | None = None
+
+
+class Tasks:
+    """Work beside a call, in tasks; ``failed`` is told of each that ends with an error."""
+
+    def __init__(self, failed: Callable[[BaseException, str], None]) -> None:
+        self._failed = failed
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._clearing: set[asyncio.Task[None]] = set()
+
+    def spawn(
+        self, work: Coroutine[Any, Any, None], name: str | None = None, *, clears: bool = False
+    ) -> asyncio.Task[None]:
+        """Run ``work``.  What ``clears`` up behind something is waited for, and never cancelled."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        if clears:
+            self._clearing.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def close(self) -> None:
+        """Cancel what may be cancelled, and wait for everything."""
+        for task in self._tasks - self._clearing:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._clearing.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failed(error, task.get_name())
+
+
+class Replies:
+    """One call's side of the conversation.  Lives on the event loop."""
+
+    def __init__(
+        self,
+        call_id: str,
+        agent: Agent,
+        services: Services,
+        shelf: Shelf,
+        speaker: Speaker,
+        rate_hz: int,
+        tasks: Tasks,
+        post: Callable[[turn_taking.TurnEvent], None],
+        history: History,
+        caller_speaks: Callable[[], bool],
+    ) -> None:
+        """``post`` gets what becomes of playbacks: PlaybackStarted, PlaybackFinished, CallEnded.
+
+        ``history`` is told of the call's own phrases.  ``caller_speaks``: right now.
+        """
+        self.turns = 0
+        """Answers that the caller began to hear."""
+        self.ending = False
+        """The call is over with what is said now."""
+        self.leaving = False
+        """And nothing that the caller says or does changes that."""
+        self._call_id = call_id
+        self._agent = agent
+        self._services = services
+        self._shelf = shelf
+        self._speaker = speaker
+        self._rate_hz = rate_hz
+        self._tasks = tasks
+        self._post = post
+        self._history = history
+        self._caller_speaks = caller_speaks
+        self._barge_in = services.config.turn.barge_in and agent.barge_in
+        """What is said may be interrupted, by voice or key."""
+        self._revisions: dict[int, Revision] = {}
+        """Those that are neither cancelled nor settled."""
+        self._prompt: Answer | None = None
+        self._player: asyncio.Task[None] | None = None
+        self._wasted_revisions = 0
+        self._failed_turns = 0
+        """Those in a row that the caller got an excuse for."""
+
+    def get(self, number: int) -> Revision | None:
+        """A revision that is neither cancelled nor settled."""
+        return self._revisions.get(number)
+
+    def new_answer(self) -> Answer:
+        return Answer(self._shelf, self._services.playout, self._rate_hz)
+
+    # --- revisions -------------------------------------------------------------------------
+
+    def prepare(
+        self,
+        action: turn_taking.Prepare,
+        pipeline: Pipeline,
+        audio: NDArray[np.int16],
+        played: NDArray[np.int16],
+        *,
+        echoes: bool = False,
+        parts: Sequence[asyncio.Task[str]] = (),
+    ) -> None:
+        """Begin a revision on ``audio``; ``played`` is what we sent meanwhile.
+
+        ``echoes``: the line has given our voice back before.  ``parts``: the words before ``audio``.
+        """
+        trace = self._new_trace(action.revision)
+        trace.voiced_ms = action.voiced_ms
+        trace.speech_end_ns = action.speech_end_ns
+        said_ns = (action.stop_samples - action.start_samples) * 10**9 // self._rate_hz
+        since_ns = action.speech_end_ns - said_ns - ECHO_BACK_MS * 10**6
+        saying = self._speaker.said_between(since_ns, action.speech_end_ns)
+        self._revisions[action.revision] = pipeline.prepare(
+            action.revision, audio, trace, played=played, saying=saying, echoes=echoes, parts=parts
+        )
+        self._services.metrics.revisions.inc()
+
+    def prepare_digits(self, action: turn_taking.PrepareDigits, pipeline: Pipeline) -> None:
+        """Begin a revision on keys."""
+        trace = self._new_trace(action.revision)
+        trace.speech_end_ns = trace.stt_done_ns = trace.maybe_done_ns
+        words = " ".join(action.digits)
+        self._revisions[action.revision] = pipeline.prepare_text(action.revision, words, trace)
+        self._services.metrics.revisions.inc()
+
+    def cancel(self, number: int) -> None:
+        """Forget a revision; nobody has heard anything of it."""
+        revision = self._revisions.pop(number, None)
+        if revision is None:
+            return
+        self._wasted_revisions += 1
+        self._services.metrics.wasted(revision.trace)
+        if self._player is not None and self._player.get_name() == _player_name(number):
+            self._player.cancel()
+            self._tasks.spawn(self._speaker.stop())  # and what announced it
+        self._tasks.spawn(revision.cancel(), clears=True)
+
+    def commit(self, number: int, pipeline: Pipeline, due_ns: int | None) -> None:
+        """A revision may be heard.  ``due_ns`` is when its turn was to be over; None: at once."""
+        revision, now_ns = self._revisions[number], time.monotonic_ns()
+        trace = revision.trace
+        trace.committed_ns = now_ns
+        if due_ns is not None and trace.speech_end_ns is not None:
+            trace.wait_ms = max(0, (min(due_ns, now_ns) - trace.speech_end_ns) // 1_000_000)
+        pipeline.commit(revision)
+        self._player = self._tasks.spawn(self._play(revision), _player_name(number))
+
+    def stop(self, action: turn_taking.StopPlayback) -> None:
+        """Stop what is heard."""
+        self._tasks.spawn(self._speaker.stop())
+        revision = self._revisions.get(action.revision)
+        if revision is not None:
+            revision.trace.interrupted = True
+            if action.premature:
+                self._services.metrics.premature.inc()
+                self._remember(revision, revision.answer.heard_text(time.monotonic_ns()))
+                self.cancel(action.revision)
+
+    def resume(self, number: int) -> None:
+        """Go on with what was stopped."""
+        self._services.metrics.false_alarms.inc()
+        revision = self._revisions.get(number)
+        if revision is not None:
+            revision.trace.interrupted = False
+            self._player = self._tasks.spawn(self._play(revision), _player_name(number))
+        elif number == PROMPT and self._prompt is not None:
+            self._player = self._tasks.spawn(self._play_prompt(self._prompt), _player_name(PROMPT))
+
+    def settle(self, number: int) -> None:
+        """What was stopped does not come back: what was heard of it is remembered."""
+        self.ending = False  # the caller goes on
+        revision = self._revisions.pop(number, None)
+        if revision is None:  # a prompt: the language model knows nothing of it
+            return
+        heard = revision.answer.heard_text(time.monotonic_ns())
+        whole = revision.answer.finished and heard == revision.answer.text
+        revision.trace.interrupted = revision.trace.interrupted and not whole  # only silence was left
+        self._remember(revision, heard)
+        self._tasks.spawn(revision.settle(Outcome(heard, complete=whole)), clears=True)
+
+    def close(self) -> None:
+        """Remove whatever files there are."""
+        for revision in self._revisions.values():
+            revision.answer.drop()
+        if self._prompt is not None:
+            self._prompt.drop()
+
+    def _new_trace(self, revision: int) -> TurnTrace:
+        trace = TurnTrace(self._call_id, self.turns + 1, at_ms=now_ms(), revision=revision)
+        trace.wasted_revisions = self._wasted_revisions
+        trace.maybe_done_ns = time.monotonic_ns()
+        return trace
+
+    async def _play(self, revision: Revision) -> None:
+        """Play a committed revision, from where it was stopped if it was; its end is a fact."""
+
+        def heard() -> None:
+            trace = revision.trace
+            if trace.playback_started_ns is None:
+                trace.playback_started_ns = time.monotonic_ns()
+                self.turns += 1
+            self._post(turn_taking.PlaybackStarted(revision.number))
+
+        whole = await self._speaker.say(revision.answer, keys_cut=self._barge_in, heard=heard)
+        if not whole:
+            return  # whoever stopped it says what becomes of it
+        if revision.error is not None and not revision.excused:
+            raise revision.error
+        if revision.trace.playback_started_ns is None and not revision.heard:
+            return  # committed before the recogniser found no words in it
+        self._revisions.pop(revision.number, None)
+        self._remember(revision, revision.answer.text)
+        await revision.settle(Outcome(revision.answer.text, complete=True))
+        self.ending = self.ending or revision.ends_call
+        self._finished(revision.number)
+
+    def _remember(self, revision: Revision, heard_text: str) -> None:
+        """The turn is over: what is known of it is written down."""
+        self._wasted_revisions = 0
+        self._failed_turns = 0 if revision.error is None else self._failed_turns + 1
+        trace = revision.trace
+        trace.playback_ended_ns = time.monotonic_ns()
+        trace.underruns = revision.answer.underruns
+        if trace.playback_started_ns is None:
+            return
+        self._services.metrics.turn_ended(trace, self._services.config.budgets)
+        if self._services.trace is not None:
+            self._services.trace.write(trace)
+        if self._services.transcript is not None:
+            self._services.transcript.write(self._call_id, trace.turn, revision.heard, heard_text)
+
+    # --- the agent's own phrases -----------------------------------------------------------
+
+    async def phrase(self, kind: Kind) -> Answer:
+        """One of the agent's fixed phrases, ready to be played.  Raises ModelError or PlaybackError."""
+        phrase = await self._services.ready.phrase(self._agent, kind, self._rate_hz)
+        answer = self.new_answer()
+        answer.clause(phrase.text)
+        answer.write(phrase.audio)
+        answer.finish()
+        return answer
+
+    async def excuse(self) -> tuple[str, NDArray[np.int16]] | None:
+        """What is said instead of a failed answer; None when the call shall end instead."""
+        if self._failed_turns + 1 >= MOST_FAILED:
+            return None
+        try:
+            phrase = await self._services.ready.phrase(self._agent, "excuse", self._rate_hz)
+        except (ModelError, DeadlineError):
+            return None
+        self._services.metrics.failed_turns.inc()
+        return phrase.text, phrase.audio
+
+    def prompt(self, kind: Kind, answer: Answer) -> tuple[turn_taking.TurnEvent, ...]:
+        """Say a phrase now, with the floor; what turn-taking has to be told first."""
+        old, self._prompt = self._prompt, answer
+        if old is not None:
+            old.drop()
+        self._history.prompted(lambda: answer.heard_text(time.monotonic_ns()))
+        interruptible = kind not in self._agent.heard_in_full
+        self._player = self._tasks.spawn(
+            self._play_prompt(answer, keys_cut=interruptible), _player_name(PROMPT)
+        )
+        return turn_taking.PromptStarted(interruptible), turn_taking.Expecting(expectation(answer.text))
+
+    async def leave(self) -> None:
+        """Say goodbye, whatever is on the line; the call ends with it."""
+        self.ending = self.leaving = True
+        answer = await self.phrase("goodbye")
+        old, self._prompt = self._prompt, answer
+        if old is not None:
+            old.drop()
+        self._player = self._tasks.spawn(
+            self._play_prompt(answer, keys_cut=False, last=True), _player_name(PROMPT)
+        )
+
+    async def hold(self, number: int) -> None:
+        """Revision ``number`` is late: say so while it is made."""
+        revision = self._revisions.get(number)
+        if revision is None or revision.answer.ready.is_set():
+            return  # it has just become ready
+        try:
+            answer = await self.phrase("holding")
+        except (ModelError, DeadlineError) as error:
+            _log.warning("call=%s no holding phrase: %s", self._call_id, error)
+            return
+        self._services.metrics.holding.inc()
+        try:
+            await self._speaker.say(answer, keys_cut=False, heard=lambda: None)
+        finally:
+            answer.drop()
+
+    async def apologise(self) -> None:
+        """Say sorry instead of whatever was said.  Raises what playing raises."""
+        if self._player is not None:
+            self._player.cancel()
+            await asyncio.wait([self._player])
+        await self._speaker.stop()
+        await self._speaker.say_file(await self._services.ready.apology(self._agent))
+
+    async def _play_prompt(self, answer: Answer, *, keys_cut: bool = True, last: bool = False) -> None:
+        """``last``: it ends the call, be it said to its end or not."""
+        keys_cut = keys_cut and self._barge_in
+        whole = await self._speaker.say(answer, keys_cut=keys_cut, heard=lambda: None)
+        if whole or last:
+            self._finished(PROMPT)
+
+    def _finished(self, revision: int) -> None:
+        if self.ending and not self.leaving and self._caller_speaks():
+            self.ending = False  # they go on, whatever was said before: nobody is cut off
+        self._post(turn_taking.CallEnded() if self.ending else turn_taking.PlaybackFinished(revision))
+
+
+def _player_name(revision: int) -> str:
+    return f"play-{revision}"

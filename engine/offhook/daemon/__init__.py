@@ -1,0 +1,1 @@
+"""The resident process: its life, which calls it admits, what it tells systemd."""

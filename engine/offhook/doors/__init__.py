@@ -1,0 +1,1 @@
+"""How calls come in, are heard and spoken to, and leave: one folder a door."""

@@ -1,0 +1,230 @@
+"""Numbers, spelt names and e-mail addresses, which callers say in groups: is all of it there?
+
+Whoever reads a number from a card pauses for up to a second and a half between its groups, and nothing in
+the words "two one two" says that more will come.  What is known is how long such things are: the number of
+digits that was asked for, the length of telephone numbers, the domain of an address, the word that was
+spelt.  English, by closed classes of words.  Pure.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+
+from offhook.languages.wording import COUNTING, DIGITS, TEENS, TENS, TIMES, words
+
+
+class Missing(enum.Enum):
+    """How much of what is dictated is still to come."""
+
+    NOTHING = "nothing"
+    PERHAPS = "perhaps"
+    """It may be all: as long as such things are at least."""
+    A_GROUP = "a group"
+    """It may be all, or one more group: by how this caller pauses between theirs."""
+    MORE = "more"
+    """It cannot be all, or nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Digits and letters said one after the other."""
+
+    characters: str
+    """In lower case, "2b0"."""
+    at_end: bool
+    """Nothing has been said after them."""
+    plain: bool
+    """Single digits or letters only: no "thirty", which is more often a time or a quantity."""
+    in_pairs: bool = False
+    """The last digits are a pair, "34" or "thirty four", as telephone numbers are said in Spain or France."""
+
+    @property
+    def digits(self) -> int:
+        """How many digits."""
+        return sum(char.isdigit() for char in self.characters)
+
+
+TELEPHONE_DIGITS = 7
+"""The fewest of a telephone number, said without its area code (E.164 sets only the most, 15)."""
+AREA_DIGITS = 10
+"""Of one with its area code, where that does not begin with a 0: North America."""
+TRUNK_DIGITS = 11
+"""Of one that begins with a 0 (Britain) or a 1 (North America)."""
+_TRUNK_LEAST = 10
+CARD_DIGITS = 16
+"""Of most payment cards; telephone numbers have 15 at most."""
+_BETWEEN_TEXT = "uh um er erm hmm and then dash hyphen plus so dot point space"
+_BETWEEN = frozenset(_BETWEEN_TEXT.split())
+"""Said between groups; part of none."""
+_VALUES = {word: str(value) for value, word in enumerate(COUNTING)} | {"oh": "0"}
+_IN_ORDER = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_TENS = {word: str(value) for value, word in enumerate(_IN_ORDER, start=2)}
+_ROUND = {"hundred": "00", "thousand": "000"}
+_FILLS = TENS | TEENS | {"and"}
+_OPENERS_TEXT = """
+yes yeah yep sure okay ok course of well so right alright um uh er erm oh hi hello it it's its is that's that
+the my number phone mobile cell account card code pin email e mail address name one moment second let me see
+just here comes be would will i have got a please you can use on at and
+"""
+_OPENERS = frozenset(_OPENERS_TEXT.split())
+"""What is said before the first group, while it is looked for."""
+_NUMBER_NAMED = re.compile(
+    r"\b(?:numbers?|phone|mobile|cell|pin|zip|digits|extension|reference|account|card|code"
+    r"|(?:call|ring|reach|text|phone) me (?:back )?(?:on|at))\b"
+)
+_NO_DICTATION = re.compile(
+    r"\d+[:/]\d+(?:/\d+)?|[$\u00a3\u20ac]\s?[\d.,]+|(?<![.,\d])\d+[.,]\d{1,2}\b(?![.,\d])|\b\d+(?:st|nd|rd|th)\b"
+)
+"""Times, dates, prices and ordinals as recognisers write them."""
+_REFUSES_TEXT = "no not don't none never can't won't what why how who when where sorry which haven't"
+_REFUSES = frozenset(_REFUSES_TEXT.split())
+_LETTER_CHARS = 3
+"""No letter's name is written with more: "are", "see", "you"."""
+_POSTCODE = re.compile(r"[a-z]{1,2}\d[a-z\d]?\d[a-z]{2}")
+"""Britain's, whole."""
+_HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
+"""Where digits are expected, these are digits that a recogniser has spelt otherwise."""
+_HOMOPHONES = re.compile(rf"\b(?:{'|'.join(_HEARD_AS)})\b", re.IGNORECASE)
+
+
+def runs(text: str) -> list[Run]:
+    """The runs of digits and letters in ``text``, in order: "double five" is 55, "eight hundred" 800."""
+    said = words(text)
+    found: list[Run] = []
+    characters, plain, in_pairs, times, index = "", True, False, 1, 0
+
+    def close(at_end: bool) -> None:
+        nonlocal characters, plain, in_pairs, times
+        if characters.strip("ai"):  # alone, these are words
+            found.append(Run(characters, at_end, plain, in_pairs))
+        characters, plain, in_pairs, times = "", True, False, 1
+
+    while index < len(said):
+        word, following = said[index], said[index + 1] if index + 1 < len(said) else ""
+        index += 1
+        if word in TIMES and (following in DIGITS or len(following) == 1):
+            times = TIMES[word]
+        elif word in DIGITS or (len(word) == 1 and word.isalnum()):
+            in_pairs = in_pairs and said[index - 2] in TENS
+            digit = "0" if word == "o" and characters[-1:].isdigit() else _VALUES.get(word, word)
+            characters += digit * times
+            times = 1
+            if following == "as" and said[index + 1 : index + 2] == ["in"]:
+                index += 3  # "b as in bravo"
+            elif following == "for" and said[index + 1 : index + 2] and said[index + 1].startswith(word):
+                index += 2
+        elif word.isdigit():
+            characters, in_pairs = characters + word, len(word) == 2
+        elif word in TEENS:
+            characters, plain, in_pairs = characters + _VALUES[word], False, True
+        elif word in TENS:
+            characters += _TENS[word] + ("" if following in DIGITS and following not in ("oh", "o") else "0")
+            plain, in_pairs = False, True
+        elif word in _ROUND and characters[-1:].isdigit():  # "nine hundred": its zeros are said, or filled
+            characters += "" if following in _FILLS else _ROUND[word]
+            plain = plain and following not in _FILLS
+        elif word in _BETWEEN and characters:
+            continue
+        else:
+            close(at_end=False)
+    close(at_end=True)
+    return found
+
+
+def missing_digits(text: str, wanted: int | None) -> Missing | None:
+    """How much is missing of a number that was asked for; None: ``text`` has none and opens none.
+
+    ``wanted`` is how many digits it has, None when that is not known: then telephone numbers are the measure.
+    """
+    said = runs(_HOMOPHONES.sub(lambda found: _HEARD_AS[found[0].lower()], text))
+    numbers = [run for run in said if run.digits]
+    if not numbers:
+        return Missing.MORE if _opens(text) else None
+    if wanted is not None:
+        return Missing.NOTHING if any(run.digits >= wanted for run in numbers) else Missing.MORE
+    last = numbers[-1]
+    if last.digits == 1 and not _REFUSES.isdisjoint(words(text)):
+        return None  # "I don't have one"
+    if not last.at_end:
+        # Too short for a number: what followed it may be digits that were misheard.
+        return None if last.digits >= TELEPHONE_DIGITS else Missing.MORE
+    return _missing_of_telephone(last)
+
+
+def missing_letters(text: str) -> Missing | None:
+    """The same of something that was to be spelt: a name, a postcode."""
+    said = words(text)
+    if not said:
+        return None
+    joined = "".join(said)
+    last = runs(text)[-1:]
+    if _POSTCODE.fullmatch(joined) or (last and _POSTCODE.fullmatch(last[0].characters)):
+        return Missing.NOTHING
+    if last and last[0].at_end:
+        spelt = last[0].characters
+        return Missing.NOTHING if len(spelt) >= 2 and spelt in said else Missing.MORE
+    # A recogniser may have made words of the letters: "Bar", "Be a are".
+    letters = len(said) <= 2 or all(len(word) <= _LETTER_CHARS for word in said)
+    return Missing.MORE if (letters and _REFUSES.isdisjoint(said)) or _opens(text) else None
+
+
+def missing_of_email(text: str, *, asked: bool) -> Missing | None:
+    """The same of an e-mail address; ``asked`` False: only where the words show that it is one."""
+    plain = re.sub(r"(?<=\w)\.(?=\w)", " dot ", text.replace("@", " at "))
+    said = words(plain)
+    named = asked or "@" in text or "email" in said or ("mail" in said and "e" in said)
+    if "at" in said and (named or "dot" in said):
+        domain = said[len(said) - said[::-1].index("at") :]
+        if not domain or domain[-1] in ("dot", "dash", "hyphen") or "dot" not in domain:
+            # "Call me at nine" is none; neither is "at your office", whose words are a sentence's.
+            return Missing.MORE if asked or not domain or len(domain) == 1 else None
+        top = domain[-1]
+        return Missing.PERHAPS if top in ("co", "com", "org", "ac", "c") and top != "com" else Missing.NOTHING
+    if named and said and (said[-1] in ("dot", "underscore", "dash", "hyphen", "is", "it's") or _opens(text)):
+        return Missing.MORE
+    if asked and said and len(said) <= 6 and _REFUSES.isdisjoint(said):
+        return Missing.MORE
+    return None
+
+
+def missing_unasked(text: str) -> Missing | None:
+    """The same of a number or a word spelt that nobody asked for: "my number is two one two"."""
+    text = _NO_DICTATION.sub(" amount ", text)
+    said = runs(text)
+    if not said or not said[-1].at_end:
+        return None
+    last, named = said[-1], _NUMBER_NAMED.search(text.lower()) is not None
+    if last.digits:
+        alone = all(word in _OPENERS or runs(word) for word in words(text))
+        if named or (alone and last.plain and last.digits >= 3):
+            return _missing_of_telephone(last)
+        return None
+    if len(last.characters) < 3:
+        return None
+    return Missing.NOTHING if last.characters in words(text) else Missing.MORE
+
+
+def _missing_of_telephone(run: Run) -> Missing:
+    """By the lengths that telephone numbers have; other numbers are mostly shorter, or in groups."""
+    digits = "".join(char for char in run.characters if char.isdigit())
+    count = len(digits)
+    if digits[:1] == "0":
+        if count < _TRUNK_LEAST:
+            return Missing.MORE
+        return {_TRUNK_LEAST: Missing.PERHAPS, TRUNK_DIGITS: Missing.NOTHING}.get(count, Missing.A_GROUP)
+    if count < TELEPHONE_DIGITS:
+        return Missing.MORE
+    if digits[:1] == "1":
+        return Missing.MORE if count < TRUNK_DIGITS else Missing.NOTHING
+    if run.in_pairs and count < AREA_DIGITS:
+        return Missing.A_GROUP
+    known = {TELEPHONE_DIGITS: Missing.PERHAPS, AREA_DIGITS: Missing.NOTHING, CARD_DIGITS: Missing.NOTHING}
+    return known.get(count, Missing.A_GROUP)
+
+
+def _opens(text: str) -> bool:
+    """Whether nothing has been said yet but what comes before the first group."""
+    said = words(text)
+    return bool(said) and all(word in _OPENERS for word in said)

@@ -1,0 +1,1 @@
+"""Recognisers, language models and voices behind one small interface each."""

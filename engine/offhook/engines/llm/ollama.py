@@ -1,0 +1,143 @@
+"""Ollama's own protocol: ``POST /api/chat`` answers with one JSON object per line.
+
+It says more than Ollama's OpenAI-compatible face: the context's size, how long the model
+stays loaded, and that nobody wants to wait on the telephone while a model thinks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from offhook.engines.llm.base import END_CALL, FinishReason, Limits
+from offhook.engines.llm.endpoint import Endpoint
+from offhook.engines.llm.messages import Message
+from offhook.engines.llm.refusals import Detail, Hints
+from offhook.engines.llm.wire import (
+    Delta,
+    Lines,
+    MalformedError,
+    ReportedError,
+    Usage,
+    count,
+    json_object,
+    raise_reported,
+    text_of,
+    tools_of,
+)
+
+logger = logging.getLogger(__name__)
+
+_KEEP_ALIVE = "1h"
+"""Ollama's 5 minutes would make the first caller after a quiet spell wait until the model is loaded.
+``llm.extra = { keep_alive = -1 }`` keeps it for good."""
+_MIN_CTX_TOKENS = 4096
+"""Ollama's own default: less spares nothing, and another size than other clients' reloads the model."""
+_FINISHES: dict[str, FinishReason] = {"length": "length"}
+
+
+class Ollama:
+    """Requests to and events from Ollama; see :class:`~offhook.engines.llm.remote.Dialect`."""
+
+    path = "/api/chat"
+    content_types = ("application/x-ndjson", "application/json")
+    hints = Hints(
+        start="start it with `ollama serve`, or correct llm.base_url",
+        path="is this Ollama? llm.base_url is most often http://HOST:11434",
+        model="fetch it with `ollama pull {model}`, or correct llm.model",
+    )
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._think = True
+        """Whether the field ``think`` is sent."""
+
+    def request(self, messages: Sequence[Message], limits: Limits, n_ctx: int) -> dict[str, Any]:
+        """The body of a request for an answer."""
+        options: dict[str, Any] = {
+            "num_predict": limits.max_tokens,
+            "temperature": limits.temperature,
+            # Our count of tokens is an estimate, and Ollama drops what does not fit in silence.
+            "num_ctx": max(_MIN_CTX_TOKENS, 2 * n_ctx),
+        }
+        if limits.temperature > 0:
+            options |= {"top_p": limits.top_p, "seed": limits.seed}
+        if limits.stop:
+            options["stop"] = [stop for stop in limits.stop if stop]
+        body: dict[str, Any] = {
+            "model": self._endpoint.model,
+            "messages": list(messages),
+            "stream": True,
+            "keep_alive": _KEEP_ALIVE,
+        }
+        if self._think:
+            body["think"] = False
+        extra = dict(self._endpoint.extra)
+        more = extra.pop("options", {})
+        return body | extra | {"options": options | (more if isinstance(more, dict) else {})}
+
+    def give_way(self, detail: Detail, sent: Mapping[str, Any]) -> bool:
+        """Leave ``think`` out for a model that cannot be told not to."""
+        if "think" not in sent or "think" not in detail.message.lower() or "think" in self._endpoint.extra:
+            return False
+        if self._think:  # or else another call has learnt it meanwhile
+            logger.info("%s does not take 'think' for %s", self._endpoint.url, self._endpoint.model)
+        self._think = False
+        return True
+
+    def warm_up(self, messages: Sequence[Message], n_ctx: int) -> tuple[str, str, dict[str, Any] | None]:
+        """Method, path and body of a request that loads the model and computes the prefix."""
+        body = self.request(messages, Limits(max_tokens=1), n_ctx)
+        return "POST", self.path, body | {"stream": False}
+
+    def load(self, n_ctx: int) -> tuple[str, str, dict[str, Any]] | None:
+        """Method, path and body of a request that loads the model, if it is not, and says nothing."""
+        body = self.request([], Limits(), n_ctx)
+        body.pop("think", None)
+        return "POST", self.path, body | {"stream": False}
+
+    def events(self) -> OllamaEvents:
+        """A reader for one answer."""
+        return OllamaEvents()
+
+
+class OllamaEvents:
+    """One answer's lines; see :class:`~offhook.engines.llm.wire.EventReader`."""
+
+    def __init__(self) -> None:
+        self._lines = Lines()
+        self._spoke = False
+
+    def feed(self, data: bytes) -> list[Delta]:
+        """Events complete with ``data``."""
+        return [self._delta(line) for line in self._lines.feed(data) if line.strip()]
+
+    def end(self) -> list[Delta]:
+        """The last line, when the server forgot its end."""
+        rest = self._lines.end()
+        return [self._delta(rest)] if rest.strip() else []
+
+    def _delta(self, line: str) -> Delta:
+        value = json_object(line)
+        raise_reported(value)
+        message = value.get("message")
+        text = text_of(message.get("content")) if isinstance(message, dict) else ""
+        tools = tools_of(message.get("tool_calls")) if isinstance(message, dict) else ()
+        self._spoke = self._spoke or bool(text.strip())
+        # A tool that nobody has offered is no answer; behind one it does not matter.
+        if not set(tools) <= {END_CALL} and not self._spoke:
+            raise ReportedError("the model calls a tool that it does not have")
+        return _event(value, text, tools)
+
+
+def _event(value: dict[str, Any], text: str, tools: tuple[str, ...]) -> Delta:
+    message = value.get("message")
+    if not value.get("done"):
+        if not isinstance(message, dict):
+            raise MalformedError("a line without a message")
+        return Delta(text, tools=tools)
+    prompt = count(value.get("prompt_eval_count"))
+    usage = None if prompt is None else Usage(prompt, None, count(value.get("eval_count")))
+    finish = _FINISHES.get(str(value.get("done_reason")), "end")
+    return Delta(text, finish, usage, last=True, tools=tools)

@@ -1,0 +1,172 @@
+"""Moonshine tiny: the embedded recogniser, two ONNX networks and a greedy loop.
+
+The encoder takes raw 16 kHz audio of any length, so the cost follows the utterance
+instead of a padded window.  The decoder writes one token per run; its keys and values
+are handed back to it, so a run costs one token, not the sentence.
+
+The weights come with the ``moonshine-voice`` wheel.  That package is only looked up,
+never imported: importing it needs PortAudio, which a telephone server has no use for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
+from offhook.errors import ModelError
+from offhook.files import check_file, file_exists, model_errors
+
+_ADVICE = "install it with: pip install 'offhook[embedded]'"
+_FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
+_BOS, _EOS = 1, 2
+_TOKENS_PER_S = 6.5
+"""Speech has fewer tokens than this; a longer text is the model repeating itself."""
+_SPARE_TOKENS = 8
+_MIN_SAMPLES = STT_RATE_HZ // 10
+"""The encoder's convolutions need 1,000 samples or so for a single frame."""
+_MAX_S = 60
+
+
+class Moonshine:
+    """Moonshine tiny-en.  Thread-safe: a session may run in several threads at once."""
+
+    name = "moonshine-tiny-en"
+
+    def __init__(self, folder: Path | None = None, *, threads: int = 2) -> None:
+        """Load from ``folder`` (None: the embedded weights) and warm up.
+
+        Raises ModelError with one line that says what to do.
+        """
+        folder = embedded_folder() if folder is None else folder
+        with model_errors():
+            missing = [name for name in _FILES if not file_exists(folder / name)]
+            for name in _FILES if not missing else ():
+                check_file(folder / name)
+        if missing:
+            raise ModelError(f"{folder}: no {missing[0]} there; a Moonshine folder holds {', '.join(_FILES)}")
+        self._tokens = read_tokenizer(folder / _FILES[2])
+        self._encoder = _session(folder / _FILES[0], threads)
+        # One token is too little work to share out: more threads only wait for each other.
+        self._decoder = _session(folder / _FILES[1], 1)
+        inputs = {node.name: node.shape for node in self._decoder.get_inputs()}
+        self._past = [name for name in inputs if name.startswith("past_key_values.")]
+        logits = self._decoder.get_outputs()[0]
+        if not self._past or "input_values" not in {node.name for node in self._encoder.get_inputs()}:
+            raise ModelError(f"{folder}: not a Moonshine model: its networks have other inputs")
+        if logits.shape[-1] != len(self._tokens):
+            raise ModelError(
+                f"{folder}: tokenizer.bin has {len(self._tokens)} tokens, the decoder {logits.shape[-1]};"
+                " the files do not belong together"
+            )
+        self._empty = {
+            name: np.zeros((1, int(inputs[name][1]), 0, int(inputs[name][3])), np.float32)
+            for name in self._past
+        }
+        # The first run allocates and plans; a caller should not wait for that.
+        self.transcribe(np.zeros(STT_RATE_HZ, np.int16))
+
+    def transcribe(self, audio: NDArray[np.int16], *, cancelled: Callable[[], bool] = never) -> Transcript:
+        """Recognise ``[samples]`` int16 at 16 kHz; see :class:`~offhook.engines.stt.base.Transcriber`."""
+        started = time.perf_counter()
+        audio_ms = len(audio) * 1000 // STT_RATE_HZ
+        samples = audio[: _MAX_S * STT_RATE_HZ].astype(np.float32)[np.newaxis] / np.float32(32768)
+        if samples.shape[1] < _MIN_SAMPLES:
+            samples = np.pad(samples, ((0, 0), (0, _MIN_SAMPLES - samples.shape[1])))
+        try:
+            text = self._decode(samples, cancelled)
+        except Exception as error:  # onnxruntime's exceptions have no common base of their own
+            raise ModelError(f"{self.name}: recognition failed: {_one_line(error)}") from error
+        return Transcript(text, audio_ms, (time.perf_counter() - started) * 1000)
+
+    def close(self) -> None:
+        """Free the networks."""
+        del self._encoder, self._decoder
+
+    def _decode(self, samples: NDArray[np.float32], cancelled: Callable[[], bool]) -> str:
+        mask = np.ones(samples.shape, np.int64)
+        (hidden,) = self._encoder.run(None, {"input_values": samples, "attention_mask": mask})
+        feed: dict[str, Any] = {
+            "encoder_hidden_states": hidden,
+            "encoder_attention_mask": mask,
+            "input_ids": np.array([[_BOS]], np.int64),
+            "use_cache_branch": np.array([False]),
+            **self._empty,
+        }
+        limit = int(samples.shape[1] / STT_RATE_HZ * _TOKENS_PER_S) + _SPARE_TOKENS
+        words: list[bytes] = []
+        while len(words) < limit and not cancelled():
+            logits, *present = self._decoder.run(None, feed)
+            token = int(logits[0, -1].argmax())
+            if token == _EOS:
+                break
+            words.append(self._tokens[token])
+            for name, value in zip(self._past, present, strict=True):
+                # After the first run the encoder's half comes back empty: it does not change.
+                if not words[1:] or ".decoder." in name:
+                    feed[name] = value
+            feed["input_ids"] = np.array([[token]], np.int64)
+            feed["use_cache_branch"] = np.array([True])
+        return detokenize(words)
+
+
+def embedded_folder() -> Path:
+    """Where the ``moonshine-voice`` wheel put its weights."""
+    spec = importlib.util.find_spec("moonshine_voice")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError(f"the embedded recogniser's package moonshine-voice is missing; {_ADVICE}")
+    folder = Path(spec.submodule_search_locations[0]) / "assets" / "tiny-en"
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: missing; this moonshine-voice has no tiny-en weights; {_ADVICE}")
+    return folder
+
+
+def read_tokenizer(path: Path) -> list[bytes]:
+    """The vocabulary: for each token its length (one byte, or two from 128 on) and its bytes."""
+    data = path.read_bytes()
+    tokens: list[bytes] = []
+    at = 0
+    while at < len(data):
+        length = data[at]
+        at += 1
+        if length >= 128 and at < len(data):
+            length = data[at] * 128 + length - 128
+            at += 1
+        if at + length > len(data):
+            raise ModelError(f"{path}: cut short or not a Moonshine tokenizer; {_ADVICE}")
+        tokens.append(data[at : at + length])
+        at += length
+    if len(tokens) <= _EOS:
+        raise ModelError(f"{path}: cut short or not a Moonshine tokenizer; {_ADVICE}")
+    return tokens
+
+
+def detokenize(tokens: list[bytes]) -> str:
+    """Join token bytes; markers such as ``<s>`` and ``<<ST_3>>`` are not words."""
+    words = b"".join(token for token in tokens if not (token[:1] == b"<" and token[-1:] == b">"))
+    return " ".join(words.decode("utf-8", "replace").replace("\u2581", " ").split())
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Idle threads must sleep: the cores belong to the other models and to the audio thread.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no common base of their own
+        raise ModelError(f"{path}: not a usable model file ({_one_line(error)}); {_ADVICE}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,166 @@
+"""Speech from text, off the event loop, and ready audio for what is said again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.engines.tts.base import Synthesizer
+from offhook.engines.tts.slin import to_slin
+from offhook.speech import spoken
+from offhook.workers import Job, Workers
+
+LEAD_THRESHOLD = 100
+"""-50 dBFS: what a voice puts out below this before its first word is silence on a telephone."""
+CACHE_S = 600
+"""Seconds of audio kept for all calls: 10 MB at 8 kHz."""
+CALL_CACHE_S = 60
+"""Seconds of audio kept for one call, until its end."""
+CACHED_CLAUSE_S = 12
+"""A clause longer than this is not said twice."""
+
+
+class Clauses:
+    """Ready audio by text and rate, least recently used out first.
+
+    What callers have told may be in a clause: only what is known beforehand may be kept in one that
+    outlives the call.
+    """
+
+    def __init__(self, seconds: float = CALL_CACHE_S) -> None:
+        self._seconds = seconds
+        self._kept: OrderedDict[tuple[str, int], NDArray[np.int16]] = OrderedDict()
+        self._kept_s = 0.0
+
+    def get(self, text: str, rate_hz: int) -> NDArray[np.int16] | None:
+        """``[samples]`` int16, read-only; None when it is not there."""
+        audio = self._kept.get((text, rate_hz))
+        if audio is not None:
+            self._kept.move_to_end((text, rate_hz))
+        return audio
+
+    def keep(self, text: str, rate_hz: int, audio: NDArray[np.int16]) -> None:
+        """Remember ``audio`` (``[samples]`` int16), which is made read-only."""
+        seconds = len(audio) / rate_hz
+        if seconds > CACHED_CLAUSE_S or (text, rate_hz) in self._kept:
+            return
+        audio.setflags(write=False)
+        self._kept[text, rate_hz] = audio
+        self._kept_s += seconds
+        while self._kept_s > self._seconds:
+            (_, rate_hz), old = self._kept.popitem(last=False)
+            self._kept_s -= len(old) / rate_hz
+
+
+class Voice:
+    """One synthesizer for all calls.  Blocking engines run on one worker thread.
+
+    Texts are given as they are written, and remembered so; the synthesizer gets them as
+    ``language`` speaks them.
+    Clauses that recur ("How can I help you?") cost nothing the next time: those that are known
+    beforehand are kept for all calls, the others in what the call brings along.
+    """
+
+    def __init__(self, synthesizer: Synthesizer, *, language: str = "en", timeout_s: float = 10.0) -> None:
+        """``language``: a tag such as "en" or "en-GB".  ``timeout_s`` from one block of audio to the next."""
+        self._synthesizer = synthesizer
+        self._language = language
+        self._workers = Workers("offhook-voice", "the voice", limit_s=timeout_s, setting="tts.timeout_s")
+        self._known = Clauses(CACHE_S)
+        self.hits = 0
+        """Clauses that were found ready."""
+        self.misses = 0
+
+    async def say(self, text: str, rate_hz: int, *, known: bool = False) -> NDArray[np.int16]:
+        """The whole of ``text``: ``[samples]`` int16 at ``rate_hz``; see :meth:`stream`."""
+        blocks = [block async for block in self.stream(text, rate_hz, known=known)]
+        return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
+
+    async def stream(
+        self, text: str, rate_hz: int, *, known: bool = False, clauses: Clauses | None = None
+    ) -> AsyncGenerator[NDArray[np.int16], None]:
+        """``text`` as ``[samples]`` int16 blocks at ``rate_hz``, each as soon as it exists.
+
+        ``known``: it was written before the call began, and may be kept longer than it; otherwise it is
+        kept in the call's own ``clauses``.
+        Closing the iterator stops the synthesis between two blocks.  Raises ModelError or DeadlineError.
+        """
+        kept = self._known if known else clauses
+        ready = self._known.get(text, rate_hz)
+        if ready is None and clauses is not None:
+            ready = clauses.get(text, rate_hz)
+        if ready is not None:
+            self.hits += 1
+            yield ready
+            return
+        self.misses += 1
+        blocks: list[NDArray[np.int16]] = []
+        async for block in self._synthesize(text, rate_hz):
+            blocks.append(block)
+            yield block
+        if blocks and kept is not None:
+            kept.keep(text, rate_hz, np.concatenate(blocks))
+
+    def problem(self) -> str | None:
+        """Why no call should be begun now, in one line; None while it is well.  Never waits."""
+        return self._workers.problem()
+
+    def close(self) -> bool:
+        """Let the worker end; False when it hangs, and the synthesizer must not be freed."""
+        return self._workers.close()
+
+    async def _synthesize(self, text: str, rate_hz: int) -> AsyncGenerator[NDArray[np.int16], None]:
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[NDArray[np.int16] | None] = asyncio.Queue()
+
+        def work(job: Job[None]) -> None:
+            words = spoken(text, self._language)
+            blocks = self._synthesizer.synthesize(words, cancelled=lambda: job.cancelled)
+            slin = to_slin(blocks, self._synthesizer.sample_rate_hz, rate_hz)
+            for block in without_lead(slin, rate_hz):
+                job.beat()
+                loop.call_soon_threadsafe(queue.put_nowait, block)
+
+        job = self._workers.submit(work)
+        job.result.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(self._workers.patience_s(job)):
+                        block = await queue.get()
+                except TimeoutError:
+                    if self._workers.is_hopeless(job):
+                        raise self._workers.late() from None
+                    continue
+                if block is None:
+                    break
+                yield block
+            job.result.result()
+        finally:
+            job.cancelled = True
+
+
+def without_lead(blocks: Iterable[NDArray[np.int16]], rate_hz: int) -> Iterator[NDArray[np.int16]]:
+    """``blocks`` without the silence that voices put in front: the caller would wait for its end.
+
+    10 ms are kept before the first sample above the threshold, so that no soft onset is cut.
+    Blocks of silence only are held back until something follows them.
+    """
+    kept_samples = rate_hz // 100
+    lead = np.zeros(0, np.int16)
+    begun = False
+    for block in blocks:
+        if begun:
+            yield block
+            continue
+        lead = np.concatenate([lead, block])
+        loud = np.flatnonzero(np.abs(lead.astype(np.int32)) > LEAD_THRESHOLD)
+        if len(loud):
+            begun = True
+            yield lead[max(0, int(loud[0]) - kept_samples) :]
+    if not begun and len(lead):
+        yield lead

@@ -1,0 +1,1 @@
+"""What happened: traces, metrics, transcripts, and how busy the machine is."""

@@ -1,0 +1,91 @@
+"""Counters of everything that calls do, for a metrics page.
+
+prometheus_client keeps them: it is what people who run Prometheus expect, threads included.
+A registry of our own, so that two daemons in one process (tests) do not meet.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from offhook.config import BudgetConfig
+from offhook.observe.trace import STAGES, TurnTrace
+
+_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.5, 2.5, 5.0)
+"""Seconds; finest where a person on the telephone begins to notice."""
+
+
+class Metrics:
+    """One daemon's counters.  All may be changed from any thread."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._calls = Counter("offhook_calls", "Calls that have ended", ["result"], registry=registry)
+        self._turns = Counter("offhook_turns", "Answers that a caller began to hear", registry=registry)
+        self._turnaround = Histogram(
+            "offhook_turnaround_seconds",
+            "Caller's last speech to the start of the answer, as the daemon sees it",
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._stage = Histogram(
+            "offhook_stage_seconds", "Duration of one stage", ["stage"], buckets=_BUCKETS, registry=registry
+        )
+        self._late = Counter(
+            "offhook_over_budget", "Turns in which this stage was late", ["stage"], registry=registry
+        )
+        for stage in STAGES:  # there from the start, so that a rate can be taken
+            self._stage.labels(stage)
+        self.revisions = Counter("offhook_revisions", "Answers begun", registry=registry)
+        self._wasted = Counter("offhook_revisions_wasted", "Answers begun for nothing", registry=registry)
+        self._wasted_s = Counter(
+            "offhook_wasted_seconds", "Time spent on answers begun for nothing", registry=registry
+        )
+        self._underruns = Counter(
+            "offhook_playout_underruns", "Times that an answer's audio ran dry", registry=registry
+        )
+        self.stops = Counter("offhook_barge_in_stops", "Answers stopped by the caller", registry=registry)
+        self.false_alarms = Counter(
+            "offhook_barge_in_false_alarms",
+            "Answers that went on after a stop for nothing",
+            registry=registry,
+        )
+        self.premature = Counter(
+            "offhook_premature_answers", "Answers begun before the caller had finished", registry=registry
+        )
+        self.failed_turns = Counter(
+            "offhook_failed_turns",
+            "Turns that failed, and that the caller got an excuse for",
+            registry=registry,
+        )
+        self.holding = Counter(
+            "offhook_holding_phrases", "Answers that had to be announced", registry=registry
+        )
+
+    def call_ended(self, result: str) -> None:
+        """A call is over; ``result`` is what the dialplan is told."""
+        self._calls.labels(result).inc()
+
+    def turn_ended(self, trace: TurnTrace, budgets: BudgetConfig) -> None:
+        """An answer was heard, to its end or not."""
+        self._turns.inc()
+        self._underruns.inc(trace.underruns)
+        turnaround_ms = trace.turnaround_ms()
+        if turnaround_ms is not None:
+            self._turnaround.observe(turnaround_ms / 1000)
+        for stage, duration_ms in trace.stages_ms().items():
+            self._stage.labels(stage).observe(duration_ms / 1000)
+        for stage in trace.over_budget(budgets):
+            self._late.labels(stage).inc()
+
+    def wasted(self, trace: TurnTrace) -> None:
+        """A revision was given up; its stages so far were for nothing."""
+        self._wasted.inc()
+        stamps = (trace.stt_done_ns, trace.clause_ready_ns, trace.tts_first_audio_ns)
+        last = max((at for at in stamps if at is not None), default=0)
+        if trace.maybe_done_ns is not None and last > trace.maybe_done_ns:
+            self._wasted_s.inc((last - trace.maybe_done_ns) / 1e9)
+
+    def page(self) -> bytes:
+        """Everything, in Prometheus' text format."""
+        return generate_latest(self.registry)

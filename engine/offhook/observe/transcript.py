@@ -1,0 +1,25 @@
+"""What was said, for demonstrations and tests only.
+
+Logs and traces never hold speech.  A transcript is written only when the daemon is
+started with ``--transcript FILE``; it is readable by the daemon's user alone.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from offhook.observe.lines import LineWriter
+
+
+class TranscriptWriter(LineWriter):
+    """One JSON line per turn, ``{"call", "turn", "heard", "answer"}``, written as a LineWriter does."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ConfigError when ``path`` cannot be written."""
+        super().__init__(path, "transcript", mode=0o600)
+
+    def write(self, call_id: str, turn: int, heard: str, answer: str) -> None:
+        """One turn: what the caller said, and what they heard of the answer.  Returns at once."""
+        record = {"call": call_id, "turn": turn, "heard": heard, "answer": answer}
+        self.put(json.dumps(record, ensure_ascii=False))

@@ -1,1 +1,0 @@
-"""What is said on the wires: the handoff socket and AGI."""

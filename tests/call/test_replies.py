@@ -1,0 +1,161 @@
+"""What a call says of its own: phrases, the last of them, and keys pressed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from offhook import turn_taking
+from offhook.agents.loader import load_agent
+from offhook.call.responses import Replies, Tasks
+from offhook.config import Config
+from offhook.conversation.history import History
+from offhook.core import PlayoutThread
+from offhook.doors.eagi.player import Speaker
+from offhook.observe.metrics import Metrics
+from offhook.playout.folder import PlaybackFolder
+from tests.support.agi_side import AsteriskSide, by_hand, soon
+
+
+class Phrases:
+    """Every fixed phrase is half a second of sound."""
+
+    async def phrase(self, agent: Any, kind: str, rate_hz: int) -> Any:
+        return SimpleNamespace(text=f"The {kind} phrase.", audio=np.full(rate_hz // 2, 1000, np.int16))
+
+
+class Scene:
+    """The call's side of a conversation, and the test as Asterisk."""
+
+    def __init__(self, side: AsteriskSide, replies: Replies, speaker: Speaker) -> None:
+        self.side, self.replies, self.speaker = side, replies, speaker
+        self.events: asyncio.Queue[turn_taking.TurnEvent] = asyncio.Queue()
+        self.keys: list[str] = []
+        self.speaking = False
+
+    async def stream_file(self) -> None:
+        """The next phrase begins; what ends something else is confirmed."""
+        while not (line := await self.side.line()).startswith("STREAM FILE") or "/silence" in line:
+            if line.startswith("GET FULL VARIABLE"):
+                self.side.say(f"200 result=1 ({line.split()[-1]})\n")
+
+    def over(self) -> None:
+        """It has been played to its end, however fast the test is."""
+        for answer in self.speaker._said:
+            answer.stopped(time.monotonic_ns() + 10**9)
+        self.side.say("200 result=0 endpos=4000\n")
+
+    async def event(self) -> turn_taking.TurnEvent:
+        return await soon(self.events.get())
+
+
+@pytest.fixture(params=[True, False], ids=["barge-in", "no barge-in"])
+async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Scene]:
+    agent = load_agent("receptionist").model_copy(update={"barge_in": request.param})
+    folder = PlaybackFolder(tmp_path)
+    failures: list[BaseException] = []
+    with PlayoutThread() as thread:
+        async with by_hand() as (channel, side):
+            made: Scene = cast(Any, None)
+            tasks = Tasks(lambda error, name: failures.append(error))
+            speaker = Speaker(channel, folder.silence(8_000), lambda key: made.keys.append(key))
+            services = SimpleNamespace(
+                config=Config(),
+                playout=thread,
+                ready=Phrases(),
+                metrics=Metrics(),
+                trace=None,
+                transcript=None,
+            )
+            replies = Replies(
+                "call",
+                agent,
+                cast(Any, services),
+                folder.shelf("call"),
+                speaker,
+                8_000,
+                tasks,
+                lambda event: made.events.put_nowait(event),
+                History(),
+                lambda: made.speaking,
+            )
+            made = Scene(side, replies, speaker)
+            yield made
+            closing = asyncio.create_task(tasks.close())
+            side.hang_up()
+            await closing
+            await speaker.close()
+            replies.close()
+    folder.close()
+    assert not failures
+
+
+async def test_a_phrase_is_said_and_its_end_told(scene: Scene) -> None:
+    answer = await scene.replies.phrase("still_there")
+    started, expecting = scene.replies.prompt("still_there", answer)
+    assert (started, type(expecting)) == (turn_taking.PromptStarted(), turn_taking.Expecting)
+    await scene.stream_file()
+    scene.over()
+    assert await scene.event() == turn_taking.PlaybackFinished(0)
+
+
+async def test_a_goodbye_ends_the_call_unless_the_caller_goes_on(scene: Scene) -> None:
+    for speaking, told in ((True, turn_taking.PlaybackFinished(0)), (False, turn_taking.CallEnded())):
+        scene.replies.ending, scene.speaking = True, speaking
+        scene.replies.prompt("goodbye", await scene.replies.phrase("goodbye"))
+        await scene.stream_file()
+        scene.over()
+        assert await scene.event() == told
+
+
+async def test_nothing_on_the_line_keeps_the_last_goodbye_from_ending_the_call(scene: Scene) -> None:
+    scene.speaking = True
+    await scene.replies.leave()
+    await scene.stream_file()
+    scene.side.say("200 result=53 endpos=100\n")  # a key
+    await scene.stream_file()
+    assert scene.keys == ["5"]
+    assert scene.events.empty()
+    scene.over()
+    assert await scene.event() == turn_taking.CallEnded()
+
+
+async def test_what_was_being_said_before_does_not_end_the_call_for_the_last_goodbye(scene: Scene) -> None:
+    scene.replies.prompt("greeting", await scene.replies.phrase("greeting"))
+    await scene.stream_file()
+    scene.replies.stop(turn_taking.StopPlayback(0))
+    scene.replies.settle(0)
+    await scene.replies.leave()
+    await scene.stream_file()  # the goodbye
+    assert scene.events.empty()
+    scene.over()
+    assert await scene.event() == turn_taking.CallEnded()
+
+
+async def test_a_goodbye_that_the_caller_interrupts_ends_nothing(scene: Scene) -> None:
+    scene.replies.ending = True
+    scene.replies.prompt("goodbye", await scene.replies.phrase("goodbye"))
+    await scene.stream_file()
+    scene.replies.stop(turn_taking.StopPlayback(0))
+    scene.replies.settle(0)
+    assert not scene.replies.ending
+
+
+async def test_a_key_cuts_a_phrase_only_where_interrupting_is_allowed(scene: Scene) -> None:
+    scene.replies.prompt("still_there", await scene.replies.phrase("still_there"))
+    await scene.stream_file()
+    scene.side.say("200 result=53 endpos=100\n")
+    if scene.replies._barge_in:
+        scene.replies.prompt("unclear", await scene.replies.phrase("unclear"))
+    await scene.stream_file()
+    assert scene.keys == ["5"]
+    scene.over()
+    assert await scene.event() == turn_taking.PlaybackFinished(0)
+    assert scene.events.empty()

@@ -1,0 +1,353 @@
+"""The daemon's own decisions: whom it takes, what it makes ready for them, when it says that it is busy."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from offhook.call.responses import Services
+from offhook.config import Config, load_config
+from offhook.conversation.base import Policy
+from offhook.daemon.daemon import Daemon, _agent_name
+from offhook.errors import BusyError, ConfigError, ModelError
+from offhook.observe.load import LoadGauge, Speculation
+from tests.support.clock import reached
+from tests.support.engines.engines import PlainTemplate
+
+
+class Offer:
+    """A handoff: it is declined, or only has to be taken."""
+
+    def __init__(self, *args: str) -> None:
+        self.hello = SimpleNamespace(args=args)
+        self.taken = False
+
+    def accepted(self) -> None:
+        self.taken = True
+
+
+class SlowModel:
+    """A language model that takes its time to read a prompt."""
+
+    template = PlainTemplate()
+    parameters = 135_000_000
+
+    def __init__(self, problem: str | None = None, places: int = 8) -> None:
+        self.says = problem
+        self.places = places
+        self.preloads = 0
+        self.begun, self.gate = asyncio.Event(), asyncio.Event()
+        self.error: ModelError | None = None
+
+    def problem(self) -> str | None:
+        return self.says
+
+    async def preload(self, prefix: tuple[str, ...]) -> None:
+        self.preloads += 1
+        self.begun.set()
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+
+
+class Ready:
+    """Remembers for whom phrases were made."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    async def make(self, agent: Any, rate_hz: int) -> None:
+        self.made.append(agent.name)
+
+
+class House:
+    """A daemon without sockets, sound and models, and the calls that it has begun."""
+
+    def __init__(self, model: SlowModel, search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.model, self.ready = model, Ready()
+        self.calls: list[Policy] = []
+        self.hold: asyncio.Event | None = None
+        """Calls last until it is set; None: they are over at once."""
+        self.settings = "[agent]\ndefault = 'jetty'\n"
+        self.search = search
+        self.daemon = Daemon(self.read(), read_again=self.read)
+        models = cast(Any, SimpleNamespace(language_model=model, knowledge=None, problem=model.problem))
+        voice = cast(Any, SimpleNamespace(problem=lambda: None))
+        load = LoadGauge()
+        self.services = Services(
+            **{field.name: cast(Any, None) for field in fields(Services)}
+            | {
+                "config": self.daemon._config,
+                "models": models,
+                "voice": voice,
+                "ready": self.ready,
+                "load": load,
+            }
+        )
+        self.daemon._services = self.services
+        house = self
+
+        class Call:
+            def __init__(self, handoff: Offer, policy: Policy, services: Any) -> None:
+                assert handoff.taken, "the launcher is told before anything takes long"
+                house.calls.append(policy)
+
+            async def run(self) -> None:
+                if house.hold is not None:
+                    await house.hold.wait()
+
+        monkeypatch.setattr("offhook.daemon.daemon.Call", Call)
+
+    def read(self) -> Config:
+        """The configuration as it is on disk now."""
+        path = self.search / "offhook.conf"
+        path.write_text(self.settings.replace("[agent]\n", f"[agent]\nsearch = ['{self.search}']\n"))
+        return load_config(path)
+
+    async def reload(self) -> None:
+        self.daemon.reload()
+        await self.warmed()
+
+    async def call(self, *args: str) -> Offer:
+        offer = Offer("1.2", *args)
+        await self.daemon._on_call(cast(Any, offer))
+        return offer
+
+    async def warmed(self) -> None:
+        while self.daemon._tasks._tasks:
+            await asyncio.gather(*self.daemon._tasks._tasks)
+
+
+@pytest.fixture
+async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    path = tmp_path / "jetty.toml"
+    path.write_text('name = "Jetty Kayaks"\ngreeting = "Hello."\nfacts = ["We open at nine."]\n')
+    return House(SlowModel(), tmp_path, monkeypatch)
+
+
+def daemon_with(problem: str | None) -> Daemon:
+    daemon = Daemon(Config())
+    engine = SimpleNamespace(problem=lambda: problem, language_model=SimpleNamespace(places=8))
+    daemon._services = cast(Any, SimpleNamespace(models=engine, voice=engine))
+    return daemon
+
+
+async def test_a_model_that_hangs_makes_new_calls_busy() -> None:
+    offer = Offer("1.2")
+    with pytest.raises(BusyError, match="one batch for 12 s"):
+        await daemon_with("the language model has computed one batch for 12 s")._on_call(cast(Any, offer))
+    assert not offer.taken
+
+
+async def test_a_call_that_the_model_has_no_room_for_is_busy_before_it_is_taken(house: House) -> None:
+    house.model.gate.set()
+    house.model.places, house.hold = 1, asyncio.Event()
+    running = asyncio.create_task(house.call("agent=jetty"))
+    await reached(lambda: bool(house.calls), "the first call runs")
+    offer = Offer("1.3", "agent=jetty")
+    with pytest.raises(BusyError, match="all 1 places of the language model are taken"):
+        await house.daemon._on_call(cast(Any, offer))
+    assert not offer.taken
+    house.hold.set()
+    await running
+    assert (await house.call("agent=jetty")).taken
+
+
+async def test_a_stopping_daemon_and_an_unknown_agent_take_no_call() -> None:
+    offer = Offer("1.2", "agent=nobody")
+    daemon = daemon_with(None)
+    with pytest.raises(ConfigError, match=r"no nobody\.toml"):
+        await daemon._on_call(cast(Any, offer))
+    daemon.stop()
+    with pytest.raises(BusyError, match="stopping"):
+        await daemon._on_call(cast(Any, offer))
+    assert not offer.taken
+
+
+def test_the_agent_is_an_argument_of_the_dialplan() -> None:
+    assert _agent_name(("1795.3", "agent=helpdesk")) == "helpdesk"
+    assert _agent_name(("1795.3",)) is None
+
+
+async def test_another_agents_call_is_taken_before_the_agent_is_ready(house: House) -> None:
+    offer = await house.call("agent=jetty")
+    assert offer.taken
+    await house.model.begun.wait()
+    assert not house.ready.made, "it is made ready meanwhile"
+    house.model.gate.set()
+    await house.warmed()
+    assert house.ready.made == ["Jetty Kayaks"]
+
+
+async def test_two_calls_at_once_make_it_ready_once(house: House) -> None:
+    await asyncio.gather(house.call("agent=jetty"), house.call("agent=jetty"))
+    house.model.gate.set()
+    await house.warmed()
+    await house.call("agent=jetty")
+    await house.warmed()
+    assert (house.model.preloads, house.ready.made) == (1, ["Jetty Kayaks"])
+    assert len(house.calls) == 3
+    assert len({id(policy) for policy in house.calls}) == 1, "they share what was made"
+    assert house.calls[0].name == "grounded"
+
+
+async def test_what_cannot_be_made_ready_is_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.model.error = ModelError("out of order")
+    house.model.gate.set()
+    assert (await house.call("agent=jetty")).taken
+    await house.warmed()
+    assert "agent=Jetty Kayaks cannot be made ready: out of order" in caplog.text
+
+
+async def test_a_stopping_daemon_waits_for_nothing_that_is_made_ready(house: House) -> None:
+    class Door:
+        active_calls = 0
+
+        def stop_accepting(self) -> None:
+            pass
+
+        async def close(self) -> None:
+            pass
+
+    await house.call("agent=jetty")
+    await house.model.begun.wait()
+    (task,) = house.daemon._tasks._tasks
+    await house.daemon._drain(cast(Any, Door()))
+    assert task.cancelled()
+
+
+# --- reading again ---------------------------------------------------------------------------------
+
+
+def write_agent(folder: Path, greeting: str, name: str = "jetty") -> None:
+    (folder / f"{name}.toml").write_text(f'name = "Jetty Kayaks"\ngreeting = "{greeting}"\n')
+
+
+@pytest.fixture
+async def running(house: House) -> House:
+    """A daemon that has had a call for jetty."""
+    house.model.gate.set()
+    await house.call()
+    await house.warmed()
+    return house
+
+
+async def test_a_changed_agent_answers_new_calls_and_running_ones_keep_theirs(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    write_agent(tmp_path, "Good morning.")
+    await running.reload()
+    await running.call()
+    before, after = (policy.agent.greeting for policy in running.calls)
+    assert (before, after) == ("Hello.", "Good morning.")
+    assert running.model.preloads == 2, "the new one is made ready"
+    assert "reloaded: agent jetty has changed" in caplog.text
+
+
+async def test_what_has_not_changed_stays_as_it_is(running: House) -> None:
+    await running.reload()
+    await running.call()
+    assert running.calls[0] is running.calls[1]
+    assert running.model.preloads == 1
+
+
+async def test_a_broken_agent_stays_as_it_was(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "jetty.toml").write_text("name = \n")
+    await running.reload()
+    await running.call()
+    assert running.calls[0] is running.calls[1]
+    assert "agent jetty stays as it was: " in caplog.text
+    assert "not valid TOML" in caplog.text
+
+
+async def test_an_agent_that_has_gone_is_refused(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    (tmp_path / "jetty.toml").unlink()
+    await running.reload()
+    with pytest.raises(ConfigError, match=r"no jetty\.toml"):
+        await running.call()
+    assert "agent jetty has gone" in caplog.text
+    write_agent(tmp_path, "Back again.")
+    await running.call()
+    assert running.calls[-1].agent.greeting == "Back again."
+
+
+async def test_a_changed_configuration_is_for_new_calls(running: House) -> None:
+    old = running.daemon._services
+    running.settings += "[turn]\nresponsiveness = 'patient'\nspeculation = false\n[llm]\nhistory_turns = 3\n"
+    await running.reload()
+    services = running.daemon._services
+    assert services is not None
+    assert services.config.turn.responsiveness == "patient"
+    assert services.history_turns == 3
+    assert services.load.sample() is Speculation.OFF
+    assert old is running.services
+    assert running.services.config.turn.responsiveness == "balanced", "a call that runs holds these"
+
+
+async def test_another_way_of_answering_is_taken_over(running: House) -> None:
+    running.settings += "[conversation]\npolicy = 'chat'\n"
+    await running.reload()
+    await running.call()
+    assert [policy.name for policy in running.calls] == ["grounded", "chat"]
+
+
+async def test_a_broken_configuration_stays_as_it_was_and_agents_are_read_all_the_same(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.settings += "[turn]\nresponsivenes = 'patient'\n"
+    write_agent(tmp_path, "Good morning.")
+    await running.reload()
+    await running.call()
+    assert "the configuration stays as it was: " in caplog.text
+    assert "did you mean 'responsiveness'" in caplog.text
+    assert running.calls[-1].agent.greeting == "Good morning."
+
+
+async def test_what_cannot_change_while_running_is_said(
+    running: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.settings += "[daemon]\nsocket = '/other.sock'\ndrain_s = 1\n[tts]\nrate_wpm = 200\n"
+    await running.reload()
+    assert "daemon.socket, tts.rate_wpm cannot change while running: restart the daemon" in caplog.text
+    services = running.daemon._services
+    assert services is not None
+    assert services.config.tts.rate_wpm == 165
+    assert services.config.daemon.drain_s == 1
+
+
+async def test_another_default_is_taken_when_it_is_there(
+    running: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    running.settings = "[agent]\ndefault = 'harbour'\n"
+    await running.reload()
+    await running.call()
+    assert "the default agent cannot be used: agent 'harbour': no harbour.toml" in caplog.text
+    assert running.calls[-1] is running.calls[0]
+    write_agent(tmp_path, "Harbour master.", "harbour")
+    await running.reload()
+    await running.call()
+    assert running.calls[-1].agent.greeting == "Harbour master."
+
+
+async def test_a_signal_while_it_starts_is_not_lost(house: House, tmp_path: Path) -> None:
+    house.model.gate.set()
+    services, house.daemon._services = house.daemon._services, None
+    house.daemon.reload()
+    assert not house.daemon._tasks._tasks
+    house.daemon._services = services
+    write_agent(tmp_path, "Good morning.")
+    house.daemon._reload_if_wanted()
+    await house.warmed()
+    await house.call()
+    assert house.calls[0].agent.greeting == "Good morning."

@@ -1,0 +1,172 @@
+"""Moonshine on real speech: the wheel's recordings of people, and telephone speech."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import threading
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+from numpy.typing import NDArray
+
+from offhook.engines.stt.base import STT_RATE_HZ
+from offhook.engines.stt.moonshine import Moonshine, detokenize, embedded_folder, read_tokenizer
+from offhook.errors import ModelError
+from tests.support.words import recall
+
+SPEECH = Path(__file__).parents[2] / "engine" / "offhook" / "assets" / "demo"
+
+
+def read_16k(path: Path) -> NDArray[np.int16]:
+    with wave.open(str(path)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+        samples = samples.reshape(-1, file.getnchannels())[:, 0]
+        return np.asarray(soxr.resample(samples, file.getframerate(), STT_RATE_HZ), np.int16)
+
+
+def recording(name: str) -> NDArray[np.int16]:
+    spec = importlib.util.find_spec("moonshine_voice")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return read_16k(Path(spec.submodule_search_locations[0]) / "assets" / f"{name}.wav")
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Moonshine]:
+    model = Moonshine()
+    yield model
+    model.close()
+
+
+def test_a_person_is_understood(model: Moonshine) -> None:
+    transcript = model.transcribe(recording("beckett"))
+    assert recall("ever tried ever failed no matter try again fail again fail better", transcript.text) >= 0.9
+    assert transcript.audio_ms == 9963
+    assert transcript.compute_ms > 0
+
+
+def test_another_person_is_understood(model: Moonshine) -> None:
+    heard = model.transcribe(recording("two_cities")[: 10 * STT_RATE_HZ]).text
+    assert recall("it was the best of times it was the worst of times it was the age of wisdom", heard) >= 0.9
+
+
+def test_telephone_speech_is_understood(model: Moonshine) -> None:
+    files = sorted(SPEECH.glob("*.wav"))
+    assert len(files) >= 5
+    understood = {"hours": "opening hours", "location": "located", "parking": "parking", "book": "Monday"}
+    for name, words in understood.items():
+        (path,) = (file for file in files if name in file.stem)
+        audio = read_16k(path)
+        heard = model.transcribe(np.concatenate([audio, np.zeros(STT_RATE_HZ // 5, np.int16)])).text
+        assert recall(words, heard) == 1.0, f"{path.name}: {heard!r}"
+
+
+def test_threads_share_one_model(model: Moonshine) -> None:
+    audio = recording("beckett")[: 4 * STT_RATE_HZ]
+    alone = model.transcribe(audio).text
+    heard: list[str] = []
+    threads = [threading.Thread(target=lambda: heard.append(model.transcribe(audio).text)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heard == [alone] * 4
+
+
+def test_cancelling_ends_the_text_early(model: Moonshine) -> None:
+    audio = recording("beckett")
+    asked = 0
+
+    def after_three() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 3
+
+    cut = model.transcribe(audio, cancelled=after_three).text
+    assert len(cut.split()) <= 3
+    assert model.transcribe(audio, cancelled=lambda: True).text == ""
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100, 1599, 1600])
+def test_very_short_audio_is_harmless(model: Moonshine, samples: int) -> None:
+    assert len(model.transcribe(np.full(samples, 900, np.int16)).text) < 40
+
+
+def test_the_text_is_capped_by_the_duration(model: Moonshine) -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 8000, 2 * STT_RATE_HZ).clip(-32768, 32767).astype(np.int16)
+    assert len(model.transcribe(noise).text.split()) <= 2 * 6.5 + 8
+
+
+def test_importing_us_imports_no_audio_hardware_library() -> None:
+    look = "print('moonshine_voice' in sys.modules)"
+    code = f"import sys, offhook.engines.stt.moonshine as m; m.embedded_folder(); {look}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"pip install 'offhook\[embedded\]'"):
+        embedded_folder()
+
+
+def test_a_folder_without_the_files_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no encoder_model\.ort there"):
+        Moonshine(tmp_path)
+
+
+def copy_of_model(folder: Path) -> Path:
+    for file in embedded_folder().iterdir():
+        shutil.copy(file, folder / file.name)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"])
+@pytest.mark.parametrize("damage", ["empty", "half", "garbage"])
+def test_damaged_files_are_one_clear_line(tmp_path: Path, name: str, damage: str) -> None:
+    file = copy_of_model(tmp_path) / name
+    data = file.read_bytes()
+    file.write_bytes({"empty": b"", "half": data[: len(data) // 2], "garbage": b"\xff" * 5000}[damage])
+    with pytest.raises(ModelError) as caught:
+        Moonshine(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert "offhook[embedded]" in str(caught.value) or "do not belong together" in str(caught.value)
+
+
+def test_another_model_is_recognised_as_such(tmp_path: Path) -> None:
+    folder = copy_of_model(tmp_path)
+    shutil.copy(folder / "encoder_model.ort", folder / "decoder_model_merged.ort")
+    with pytest.raises(ModelError, match="not a Moonshine model"):
+        Moonshine(folder)
+
+
+def test_tokenizer_reads_long_and_short_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.bin"
+    long = b"x" * 300
+    path.write_bytes(b"\x05<unk>" + b"\x03<s>" + b"\x04</s>" + bytes([300 % 128 + 128, 300 // 128]) + long)
+    assert read_tokenizer(path) == [b"<unk>", b"<s>", b"</s>", long]
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ModelError, match="cut short"):
+        read_tokenizer(path)
+
+
+def test_detokenize_joins_words_and_leaves_out_markers() -> None:
+    tokens = [
+        b"<s>",
+        "\u2581He".encode(),
+        b"llo",
+        "\u2581caf".encode(),
+        b"\xc3",
+        b"\xa9",
+        b"<<ST_3>>",
+        b".",
+    ]
+    assert detokenize(tokens) == "Hello caf\u00e9."

@@ -1,0 +1,108 @@
+"""Speech off the event loop: blocks in order, no silence in front, ready clauses kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from offhook.engines.tts import voice as voice_module
+from offhook.engines.tts.base import never
+from offhook.engines.tts.voice import Voice, without_lead
+from offhook.errors import ModelError
+from tests.support.engines.engines import ScriptedVoice
+
+
+class Blocks:
+    """Three blocks a text, numbered; counts what it was asked for."""
+
+    name = "blocks"
+    sample_rate_hz = 8_000
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.given = 0
+
+    def synthesize(self, text: str, *, cancelled: Callable[[], bool] = never) -> Iterator[NDArray[np.int16]]:
+        self.texts.append(text)
+        for number in (1, 2, 3):
+            if cancelled():
+                return
+            self.given += 1
+            yield np.full(800, 1000 * number, np.int16)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+async def test_blocks_come_in_order() -> None:
+    voice = Voice(Blocks())
+    assert [int(block[0]) async for block in voice.stream("Hello.", 8_000)] == [1000, 2000, 3000]
+
+
+async def test_a_clause_said_again_is_ready() -> None:
+    blocks = Blocks()
+    voice = Voice(blocks)
+    first = await voice.say("How can I help?", 8_000, known=True)
+    again = await voice.say("How can I help?", 8_000, known=True)
+    np.testing.assert_array_equal(first, again)
+    assert blocks.texts == ["How can I help?"]
+    assert (voice.hits, voice.misses) == (1, 1)
+    await voice.say("How can I help?", 16_000, known=True)
+    assert voice.misses == 2
+
+
+async def test_a_clause_that_was_cut_is_not_kept() -> None:
+    blocks = Blocks()
+    voice = Voice(blocks)
+    stream = voice.stream("Half.", 8_000, known=True)
+    await anext(stream)
+    await stream.aclose()
+    assert len(await voice.say("Half.", 8_000)) == 2400
+    assert voice.hits == 0
+
+
+async def test_the_oldest_clause_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voice_module, "CACHE_S", 0.7)  # two clauses of 0.3 s
+    blocks = Blocks()
+    voice = Voice(blocks)
+    for text in ("one", "two", "one", "three", "one", "two"):
+        await voice.say(text, 8_000, known=True)
+    assert blocks.texts == ["one", "two", "three", "two"]
+
+
+async def test_a_failure_reaches_the_listener_and_the_next_clause_is_fine() -> None:
+    broken = ModelError("out of order")
+    voice = Voice(ScriptedVoice(lambda text: broken if text == "bad" else None))
+    with pytest.raises(ModelError):
+        await voice.say("bad", 8_000)
+    assert len(await voice.say("good", 8_000)) == 320
+
+
+async def test_cancelling_ends_the_synthesis() -> None:
+    voice = Voice(Blocks())
+    task = asyncio.create_task(voice.say("Hello.", 8_000))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(await voice.say("Hello.", 8_000)) == 2400
+
+
+def test_silence_in_front_is_cut_and_a_soft_onset_kept() -> None:
+    speech = np.full(800, 2_000, np.int16)
+    soft = np.full(60, 90, np.int16)
+    silence = np.zeros(4_000, np.int16)
+
+    def trimmed(*blocks: NDArray[np.int16]) -> NDArray[np.int16]:
+        return np.concatenate(list(without_lead(blocks, 8_000)))
+
+    expected = np.concatenate([np.zeros(20, np.int16), soft, speech])
+    np.testing.assert_array_equal(trimmed(np.concatenate([silence, soft, speech])), expected)
+    np.testing.assert_array_equal(trimmed(silence, soft, speech), expected)
+    np.testing.assert_array_equal(trimmed(speech, silence, speech), np.concatenate([speech, silence, speech]))
+    np.testing.assert_array_equal(trimmed(silence), silence)
+    assert list(without_lead([], 8_000)) == []

@@ -1,0 +1,292 @@
+"""Turn-taking from speech to a committed answer: pauses, words, and what is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from offhook.end_of_turn.wait import Asked, Expected, PauseHabit
+from offhook.turn_taking import (
+    MS,
+    AskAgain,
+    CallerJudged,
+    Cancel,
+    Commit,
+    Expecting,
+    Floor,
+    NothingHeard,
+    PlaybackFinished,
+    PlaybackStarted,
+    StopPlayback,
+    Tick,
+    TurnEvent,
+    WordsChanged,
+)
+from tests.support.turns import (
+    ASKED,
+    DONE,
+    HEARD,
+    SETTINGS,
+    UNSURE,
+    Script,
+    Table,
+    at,
+    check,
+    paused,
+    play,
+    prepare,
+    resumed,
+    started,
+    stopped,
+    ticks,
+    words,
+)
+
+TABLE: Table = {
+    "complete words are answered as soon as they are known": (
+        ASKED,
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Commit(1)],
+    ),
+    "words that want to go on are waited for": (
+        [*ASKED[:2], (1150, words(1, UNSURE)), (1500, Tick()), (1799, Tick())],
+        Floor.PREPARING,
+        [prepare(1, 60, 1000)],
+    ),
+    "but not for ever": (
+        [*ASKED[:2], (1150, words(1, UNSURE)), (1800, Tick())],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Commit(1)],
+    ),
+    "a second opinion changes the wait": (
+        [*ASKED[:2], (1150, words(1, UNSURE)), (1170, words(1, 0.9)), (1175, Tick())],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Commit(1)],
+    ),
+    "a whole turn": (
+        [*HEARD, (3000, PlaybackFinished(1))],
+        Floor.LISTENING,
+        [prepare(1, 60, 1000), Commit(1)],
+    ),
+    "nothing is committed before its words are known, but at the longest wait": (
+        [*ASKED[:2], (1790, Tick()), (1800, Tick()), (1810, stopped(1000))],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Commit(1)],
+    ),
+    "a pause inside the turn cancels the premature revision": (
+        [
+            *ASKED[:2],
+            (1150, words(1, UNSURE)),
+            (1300, resumed(1250)),
+            (2100, paused(2000, 900)),
+            (2150, words(2)),
+        ],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Cancel(1), prepare(2, 60, 2000, 900), Commit(2)],
+    ),
+    "several pauses, several revisions, one answer": (
+        [
+            *ASKED[:2],
+            (1200, resumed(1150)),
+            (1500, paused(1450)),
+            (1520, words(2, UNSURE)),
+            (1800, resumed(1750)),
+            (2500, paused(2400)),
+            (2550, words(1)),  # late news of a revision that is gone
+            (2560, words(3)),
+        ],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Cancel(1), prepare(2, 60, 1450), Cancel(2), prepare(3, 60, 2400), Commit(3)],
+    ),
+    "the caller goes on after the commit, before anything is heard": (
+        [*ASKED, (1155, resumed(1140)), (2100, paused(2000)), (2150, words(2))],
+        Floor.ANSWERING,
+        [prepare(1, 60, 1000), Commit(1), Cancel(1), prepare(2, 60, 2000), Commit(2)],
+    ),
+    "an answer that came too early is taken back, and its words are answered with the rest": (
+        [
+            *ASKED,
+            (1160, PlaybackStarted(1)),
+            (1400, resumed(1350)),
+            (1550, CallerJudged()),
+            (2100, paused(2000)),
+            (2150, words(2, text="what does it cost for children")),
+        ],
+        Floor.ANSWERING,
+        [
+            prepare(1, 60, 1000),
+            Commit(1),
+            StopPlayback(1, premature=True),
+            prepare(2, 60, 2000),
+            Commit(2),
+        ],
+    ),
+    "noise without words, then silence": (
+        [(100, started(60)), (300, paused(200, 80)), (320, NothingHeard(1, 80)), (1010, stopped(200, 80))],
+        Floor.LISTENING,
+        [prepare(1, 60, 200, 80), Cancel(1)],
+    ),
+    "a voice without words is asked to say it again, twice in a row at most": (
+        [
+            *(
+                (start + after, event)
+                for turn, start in ((1, 0), (2, 5000), (3, 10_000))
+                for after, event in (
+                    (100, started(start + 60)),
+                    (1100, paused(start + 1000, 700)),
+                    (1150, NothingHeard(turn, 700)),
+                    (1800, stopped(start + 1000, 700)),
+                )
+            ),
+        ],
+        Floor.LISTENING,
+        [
+            prepare(1, 60, 1000, 700),
+            Cancel(1),
+            AskAgain(),
+            prepare(2, 5060, 6000, 700),
+            Cancel(2),
+            AskAgain(),
+            prepare(3, 10_060, 11_000, 700),
+            Cancel(3),
+        ],
+    ),
+    "noise without words, then speech in the same breath": (
+        [
+            (100, started(60)),
+            (300, paused(200, 80)),
+            (320, NothingHeard(1, 80)),
+            (400, resumed(380)),
+            (1100, paused(1000)),
+            (1150, words(2)),
+        ],
+        Floor.ANSWERING,
+        [prepare(1, 60, 200, 80), Cancel(1), prepare(2, 60, 1000), Commit(2)],
+    ),
+    "the recogniser finds no words after the commit": (
+        [(100, started(60)), (300, paused(200)), (1010, stopped(200)), (1050, NothingHeard(1, 80))],
+        Floor.LISTENING,
+        [prepare(1, 60, 200), Commit(1), Cancel(1)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_table(name: str) -> None:
+    check(*TABLE[name])
+
+
+def test_on_a_busy_machine_nothing_is_prepared_in_a_short_pause() -> None:
+    busy = replace(SETTINGS, speculate=False, unspeculated_ms=350)
+    script: Script = [(100, started(60)), (1100, paused(1000)), (1340, Tick()), (1350, Tick())]
+    state, actions = play(script[:3], turn_settings=busy)
+    assert actions == []
+    assert state.floor is Floor.WAITING
+    state, actions = play([*script[3:], (1450, words(1))], state, busy)
+    assert actions == [prepare(1, 60, 1000), Commit(1)]
+    assert state.floor is Floor.ANSWERING
+    # Speech that goes on ends the wait.
+    state, actions = play([*script[:3], (1345, resumed(1320)), (2500, Tick())], turn_settings=busy)
+    assert actions == []
+    assert state.floor is Floor.HEARING
+
+
+def test_words_that_change_when_they_are_heard_again_are_answered_anew() -> None:
+    script: Script = [*ASKED[:2], (1150, words(1, UNSURE)), (1300, WordsChanged(1, at(1250)))]
+    state, actions = play(script)
+    assert actions == [
+        prepare(1, 60, 1000),
+        Cancel(1),
+        replace(prepare(2, 60, 1250), speech_end_ns=1000 * MS),
+    ]
+    assert state.floor is Floor.PREPARING
+    assert play([(1350, words(2))], state)[1] == [Commit(2)]
+    # Not once the answer is committed, and not an old revision's.
+    assert play([(1310, WordsChanged(1, at(1300)))], state)[1] == []
+    assert play([*HEARD, (1900, WordsChanged(1, at(1250)))])[1] == [prepare(1, 60, 1000), Commit(1)]
+
+
+def test_a_sound_at_the_last_moment_puts_the_answer_off_but_not_for_long() -> None:
+    loud = replace(SETTINGS, sound=True)
+    state, actions = play([*ASKED[:2], (1150, words(1, 0.5)), (1460, Tick())], turn_settings=loud)
+    assert actions == [prepare(1, 60, 1000)]
+    assert play([(1470, Tick())], state)[1] == [Commit(1)]  # it was a click
+    assert play([(1470, resumed(1440))], state)[1] == [Cancel(1)]  # it was the next word
+    assert play([(1600, Tick()), (1610, Tick())], state, loud)[1] == [Commit(1)]  # it is the line
+
+
+NUMBER = Expecting(Expected(Asked.DIGITS))
+GROUPS: Script = [
+    (0, NUMBER),
+    (100, started(60)),
+    (1050, paused(1000)),
+    (1100, words(1, DONE, "two one two")),
+    (1900, stopped(1000)),
+]
+"""The first group of a telephone number; the endpointer's longest wait is over."""
+
+
+def test_a_number_said_in_groups_is_one_turn_and_is_answered_when_it_is_complete() -> None:
+    state, _ = play(GROUPS)
+    assert state.floor is Floor.PREPARING
+    # 1.5 s of silence, then a second group, which is a new utterance for the endpointer.
+    state, actions = play([*ticks(1950, 2450), (2550, started(2500)), (3050, paused(3000, 300))], state)
+    assert actions == [Cancel(1), prepare(2, 60, 3000, 800)]
+    script: Script = [(3100, words(2, DONE, "212 555")), *ticks(3150, 3850), (3860, stopped(3000, 300))]
+    state, actions = play(
+        [*script, *ticks(3900, 4050), (4100, started(4050)), (4600, paused(4550, 400))], state
+    )
+    assert actions == [Cancel(2), prepare(3, 60, 4550, 1200)]
+    _, actions = play([(4640, words(3, DONE, "212 555 0123")), (4650, Tick())], state)
+    assert actions == [Commit(3)], "ten digits: nothing is waited for"
+
+
+def test_a_number_that_stays_short_is_answered_all_the_same() -> None:
+    state, _ = play(GROUPS)
+    state, actions = play(ticks(1950, 2650), state)
+    assert actions == []
+    _, actions = play([(2700, Tick())], state)
+    assert actions == [Commit(1)]
+
+
+def test_words_that_are_late_keep_a_number_from_being_answered_too_early() -> None:
+    state, actions = play([*GROUPS[:3], (1900, stopped(1000)), *ticks(1950, 2400)])
+    assert actions == [prepare(1, 60, 1000)]
+    _, actions = play([(2450, words(1, DONE, "five five five, oh one two three"))], state)
+    assert actions == [Commit(1)]
+    # And words that never come are no reason to wait for ever.
+    assert play(ticks(2450, 2750), state)[1] == [Commit(1)]
+
+
+def test_a_habit_is_learnt_from_pauses_that_the_caller_went_on_after() -> None:
+    state, _ = play([*ASKED[:2], (1150, words(1, UNSURE)), (1520, resumed(1500))])
+    assert state.habit == PauseHabit(1, 500.0, 125.0)
+
+
+def test_after_a_yes_no_question_a_yes_is_complete_whatever_the_model_thinks() -> None:
+    asked, _ = play([(0, Expecting(Expected(Asked.YES_NO)))])
+    _, actions = play([*ASKED[:2], (1150, words(1, UNSURE, "Yes.")), (1200, Tick())], asked)
+    assert actions == [prepare(1, 60, 1000), Commit(1)]
+
+
+FOUR = Expected(Asked.DIGITS, 4)
+BEGUN = (1500, PlaybackStarted(1))
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param([*ASKED, (1210, Expecting(FOUR, 1))], Expected(), id="not before it is heard"),
+        pytest.param([*ASKED, (1210, Expecting(FOUR, 1)), BEGUN], FOUR, id="from when it is heard"),
+        pytest.param([*ASKED, BEGUN, (1600, Expecting(FOUR, 1))], FOUR, id="known while it is heard"),
+        pytest.param([*ASKED, (1210, Expecting(FOUR, 9)), BEGUN], Expected(), id="not another's"),
+        pytest.param([(0, Expecting(FOUR)), *ASKED], FOUR, id="a prompt at once"),
+        pytest.param([(0, Expecting(FOUR)), *ASKED, BEGUN], Expected(), id="an answer asks anew"),
+    ],
+)
+def test_what_an_answer_asks_for_counts_once_it_is_heard(
+    events: list[tuple[int, TurnEvent]], expected: Expected
+) -> None:
+    state, _ = play(events)
+    assert state.expected == expected
