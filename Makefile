@@ -12,7 +12,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= $(shell nproc)
 
-NATIVE_SOURCES := $(shell find csrc agi -name '*.cpp' -o -name '*.h' -o -name '*.c') CMakeLists.txt \
+NATIVE_SOURCES := $(shell find csrc agi -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.pyx' -o -name '*.pxi') CMakeLists.txt \
 	$(shell find csrc agi tests/native -name CMakeLists.txt) setup.py
 LLAMA_PIN := $(shell sed -n 's/^ *"\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproject.toml)
 CMAKE  := $(BIN)/cmake
@@ -40,7 +40,7 @@ check: build  ## Lint, type and structure checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/stubtest offhook._core
+	$(BIN)/stubtest offhook._core offhook._kernels
 	$(BIN)/lint-imports
 	find csrc agi tests/native tests/kernels \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
 		| xargs -0 $(BIN)/clang-format --dry-run --Werror
@@ -80,7 +80,7 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.system
 	@test -n "$(PYTHON)" || { echo "offhook needs Python 3.11 or newer: apt install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || { echo "==> creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "==> installing build tools"
-	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" "pybind11>=3.0,<4" "cmake>=3.24" ninja
+	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" "pybind11>=3.0,<4" "cython>=3.1,<4" "cmake>=3.24" ninja
 	@$(BIN)/python -c 'import llama_cpp' 2>/dev/null || \
 		echo "==> $(LLAMA_PIN): the first build compiles llama.cpp, 6 to 12 minutes on two cores; pip keeps the wheel"
 	$(BIN)/python -m pip install --progress-bar off "$(LLAMA_PIN)"
@@ -119,4 +119,4 @@ asterisk:  ## Fetch a real Asterisk for the tests into the cache folder (once)
 
 .PHONY: clean
 clean:  ## Delete build products, keep .venv
-	rm -rf build engine/offhook/_core*.so engine/offhook/bin $(VENV)/.built
+	rm -rf build engine/offhook/_core*.so engine/offhook/_kernels*.so engine/offhook/bin $(VENV)/.built

@@ -33,7 +33,7 @@ class CMakeBuild(build_ext):
         )  # fmt: skip
         jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", str(os.cpu_count() or 1))
         subprocess.run(["cmake", "--build", build, "-j", jobs], check=True)
-        # setuptools takes only the module from there into an editable tree; the launcher is needed too.
+        # setuptools takes only _core from there into an editable tree; kernels and launcher are needed, too.
         prefixes = [target, ROOT / "engine" / "offhook"] if self.editable_mode else [target]
         for prefix in prefixes:
             install = ["cmake", "--install", build, "--component", "python", "--prefix", prefix]

@@ -26,29 +26,29 @@ come from ``bench/bench_barge_in.py``, those about echoes from ``bench/bench_ech
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from offhook.barge_in.echo import DELAYS_MS, delayed, echo_delay, without_echo
-from offhook.barge_in.frames import Frames, in_step, measure
+from offhook.barge_in.frames import in_step
 from offhook.barge_in.judgement import Judgement, JudgeSettings, Verdict
 from offhook.barge_in.line import LineEcho
-from offhook.barge_in.spectrum import (
+from offhook.kernels import (
     FLOOR_POWER,
     FRAME,
     HIGH,
     HOP,
-    HOP_MS,
     LOW,
     MID,
     MS,
     RATE_HZ,
+    SPECTRUM,
+    Features,
     Samples,
-    at_8_khz,
-    decibels,
-    power_of,
-    spectra_of,
+    measure,
 )
 
+_HOP_MS = HOP // MS
 _WINDOW_MS = 1_500
 """No more than the latest of what was heard is looked at, which bounds the cost."""
 _RECENT_MS = 800
@@ -98,78 +98,86 @@ def judge(
     ``line`` is what is known of the call's echo; it is read, and not changed.
     Never raises for any such arrays.
     """
-    caller = at_8_khz(heard, settings.rate_hz)[-_WINDOW_MS * MS :]
-    onset = len(caller) - (len(heard) - onset_samples) * RATE_HZ // settings.rate_hz
-    if len(caller) < _MIN_HEARD or onset >= len(caller):
+    step = settings.rate_hz // RATE_HZ
+    length = min(-(-len(heard) // step), _WINDOW_MS * MS)
+    sounded = (len(heard) - onset_samples) * RATE_HZ // settings.rate_hz
+    if length < _MIN_HEARD or sounded <= 0:
         return _NOTHING
-    wanted = len(caller) + (DELAYS_MS[1] + 100) * MS
-    ours = at_8_khz(played[-wanted * settings.rate_hz // RATE_HZ :], settings.rate_hz)
-
-    count = (len(caller) - FRAME) // HOP + 1
-    centre_ms = (len(caller) - FRAME // 2 - HOP * np.arange(count)[::-1] - onset) / MS
-    since = max(int(np.searchsorted(centre_ms, -HOP_MS)), count - _RECENT_MS // HOP_MS)
-    before = int(np.searchsorted(centre_ms, -40))
+    count = (length - FRAME) // HOP + 1
+    # From the onset to the centre of the last frame; of those before, each is a hop less.
+    age = sounded - FRAME // 2
+    since = max(_first_frame(age, count, -HOP), count - _RECENT_MS // _HOP_MS)
     if since >= count:
         return _NOTHING
-
-    spectra = spectra_of(caller, count)
-    total = power_of(spectra)
-    delay = echo_delay(caller, ours, None if line is None else line.delay_ms)
-    if delay is None:
-        left, tail = total, None
-    else:
-        left, tail = without_echo(spectra, spectra_of(delayed(ours, delay), count))
-    frames = measure(total, left, tail, since, before, noise_floor_db)
-    share = 1 - float(frames.left.sum()) / (float(frames.total.sum()) + 1)
+    frames = measure(
+        heard,
+        played,
+        settings.rate_hz,
+        latest=_WINDOW_MS * MS,
+        since=since,
+        before=_first_frame(age, count, -40 * MS),
+        known_delay_ms=None if line is None else line.delay_ms,
+        noise_power=_noise_power(noise_floor_db),
+    )
+    share = 1 - float(frames.left.sum()) / (float(frames.heard.sum()) + 1)
     return _verdict(
         frames,
         settings,
-        sound_ms=float(centre_ms[-1]),
-        echo_share=min(1.0, max(0.0, share)) if delay is not None else 0.0,
-        echo_delay_ms=None if delay is None else delay / MS,
+        sound_ms=age / MS,
+        echo_share=min(1.0, max(0.0, share)) if frames.delay is not None else 0.0,
+        echo_delay_ms=None if frames.delay is None else frames.delay / MS,
     )
 
 
+def _first_frame(age: int, count: int, after: int) -> int:
+    """The first of ``count`` frames centred ``after`` the onset or later; the last one is at ``age``."""
+    return min(count, max(0, count - 1 - (age - after) // HOP))
+
+
+def _noise_power(dbfs: float | None) -> float:
+    """Of noise at ``dbfs`` in a frame; infinite where it is not known."""
+    if dbfs is None or not math.isfinite(dbfs):
+        return math.inf
+    # Hann windows keep 3/8 of the power; a one-sided transform spreads it over half of its points.
+    return float(32_768**2 * 10 ** (min(0.0, dbfs) / 10) * FRAME * 3 / 8 * SPECTRUM / 2)
+
+
 def _verdict(
-    frames: Frames,
+    frames: Features,
     settings: JudgeSettings,
     *,
     sound_ms: float,
     echo_share: float,
     echo_delay_ms: float | None,
 ) -> Judgement:
-    level = frames.clear.sum(axis=1)
-    heard = frames.total.sum(axis=1)
+    level, heard = frames.low + frames.mid + frames.high, frames.heard
     own, echo = np.zeros(len(level), np.bool_), 0.0
     if echo_delay_ms is not None:
-        left = frames.left.sum(axis=1)
-        own, echo = left < _OWN_LEFT * heard, float((heard - left).max())
+        own, echo = frames.left < _OWN_LEFT * heard, float((heard - frames.left).max())
     threshold = 10 ** (_STANDS_OUT_DB / 10) * (1.4 * float(frames.floor.sum()) + FLOOR_POWER)
     least = max(threshold, frames.loudest * 10 ** (-_NEAR_PEAK_DB / 10), echo * 10 ** (-_NEAR_ECHO_DB / 10))
     active = (level > least) & ~own
     voiced = in_step(active & (frames.periodic > _PERIODIC), frames.pitch_octave)
 
+    floors = [float(frames.floor[part].sum()) for part in (LOW, MID, HIGH)]
+    bands = (frames.low, frames.mid, frames.high)
     low, mid, high = (
-        np.maximum(frames.clear[:, part].sum(axis=1) - 1.2 * float(frames.floor[part].sum()), 0)
-        for part in (LOW, MID, HIGH)
+        np.maximum(power - 1.2 * floor, 0) + 1 for power, floor in zip(bands, floors, strict=True)
     )
     # A band that noise covers shows nothing, and opens nothing.
-    sees_mid, sees_high = (
-        frames.clear[:, part].sum(axis=1) > 2 * float(frames.floor[part].sum()) + FLOOR_POWER / 10
-        for part in (MID, HIGH)
+    _, sees_mid, sees_high = (
+        power > 2 * floor + FLOOR_POWER / 10 for power, floor in zip(bands, floors, strict=True)
     )
-    brightness = decibels(high) - decibels(low + mid)
-    opened = (sees_high & (brightness > _OPEN_HIGH_DB)) | (
-        sees_mid & (decibels(mid) - decibels(low) > _OPEN_MID_DB)
-    )
+    opened = sees_high & (high > 10 ** (_OPEN_HIGH_DB / 10) * (low + mid))
+    opened |= sees_mid & (mid > 10 ** (_OPEN_MID_DB / 10) * low)
     opened &= voiced
-    hiss = active & ~voiced & sees_high & (brightness > 0)
+    hiss = active & ~voiced & sees_high & (high > low + mid)
 
     at = np.flatnonzero(opened)
-    voiced_ms, active_ms = int(voiced.sum()) * HOP_MS, int(active.sum()) * HOP_MS
-    evidence = float(len(at) * HOP_MS)
+    voiced_ms, active_ms = int(voiced.sum()) * _HOP_MS, int(active.sum()) * _HOP_MS
+    evidence = float(len(at) * _HOP_MS)
     if voiced_ms >= 50:
-        evidence += 0.5 * min(int(hiss.sum()) * HOP_MS, _HISS_MAX_MS)
+        evidence += 0.5 * min(int(hiss.sum()) * _HOP_MS, _HISS_MAX_MS)
     dying = len(at) and level[at[-3:]].mean() < level.max() * 10 ** (-_DYING_DB / 10)
     if dying and len(at) < _DYING_FRAMES:
         evidence = 0.0

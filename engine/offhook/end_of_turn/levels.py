@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.kernels import frame_powers
+
 LEVEL_MS = 20
 """Of one frame."""
 _FULL_SCALE = 32_768.0
@@ -12,10 +14,7 @@ _FULL_SCALE = 32_768.0
 
 def frame_levels(audio: NDArray[np.int16], rate_hz: int) -> NDArray[np.float64]:
     """The level of each whole 20 ms frame of ``[samples]`` int16, counted from the end: ``[frames]`` dBFS."""
-    size = LEVEL_MS * rate_hz // 1000
-    count = len(audio) // size
-    frames = audio[len(audio) - count * size :].reshape(count, size).astype(np.float64)
-    power = np.mean(frames * frames, axis=1) if count else np.zeros(0)
+    power = frame_powers(audio, LEVEL_MS * rate_hz // 1000)
     return 10 * np.log10(power / _FULL_SCALE**2 + 1e-12)
 
 
