@@ -58,15 +58,13 @@ cdef void _halved(const int16_t* samples, Py_ssize_t count, Py_ssize_t last, flo
 
     The very last one stays the last: both sides of a line have to end at the same moment.
     """
-    cdef Py_ssize_t kept = (last + 1) // 2, number, centre, tap, at
+    cdef Py_ssize_t kept = (last + 1) // 2, number, first, tap
     cdef float total
     for number in range(kept):
-        centre = count - 1 - 2 * (kept - 1 - number)
+        first = count - 1 - 2 * (kept - 1 - number) - HALVING_LATE
         total = 0
-        for tap in range(HALVING):
-            at = centre + tap - HALVING_LATE
-            if 0 <= at < count:
-                total += _halving[tap] * samples[at]
+        for tap in range(max(0, -first), min(HALVING, count - first)):
+            total += _halving[tap] * samples[first + tap]
         out[number] = total
 
 
