@@ -184,7 +184,8 @@ def events(call: Line) -> list[tuple[int, SpeechEvent]]:
 def listen(call: Line, rng: Generator) -> list[Row]:
     """Go through a call as ``offhook.call.call`` does: one row an answer."""
     sides: Any = Sides(call)
-    ears = Ears(sides, sides, sides, JudgeSettings())
+    unused: Any = None  # its worker is not asked: judgements are made here, one after the other
+    ears = Ears(sides, sides, sides, JudgeSettings(), worker=unused, spawn=unused, wake=unused)
     reported = events(call)
     rows, speaking = [], False
     for number, spot in enumerate(call.spots):
@@ -216,7 +217,7 @@ def listen(call: Line, rng: Generator) -> list[Row]:
             if not speaking or done:
                 continue
             began = time.thread_time()
-            wanted = ears.wants_the_floor()
+            wanted = ears.learn(ears.question()())
             row.cpu_ms.append((time.thread_time() - began) * 1e3)
             if wanted:
                 done = True

@@ -180,7 +180,15 @@ class Call:
             config.max_utterance_s,
         )
         settings = JudgeSettings(rate_hz=self._rate_hz, min_speech_ms=config.barge_in_ms)
-        self._ears = Ears(self._stream, self._pipeline, self._speaker, settings)
+        self._ears = Ears(
+            self._stream,
+            self._pipeline,
+            self._speaker,
+            settings,
+            worker=services.judging,
+            spawn=self._tasks.spawn,
+            wake=lambda: self._post(turn_taking.Tick()),
+        )
 
     async def _converse(self, started_ns: int) -> None:
         limit_ns = started_ns + round(self._services.config.turn.max_call_s * 1e9)
@@ -367,7 +375,7 @@ class Call:
                 self._ears.follow(max(0, state.utterance_start_samples - self._audio.pre_roll_samples))
             else:
                 self._ears.leave()
-            if self._both_speak() and self._ears.wants_the_floor():
+            if self._ears.wants_the_floor(self._both_speak()):
                 self._take(turn_taking.CallerJudged())
         if self._parts is not None and self._audio is not None:
             begun = state.utterance_start_samples

@@ -11,8 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from copy import copy
+from functools import partial
+from typing import Any
 
-from offhook.barge_in import JudgeSettings, LineEcho, Verdict, judge
+from offhook.barge_in import Judgement, JudgeSettings, LineEcho, Verdict, judge
 from offhook.call.pipeline import Pipeline
 from offhook.core import Stream
 from offhook.doors.eagi.player import Speaker
@@ -32,13 +37,32 @@ LEVEL_S = 2
 """Audio that tells how loud speech and pauses are."""
 JUDGED_MS = 500
 """Audio from before the onset that judging needs: the noise that was there, the echo that began earlier."""
+LATEST_MS = 1_600
+"""The judge looks at no more than the latest 1.5 s; its low-pass wants a little before that."""
 _NS_PER_S = 1_000_000_000
 
 
 class Ears:
-    """One call's close listening.  Lives on the event loop."""
+    """One call's close listening.  Lives on the event loop; judging, which is arithmetic, does not."""
 
-    def __init__(self, stream: Stream, pipeline: Pipeline, speaker: Speaker, settings: JudgeSettings) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        pipeline: Pipeline,
+        speaker: Speaker,
+        settings: JudgeSettings,
+        *,
+        worker: Executor,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        wake: Callable[[], None],
+    ) -> None:
+        """``worker`` judges; nothing that takes long should come before it there.  ``spawn`` runs tasks.
+
+        ``wake`` is called when the caller is found to want the floor: ask :meth:`wants_the_floor`.
+        """
+        self._worker = worker
+        self._spawn = spawn
+        self._wake = wake
         self._stream = stream
         self._pipeline = pipeline
         self._speaker = speaker
@@ -46,6 +70,12 @@ class Ears:
         self._following: asyncio.Task[None] | None = None
         self._onset: tuple[int, int] = (0, 0)
         """Where and when the caller began or went on: position in samples, monotonic ns."""
+        self._sound = 0
+        """Counts what the caller began to say, or went on with."""
+        self._judging = False
+        """A judgement is on its way; never two of one call."""
+        self._wanted = False
+        """The sound that goes on was judged to be speech, meant to stop us."""
         self._verdict = Verdict.WAIT
         self._line = LineEcho()
         self.too_little = False
@@ -98,25 +128,53 @@ class Ears:
         if closure and not self._line.known:
             return  # a consonant inside a word: what it has shown so far counts
         self._onset = (position_samples, at_ns)
+        self._sound += 1
+        self._wanted = False
         self._verdict = Verdict.WAIT
         self._line.next_sound()
 
-    def wants_the_floor(self) -> bool:
-        """Whether what the caller's line has carried since the onset is speech, meant to stop us."""
+    def wants_the_floor(self, both_speak: bool) -> bool:
+        """Whether what the caller's line carries is speech, meant to stop us.  Asked again and again.
+
+        While ``both_speak``, each time that it is asked a judgement begins on the worker, unless one is going
+        on, and the answer is what the last one said; ``wake`` is called when one says yes.  A judgement says
+        nothing about a sound that began after it, and none counts any more once one of us is silent.
+        """
+        if not both_speak:
+            self._wanted = False
+        elif not self._wanted and not self._judging:
+            self._judging = True
+            self._spawn(self._judge())
+        return self._wanted
+
+    async def _judge(self) -> None:
+        sound, loop = self._sound, asyncio.get_running_loop()
+        try:
+            judged = await loop.run_in_executor(self._worker, self.question())
+        finally:
+            self._judging = False
+        if sound == self._sound and self.learn(judged):
+            self._wake()
+
+    def question(self) -> Callable[[], Judgement]:
+        """What is to be judged, as it is now, to be asked anywhere.  Only what is looked at is copied."""
         position, at_ns = self._onset
-        rate = self._stream.rate_hz
-        first, heard = self._stream.read(
-            max(0, position - JUDGED_MS * rate // 1000), self._stream.written_samples
-        )
+        rate, now = self._stream.rate_hz, self._stream.written_samples
+        wanted = max(position - JUDGED_MS * rate // 1000, now - LATEST_MS * rate // 1000, 0)
+        first, heard = self._stream.read(wanted, now)
         start_ns = at_ns + (first - position) * _NS_PER_S // rate
         stop_ns = start_ns + len(heard) * _NS_PER_S // rate
         played = self._speaker.played(start_ns - JUDGED_MS * 1_000_000, stop_ns, rate)
-        judged = judge(heard, position - first, played, self._settings, line=self._line)
+        return partial(judge, heard, position - first, played, self._settings, line=copy(self._line))
+
+    def learn(self, judged: Judgement) -> bool:
+        """Take what was judged of this sound; whether it is speech that is to stop us."""
         self._verdict = judged.verdict
-        _log.debug("%d ms after the onset: %s", (len(heard) - position + first) * 1000 // rate, judged)
+        _log.debug("the caller's line since the onset: %s", judged)
         self._line.learn(judged)
         self.too_little = self._line.has_too_little(judged, self._settings)
-        return judged.verdict is Verdict.SPEECH and not self.too_little
+        self._wanted = judged.verdict is Verdict.SPEECH and not self.too_little
+        return self._wanted
 
     @property
     def not_for_us(self) -> bool:

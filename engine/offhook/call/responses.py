@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,8 @@ class Services:
     metrics: Metrics
     trace: TraceWriter | None
     transcript: TranscriptWriter | None
+    judging: Executor
+    """Judges who speaks while we do: nothing else, so that no call's stop waits for a recogniser."""
     history_turns: int | None
     """Turns that the language model remembers; None: as many as fit."""
     prosody: ProsodyModel | None = None

@@ -44,6 +44,8 @@ AGENT_ARGUMENT = "agent="
 
 
 LOAD_SAMPLE_S = 0.5
+JUDGING_THREADS = 2
+"""A judgement takes under a millisecond: one waits for the others of its moment, not for two at once."""
 
 
 class Daemon:
@@ -108,6 +110,8 @@ class Daemon:
             models = await asyncio.to_thread(load_models, config, progress)
             voice = Voice(models.synthesizer, timeout_s=config.tts.timeout_s)
             stack.callback(lambda: models.close(voice=voice.close()))
+            judging = ThreadPoolExecutor(JUDGING_THREADS, thread_name_prefix="offhook-judge")
+            stack.callback(judging.shutdown, wait=True, cancel_futures=True)
             hearing = Hearing()
             stack.callback(hearing.close)
             playout = PlayoutThread()
@@ -126,6 +130,7 @@ class Daemon:
                 Metrics(),
                 trace,
                 transcript,
+                judging,
                 config.llm.history_turns,
             )
             stack.callback(self._searching.close)
