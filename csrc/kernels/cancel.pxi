@@ -28,7 +28,7 @@ def without_voice(const int16_t[::1] heard not None, const int16_t[::1] ours not
     cdef _Transform transform = _transform(frame)
     cdef Py_ssize_t count = (length + hop - 1) // hop + 1
     cdef Py_ssize_t rows = (count + LANES - 1) // LANES * LANES
-    # As many of them as there are samples, four times over.
+    # Of both sides, real and imaginary: the caller's become what is left of them.
     cdef float[:, :, ::1] spectra = np.empty((4, bins, rows), np.float32)
     cdef float[::1] work = np.zeros(4 * frame * LANES, np.float32)
     # Its square adds up to one at half a frame's hop.
@@ -65,7 +65,8 @@ def without_voice(const int16_t[::1] heard not None, const int16_t[::1] ours not
         for bin_ in range(bins):
             total = 0
             for at in range(rows):
-                total += spectra[2, bin_, at] * spectra[2, bin_, at] + spectra[3, bin_, at] * spectra[3, bin_, at]
+                br, bi = spectra[2, bin_, at], spectra[3, bin_, at]
+                total += br * br + bi * bi
             strength[bin_] = total
             most = max(most, total)
         for bin_ in range(bins):

@@ -142,7 +142,8 @@ cdef void _left(const float* hr, const float* hi, const float* sr, const float* 
         if band < BANDS and bin_ >= _edges[band]:
             gain = pr * pr + pi * pi
             for at in range(rows):
-                explained[band * rows + at] += gain * (sr[to + at] * sr[to + at] + si[to + at] * si[to + at])
+                ar, ai = sr[to + at], si[to + at]
+                explained[band * rows + at] += gain * (ar * ar + ai * ai)
 
 
 cdef void _tail(const float* left, float* explained, Py_ssize_t count, Py_ssize_t rows,

@@ -35,9 +35,9 @@ cdef float _noise(const float* power, Py_ssize_t count, Py_ssize_t before, float
     return 2 * work[tenth]
 
 
-cdef void _periods(const float* left, const float* gain, const float* noise, Py_ssize_t rows,
-                   Py_ssize_t count, Py_ssize_t since, float* work, float* periodic, float* octave) noexcept nogil:
-    """How much each frame repeats itself at the period of a voice, looked for in what stands out of the noise.
+cdef void _periods(const float* left, const float* gain, const float* noise, Py_ssize_t rows, Py_ssize_t count,
+                   Py_ssize_t since, float* work, float* periodic, float* octave) noexcept nogil:
+    """How much each frame repeats itself at the period of a voice, looked for in what is no noise.
 
     ``work`` has 4 * POINTS * LANES; the results are ``[count - since]``.
     """
@@ -88,8 +88,9 @@ cdef void _periods(const float* left, const float* gain, const float* noise, Py_
         base += 2 * LANES
 
 
-cdef float _features(const float* left, const float* tail, Py_ssize_t rows, Py_ssize_t count, Py_ssize_t since,
-                     Py_ssize_t before, float noise_power, float* work, float* out, float* floor) noexcept nogil:
+cdef float _features(const float* left, const float* tail, Py_ssize_t rows, Py_ssize_t count,
+                     Py_ssize_t since, Py_ssize_t before, float noise_power, float* work, float* out,
+                     float* floor) noexcept nogil:
     """All of FEATURES but the first, ``[count - since]`` each, and the noise ``floor [BANDS]``.
 
     ``tail`` may be NULL.  Returns the loudest of ``left``, over all bands and all frames.  ``work`` has
@@ -134,7 +135,8 @@ cdef float _features(const float* left, const float* tail, Py_ssize_t rows, Py_s
     return loudest
 
 
-def features(const float[:, ::1] left not None, tail, Py_ssize_t since, Py_ssize_t before, float noise_power):
+def features(const float[:, ::1] left not None, tail, Py_ssize_t since, Py_ssize_t before,
+             float noise_power):
     """Frames from ``since`` on: ``[6, frames]``, the noise ``[bands]``, and the loudest frame's power.
 
     ``left`` is power ``[bins, frames]``, ``tail`` None or ``[bands, frames]``, the noise that of the frames up
@@ -156,8 +158,8 @@ def features(const float[:, ::1] left not None, tail, Py_ssize_t since, Py_ssize
     cdef float[::1] floor = np.empty(BANDS, np.float32)
     cdef float loudest
     with nogil:
-        loudest = _features(&wide[0, 0], tails, rows, count, since, before, noise_power, &work[0], &out[0, 0],
-                            &floor[0])
+        loudest = _features(&wide[0, 0], tails, rows, count, since, before, noise_power, &work[0],
+                            &out[0, 0], &floor[0])
     return np.asarray(out), np.asarray(floor), loudest
 
 
@@ -182,6 +184,8 @@ def measure(const int16_t[::1] heard not None, const int16_t[::1] played not Non
     cdef _Transform whole = _transform(_smooth_size(max(caller, ours) + LATEST - EARLIEST))
     cdef _Transform half = _transform(whole.size // 2)
     cdef Py_ssize_t plane = BINS * rows, number = count - since
+    # Both sides as floats; then the correlation's work, and when that is done with, spectra and power; the
+    # path's strengths, tails and the rest of what the features want.
     cdef float[::1] memory = np.empty(
         max(caller + ours + 4 * whole.size + FOUND, caller + ours + 5 * plane)
         + BINS + 3 * BANDS * rows + 2 * rows + 4 * POINTS * LANES, np.float32

@@ -31,7 +31,8 @@ def _make_tables():
     own = np.fft.irfft(np.abs(np.fft.rfft(window, POINTS)) ** 2, POINTS)[FIRST_LAG : FIRST_LAG + LAGS]
     # Undoes the window's own autocorrelation, and favours short periods.
     lag_gain = (window**2).sum() / own * (1 - LONG_LAG_WEIGHT * np.arange(LAGS) / (LAGS - 1))
-    halving = np.sinc(np.arange(-HALVING_LATE, HALVING_LATE + 1) / 2) * np.hanning(HALVING + 2)[1 : HALVING + 1]
+    halving = np.sinc(np.arange(-HALVING_LATE, HALVING_LATE + 1) / 2)  # a low-pass for 16 to 8 kHz
+    halving *= np.hanning(HALVING + 2)[1 : HALVING + 1]
     halving /= halving.sum()
     cdef Py_ssize_t at
     for at in range(FRAME):
@@ -68,8 +69,8 @@ cdef void _halved(const int16_t* samples, Py_ssize_t count, Py_ssize_t last, flo
         out[number] = total
 
 
-cdef void _spectra(const float* signal, Py_ssize_t length, Py_ssize_t first, Py_ssize_t count, Py_ssize_t rows,
-                   float* re, float* im, float* work) noexcept nogil:
+cdef void _spectra(const float* signal, Py_ssize_t length, Py_ssize_t first, Py_ssize_t count,
+                   Py_ssize_t rows, float* re, float* im, float* work) noexcept nogil:
     """``[BINS, rows]`` of frames that begin at ``first`` and each HOP later; zeros outside of ``signal``.
 
     Two frames go through one transform, as its real and imaginary part.  ``work`` has 4 * POINTS * LANES.
@@ -128,7 +129,7 @@ def narrowed(const int16_t[::1] samples not None, Py_ssize_t rate_hz, Py_ssize_t
 
 
 def spectra(const float[::1] signal not None, Py_ssize_t count):
-    """Real and imaginary parts ``[2, bins, count]`` of the last ``count`` frames, silent before ``signal``."""
+    """Real and imaginary parts ``[2, bins, count]`` of the last ``count`` frames; before, all is silent."""
     if count < 1:
         raise ValueError("count is the number of frames, at least 1")
     cdef Py_ssize_t rows = _rows(count), length = signal.shape[0]
