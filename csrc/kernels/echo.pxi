@@ -150,8 +150,8 @@ cdef void _tail(const float* left, float* explained, Py_ssize_t count, Py_ssize_
                 float* work) noexcept nogil:
     """Of one band: what of ``left [rows]`` may be a room's tail, in place of ``explained``.
 
-    The tail is as loud as the loudest of the earlier echo, each decayed by its age.  In most frames nobody but
-    us speaks, or there would be no echo to see: a low quantile of the ratio is the tail alone.
+    The tail is as loud as the loudest of the earlier echo, each decayed by its age.  In most frames nobody
+    but us speaks, or there would be no echo to see: a low quantile of the ratio is the tail alone.
     """
     cdef Py_ssize_t at, known = 0, nth
     cdef float lasting = 0, ratio = 0
