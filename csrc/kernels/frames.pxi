@@ -36,7 +36,8 @@ cdef float _noise(const float* power, Py_ssize_t count, Py_ssize_t before, float
 
 
 cdef void _periods(const float* left, const float* gain, const float* noise, Py_ssize_t rows,
-                   Py_ssize_t count, Py_ssize_t since, float* work, float* periodic, float* octave) noexcept nogil:
+                   Py_ssize_t count, Py_ssize_t since, float* work, float* periodic,
+                   float* octave) noexcept nogil:
     """How much each frame repeats itself at the period of a voice, looked for in what is no noise.
 
     ``work`` has 4 * POINTS * LANES; the results are ``[count - since]``.
@@ -140,8 +141,8 @@ def features(const float[:, ::1] left not None, tail, Py_ssize_t since, Py_ssize
     """Frames from ``since`` on: ``[6, frames]``, the noise ``[bands]``, and the loudest frame's power.
 
     ``left`` is power ``[bins, frames]``, ``tail`` None or ``[bands, frames]``, the noise that of the frames
-    up to ``before``, but no more than ``noise_power`` (may be infinite) says.  The rows: power left, then low,
-    middle and high bands without the tail, how periodic, and at which pitch, in octaves.
+    up to ``before``, but no more than ``noise_power`` (may be infinite) says.  The rows: power left, then
+    low, middle and high bands without the tail, how periodic, and at which pitch, in octaves.
     """
     cdef Py_ssize_t count = left.shape[1], rows = _rows(left.shape[1])
     if left.shape[0] != BINS or not 0 <= since < count or not 0 <= before <= count:
@@ -168,8 +169,8 @@ def measure(const int16_t[::1] heard not None, const int16_t[::1] played not Non
     """All of it at once, from both sides' ``[samples]`` int16, which end at the same moment.
 
     Of ``heard``, as many frames are looked at as the latest ``latest`` samples at 8 kHz have, of ``played``
-    so much more as an echo may be late.  Returns the features ``[7, frames]`` from frame ``since`` on, the noise
-    ``[bands]``, the loudest frame's power, and the echo's delay in samples at 8 kHz, or None.
+    so much more as an echo may be late.  Returns the features ``[7, frames]`` from frame ``since`` on, the
+    noise ``[bands]``, the loudest frame's power, and the echo's delay in samples at 8 kHz, or None.
     """
     if rate_hz not in (RATE, 2 * RATE):
         raise ValueError(f"rate_hz is {rate_hz}; 8000 and 16000 are known")

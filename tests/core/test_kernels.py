@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,20 @@ def test_all_of_it_at_once(
         same(np.array(found[:7]), rows)
         close(found.floor, floor, 1e-3)
         assert found.loudest == pytest.approx(loudest, rel=1e-3)
+
+
+def test_many_at_once_do_not_mix() -> None:
+    lines = [both_sides(6_000, 20 + 30 * number, 0.2) for number in range(8)] * 4
+    asked: dict[str, Any] = {"latest": 12_000, "since": 20, "before": 10, "noise_power": math.inf}
+
+    def measure(line: tuple[Samples, Samples]) -> list[float]:
+        found = kernels.measure(*line, 8_000, known_delay_ms=None, **asked)
+        return [*np.concatenate(found[:7]).tolist(), *found.floor.tolist(), found.loudest, found.delay or 0]
+
+    one_by_one = [measure(line) for line in lines]
+    assert len({tuple(found) for found in one_by_one}) == 8
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(measure, lines)) == one_by_one
 
 
 @pytest.mark.parametrize("frame", [512, 1_024])
