@@ -32,7 +32,7 @@ cdef void _correlation(_Transform whole, _Transform half, const float* caller, P
     cdef float* xi = work + size
     cdef float* cr = work + 2 * size
     cdef float* ci = work + 3 * size
-    cdef float ar, ai, br, bi, largest = 0, weight, er, ei, tr, ti, c, d
+    cdef float ar, ai, br, bi, largest = 0, weight, er, ei, tr, ti, c, d, scale = <float>1 / size
     memset(work, 0, 2 * size * sizeof(float))
     # Time runs backwards in both, because it is their ends that belong together.
     for at in range(sent):
@@ -67,9 +67,9 @@ cdef void _correlation(_Transform whole, _Transform half, const float* caller, P
         xi[at] = ei + (tr * c - ti * d)
     half.run(1, xi, xr, cr, ci)
     for at in range(FOUND):
-        mirror = (at + EARLIEST + size) % size
-        weight = xi[mirror // 2] if mirror % 2 else xr[mirror // 2]
-        out[at] = fabsf(weight) / size
+        mirror = at + EARLIEST if at >= -EARLIEST else at + EARLIEST + size
+        weight = xi[mirror >> 1] if mirror & 1 else xr[mirror >> 1]
+        out[at] = fabsf(weight) * scale
 
 
 cdef Py_ssize_t _peak(const float* correlation, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
