@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -141,6 +142,7 @@ class ScriptedCall:
         self._position = 0
         stream = SimpleNamespace(rate_hz=RATE_HZ, read=self._read, written_samples=0, close=lambda: None)
         hearing = SimpleNamespace(add=lambda *what, **how: stream, remove=lambda stream: None)
+        self.judging = ThreadPoolExecutor(1)
         self.services = Services(
             config,
             self.models,
@@ -153,6 +155,7 @@ class ScriptedCall:
             Metrics(),
             None,
             None,
+            self.judging,
             None,
         )
         self.policy = Chat(agent, model.template, Knowledge(agent))
@@ -236,6 +239,7 @@ class ScriptedCall:
         self.playout.stop()
         self.playback.close()
         self.voice.close()
+        self.judging.shutdown()
         os.close(self._null)
 
 
