@@ -248,6 +248,18 @@ class BudgetConfig(Section):
     total_ms: float = Field(800, gt=0)
 
 
+class TenantsConfig(Section):
+    """Whose numbers are dialled: tenants and their agents, in a database."""
+
+    database: str | None = None
+    """``postgresql://USER@HOST/NAME`` or ``sqlite:////PATH``.  None: /var/lib/offhook/tenants.db, once there is
+    one.  A password belongs into libpq's passfile (~/.pgpass) rather than here."""
+    snapshot: ConfigPath | None = Path("/var/lib/offhook/tenants.snapshot")
+    """What was last read is kept in this file, for a start while the database is away; None keeps none."""
+    poll_s: float = Field(1.0, ge=0.1, le=60)
+    """How often SQLite is asked for changes.  PostgreSQL tells them."""
+
+
 class Config(Section):
     """The whole of ``offhook.toml``."""
 
@@ -259,6 +271,7 @@ class Config(Section):
     tts: TtsConfig = TtsConfig()
     turn: TurnConfig = TurnConfig()
     budgets: BudgetConfig = BudgetConfig()
+    tenants: TenantsConfig = TenantsConfig()
 
 
 def load_config(path: Path | None = None) -> Config:
@@ -300,7 +313,12 @@ def parse_toml(path: Path, kind: type[SectionT]) -> SectionT:
     try:
         return kind.model_validate(data, context={_FOLDER: folder_of(path)})
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_problem(error.errors(), kind)}") from error
+        raise ConfigError(f"{path}: {problem_in_words(error, kind)}") from error
+
+
+def problem_in_words(error: ValidationError, kind: type[Section]) -> str:
+    """The first thing that keeps something from being a ``kind``: where, and what is wrong."""
+    return _first_problem(error.errors(), kind)
 
 
 def _toml_hint(problem: str, text: str) -> str:

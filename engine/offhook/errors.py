@@ -58,3 +58,7 @@ class BusyError(OffhookError, BlockingIOError):
 
 class PlaybackError(OffhookError, OSError):
     """Audio could not be written where Asterisk would play it from."""
+
+
+class DatabaseError(OffhookError, ConnectionError):
+    """The tenants' database cannot be reached, refused, or is of another version."""

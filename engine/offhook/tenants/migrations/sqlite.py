@@ -1,0 +1,13 @@
+"""What SQLite has instead: triggers that count changes, row by row."""
+
+from __future__ import annotations
+
+from alembic import op
+
+
+def count_changes(table: str) -> None:
+    for what in ("INSERT", "UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER directory_changed_{table}_{what.lower()} AFTER {what} ON {table}"
+            " BEGIN UPDATE directory_state SET version = version + 1; END"
+        )
