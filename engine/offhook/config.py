@@ -252,8 +252,8 @@ class TenantsConfig(Section):
     """Whose numbers are dialled: tenants and their agents, in a database."""
 
     database: str | None = None
-    """``postgresql://USER@HOST/NAME`` or ``sqlite:////PATH``.  None: /var/lib/offhook/tenants.db, once there is
-    one.  A password belongs into libpq's passfile (~/.pgpass) rather than here."""
+    """``postgresql://USER@HOST/NAME`` or ``sqlite:////PATH``.  None: /var/lib/offhook/tenants.db, once there
+    is one.  A password belongs into libpq's passfile (~/.pgpass) rather than here."""
     snapshot: ConfigPath | None = Path("/var/lib/offhook/tenants.snapshot")
     """What was last read is kept in this file, for a start while the database is away; None keeps none."""
     poll_s: float = Field(1.0, ge=0.1, le=60)

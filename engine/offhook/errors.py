@@ -62,3 +62,7 @@ class PlaybackError(OffhookError, OSError):
 
 class DatabaseError(OffhookError, ConnectionError):
     """The tenants' database cannot be reached, refused, or is of another version."""
+
+
+class RegistryError(OffhookError, LookupError):
+    """There is no such tenant, number, agent or call, or there is one already."""

@@ -136,15 +136,20 @@ class Agent(Section):
     @field_validator("language")
     @classmethod
     def _code(cls, language: str) -> str:
-        found = re.fullmatch(r"([a-z]{2})(?:[-_]([a-z]{2}))?", language.strip(), re.IGNORECASE)
-        if found is None:
-            raise ValueError(f'{clipped(language)} is not a code of two letters like "en", or "en-US"')
-        return found[1].lower() + (f"-{found[2].upper()}" if found[2] else "")
+        return language_code(language)
 
     @field_validator("persona")
     @classmethod
     def _persona(cls, persona: str, others: ValidationInfo) -> str:
         return persona or _PERSONA.format(name=others.data.get("name", "this house"))
+
+
+def language_code(written: str) -> str:
+    """ "en" or "en-US", from any of its usual spellings.  Raises ValueError."""
+    found = re.fullmatch(r"([a-z]{2})(?:[-_]([a-z]{2}))?", written.strip(), re.IGNORECASE)
+    if found is None:
+        raise ValueError(f'{clipped(written)} is not a code of two letters like "en", or "en-US"')
+    return found[1].lower() + (f"-{found[2].upper()}" if found[2] else "")
 
 
 def load_agent(name: str, search: Iterable[Path] = ()) -> Agent:

@@ -1,13 +1,15 @@
 """The database of tenants: one way to open it, its schema, and what can go wrong, in one line each.
 
-PostgreSQL through psycopg, or SQLite through Python's own module.  Connections are opened when they are needed and
-closed at once: an operator's command and a reload need one each, seldom, and a database that was away needs no repair.
+PostgreSQL through psycopg, or SQLite through Python's own module.  Connections are opened when they are
+needed and closed at once: an operator's command and a reload need one each, seldom, and a database that was
+away needs no repair.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +56,7 @@ class Database:
 
     def __str__(self) -> str:
         """The URL without its password."""
-        return self.url.render_as_string(hide_password=True)
+        return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=True)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -82,6 +84,13 @@ class Database:
         except sa.exc.SQLAlchemyError as error:
             raise DatabaseError(f"database {self}: {_in_words(error)}") from error
 
+    def forget(self) -> None:
+        """Have SQLite's journal give up what was deleted; the file itself is overwritten at once."""
+        if self.file is not None:
+            self._check_file()
+            with contextlib.closing(sqlite3.connect(self.file, timeout=_BUSY_TIMEOUT_S)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # --- the schema --------------------------------------------------------------------------------
 
     def require_schema(self, connection: sa.Connection) -> None:
@@ -91,9 +100,12 @@ class Database:
             return
         if found is not None and found not in revisions():
             raise DatabaseError(
-                f"database {self}: its schema ({found}) is newer than this offhook ({wanted}): update offhook here"
+                f"database {self}: its schema ({found}) is newer than this offhook ({wanted}): update"
+                " offhook here"
             )
-        state = f"its schema is {found}, this offhook wants {wanted}" if found else "it has no tables of offhook"
+        state = (
+            f"its schema is {found}, this offhook wants {wanted}" if found else "it has no tables of offhook"
+        )
         raise DatabaseError(f"database {self}: {state}: run offhook tenants migrate")
 
     def revision(self, connection: sa.Connection) -> str | None:
@@ -136,7 +148,9 @@ class Database:
         try:
             self.file.stat()
         except FileNotFoundError as error:
-            raise DatabaseError(f"database {self}: there is no such file") from error
+            raise DatabaseError(
+                f"database {self}: there is no such file: offhook tenants migrate makes it"
+            ) from error
         except OSError as error:
             raise DatabaseError(str(unreadable(self.file, error))) from error
 
@@ -172,7 +186,7 @@ def _checked(text: str) -> URL:
         raise ConfigError(f"database {_without_password(text)}: {url.drivername} is not known: {wanted}")
     if not url.database or url.database == ":memory:":
         raise ConfigError(f"database {clipped(text)}: a file is wanted: sqlite:////PATH")
-    return url
+    return url.set(database=str(Path(url.database).absolute()))
 
 
 def _without_password(text: str) -> str:
@@ -193,7 +207,7 @@ def _limit(connection: sa.Connection, timeout_ms: int) -> None:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by us: Python's module would leave DDL outside
-    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL"):
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

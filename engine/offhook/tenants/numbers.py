@@ -1,10 +1,11 @@
 """Telephone numbers: how they are kept, and what a dialled one may mean.
 
-A number is kept in one form, E.164 with its plus (``+4930555123``), or, for an extension of the house, its two
-to six digits (``700``).  Trunks deliver the same number in several forms: with and without the plus, with ``00``
-or ``011`` for it, as a national number with or without the trunk prefix.  :func:`readings` gives every number
-that a dialled one may mean, the likeliest first; :func:`forms` the other way round.  PostgreSQL has the same
-rules in SQL (``number_readings``, migrations), because the dialplan asks there; a test holds them together.
+A number is kept in one form, E.164 with its plus (``+4930555123``), or, for an extension of the house, its
+two to six digits (``700``).  Trunks deliver the same number in several forms: with and without the plus, with
+``00`` or ``011`` for it, as a national number with or without the trunk prefix.  :func:`readings` gives every
+number that a dialled one may mean, the likeliest first; :func:`forms` the other way round.  PostgreSQL has
+the same rules in SQL (``number_readings``, migrations), because the dialplan asks there; a test holds them
+together.
 """
 
 from __future__ import annotations
@@ -50,15 +51,17 @@ class Home:
             )
         prefix = _TRUNK_PREFIXES.get(code, "0") if trunk_prefix is None else trunk_prefix.strip()
         if not re.fullmatch(r"[0-9]{0,3}", prefix):
-            raise ConfigError(f"trunk prefix {clipped(trunk_prefix)}: up to three digits are wanted, such as 0")
+            raise ConfigError(
+                f"trunk prefix {clipped(trunk_prefix)}: up to three digits are wanted, such as 0"
+            )
         return cls(code, prefix if code else "")
 
 
 def readings(dialled: str, home: Home) -> tuple[str, ...]:
     """The kept forms that ``dialled`` may mean, the likeliest first; () when it is no number.
 
-    Pure and quick: at most six equality look-ups follow.  Anything but digits, one leading plus and separators
-    makes it no number, so that a SIP user like ``alice700`` reaches nobody.
+    Pure and quick: at most six equality look-ups follow.  Anything but digits, one leading plus and
+    separators makes it no number, so that a SIP user like ``alice700`` reaches nobody.
     """
     bare = _bare(dialled)
     if bare is None:
@@ -75,15 +78,16 @@ def readings(dialled: str, home: Home) -> tuple[str, ...]:
     if home.country_code:
         if home.trunk_prefix and bare.startswith(home.trunk_prefix):
             found.append("+" + home.country_code + bare[len(home.trunk_prefix) :])
-        found.append("+" + home.country_code + bare)  # no trunk prefix, or one that is part of the number (Italy)
+        # Countries without a trunk prefix, and those where it is part of the number (Italy).
+        found.append("+" + home.country_code + bare)
     return tuple(dict.fromkeys(found))
 
 
 def canonical(written: str, home: Home) -> str:
     """The form in which the number that a person wrote is kept.
 
-    A whole number has to be clear: with its plus or ``00``, or national with the trunk prefix of a known home.
-    Raises ConfigError, in one line with a remedy.
+    A whole number has to be clear: with its plus or ``00``, or national with the trunk prefix of a known
+    home. Raises ConfigError, in one line with a remedy.
     """
     bare = _bare(written)
     if bare is None:
@@ -94,8 +98,8 @@ def canonical(written: str, home: Home) -> str:
         bare = _international(bare, home, written)
     if not _INTERNATIONAL.fullmatch(bare):
         raise ConfigError(
-            f"number {clipped(written)}: {bare} is no telephone number: + and 4 to {MAX_DIGITS} digits that begin"
-            " with the country code are wanted"
+            f"number {clipped(written)}: {bare} is no telephone number: + and 4 to {MAX_DIGITS} digits that"
+            " begin with the country code are wanted"
         )
     return bare
 
@@ -126,7 +130,9 @@ def _international(digits: str, home: Home, written: str) -> str:
     if digits.startswith("00"):
         return "+" + digits[2:]
     code, prefix = home.country_code, home.trunk_prefix
-    if code == "1" and re.fullmatch(r"1?[2-9][0-9]{2}[2-9][0-9]{6}", digits):  # all of North America: NXX NXX XXXX
+    if code == "1" and re.fullmatch(
+        r"1?[2-9][0-9]{2}[2-9][0-9]{6}", digits
+    ):  # all of North America: NXX NXX XXXX
         return "+1" + digits[-10:]
     if prefix and code != "1" and digits.startswith(prefix):
         return f"+{code}{digits[len(prefix) :]}"

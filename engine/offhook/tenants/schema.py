@@ -1,8 +1,8 @@
 """The tables, as the newest migration leaves them, for queries that are the same on PostgreSQL and SQLite.
 
-Every table of a tenant carries ``tenant_id``, and every reference between two of them carries it as well: a number
-cannot name another tenant's agent, whatever a program writes.  What only PostgreSQL has (row-level security, roles,
-the dialplan's function) stands in the migrations.
+Every table of a tenant carries ``tenant_id``, and every reference between two of them carries it as well: a
+number cannot name another tenant's agent, whatever a program writes.  What only PostgreSQL has (row-level
+security, roles, the dialplan's function) stands in the migrations.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ metadata = sa.MetaData()
 directory_state = sa.Table(
     "directory_state",
     metadata,
-    sa.Column("id", sa.Integer, sa.CheckConstraint("id = 1", name="directory_state_one_row"), primary_key=True),
+    sa.Column(
+        "id", sa.Integer, sa.CheckConstraint("id = 1", name="directory_state_one_row"), primary_key=True
+    ),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("country_code", sa.Text, nullable=False, server_default=""),
     sa.Column("trunk_prefix", sa.Text, nullable=False, server_default=""),

@@ -1,7 +1,8 @@
 """What the daemon knows of tenants at one moment: immutable, looked up in memory.
 
-A call takes the snapshot that is there when it begins and keeps it to its end.  An agent's file is kept as the
-text of its JSON and checked when somebody asks for it: a thousand tenants that nobody calls cost their text.
+A call takes the snapshot that is there when it begins and keeps it to its end.  An agent's file is kept as
+the text of its JSON and checked when somebody asks for it: a thousand tenants that nobody calls cost their
+text.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
 
 from pydantic import ValidationError
 
@@ -85,25 +85,26 @@ class Number:
         return self.recording and self.tenant.recordings
 
 
-Source = Literal["database", "file", "nothing"]
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that is needed to take a call for anybody."""
 
     version: int = 0
     """The database's change counter when it was read."""
-    home: Home = Home()
+    home: Home = field(default_factory=Home)
     tenants: Mapping[str, Tenant] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     """By slug."""
-    agents: Mapping[tuple[str, str], StoredAgent] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    agents: Mapping[tuple[str, str], StoredAgent] = field(
+        default_factory=lambda: MappingProxyType({}), repr=False
+    )
     """By the tenant's slug and the agent's name."""
     numbers: Mapping[str, Number] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     """By the number as it is kept."""
 
     def find(self, dialled: str) -> Number | None:
-        """Whose number that is, also when its tenant is not active; None: nobody's.  Never raises or blocks."""
+        """Whose number that is, also when its tenant is not active; None: nobody's.  Never raises or
+        blocks.
+        """
         for reading in readings(dialled, self.home):
             number = self.numbers.get(reading)
             if number is not None:

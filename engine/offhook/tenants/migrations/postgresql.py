@@ -1,4 +1,5 @@
-"""What PostgreSQL alone has: roles, row-level security, the change counter's triggers, the dialplan's function.
+"""What PostgreSQL alone has: roles, row-level security, the change counter's triggers, the dialplan's
+function.
 
 Three roles besides the owner of the tables, who runs the migrations and the operator's commands:
 
@@ -78,7 +79,9 @@ def _schema() -> str:
 # --- row-level security ------------------------------------------------------------------------------
 
 
-def protect(table: str, tenant_column: str = "tenant_id", *, daemon: str = "SELECT", console: str = "") -> None:
+def protect(
+    table: str, tenant_column: str = "tenant_id", *, daemon: str = "SELECT", console: str = ""
+) -> None:
     """Row-level security that binds the owner as well, and the rights of the daemon and the console.
 
     ``daemon`` and ``console`` are rights as GRANT has them; the console's reach one tenant's rows.
@@ -151,7 +154,9 @@ def make_readings() -> None:
 
 
 def make_route(body: str) -> None:
-    """``dialplan_route``: the only thing that the dialplan's role may do.  ``body``: text of the agent's JSON."""
+    """``dialplan_route``: the only thing that the dialplan's role may do.  ``body``: text of the agent's
+    JSON.
+    """
     op.execute(
         f"""
         CREATE FUNCTION dialplan_route(dialled text) RETURNS TABLE (

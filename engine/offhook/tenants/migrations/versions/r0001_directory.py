@@ -125,7 +125,9 @@ def _make_directory() -> None:
             ["tenant_id", "ai_configuration_id"], ["ai_configurations.tenant_id", "ai_configurations.id"]
         ),
         _made_of("did", "+0-9", least=2, most=16),
-        _made_of("fallback", "+*#0-9", least=2, most=20),  # the dialplan rings it: never a context or a channel
+        _made_of(
+            "fallback", "+*#0-9", least=2, most=20
+        ),  # the dialplan rings it: never a context or a channel
     )
 
 
@@ -179,7 +181,9 @@ def _make_calls() -> None:
         sa.Column("text", sa.Text),
         sa.Column("ms", _JSON),
         sa.PrimaryKeyConstraint("tenant_id", "call_id", "n", name="turns_pkey"),
-        sa.ForeignKeyConstraint(["tenant_id", "call_id"], ["calls.tenant_id", "calls.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "call_id"], ["calls.tenant_id", "calls.id"], ondelete="CASCADE"
+        ),
     )
     op.create_table(
         "erasures",

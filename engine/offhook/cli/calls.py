@@ -1,0 +1,108 @@
+"""``offhook calls``: what is kept of calls, and deleting it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from offhook.cli.database import Action, add_actions, chosen_tenant, run, tenant_option
+from offhook.cli.tables import as_json, as_table
+from offhook.observe.trace.waterfall import printable
+from offhook.tenants.call_records import erase_caller, export_calls, get_call, list_calls, sweep
+from offhook.tenants.database import Database
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("calls", help="what is kept of tenants' calls")
+    add_actions(parser, ACTIONS)
+
+
+def _caller_option(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument("--caller", metavar="NUMBER", required=required, help="only calls from this number")
+    tenant_option(parser, "the calls")
+
+
+def _list_options(parser: argparse.ArgumentParser) -> None:
+    _caller_option(parser)
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="default: 50")
+
+
+def _list(args: argparse.Namespace, database: Database) -> int:
+    with database.reading() as connection:
+        database.require_schema(connection)
+        calls = list_calls(connection, chosen_tenant(connection, args), args.caller, args.limit)
+    print(as_json({"calls": calls}) if args.json else _table(calls))
+    return 0
+
+
+def _table(calls: Sequence[dict[str, Any]]) -> str:
+    columns = ("id", "tenant", "number", "caller", "agent", "started_at", "result")
+    rows = [[call[column] for column in columns] for call in calls]
+    return as_table(("call", "tenant", "number", "caller", "agent", "began (UTC)", "result"), rows)
+
+
+def _show_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("call", metavar="CALL")
+    tenant_option(parser, "a call")
+
+
+def _show(args: argparse.Namespace, database: Database) -> int:
+    with database.reading() as connection:
+        database.require_schema(connection)
+        call = get_call(connection, args.call, chosen_tenant(connection, args))
+    if args.json:
+        print(as_json({"call": call}))
+        return 0
+    print(_table([call]))
+    for turn in call["turns"]:
+        print(printable(f"{turn['role']:<6}  {turn['text'] or '(not kept)'}"))
+    return 0
+
+
+def _export(args: argparse.Namespace, database: Database) -> int:
+    with database.reading() as connection:
+        database.require_schema(connection)
+        calls = list(export_calls(connection, chosen_tenant(connection, args), args.caller))
+    print(as_json({"calls": calls}))
+    return 0
+
+
+def _erase_options(parser: argparse.ArgumentParser) -> None:
+    _caller_option(parser, required=True)
+
+
+def _erase(args: argparse.Namespace, database: Database) -> int:
+    with database.writing() as connection:
+        erased = erase_caller(connection, args.caller, chosen_tenant(connection, args))
+    database.forget()
+    if args.json:
+        print(as_json({"erased": erased}))
+    else:
+        print(f"{erased.calls} calls with {erased.turns} turns are deleted")
+    return 0
+
+
+def _no_options(parser: argparse.ArgumentParser) -> None:
+    pass
+
+
+def _sweep(args: argparse.Namespace, database: Database) -> int:
+    with database.writing() as connection:
+        swept = sweep(connection, datetime.now(UTC))
+    database.forget()
+    rows = [(one.tenant, one.calls, one.turns) for one in swept]
+    print(as_json({"swept": swept}) if args.json else as_table(("tenant", "calls", "turns"), rows))
+    return 0
+
+
+ACTIONS = {
+    "list": Action("calls, the newest first", _list_options, _list, writes=False),
+    "show": Action("one call and its turns", _show_options, _show, writes=False),
+    "export": Action("everything that is kept, as JSON", _caller_option, _export, writes=False),
+    "erase": Action("delete all that is kept of a caller", _erase_options, _erase),
+    "sweep": Action("delete what is older than its tenant wants to keep it; daily", _no_options, _sweep),
+}

@@ -1,0 +1,88 @@
+"""What the commands over the tenants' database share: its options, opening it, and their actions."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from offhook.config import load_config
+from offhook.tenants.database import DEFAULT_FILE, Database
+from offhook.tenants.registry import get_tenant
+from offhook.tenants.snapshot import Tenant
+
+VARIABLE = "OFFHOOK_DATABASE"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One word after a command."""
+
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Database], int]
+    writes: bool = True
+    """Only what writes makes a SQLite file that is not there."""
+
+
+def add_actions(parser: argparse.ArgumentParser, actions: Mapping[str, Action], dest: str = "action") -> None:
+    """Each action as a command of its own, with the options that all have."""
+    subparsers = parser.add_subparsers(dest=dest, metavar="ACTION", required=True)
+    for name, action in actions.items():
+        own = subparsers.add_parser(name, help=action.help, description=action.help)
+        action.add_options(own)
+        own.add_argument("--json", action="store_true", help="print one JSON object")
+        own.add_argument(
+            "--database",
+            metavar="URL",
+            help=f"default: ${VARIABLE}, else tenants.database of the configuration",
+        )
+        own.add_argument("--config", type=Path, metavar="FILE", help="default: /etc/offhook/offhook.toml")
+        own.set_defaults(perform=action)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out the action that was chosen."""
+    action: Action = args.perform
+    database = named_database(args)
+    if action.writes:
+        database.prepare()
+    return action.run(args, database)
+
+
+def named_database(args: argparse.Namespace) -> Database:
+    """The one that the options, the environment or the configuration name, in this order."""
+    url = args.database or os.environ.get(VARIABLE) or load_config(args.config).tenants.database
+    return Database(url or f"sqlite:///{DEFAULT_FILE}")
+
+
+def tenant_option(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--tenant", metavar="TENANT", help=f"only {what} of this tenant")
+
+
+def chosen_tenant(connection: sa.Connection, args: argparse.Namespace) -> Tenant | None:
+    """The tenant of ``--tenant``; None without it."""
+    return None if args.tenant is None else get_tenant(connection, args.tenant)
+
+
+def switch(value: str) -> bool:
+    """``on`` and ``off``, for argparse."""
+    if value not in ("on", "off"):
+        raise argparse.ArgumentTypeError(f"on or off is wanted, not {value!r}")
+    return value == "on"
+
+
+def or_none(kind: Callable[[str], object]) -> Callable[[str], object]:
+    """A value, or the word ``none``, for argparse."""
+
+    def read(value: str) -> object:
+        try:
+            return None if value == "none" else kind(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"a number or 'none' is wanted, not {value!r}") from error
+
+    return read

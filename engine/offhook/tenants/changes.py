@@ -1,0 +1,153 @@
+"""Waits until the directory may have changed: PostgreSQL says so, SQLite is asked now and then.
+
+A waiter belongs to the one thread that calls :meth:`~ChangeWaiter.wait`; ``stop`` may come from any.  That
+somebody may have changed something is all that it says: what is loaded is compared by the change counter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+from typing import Any, Protocol
+
+from offhook.errors import DatabaseError
+from offhook.tenants.database import CONNECT_TIMEOUT_S, Database
+from offhook.tenants.schema import CHANNEL
+
+_CHECK_S = 30.0
+"""PostgreSQL is asked as well, seldom: a connection that died without a word is found out."""
+
+
+class ChangeWaiter(Protocol):
+    """Where changes are heard of."""
+
+    def listen(self) -> None:
+        """Begin, before the first load, so that no change falls between.  Raises DatabaseError."""
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Until there may be a change (True), or ``stop``, or for so long (None: as is usual here).  Raises
+        DatabaseError; ``listen`` has to be called again then."""
+
+    def stop(self) -> None:
+        """End a wait that is going on and all that follow."""
+
+    def close(self) -> None:
+        """Give back what it holds; by the thread that waited, or after it."""
+
+
+class _Bell:
+    """A pipe that ends a wait; once rung it stays so."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def fileno(self) -> int:
+        return self._read
+
+    def ring(self) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._write, b"\0")
+
+    def close(self) -> None:
+        os.close(self._read)
+        os.close(self._write)
+
+
+class Polling:
+    """SQLite: waiting is all; the load that follows compares the change counter."""
+
+    def __init__(self, poll_s: float) -> None:
+        self._poll_s = poll_s
+        self._bell = _Bell()
+
+    def listen(self) -> None:
+        pass
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        return not select.select([self._bell], [], [], self._poll_s if timeout_s is None else timeout_s)[0]
+
+    def stop(self) -> None:
+        self._bell.ring()
+
+    def close(self) -> None:
+        self._bell.close()
+
+
+class Notifications:
+    """PostgreSQL: one connection of its own that listens.
+
+    It has to be a direct one: a pooler in transaction mode loses LISTEN.  Notifications that came while it
+    was away are lost, therefore whoever waits loads anew after each :meth:`listen`.
+    """
+
+    def __init__(self, database: Database, check_s: float = _CHECK_S) -> None:
+        self._database = database
+        self._check_s = check_s
+        self._bell = _Bell()
+        self._connection: Any = None
+
+    def listen(self) -> None:
+        import psycopg
+
+        self._hang_up()
+        url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        try:
+            self._connection = psycopg.connect(
+                url,
+                autocommit=True,
+                connect_timeout=CONNECT_TIMEOUT_S,
+                application_name="offhook-listen",
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=3,
+            )
+            self._connection.execute(f"LISTEN {CHANNEL}")
+        except psycopg.Error as error:
+            self._hang_up()
+            raise DatabaseError(f"database {self._database}: {_line(error)}") from error
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        import psycopg
+
+        connection = self._connection
+        if connection is None:
+            raise DatabaseError(f"database {self._database}: nobody listens")
+        limit_s = self._check_s if timeout_s is None else timeout_s
+        try:
+            ready = select.select([connection, self._bell], [], [], limit_s)[0]
+            if self._bell in ready:
+                return False
+            if connection in ready:
+                # All that have come, in one go: a storm of changes is one load.
+                for _ in connection.notifies(timeout=0):
+                    pass
+            elif timeout_s is None:
+                connection.execute("SELECT 1")
+            return connection in ready or timeout_s is None
+        except (psycopg.Error, OSError) as error:
+            self._hang_up()
+            raise DatabaseError(f"database {self._database}: {_line(error)}") from error
+
+    def stop(self) -> None:
+        self._bell.ring()
+
+    def close(self) -> None:
+        self._hang_up()
+        self._bell.close()
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):  # it is given up, whatever it says to that
+                connection.close()
+
+
+def make_waiter(database: Database, poll_s: float) -> ChangeWaiter:
+    """The one that suits the database."""
+    return Polling(poll_s) if database.file is not None else Notifications(database)
+
+
+def _line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
