@@ -130,9 +130,7 @@ def set_home(connection: sa.Connection, home: Home) -> None:
                     f"country {home.country_code}: {form} would mean {other} and {did}: remove one"
                 )
     connection.execute(
-        sa.update(_state).values(
-            country_code=home.country_code, trunk_prefix=home.trunk_prefix, version=_state.c.version + 1
-        )
+        sa.update(_state).values(country_code=home.country_code, trunk_prefix=home.trunk_prefix)
     )
 
 

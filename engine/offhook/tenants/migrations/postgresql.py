@@ -118,9 +118,9 @@ def make_change_counter() -> None:
     op.execute(f"GRANT SELECT ON directory_state TO {DAEMON}, {CONSOLE}")
 
 
-def count_changes(table: str) -> None:
+def count_changes(table: str, what: str = "INSERT OR UPDATE OR DELETE") -> None:
     op.execute(
-        f"CREATE TRIGGER directory_changed AFTER INSERT OR UPDATE OR DELETE ON {table}"
+        f"CREATE TRIGGER directory_changed AFTER {what} ON {table}"
         " FOR EACH STATEMENT EXECUTE FUNCTION directory_changed()"
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from alembic import op
 
 
-def count_changes(table: str) -> None:
-    for what in ("INSERT", "UPDATE", "DELETE"):
+def count_changes(table: str, *what: str) -> None:
+    for one in what or ("INSERT", "UPDATE", "DELETE"):
         op.execute(
-            f"CREATE TRIGGER directory_changed_{table}_{what.lower()} AFTER {what} ON {table}"
+            f"CREATE TRIGGER directory_changed_{table}_{one.split()[0].lower()} AFTER {one} ON {table}"
             " BEGIN UPDATE directory_state SET version = version + 1; END"
         )

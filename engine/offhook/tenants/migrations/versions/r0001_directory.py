@@ -14,7 +14,8 @@ down_revision = None
 _JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 _TIME = sa.DateTime(timezone=True)
 _DIRECTORY = ("tenants", "phone_numbers", "ai_configurations")
-_OTHERS = ("documents", "chunks", "calls", "turns", "erasures")
+_COUNTRY_CHANGE = "UPDATE OF country_code, trunk_prefix"
+"""Not of the counter itself, which the triggers change."""
 
 
 def upgrade() -> None:
@@ -25,11 +26,13 @@ def upgrade() -> None:
     if not postgresql.is_postgresql():
         for table in _DIRECTORY:
             sqlite.count_changes(table)
+        sqlite.count_changes("directory_state", _COUNTRY_CHANGE)
         return
     postgresql.make_roles()
     postgresql.make_change_counter()
     for table in _DIRECTORY:
         postgresql.count_changes(table)
+    postgresql.count_changes("directory_state", _COUNTRY_CHANGE)
     postgresql.protect("tenants", "id", console="SELECT")
     # A console must not take a number, or give one away: that is the operator's.
     postgresql.protect(
