@@ -14,7 +14,7 @@ from tests.support.postgresql import PrivateCluster
 from tests.support.tenants import fill
 
 ASTERISK = Path(__file__).parents[2] / "asterisk"
-DIALPLAN = (ASTERISK / "tenants.conf").read_text()
+DIALPLAN = (ASTERISK / "offhook-tenants.conf").read_text()
 
 
 def settings(name: str) -> configparser.ConfigParser:

@@ -133,7 +133,7 @@ def get_call(connection: sa.Connection, call_id: str, tenant: Tenant | None = No
     if not found:
         raise RegistryError(f"call {clipped(call_id)}: there is no such call; offhook calls list shows them")
     if len(found) > 1:
-        slugs = ", ".join(call["tenant"] for call in found)
+        slugs = ", ".join(sorted(call["tenant"] for call in found))
         raise RegistryError(
             f"call {clipped(call_id)}: several tenants have one, name yours with --tenant: {slugs}"
         )

@@ -8,6 +8,7 @@ away needs no repair.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -85,11 +86,23 @@ class Database:
             raise DatabaseError(f"database {self}: {_in_words(error)}") from error
 
     def forget(self) -> None:
-        """Have SQLite's journal give up what was deleted; the file itself is overwritten at once."""
-        if self.file is not None:
-            self._check_file()
+        """Have SQLite's journal give up what was deleted; the file itself is overwritten at once.
+
+        Raises DatabaseError when that cannot be done now.
+        """
+        if self.file is None:
+            return
+        self._check_file()
+        try:
             with contextlib.closing(sqlite3.connect(self.file, timeout=_BUSY_TIMEOUT_S)) as connection:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise DatabaseError(f"database {self}: {error}") from error
+        if busy:
+            raise DatabaseError(
+                f"database {self}: what was deleted is still in its journal, because somebody reads it:"
+                " do the same again"
+            )
 
     # --- the schema --------------------------------------------------------------------------------
 
@@ -153,11 +166,19 @@ class Database:
             ) from error
         except OSError as error:
             raise DatabaseError(str(unreadable(self.file, error))) from error
+        if not os.access(self.file, os.R_OK | os.W_OK):
+            raise DatabaseError(
+                f"database {self}: this user may not write it, and SQLite does so even to read: chown it to"
+                " the daemon's user, and run this as that user or as root"
+            )
 
     def _create_file(self, file: Path) -> None:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch(mode=0o660)
+            if os.geteuid() == 0:  # made with sudo, read by the daemon: whoever has the folder has the file
+                folder = file.parent.stat()
+                os.chown(file, folder.st_uid, folder.st_gid)
         except OSError as error:
             raise DatabaseError(
                 f"database {self}: cannot be written: {error.strerror}: name another with --database or"
