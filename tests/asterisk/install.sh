@@ -17,8 +17,8 @@
 set -eu
 
 readonly MINIMUM=18
-# GSM prompts are the small ones, and the fallback's sounds need no more.
-readonly PACKAGES='asterisk asterisk-modules asterisk-core-sounds-en-gsm'
+# GSM prompts are the small ones, and the fallback's sounds need no more.  ODBC's driver is for look-ups by number.
+readonly PACKAGES='asterisk asterisk-modules asterisk-core-sounds-en-gsm odbc-postgresql'
 
 cache=${OFFHOOK_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set: set OFFHOOK_CACHE}/.cache}/offhook}
 target=$cache/asterisk-sid

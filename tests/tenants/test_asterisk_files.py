@@ -56,6 +56,7 @@ def test_a_call_never_waits_long_for_the_database() -> None:
     assert int(connections["max_connections"]) > 1
     assert int(connections["connect_timeout"]) == 1
     assert 1 <= int(connections["negative_connection_cache"]) <= 5
+    assert int(connections["cache_size"]) == 0, "a connection that was kept outlives its database"
 
 
 def test_what_the_caller_chose_is_filtered_before_it_is_used() -> None:
