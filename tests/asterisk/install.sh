@@ -30,6 +30,14 @@ fail() {
     exit 1
 }
 
+# Succeeds when all of it lies there; one that was fetched before ODBC's driver belonged to it is fetched again.
+complete() {
+    for driver in "$target"/usr/lib/*/odbc/psqlodbcw.so; do
+        [ -e "$stamp" ] && [ -e "$driver" ] && return
+    done
+    return 1
+}
+
 # Succeeds when program $1 is an Asterisk that the tests can use.
 usable() {
     version=$("$1" -V 2>/dev/null | sed -n 's/^Asterisk \(certified[-/]\)\{0,1\}\([0-9][0-9]*\).*/\2/p')
@@ -140,7 +148,7 @@ if own=$(command -v asterisk) && usable "$own"; then
     done
     say "$own has no English prompts (asterisk-core-sounds-en), so another one is used"
 fi
-if [ -e "$stamp" ] && [ "${1:-}" != --renew ]; then
+if complete && [ "${1:-}" != --renew ]; then
     say "using $(cat "$stamp") in $target" && exit
 fi
 
@@ -156,7 +164,7 @@ done
 mkdir -p "$cache" || fail "cannot create $cache: set OFFHOOK_CACHE to a folder that you may write."
 exec 9>"$cache/asterisk-sid.lock"
 flock -n 9 || { say 'waiting for another run of this script' && flock 9; }
-if [ -e "$stamp" ] && [ "${1:-}" != --renew ]; then
+if complete && [ "${1:-}" != --renew ]; then
     say "using $(cat "$stamp") in $target" && exit
 fi
 

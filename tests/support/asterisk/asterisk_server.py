@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -37,10 +37,16 @@ _INDICATIONS = "[general]\ncountry=us\n[us]\ndescription=US\nringcadence=2000,40
 class AsteriskServer:
     """A running Asterisk.  ``with AsteriskServer(...) as server``; it is stopped by its own pid."""
 
-    def __init__(self, install: AsteriskInstall, scripts: Sequence[Path]) -> None:
-        """``scripts`` are copied into agi-bin."""
+    def __init__(
+        self,
+        install: AsteriskInstall,
+        scripts: Sequence[Path],
+        adjust: Callable[[Path], None] = lambda etc: None,
+    ) -> None:
+        """``scripts`` are copied into agi-bin; ``adjust`` may change the folder of configuration files."""
         self._install = install
         self._scripts = scripts
+        self._adjust = adjust
         # Short, because a Unix socket's path has to fit into 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="offhook-ast-"))
         self.sip_port = _free_udp_port()
@@ -203,6 +209,7 @@ match = {TRUNK_HOST}
         }
         for name, text in files.items():
             (folder / "etc" / f"{name}.conf").write_text(text)
+        self._adjust(folder / "etc")
 
 
 def log_time(line: str) -> datetime:
