@@ -139,7 +139,7 @@ async def test_the_dialplan_knows_language_fallback_and_number(
     mark = asterisk.log_mark()
     assert await status(asterisk, "01134960000") == 200
     log = asterisk.log(mark)
-    assert "CHANNEL(language)=en-GB" in log
+    assert "CHANNEL(language)=en_GB" in log
     assert ",did=01134960000" in log
     assert "Local/999@offhook-transfers" in log
 

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
+from offhook.errors import DatabaseError
 from offhook.tenants import schema
 from offhook.tenants.call_records import CallRecord, TurnRecord, add_call
 from offhook.tenants.database import Database
+from offhook.tenants.directory import Directory
 from offhook.tenants.loading import read_snapshot
 from offhook.tenants.number_registry import set_home
 from offhook.tenants.numbers import Home, readings
@@ -173,6 +175,55 @@ def test_the_daemon_reads_the_directory_and_adds_calls_and_no_more(
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 session.execute(statement)
+
+
+@pytest.fixture(scope="module")
+def strangers(cluster: PrivateCluster) -> None:
+    """Two roles that no migration knows; the cluster is private and forgets them."""
+    with cluster.connect("postgres") as root:
+        root.execute("CREATE ROLE reader LOGIN; CREATE ROLE heir LOGIN CREATEROLE")
+
+
+def test_a_role_that_sees_no_tenants_is_told_and_not_believed(
+    cluster: PrivateCluster, two: Database, strangers: None
+) -> None:
+    with cluster.connect("offhook") as owner:
+        owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    directory = Directory(Database(cluster.url(role="reader")))
+    assert not directory.refresh(listen=True)
+    assert "user 'reader' sees no tenants: GRANT offhook_daemon" in str(directory.health().problem)
+    with cluster.connect("postgres") as root:
+        root.execute("GRANT offhook_daemon TO reader")
+    assert directory.refresh(listen=True)
+    assert set(directory.snapshot.tenants) == {"leeds", "york"}
+    directory.close()
+
+
+def test_a_copy_of_another_owner_is_usable_after_a_migration(
+    cluster: PrivateCluster, strangers: None
+) -> None:
+    name = cluster.empty_database()
+    before = Database(cluster.url(name))
+    before.migrate()
+    fill(before, leeds=LEEDS)
+    with cluster.connect("postgres", name) as root:
+        root.execute(
+            "DO $$ DECLARE one text; BEGIN"
+            " FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP"
+            "   EXECUTE format('ALTER TABLE %I OWNER TO heir', one); END LOOP;"
+            " FOR one IN SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace ="
+            " 'public'::regnamespace LOOP"
+            "   EXECUTE format('ALTER FUNCTION %s OWNER TO heir', one); END LOOP; END $$"
+        )
+        copy = Database(cluster.url(name, "heir"))
+        with pytest.raises(DatabaseError, match="run offhook tenants migrate"):
+            copy.prepare()
+        copy.migrate()
+        copy.prepare()
+        with cluster.connect("offhook_dialplan", name) as dialplan:
+            assert dialplan.execute("SELECT tenant FROM dialplan_route(%s)", (LEEDS,)).fetchall() == [
+                ("leeds",)
+            ]
 
 
 # --- the dialplan ------------------------------------------------------------------------------------------

@@ -22,13 +22,14 @@ from sqlalchemy.pool import NullPool
 
 from offhook.config import clipped, unreadable
 from offhook.errors import ConfigError, DatabaseError
+from offhook.tenants.row_security import blind_user, renew_owner
 from offhook.tenants.schema import SCHEMA_TABLE
 
 DEFAULT_FILE = Path("/var/lib/offhook/tenants.db")
 CONNECT_TIMEOUT_S = 3
 _STATEMENT_TIMEOUT_MS = 10_000
-_BUSY_TIMEOUT_S = 5.0
-"""How long one writer of SQLite waits for another."""
+_BUSY_TIMEOUT_S = 30.0
+"""How long one writer of SQLite waits for another; readers wait for nobody."""
 _MIGRATION_LOCK = 0x6F66_6668  # "offh": any number that nobody else takes
 _WRITE = "offhook_write"
 
@@ -107,9 +108,16 @@ class Database:
     # --- the schema --------------------------------------------------------------------------------
 
     def require_schema(self, connection: sa.Connection) -> None:
-        """Raises DatabaseError unless the tables are of this version of offhook."""
+        """Raises DatabaseError unless the tables are of this version of offhook, and can be seen."""
         found, wanted = self.revision(connection), newest_revision()
         if found == wanted:
+            blind = blind_user(connection)
+            if blind is not None:
+                raise DatabaseError(
+                    f"database {self}: user {blind!r} sees no tenants: GRANT offhook_daemon TO {blind}, or,"
+                    " if"
+                    " the tables are its own now, run offhook tenants migrate"
+                )
             return
         if found is not None and found not in revisions():
             raise DatabaseError(
@@ -141,8 +149,10 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             before = self.revision(connection)
             if before is not None and before not in revisions():
-                self.require_schema(connection)
+                self.require_schema(connection)  # it raises
             _upgrade(connection, target)
+            if target == "head":
+                renew_owner(connection)
             return before, self.revision(connection) or ""
 
     def prepare(self) -> None:

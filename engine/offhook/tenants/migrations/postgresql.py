@@ -157,12 +157,13 @@ def make_route(body: str) -> None:
     """``dialplan_route``: the only thing that the dialplan's role may do.  ``body``: text of the agent's
     JSON.
     """
+    # Languages as Asterisk calls them, en_GB: it looks for prompts in that folder, then in en.
     op.execute(
         f"""
         CREATE FUNCTION dialplan_route(dialled text) RETURNS TABLE (
             tenant text, agent text, language text, record int, fallback text, active int, max_calls int)
         LANGUAGE sql STABLE SECURITY DEFINER SET search_path = {_schema()}, pg_temp AS $$
-            SELECT t.slug, a.name, coalesce(n.language, {body} ->> 'language', 'en'),
+            SELECT t.slug, a.name, replace(coalesce(n.language, {body} ->> 'language', 'en'), '-', '_'),
                    (n.recording AND t.recordings)::int, n.fallback, t.active::int, t.max_calls
             FROM number_readings(dialled) AS reading
             JOIN phone_numbers AS n ON n.did = reading.did
