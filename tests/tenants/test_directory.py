@@ -353,3 +353,20 @@ def test_listening_to_a_database_that_is_away_is_told(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="nobody listens"):
         waiter.wait(0.0)
     waiter.close()
+
+
+def test_a_file_that_cannot_be_looked_at_is_told_and_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Opened
+) -> None:
+    database = Database(f"sqlite:///{tmp_path}/tenants.db")
+    database.migrate()
+
+    def broken(path: Path, **_how: object) -> os.stat_result:
+        raise OSError(5, "Input/output error", str(path))
+
+    monkeypatch.setattr(Path, "stat", broken)
+    directory = Directory(database, optional=True)
+    assert not directory.refresh(listen=True)
+    monkeypatch.undo()
+    assert "cannot be read: Input/output error" in str(directory.health().problem)
+    directory.close()

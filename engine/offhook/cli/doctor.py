@@ -13,8 +13,9 @@ from pathlib import Path
 
 from offhook import __version__
 from offhook.cli.checks import asterisk, machine, models, places, program, trial
-from offhook.cli.checks.finding import Finding, Level
+from offhook.cli.checks.finding import Finding, Level, fail
 from offhook.cli.checks.users import User
+from offhook.config import Config
 
 ASTERISK_CONFIG = Path("/etc/asterisk")
 LAUNCHER = Path(__file__).parent.parent / "bin" / "offhook-eagi"
@@ -69,6 +70,9 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
     reading = trial.check_reading(config_path, daemon)
     if reading is not None:
         yield reading
+    directory = _tenants(config)
+    if directory is not None:
+        yield directory
     yield places.check_cache(_cache_folder())
     playback, group = config.daemon.playback_dir, config.daemon.group
     yield places.check_playback(playback, _read(Path("/proc/self/mountinfo")))
@@ -89,6 +93,15 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
 def _daemon_user(socket: Path) -> User:
     """Whom the daemon runs as: the one that runs, else as its service says, else whoever asks."""
     return places.daemon_user(socket) or program.service_user() or User.current()
+
+
+def _tenants(config: Config) -> Finding | None:
+    try:
+        from offhook.cli.checks.tenants import check_tenants
+
+        return check_tenants(config)
+    except ImportError as error:
+        return fail(f"tenants: {error}", "pip install sqlalchemy alembic")
 
 
 def _cache_folder() -> Path:

@@ -60,6 +60,18 @@ class Database:
         """The URL without its password."""
         return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=True)
 
+    def is_missing(self) -> bool:
+        """Whether it is a SQLite file that nobody has made yet."""
+        if self.file is None:
+            return False
+        try:
+            self.file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:  # a closed folder: what is wrong is told when it is opened
+            return False
+        return False
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """One consistent state, to be read.  Raises DatabaseError."""
@@ -141,7 +153,7 @@ class Database:
 
         A new SQLite file is created, its folder, too.  Two who do this at once do it one after the other.
         """
-        if self.file is not None and not self.file.exists():
+        if self.file is not None and self.is_missing():
             self._create_file(self.file)
         with self.writing() as connection:
             if self.file is None:
@@ -157,11 +169,15 @@ class Database:
 
     def prepare(self) -> None:
         """Make a new SQLite file usable; anything else has to be migrated already.  Raises DatabaseError."""
-        if self.file is not None and (not self.file.exists() or self.file.stat().st_size == 0):
+        if self.is_missing() or self._is_empty():
             self.migrate()
             return
         with self.reading() as connection:
             self.require_schema(connection)
+
+    def _is_empty(self) -> bool:
+        self._check_file()
+        return self.file is not None and self.file.stat().st_size == 0
 
     # --- files and options -------------------------------------------------------------------------
 

@@ -123,7 +123,7 @@ class Directory:
         """
         before = self._snapshot
         try:
-            if self._optional and self._database.file is not None and not self._database.file.exists():
+            if self._optional and self._database.is_missing():
                 self._health = self._told(before, "database", None)
                 return True
             if listen:
