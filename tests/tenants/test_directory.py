@@ -5,6 +5,7 @@ away.
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -214,6 +215,24 @@ def test_a_storm_of_changes_is_few_loads_and_the_last_state(postgresql: Database
     assert directory.snapshot.tenants["leeds"].max_calls == 200
     assert len(loads) == 2
     directory.close()
+
+
+def test_a_daemon_with_thousands_of_descriptors_hears_of_changes(database: Database, opened: Opened) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 1_200
+    if hard != resource.RLIM_INFINITY and hard < wanted + 100:
+        pytest.skip(f"no more than {hard} descriptors are allowed here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted + 100), hard))
+    taken = [os.open("/dev/null", os.O_RDONLY) for _ in range(wanted)]
+    try:
+        directory = opened(database, poll_s=0.1)
+        directory.start()
+        fill(database, leeds=LEEDS)
+        until(lambda: directory.find(LEEDS) is not None, "the new number is known", timeout_s=30)
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 # --- the database is away ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from offhook.errors import DatabaseError
@@ -54,6 +55,16 @@ class _Bell:
         os.close(self._write)
 
 
+def _readable(descriptors: Sequence[int], timeout_s: float) -> set[int]:
+    """Those that can be read, after ``timeout_s`` at most.  Not select(): a busy daemon has more than
+    1,024.
+    """
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return {descriptor for descriptor, _ in poll.poll(timeout_s * 1_000)}
+
+
 class Polling:
     """SQLite: waiting is all; the load that follows compares the change counter."""
 
@@ -65,7 +76,7 @@ class Polling:
         pass
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        return not select.select([self._bell], [], [], self._poll_s if timeout_s is None else timeout_s)[0]
+        return not _readable([self._bell.fileno()], self._poll_s if timeout_s is None else timeout_s)
 
     def stop(self) -> None:
         self._bell.ring()
@@ -115,16 +126,16 @@ class Notifications:
             raise DatabaseError(f"database {self._database}: nobody listens")
         limit_s = self._check_s if timeout_s is None else timeout_s
         try:
-            ready = select.select([connection, self._bell], [], [], limit_s)[0]
-            if self._bell in ready:
+            ready = _readable([connection.fileno(), self._bell.fileno()], limit_s)
+            if self._bell.fileno() in ready:
                 return False
-            if connection in ready:
+            if ready:
                 # All that have come, in one go: a storm of changes is one load.
                 for _ in connection.notifies(timeout=0):
                     pass
             elif timeout_s is None:
                 connection.execute("SELECT 1")
-            return connection in ready or timeout_s is None
+            return bool(ready) or timeout_s is None
         except (psycopg.Error, OSError) as error:
             self._hang_up()
             raise DatabaseError(f"database {self._database}: {_line(error)}") from error

@@ -100,8 +100,11 @@ class Directory:
     # --- life ----------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Load, from the database or else the file, and follow changes from then on.  Does not raise: what is
-        wrong is told by :meth:`health`, and a database that comes back is found."""
+        """Load, from the database or else the file, and follow changes from then on.
+
+        Blocks while a connection is tried, some seconds at most.  Does not raise: what is wrong is told by
+        :meth:`health`, and a database that comes back is found.
+        """
         loaded = self.refresh(listen=True)
         if not loaded and self._health.source == "nothing":
             self._load_file()
