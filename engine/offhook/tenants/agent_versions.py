@@ -121,8 +121,7 @@ def rollback(connection: sa.Connection, tenant: Tenant, name: str, version: int 
         if version is None:
             raise RegistryError(
                 f"agent {name!r} of {tenant.slug!r}: version {found.current_version} is the first: there is"
-                " none"
-                " to go back to"
+                " none to go back to"
             )
     get_agent(connection, tenant, name, version).read()  # a version that cannot answer must not begin to
     _make_current(connection, found.id, version)

@@ -8,6 +8,7 @@ away needs no repair.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import sqlite3
@@ -127,8 +128,7 @@ class Database:
             if blind is not None:
                 raise DatabaseError(
                     f"database {self}: user {blind!r} sees no tenants: GRANT offhook_daemon TO {blind}, or,"
-                    " if"
-                    " the tables are its own now, run offhook tenants migrate"
+                    " if the tables are its own now, run offhook tenants migrate"
                 )
             return
         if found is not None and found not in revisions():
@@ -287,6 +287,7 @@ def _scripts() -> Any:
     return config
 
 
+@functools.cache
 def revisions() -> tuple[str, ...]:
     """All that this offhook knows, the oldest first."""
     from alembic.script import ScriptDirectory
