@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from offhook.agents.loader import Agent, agent_files, check_name, load_agent
-from offhook.config import problem_in_words, unreadable
+from offhook.config import problem_in_words
 from offhook.errors import ConfigError, RegistryError
+from offhook.files import unreadable
 from offhook.tenants import schema
 from offhook.tenants.registry import add_tenant, nearest, tenant_or_none
 from offhook.tenants.snapshot import StoredAgent, Tenant

@@ -21,8 +21,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
-from offhook.config import clipped, unreadable
+from offhook.config import clipped
 from offhook.errors import ConfigError, DatabaseError
+from offhook.files import unreadable
 from offhook.tenants.row_security import blind_user, renew_owner
 from offhook.tenants.schema import SCHEMA_TABLE
 
