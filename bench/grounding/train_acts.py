@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.knowledge.acts import ACTS, FILE, ActClassifier
-from offhook.knowledge.encoder import WIDTH
 from offhook.knowledge.matcher import Matcher
 
 HERE = Path(__file__).parent
@@ -54,7 +53,7 @@ def fit(vectors: Vectors, labels: NDArray[np.int64]) -> tuple[Vectors, Vectors]:
     count = len(ACTS)
     weight = np.sqrt(len(labels) / (count * np.bincount(labels, minlength=count)))[labels][:, None]
     wanted = np.eye(count, dtype=np.float32)[labels]
-    matrix = np.zeros((count, WIDTH), np.float32)
+    matrix = np.zeros((count, vectors.shape[1]), np.float32)
     bias = np.zeros(count, np.float32)
     moments = [np.zeros_like(matrix), np.zeros_like(matrix), np.zeros_like(bias), np.zeros_like(bias)]
     for step in range(1, STEPS + 1):

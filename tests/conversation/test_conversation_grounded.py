@@ -145,6 +145,15 @@ async def test_what_is_compared_is_said_side_by_side() -> None:
     assert (turn.say, turn.facts) == (AGENT.facts[0].text, (0,)), "one fact has both"
 
 
+async def test_what_was_just_told_is_not_told_again_to_who_wants_a_moment() -> None:
+    desk = Desk().finds("When do you open?", ranked(candidate(1, KNOWN)))
+    desk.finds("Wait, stop for a moment.", ranked(candidate(1, KNOWN + 1), act="wait"))
+    desk.finds("Wait, where is your desk?", ranked(candidate(2, KNOWN + 1), act="wait"))
+    await desk.answer("When do you open?")
+    assert (await desk.answer("Wait, stop for a moment.")).act == "wait"
+    assert (await desk.answer("Wait, where is your desk?")).facts == (2,)
+
+
 async def test_a_keyword_that_is_all_that_was_said() -> None:
     item = candidate(3, NOT).item
     turn = await answered("Groups", Ranking((candidate(1, KNOWN),), exact=item))

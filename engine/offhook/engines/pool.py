@@ -20,9 +20,10 @@ from offhook.engines.stt.gate import Recognizer
 from offhook.engines.tts.base import Synthesizer
 from offhook.errors import ConfigError, ModelError
 from offhook.files import check_file, model_errors
-from offhook.knowledge.acts import ActClassifier
+from offhook.knowledge.acts import MULTILINGUAL_FILE, ActClassifier
 from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.store import Models as KnowledgeModels
+from offhook.knowledge.store import Networks
 
 _log = logging.getLogger("offhook.engines.pool")
 
@@ -84,10 +85,16 @@ def load_models(config: Config, progress: Progress = _silent) -> Models:
 def load_knowledge_models() -> KnowledgeModels | None:
     """What finds facts by their meaning; None, with a line in the log, where its packages are missing."""
     try:
-        return KnowledgeModels(Matcher(), ActClassifier())
+        return KnowledgeModels(Networks(Matcher(), ActClassifier()), _other_languages)
     except ModelError as error:
         _log.warning("facts are found by their words only: %s", error)
         return None
+
+
+def _other_languages() -> Networks:
+    from offhook.knowledge.multilingual import Multilingual
+
+    return Networks(Multilingual(), ActClassifier(MULTILINGUAL_FILE))
 
 
 def load_recognizer(stt: SttConfig) -> Recognizer:

@@ -1,6 +1,6 @@
 """What a caller does with their words: asks, takes leave, wants to hear it again, wants a moment, ...
 
-A linear classifier over MiniLM's vector of the utterance, trained on sentences of callers to businesses of
+A linear classifier over the vector of the utterance, trained on sentences of callers to businesses of
 all kinds (``bench/grounding/acts_train.json``; ``train_acts.py`` says how well it does on others' sentences).
 The vector is computed for the search anyway.
 """
@@ -18,7 +18,9 @@ from offhook.errors import ModelError
 
 Act = Literal["other", "farewell", "repeat", "wait", "greeting", "thanks", "readback", "person", "machine"]
 ACTS: tuple[Act, ...] = get_args(Act)
-FILE = Path(__file__).parent.parent / "assets" / "grounding" / "acts.npz"
+_FOLDER = Path(__file__).parent.parent / "assets" / "grounding"
+FILE = _FOLDER / "acts.npz"
+MULTILINGUAL_FILE = _FOLDER / "acts_multilingual.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class ActClassifier:
             self._bias: NDArray[np.float32] = weights["bias"].astype(np.float32)
 
     def guess(self, vector: NDArray[np.float32]) -> ActGuess:
-        """The act of an utterance with this vector, ``[384]`` of length 1."""
+        """The act of an utterance with this vector, of length 1."""
         logits = self._matrix @ vector + self._bias
         shares = np.exp(logits - logits.max())
         shares /= shares.sum()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.errors import ModelError
+from offhook.knowledge.base import Encoded
 
 WIDTH = 384
 MAX_TOKENS = 96
@@ -24,18 +24,6 @@ MAX_TOKENS = 96
 _LAST = "last_hidden_state"
 _BATCH = 32
 ADVICE = "install it with: pip install 'offhook[embedded]'"
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A text's vectors."""
-
-    vector: NDArray[np.float32]
-    """``[384]``, of length 1."""
-    tokens: NDArray[np.float32]
-    """``[tokens, 384]``, with the opening and the closing mark."""
-    spans: tuple[tuple[int, int], ...]
-    """Where each token stands in the text; (0, 0) for marks."""
 
 
 class Encoder:

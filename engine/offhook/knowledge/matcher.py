@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.errors import ModelError
-from offhook.knowledge.encoder import Encoded, Encoder
+from offhook.knowledge.base import Encoded, Floats
+from offhook.knowledge.encoder import Encoder
 
 FILE = Path(__file__).parent.parent / "assets" / "grounding" / "matcher.npz"
 
-Floats = NDArray[np.float32]
-
 
 class Matcher:
-    """Thread-safe."""
+    """Thread-safe.  See :class:`~offhook.knowledge.base.FactMatcher`."""
+
+    weighs_context = True
 
     def __init__(self, path: Path = FILE, *, threads: int = 1) -> None:
         """Raises ModelError when a package or a file is missing."""
@@ -41,18 +42,13 @@ class Matcher:
         self._encoder = Encoder(weights, threads=threads)
 
     def encode(self, texts: Sequence[str | tuple[str, str]]) -> list[Encoded]:
-        """The vectors of texts; a pair is a question with the one before it in front."""
         return self._encoder.encode(texts)
 
-    def encode_facts(self, texts: Sequence[str]) -> list[Encoded]:
-        """The vectors of facts, those of their tokens of length 1: what questions are compared with."""
+    def encode_facts(self, texts: Sequence[str], parts: Sequence[Sequence[str]] = ()) -> list[Encoded]:
+        """The vectors of facts, those of their tokens of length 1.  Parts are found among the tokens."""
         return [replace(fact, tokens=_unit(fact.tokens)) for fact in self._encoder.encode(texts)]
 
     def scores(self, question: Encoded, facts: Sequence[Encoded]) -> Floats:
-        """How well each fact answers the question, ``[facts]``: its log-odds against "none of them".
-
-        Here and in :meth:`parts` facts are as :meth:`encode_facts` makes them.
-        """
         if not facts:
             return np.zeros(0, np.float32)
         nearest = self._nearest(question, facts)
@@ -65,10 +61,6 @@ class Matcher:
         return found
 
     def parts(self, question: Encoded, fact: Encoded, part_of: NDArray[np.int64], count: int) -> Floats:
-        """The share of each of ``count`` parts of a fact in what is asked, ``[count]``; they add up to 1.
-
-        ``part_of[token]`` is the part to which a token of the fact belongs; -1 for none.
-        """
         asked = _unit(question.tokens)
         weight = _softplus(question.tokens @ self._matters_in_part[:-1] + self._matters_in_part[-1])
         near = asked @ fact.tokens.T

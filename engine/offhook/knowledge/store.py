@@ -6,22 +6,25 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offhook.agents.loader import Agent
+from offhook.errors import ModelError
 from offhook.knowledge.acts import NO_GUESS, ActClassifier, ActGuess
-from offhook.knowledge.encoder import Encoded
+from offhook.knowledge.base import Encoded, FactMatcher
 from offhook.knowledge.marks import marks, telling
-from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.notes import Part, assemble, parts
 from offhook.knowledge.words import WordIndex, content_words
+
+_log = logging.getLogger("offhook.knowledge")
 
 COMPARED = 64
 """Facts that are compared token by token; of more, so many are chosen by their vectors and words."""
@@ -72,12 +75,38 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
-    """The networks; shared by all agents."""
+class Networks:
+    """What finds facts by their meaning, and tells what callers do; shared by all agents of its languages."""
 
-    matcher: Matcher
+    matcher: FactMatcher
     acts: ActClassifier
-    name: str = "MiniLM, trained on"
+
+
+class Models:
+    """The networks for English, and for the other languages: those are loaded when an agent needs them."""
+
+    name = "MiniLM, trained on"
+
+    def __init__(self, english: Networks, others: Callable[[], Networks]) -> None:
+        """``others`` raises ModelError where there are none: words alone find facts then."""
+        self._english = english
+        self._load_others = others
+        self._others: Networks | None = None
+        self._missing = False
+        self._lock = threading.Lock()
+
+    def of(self, language: str) -> Networks | None:
+        """The networks for a language ("en", "de-AT").  Blocks while they are loaded."""
+        if is_english(language):
+            return self._english
+        with self._lock:
+            if self._others is None and not self._missing:
+                try:
+                    self._others = self._load_others()
+                except ModelError as error:
+                    self._missing = True
+                    _log.warning("facts in other languages than English are found by words: %s", error)
+            return self._others
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +200,10 @@ class _Known:
         self.vectors = np.stack([each.vector for each in self.encoded])
 
 
+def is_english(language: str) -> bool:
+    return language.split("-")[0].lower() == "en"
+
+
 class Knowledge:
     """One agent's knowledge.  Thread-safe; :meth:`search` takes milliseconds: off the event loop."""
 
@@ -181,6 +214,8 @@ class Knowledge:
             Item(number, text, tuple(parts(text)), keywords) for number, (text, keywords) in enumerate(facts)
         )
         self._models = models
+        self._language = agent.language
+        self._networks = models.of("en") if models and is_english(agent.language) else None
         self._index = WordIndex([item.text for item in self.items], [item.keywords for item in self.items])
         self._known: _Known | None = None
         self._making = threading.Lock()
@@ -190,8 +225,11 @@ class Knowledge:
         if self._models is None or not self.items:
             return
         with self._making:
-            if self._known is None:
-                encoded = self._models.matcher.encode_facts([_with_kinds(item) for item in self.items])
+            self._networks = networks = self._models.of(self._language)
+            if self._known is None and networks is not None:
+                texts = [_with_kinds(item) for item in self.items]
+                said = [[assemble(item.text, [part]) for part in item.parts] for item in self.items]
+                encoded = networks.matcher.encode_facts(texts, said)
                 part_of = [_part_of(item, each) for item, each in zip(self.items, encoded, strict=True)]
                 told = [
                     [marks(item.text[part.start : part.stop]) for part in item.parts] for item in self.items
@@ -207,28 +245,33 @@ class Knowledge:
         """
         exact = self._index.phrase(question)
         item = None if exact is None else self.items[exact]
-        if self._models is None or not question.strip():
+        networks = self._networks
+        if networks is None or not question.strip():
             return Ranking(tuple(self._by_words(question)), exact=item)
         texts: list[str | tuple[str, str]] = [question]
         if before:
             texts.append((" ".join(before.split()[-CONTEXT_WORDS:]), question))
-        encoded = self._models.matcher.encode(texts)
-        act = self._models.acts.guess(encoded[0].vector)
+        encoded = networks.matcher.encode(texts)
+        act = networks.acts.guess(encoded[0].vector)
         known = self._known
         if known is None:
             return Ranking(tuple(self._by_words(question)), act, item)
-        return Ranking(tuple(self._match(question, encoded[-1], known, answered)), act, item)
+        asked = encoded[-1] if networks.matcher.weighs_context else encoded[0]
+        found = self._match(question, asked, known, answered)
+        if asked is not encoded[-1] and (not found or found[0].log_odds < 0):
+            found = self._match(question, encoded[-1], known, answered)
+        return Ranking(tuple(found), act, item)
 
     def _match(
         self, question: str, asked: Encoded, known: _Known, answered: Sequence[int]
     ) -> list[Candidate]:
-        assert self._models is not None
+        assert self._networks is not None
         numbers = list(range(len(self.items)))
         if len(numbers) > COMPARED:
             likely = np.argsort(-(known.vectors @ asked.vector))[:COMPARED]
             by_words = [match.number for match in self._index.best(question, BY_WORDS)]
             numbers = list(dict.fromkeys([*answered, *by_words, *(int(n) for n in likely)]))
-        matcher = self._models.matcher
+        matcher = self._networks.matcher
         scores = matcher.scores(asked, [known.encoded[number] for number in numbers])
         asked_for = marks(question)
         for place, number in enumerate(numbers):

@@ -127,11 +127,13 @@ class Grounded:
         if ranking.exact is not None:
             return "facts", ranking.exact.text, (ranking.exact.number,)
         sure = best is not None and best.log_odds >= SURE
+        # What they were just told fits what they say next; that alone does not make it their question.
+        news = sure and best is not None and (again is None or best.item.number not in again.facts)
         if doing == "repeat":
             # Who names what they missed gets that; mostly it is what was said last.
             if again is None and not sure:
                 return "repeat", agent.greeting, ()
-            if again is not None and (best is None or not sure or best.item.number in again.facts):
+            if again is not None and not news:
                 return "repeat", again.whole_text, again.facts
         elif doing == "readback":
             detail = self._told(text, history)
@@ -139,13 +141,13 @@ class Grounded:
                 return "readback", known.phrases.you_said.format(detail=detail), ()
             if best is None or best.log_odds < FLOOR:
                 return "unknown", known.phrases.not_given, ()
-        elif doing == "wait" and not sure:
+        elif doing == "wait" and not news:
             return "wait", agent.take_your_time, ()
         elif doing == "thanks":
             return "courtesy", known.phrases.welcome, ()
         elif doing == "greeting":
             return "greeted", known.phrases.greeted, ()
-        elif doing == "machine" and not sure:
+        elif doing == "machine" and not news:
             return "courtesy", known.phrases.machine.format(name=agent.name), ()
         chosen = self._chosen(text, ranking, each)
         if chosen:
