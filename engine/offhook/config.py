@@ -45,7 +45,19 @@ def _beside(path: Path, info: ValidationInfo) -> Path:
     return placed(path, (info.context or {}).get(_FOLDER))
 
 
+_MODEL_FILES = (".bin", ".gguf", ".onnx")
+
+
+def _model(model: str, info: ValidationInfo) -> str:
+    """A path lies beside the file that names it; what neither is there nor looks like one is a name."""
+    beside = _beside(Path(model), info)
+    is_file = "/" in model or model.startswith("~") or model.endswith(_MODEL_FILES) or named(beside)
+    return str(beside) if is_file else model
+
+
 ConfigPath = Annotated[Path, AfterValidator(_beside)]
+ModelName = Annotated[str, AfterValidator(_model)]
+"""A name of `offhook models list`, or a path."""
 _KeyPath = Annotated[Path, AfterValidator(at_home)]
 """Stays relative, and is refused then: what stands there may be the key itself, which no line may show."""
 
@@ -106,12 +118,15 @@ class SttConfig(Section):
     """Speech to text."""
 
     engine: Literal["moonshine", "whisper"] = "moonshine"
-    model: ConfigPath | None = None
-    """Moonshine: folder with the .ort files (None: the embedded one). Whisper: a ggml file."""
+    model: ModelName | None = None
+    """A name of `offhook models list`, or a path. Moonshine: a folder with .ort files (None: the embedded
+    one). Whisper: a ggml file."""
     threads: int = Field(2, ge=1, le=64)
     workers: int = Field(1, ge=1, le=64)
     """Utterances recognised at the same time."""
     language: str = "en"
+    other_languages: tuple[str, ...] = ()
+    """What else callers speak (Whisper): an utterance in one of these is noticed, and read again in it."""
     min_voiced_ms: int = Field(160, ge=0, le=2000)
     """Utterances with less voiced audio than this are noise, not words."""
     timeout_s: float = Field(10.0, gt=0, le=300)
@@ -136,7 +151,8 @@ class LlmConfig(Section):
     engine: Literal["llama", "openai", "ollama"] = "llama"
     """llama runs here; openai speaks to any server with ``/chat/completions``, ollama to Ollama."""
     model: str = EMBEDDED_LLM
-    """llama: ``smollm2-135m-instruct`` (embedded) or a GGUF file's path; else the server's name for it."""
+    """llama: ``smollm2-135m-instruct`` (embedded), another name of `offhook models list`, or a GGUF file's
+    path; else the server's name for it."""
     n_ctx: int | None = Field(None, ge=512, le=1_048_576)
     """Tokens of context for all calls together. None: as many as ``daemon.max_calls`` calls can use, or
     as memory allows; then fewer calls are taken at once."""
@@ -184,14 +200,15 @@ class LlmConfig(Section):
     @field_validator("model")
     @classmethod
     def _place(cls, model: str, info: ValidationInfo) -> str:
-        file = info.data.get("engine") == "llama" and model != EMBEDDED_LLM
-        return str(_beside(Path(model), info)) if file else model
+        return _model(model, info) if info.data.get("engine") == "llama" else model
 
 
 class TtsConfig(Section):
     """Text to speech."""
 
     engine: Literal["espeak", "piper"] = "espeak"
+    model: ModelName | None = None
+    """A Piper voice: a name of `offhook models list`, or a path; instead of ``voice``."""
     voice: str = "en-us"
     """espeak: a voice name. Piper: path of the .onnx file, its .onnx.json beside it."""
     rate_wpm: int = Field(165, ge=80, le=450)

@@ -135,7 +135,7 @@ def test_relative_paths_lie_beside_the_file_that_names_them(
         assert config.daemon.trace_file == etc / ".." / "trace.jsonl"
         assert Path(config.agent.default) == etc / "mine.toml"
         assert config.agent.search == (etc / "agents",)
-        assert (config.stt.model, config.llm.model) == (etc / "ggml.bin", str(etc / "model.gguf"))
+        assert (config.stt.model, config.llm.model) == (str(etc / "ggml.bin"), str(etc / "model.gguf"))
         assert config.tts.voice == str(etc / "voice.onnx")
 
 

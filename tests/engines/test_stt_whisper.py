@@ -5,6 +5,7 @@ The model knows no words, so nothing here says how well Whisper understands.
 
 from __future__ import annotations
 
+import ctypes
 import struct
 import subprocess
 import sys
@@ -16,9 +17,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from offhook.engines.stt import whisper_library
 from offhook.engines.stt.base import STT_RATE_HZ
 from offhook.engines.stt.ggml_file import check_ggml
-from offhook.engines.stt.whisper import Whisper, audio_window
+from offhook.engines.stt.whisper import Whisper, audio_window, max_tokens
 from offhook.errors import ModelError
 from tests.support.engines.tiny_whisper import write_tiny_whisper
 
@@ -39,7 +41,7 @@ def model(file: Path) -> Iterator[Whisper]:
     model.close()
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.05, 15), (1, 15), (2, 21), (4, 34), (12, 86)])
+@pytest.mark.parametrize(("seconds", "words"), [(0.05, 18), (1, 18), (2, 25), (4, 38), (12, 90)])
 def test_it_runs_and_the_text_is_capped_by_the_duration(model: Whisper, seconds: float, words: int) -> None:
     transcript = model.transcribe(noise(seconds))
     assert transcript.audio_ms == int(seconds * 1000)
@@ -82,7 +84,7 @@ def test_a_process_that_used_it_ends_quietly(file: Path) -> None:
         "import sys, gc, numpy as np; from pathlib import Path\n"
         "from offhook.engines.stt.whisper import Whisper\n"
         "model = Whisper(Path(sys.argv[1])); model.transcribe(np.zeros(16000, np.int16))\n"
-        "import offhook.engines.stt.whisper as module; del module._log; gc.collect()"
+        "import offhook.engines.stt.whisper_library as module; del module._log; gc.collect()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=False
@@ -98,12 +100,44 @@ def test_nothing_is_written_to_the_terminal(file: Path, capfd: pytest.CaptureFix
     assert (out, err) == ("", "")
 
 
-WINDOWS = [(0.5, 256), (3.8, 256), (4, 512), (8, 512), (14, 768), (15, 1500), (29, 1500)]
+WINDOWS = [(0.5, 256), (3.8, 256), (4, 320), (8, 512), (14, 768), (15, 832), (29, 1500)]
 
 
 @pytest.mark.parametrize(("seconds", "window"), WINDOWS)
 def test_the_window_follows_the_duration(seconds: float, window: int) -> None:
     assert audio_window(seconds) == window
+
+
+@pytest.mark.parametrize(
+    ("language", "tokens"), [("en", 38), ("fr", 92), ("zh", 92), ("hi", 172), ("th", 172), ("bn", 332)]
+)
+def test_the_limit_follows_the_script(language: str, tokens: int) -> None:
+    assert max_tokens(4, language) == tokens
+
+
+def test_states_share_the_weights(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    load = Whisper._load
+
+    def count(self: Whisper) -> object:
+        loaded.append(self.name)
+        return load(self)
+
+    monkeypatch.setattr(Whisper, "_load", count)
+    model = Whisper(file, threads=1, workers=3)
+    assert (len(model._states), len(loaded)) == (3, 1)
+    model.close()
+
+
+def test_another_layout_of_the_library_is_an_error_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Moved(ctypes.Structure):
+        _fields_ = (("new_field", ctypes.c_int), *whisper_library.FullParams._fields_)
+
+    types = dict(whisper_library._SIGNATURES)
+    types["whisper_full_default_params"] = (Moved, (ctypes.c_int,))
+    monkeypatch.setattr(whisper_library, "_SIGNATURES", types)
+    with pytest.raises(ModelError, match=r"keeps \w+ elsewhere .* install one with: pip install"):
+        whisper_library.WhisperLibrary()
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:

@@ -14,7 +14,10 @@ from collections.abc import Iterator, Sequence
 from offhook import __version__
 from offhook.errors import OffhookError
 
-COMMANDS = ("serve", "demo", "call", "agents", "tenants", "numbers", "calls", "eval", "trace", "doctor")
+COMMANDS = (
+    *("serve", "demo", "call", "agents", "tenants", "numbers", "calls", "models"),
+    *("eval", "trace", "doctor"),
+)
 _MODULES = {"eval": "evaluate"}
 """Where a command's module is not called as the command is."""
 

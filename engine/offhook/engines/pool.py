@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
+from offhook.engines.chosen import language_model, recogniser, voice
 from offhook.engines.llm.base import LanguageModel
 from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.engines.llm.gguf_file import token_bytes
@@ -100,24 +101,28 @@ def _other_languages() -> Networks:
 def load_recognizer(stt: SttConfig) -> Recognizer:
     """The recogniser that ``[stt]`` names."""
     transcriber: Transcriber
-    if stt.engine == "whisper":
+    engine, model = recogniser(stt)
+    languages = tuple(dict.fromkeys((stt.language, *stt.other_languages)))
+    if engine == "whisper":
         from offhook.engines.stt.whisper import Whisper
 
-        if stt.model is None:
+        if model is None:
             raise ConfigError(
-                "stt.engine is whisper: stt.model must name a ggml file, such as ggml-base.en.bin"
+                "stt.engine is whisper: stt.model must name a ggml file, or a model such as whisper-base"
             )
         with model_errors():
-            check_file(stt.model)
-        transcriber = Whisper(stt.model, threads=stt.threads, language=stt.language, workers=stt.workers)
+            check_file(model)
+        transcriber = Whisper(model, threads=stt.threads, language=languages, workers=stt.workers)
     else:
         from offhook.engines.stt.moonshine import Moonshine
 
-        if stt.language != "en":
+        if languages != ("en",):
+            foreign = next(one for one in languages if one != "en")
+            key = "language" if foreign == stt.language else "other_languages"
             raise ConfigError(
-                f"stt.language is {stt.language!r}: Moonshine knows English only; use stt.engine whisper"
+                f'stt.{key} is {foreign!r}: Moonshine knows English only; use stt.model = "whisper-base"'
             )
-        transcriber = Moonshine(stt.model, threads=stt.threads)
+        transcriber = Moonshine(model, threads=stt.threads)
     return Recognizer(
         transcriber, workers=stt.workers, min_voiced_ms=stt.min_voiced_ms, timeout_s=stt.timeout_s
     )
@@ -144,7 +149,7 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
     from offhook.engines.llm.native import NativeModel
 
     share = call_tokens(llm, max_calls)
-    path = embedded_model(progress) if llm.model == EMBEDDED_NAME else _gguf_file(llm.model)
+    path = embedded_model(progress) if llm.model == EMBEDDED_NAME else _gguf_file(language_model(llm))
     on_gpu = llm.n_gpu_layers != 0  # then the cache lies there as well
     room = room_for(
         llm,
@@ -169,8 +174,7 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = _si
     )
 
 
-def _gguf_file(model: str) -> Path:
-    path = Path(model).expanduser()
+def _gguf_file(path: Path) -> Path:
     with model_errors():
         check_file(path)
     return path
@@ -199,13 +203,14 @@ def _remote_model(llm: LlmConfig, max_calls: int) -> LanguageModel:
 
 def load_synthesizer(tts: TtsConfig) -> Synthesizer:
     """The voice that ``[tts]`` names."""
-    if tts.engine == "piper":
+    engine, name = voice(tts)
+    if engine == "piper":
         from offhook.engines.tts.piper import Piper
 
-        return Piper(Path(tts.voice).expanduser(), threads=tts.threads)
+        return Piper(Path(name).expanduser(), threads=tts.threads)
     from offhook.engines.tts.espeak import Espeak
 
-    return Espeak(tts.voice, rate_wpm=tts.rate_wpm)
+    return Espeak(name, rate_wpm=tts.rate_wpm)
 
 
 def _timed(what: str, job: Callable[[], Any], progress: Progress) -> Any:

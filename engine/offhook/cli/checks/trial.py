@@ -16,6 +16,7 @@ from pathlib import Path
 from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
 from offhook.cli.checks.users import User, first_closed, may_read
 from offhook.config import EMBEDDED_LLM, load_config
+from offhook.engines import chosen
 from offhook.errors import OffhookError, UnreadableError
 from offhook.files import check_file, group_id
 
@@ -78,9 +79,12 @@ def _read(path: Path | None) -> str:
         config = load_config(path)
         load_agent(config.agent.default, config.agent.search)
         stt, llm, tts = config.stt, config.llm, config.tts
-        files = [stt.model] if stt.model is not None and stt.engine == "whisper" else []
-        files += [Path(llm.model)] if llm.engine == "llama" and llm.model != EMBEDDED_LLM else []
-        files += [Path(tts.voice), Path(f"{tts.voice}.json")] if tts.engine == "piper" else []
+        recogniser, model = chosen.recogniser(stt)
+        files = [model] if model is not None and recogniser == "whisper" else []
+        if llm.engine == "llama" and llm.model != EMBEDDED_LLM:
+            files.append(chosen.language_model(llm))
+        engine, voice = chosen.voice(tts)
+        files += [Path(voice), Path(f"{voice}.json")] if engine == "piper" else []
         for file in files:
             check_file(file)
     except UnreadableError as error:

@@ -25,6 +25,8 @@ class Transcript:
     text: str
     audio_ms: int
     compute_ms: float
+    language: str = ""
+    """What it was recognised in, as a code such as "en"; empty where the recogniser knows one only."""
 
 
 class Transcriber(Protocol):

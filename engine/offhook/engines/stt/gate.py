@@ -93,7 +93,7 @@ class Recognizer:
             heard = await self._workers.run(lambda job: self._run(padded, job))
         finally:
             self._taken -= 1
-        return Transcript(clean(heard.text, voiced_ms), audio_ms, heard.compute_ms)
+        return Transcript(clean(heard.text, voiced_ms), audio_ms, heard.compute_ms, heard.language)
 
     def problem(self) -> str | None:
         """Why no call should be begun now, in one line; None while it is well.  Never waits."""

@@ -16,7 +16,9 @@ from typing import BinaryIO
 from offhook.errors import ModelError
 
 ADVICE = "name a ggml Whisper file, such as ggml-base.en.bin, in stt.model"
-_TYPE_BYTES = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34)}
+_F32 = 0
+_CONVOLUTIONS = ("encoder.conv1.weight", "encoder.conv2.weight")
+_TYPE_BYTES = {_F32: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34)}
 """ggml types found in Whisper files: (values, bytes) of a block."""
 
 
@@ -149,6 +151,8 @@ def _walk_tensor(file: BinaryIO, missing: dict[str, tuple[int, ...]]) -> None:
     name = file.read(name_length).decode("ascii", "replace")
     if missing.pop(name, None) != shape:
         raise _BadFileError(f"damaged at {name!r}; fetch it again")
+    if name in _CONVOLUTIONS and kind == _F32:  # it would end the process at the first utterance
+        raise _BadFileError("weights of 32 bits, which whisper.cpp does not run; convert them to f16 or q8_0")
     values, block_bytes = _TYPE_BYTES[kind]
     if shape[0] % values:
         raise _BadFileError(f"damaged at {name!r}; fetch it again")
