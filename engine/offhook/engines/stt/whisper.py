@@ -19,6 +19,7 @@ The weights are loaded once; an utterance in flight has a state of its own, made
 from __future__ import annotations
 
 import ctypes
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -51,6 +52,8 @@ _UNSURE = -0.95
 in circles.  Whole sentences out of nothing had -1.07 or less, people's words at high odds -0.85 or more."""
 _SURE = -0.35
 """Words of which the model is as sure as this are not doubted at all, and the odds not asked for."""
+_STUTTER = re.compile(r"(.{1,4}?)\1{9}")
+"""What a tone becomes: "AHHHHHHHHHHHH"; also how one goes round in a script that has no spaces."""
 _INVALID_LANGUAGE = -1
 
 _ENGLISH_TOKENS_PER_S = 6.5
@@ -179,18 +182,25 @@ class Whisper:
         language = self._languages[0]
         window = audio_window(len(samples) / STT_RATE_HZ)
         heard = self._run(state, samples, window, language, cancelled)
-        if not heard.text or cancelled():
-            return heard.text, language
-        if heard.confidence < _SURE or heard.circles or len(self._languages) > 1:
-            no_speech, spoken = self._look_back(state, heard)
-            if no_speech >= _NOBODY_SPEAKS and (heard.confidence < _UNSURE or heard.circles):
-                return "", language
-            if spoken != language and not cancelled():
+        if heard.text and len(self._languages) > 1 and not cancelled():
+            _odds, spoken = self._look_back(state, heard)
+            if spoken != language:
                 language = spoken
                 heard = self._run(state, samples, window, language, cancelled)
+        if self._is_nothing(state, heard):
+            return "", language
         if heard.circles and window < _WIDEST and not cancelled():
             heard = self._run(state, samples, min(2 * window, _WIDEST), language, cancelled)
+            if self._is_nothing(state, heard):
+                return "", language
         return heard.text, language
+
+    def _is_nothing(self, state: Any, heard: _Heard) -> bool:
+        """Whether these are words that the model makes up where nobody speaks."""
+        if not heard.text or (heard.confidence >= _SURE and not heard.circles):
+            return False
+        no_speech, _language = self._look_back(state, heard)
+        return no_speech >= _NOBODY_SPEAKS and (heard.confidence < _UNSURE or heard.circles)
 
     def _look_back(self, state: Any, heard: _Heard) -> tuple[float, str]:
         """The odds that nobody speaks, and the likeliest of the languages, over what the encoder has read."""
@@ -261,6 +271,8 @@ class Whisper:
                     odds.append(native.full_get_token_p_from_state(state, segment, token))
         # A limit of tokens may cut a character of several bytes.
         text = " ".join(b"".join(parts).decode("utf-8", "replace").rstrip("\ufffd").split())
+        if not any(character.isalnum() for character in text):
+            text = ""  # notes and full stops
         confidence = float(np.log(np.maximum(odds, 1e-9)).mean()) if odds else 0.0
         return _Heard(text, confidence, tokens >= limit or _goes_round(text), no_speech)
 
@@ -282,6 +294,8 @@ def max_tokens(seconds: float, language: str) -> int:
 
 def _goes_round(text: str) -> bool:
     """Whether the text says itself again, in the way of a decoder that has lost its place."""
+    if _STUTTER.search(text):
+        return True
     words = normalize(text).split()
     half, odd = divmod(len(words), 2)
     twice = half >= 2 and not odd and words[:half] == words[half:]
