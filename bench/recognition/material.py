@@ -1,0 +1,105 @@
+"""What is to be recognised: recordings as a telephone line delivers them, clean and in noise.
+
+At 8 kHz the speech is brought to -20 dBFS while it is active, gets 0.3 s of silence before and after, and the
+noise is added at its distance below that level.  Then comes G.711, and 16 kHz as a call makes them.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from offhook.catalogue.entries import find
+from offhook.catalogue.pull import pull
+from offhook.core import resample
+from offhook.engines.tts.piper import Piper
+from tests.support.audio.audio import RATE_HZ, read_wav
+from tests.support.sip import g711
+
+FOLDER = Path(__file__).parent
+SPEECH = FOLDER.parents[1] / "tests" / "data" / "speech"
+PROMPTS = Path("/usr/share/asterisk/sounds/en_US_f_Allison")
+_LEVEL_DBFS = -20.0
+_FRAME = RATE_HZ // 50
+_AROUND_S = 0.3
+_TALKERS = 6
+"""Voices at once in the babble; the utterance itself is never among them."""
+Signal = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An utterance: who, what, and the audio, ``[samples]`` at 8 kHz."""
+
+    voice: str
+    text: str
+    audio: Signal
+
+
+def gather(prompts: Path = PROMPTS, *, limit: int | None = None) -> list[Said]:
+    """All there is here; at most ``limit`` of each voice.  Voices that cannot be had are left out."""
+    texts = tomllib.loads((FOLDER / "texts.toml").read_text("utf-8"))
+    shipped = json.loads((SPEECH / "speech.json").read_text("utf-8"))["phrases"]
+    found = [_said("flite", one["text"], read_wav(SPEECH / f"{one['name']}.wav")) for one in shipped][:limit]
+    voice = Piper(pull(find("piper-en_US-joe-medium"), print)[0].path)
+    for text in texts["questions"][:limit]:
+        audio = np.concatenate(list(voice.synthesize(text)))
+        found.append(_said("joe", text, soxr.resample(audio, voice.sample_rate_hz, RATE_HZ)))
+    voice.close()
+    human = [(text, prompts / f"{name}.wav") for name, text in texts["prompts"].items()]
+    found += [_said("human", text, read_wav(path)) for text, path in human[:limit] if path.is_file()]
+    return found
+
+
+def on_the_line(
+    said: Said, noise: str, snr_db: float, others: Sequence[Said], seed: int
+) -> NDArray[np.int16]:
+    """``said`` as it arrives, ``[samples]`` int16 at 16 kHz; ``noise`` is "clean", "pink" or "babble"."""
+    rng = np.random.default_rng(seed)
+    signal = np.pad(said.audio, int(_AROUND_S * RATE_HZ))
+    if noise != "clean":
+        made = pink(len(signal), rng) if noise == "pink" else babble(len(signal), said, others, rng)
+        signal = signal + made / np.sqrt(np.mean(made**2)) * _amplitude(_LEVEL_DBFS - snr_db)
+    line = g711.decode(g711.encode(np.clip(np.round(signal), -32_768, 32_767).astype(np.int16)))
+    return resample(line, RATE_HZ, 2 * RATE_HZ)
+
+
+def pink(size: int, rng: np.random.Generator) -> Signal:
+    """Noise with the same power in every octave."""
+    spectrum = np.fft.rfft(rng.normal(0, 1, size))
+    hz = np.fft.rfftfreq(size, 1 / RATE_HZ)
+    hz[0] = hz[1]
+    signal: Signal = np.fft.irfft(spectrum / np.sqrt(hz), size)
+    return signal
+
+
+def babble(size: int, said: Said, others: Sequence[Said], rng: np.random.Generator) -> Signal:
+    """Others who talk at the same time, each from somewhere in what they say."""
+    talkers = [one for one in others if one.text != said.text]
+    mixed = np.zeros(size)
+    for talker in rng.permutation(len(talkers))[:_TALKERS]:
+        audio = talkers[talker].audio
+        mixed += np.resize(np.roll(audio, int(rng.integers(len(audio)))), size)
+    return mixed
+
+
+def _said(voice: str, text: str, audio: NDArray[np.int16]) -> Said:
+    floats = audio.astype(np.float64)
+    return Said(voice, text, floats * _amplitude(_LEVEL_DBFS) / active_level(floats))
+
+
+def active_level(audio: Signal) -> float:
+    """Root mean square of the 20 ms frames within 30 dB of the loudest."""
+    power = np.mean(audio[: len(audio) // _FRAME * _FRAME].reshape(-1, _FRAME) ** 2, axis=1)
+    return float(np.sqrt(power[power > power.max() / 1000].mean()))
+
+
+def _amplitude(dbfs: float) -> float:
+    return float(32_768 * 10 ** (dbfs / 20))

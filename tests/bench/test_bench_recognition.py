@@ -1,0 +1,50 @@
+"""The arithmetic of bench/recognition: word errors, noise levels, and material that is what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.recognition.material import Said, active_level, on_the_line
+from bench.recognition.score import errors, interval, plain_words, score, word_error_rate
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "wrong"),
+    [
+        ("a b c", "a b c", 0),
+        ("a b c", "a x c", 1),
+        ("a b c", "a c", 1),
+        ("a b c", "a b b c d", 2),
+        ("a b", "", 2),
+    ],
+)
+def test_wrong_words_are_counted(said: str, heard: str, wrong: int) -> None:
+    assert errors(said.split(), heard.split()) == wrong
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Press 1, or 12!", "press one or twelve"), ("I'd go.", "I would go"), ("It\u2019s OK", "it's okay")],
+)
+def test_what_sounds_alike_is_the_same(one: str, other: str) -> None:
+    assert plain_words(one) == plain_words(other)
+
+
+def test_rates_and_loops() -> None:
+    scored = [score("a b c d", "a b c x", 10.0), score("a b", "a b a b a b", 10.0)]
+    assert word_error_rate(scored) == pytest.approx(100 * 5 / 6)
+    assert [one.loop for one in scored] == [False, True]
+    low, high = interval(scored)
+    assert (low, high) == (25.0, 200.0)
+
+
+@pytest.mark.parametrize("noise", ["pink", "babble"])
+@pytest.mark.parametrize("snr_db", [20.0, 5.0])
+def test_the_noise_is_as_loud_as_told(noise: str, snr_db: float) -> None:
+    at = np.arange(16_000) / 8_000
+    tones = [Said("t", f"{hz}", np.sin(2 * np.pi * hz * at) * 3_276.8 * np.sqrt(2)) for hz in (300, 450, 700)]
+    clean = on_the_line(tones[0], "clean", 0, tones, seed=1).astype(np.float64)
+    noisy = on_the_line(tones[0], noise, snr_db, tones, seed=1).astype(np.float64)
+    ratio_db = 20 * np.log10(active_level(tones[0].audio) / np.sqrt(np.mean((noisy - clean) ** 2)))
+    assert ratio_db == pytest.approx(snr_db, abs=0.7)  # G.711 adds a little of its own
