@@ -29,9 +29,15 @@ class Scored:
 def plain_words(text: str) -> list[str]:
     """Lower case, no punctuation, numbers in words, one spelling."""
     text = text.lower().replace("\u2019", "'")
-    spelt = re.sub(r"\d+", lambda number: f" {num2words(int(number[0]))} ", text)
+    spelt = re.sub(r"\d+", _in_words, text)
     words = re.findall(r"[^\W_]+(?:'[^\W_]+)*", spelt)
     return " ".join(_SPELT.get(word, word) for word in words).split()
+
+
+def _in_words(number: re.Match[str]) -> str:
+    """Up to twelve as a number, from three digits on one by one, as order numbers are said."""
+    digits = [number[0]] if len(number[0]) < 3 else list(number[0])
+    return "".join(f" {num2words(int(digit))} " for digit in digits)
 
 
 def errors(said: Sequence[str], heard: Sequence[str]) -> int:

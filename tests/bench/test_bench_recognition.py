@@ -25,7 +25,12 @@ def test_wrong_words_are_counted(said: str, heard: str, wrong: int) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Press 1, or 12!", "press one or twelve"), ("I'd go.", "I would go"), ("It\u2019s OK", "it's okay")],
+    [
+        ("Press 1, or 12!", "press one or twelve"),
+        ("Order 518", "order five one eight"),
+        ("I'd go.", "I would go"),
+        ("It\u2019s OK", "it's okay"),
+    ],
 )
 def test_what_sounds_alike_is_the_same(one: str, other: str) -> None:
     assert plain_words(one) == plain_words(other)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from offhook.catalogue.download import Progress, download
+from offhook.catalogue.download import download
+from offhook.catalogue.progress import Progress
 from offhook.errors import ModelError
 from tests.support.engines.file_server import a_file, elsewhere
 from tests.support.engines.model_server import ModelServer, status

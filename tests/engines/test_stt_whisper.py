@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from offhook.engines.stt import whisper_library
 from offhook.engines.stt.base import STT_RATE_HZ
 from offhook.engines.stt.ggml_file import check_ggml
-from offhook.engines.stt.whisper import Whisper, audio_window, max_tokens
+from offhook.engines.stt.whisper import Whisper, _goes_round, audio_window, max_tokens
 from offhook.errors import ModelError
 from tests.support.engines.tiny_whisper import write_tiny_whisper
 
@@ -100,7 +100,7 @@ def test_nothing_is_written_to_the_terminal(file: Path, capfd: pytest.CaptureFix
     assert (out, err) == ("", "")
 
 
-WINDOWS = [(0.5, 256), (3.8, 256), (4, 320), (8, 512), (14, 768), (15, 832), (29, 1500)]
+WINDOWS = [(0.5, 256), (3.8, 256), (4, 512), (8, 512), (14, 768), (15, 1500), (29, 1500)]
 
 
 @pytest.mark.parametrize(("seconds", "window"), WINDOWS)
@@ -113,6 +113,27 @@ def test_the_window_follows_the_duration(seconds: float, window: int) -> None:
 )
 def test_the_limit_follows_the_script(language: str, tokens: int) -> None:
     assert max_tokens(4, language) == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "circles"),
+    [
+        ("How long does it take? How long does it take?", True),
+        ("How long does the repair usually take? How long does the repair usually take? How long", True),
+        ("I'm going to I'm going to I'm going to", True),
+        ("AHHHHHHHHHHHHHHHHHHH", True),
+        (
+            "\u4f60\u597d\u4f60\u597d\u4f60\u597d\u4f60\u597d\u4f60\u597d\u4f60\u597d\u4f60\u597d\u4f60\u597d\u4f60\u597d\u4f60\u597d",
+            True,
+        ),
+        ("Yes, yes.", False),
+        ("Hello? Hello, is that the bakery?", False),
+        ("My number is 555 1234, I repeat, 555 1234.", False),
+        ("We need two and two more.", False),
+    ],
+)
+def test_a_text_that_goes_round_is_noticed(text: str, circles: bool) -> None:
+    assert _goes_round(text) is circles
 
 
 def test_states_share_the_weights(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import httpx
 
+from offhook.catalogue.progress import Progress, megabytes
 from offhook.errors import ModelError
 
 _TRIES = 5
@@ -25,45 +24,6 @@ _TRIES = 5
 _PAUSE_S = (1.0, 2.0, 4.0, 8.0)
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _TRY_AGAIN = (408, 425, 429)
-_LINE_EVERY_S = 5.0
-
-
-class Progress:
-    """How far a download is: one line that changes on a terminal, else one every few seconds."""
-
-    def __init__(
-        self, what: str, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._what = what
-        self._out = sys.stderr if out is None else out
-        self._clock = clock
-        self._tty = self._out.isatty()
-        self._shown_at = clock() if not self._tty else 0.0
-
-    def at(self, done: int, total: int | None) -> None:
-        """``done`` of ``total`` bytes are here."""
-        now = self._clock()
-        if now - self._shown_at < (0.2 if self._tty else _LINE_EVERY_S):
-            return
-        self._shown_at = now
-        share = f" of {megabytes(total)} ({100 * done // total} %)" if total else ""
-        line = f"{self._what}: {megabytes(done)}{share}"
-        print(
-            f"\r{line}\x1b[K" if self._tty else line,
-            end="" if self._tty else "\n",
-            file=self._out,
-            flush=True,
-        )
-
-    def close(self) -> None:
-        """Leave the line."""
-        if self._tty:
-            print("\r\x1b[K", end="", file=self._out, flush=True)
-
-
-def megabytes(count: int) -> str:
-    """``81.8 MB``"""
-    return f"{count / 1e6:.1f} MB"
 
 
 def download(

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from offhook.catalogue import wheels
-from offhook.catalogue.download import download, megabytes
 from offhook.catalogue.entries import Entry, SourceFile
 from offhook.catalogue.folder import Report, Stored, locked, models_folder, store, stored, workshop, writing
 from offhook.catalogue.make import make
+from offhook.catalogue.progress import megabytes
 from offhook.errors import ModelError
 
 Fetch = Callable[[str, Path, SourceFile], str]
@@ -89,6 +89,8 @@ def _fetch_all(entry: Entry, into: Path, downloads: Path, report: Report, fetch:
 
 
 def _download(url: str, target: Path, file: SourceFile) -> str:
+    from offhook.catalogue.download import download  # brings httpx, which no other command waits for
+
     return download(url, target, size=file.size, sha256=file.sha256)
 
 

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from offhook.catalogue.bundle import write_bundle
-from offhook.catalogue.download import megabytes
 from offhook.catalogue.entries import catalogue, find, nearest
 from offhook.catalogue.folder import Stored, faults, locked, models_folder, remove, stored, stored_models
 from offhook.catalogue.imports import ACCEPTED, import_models
+from offhook.catalogue.progress import megabytes
 from offhook.catalogue.pull import pull
 from offhook.errors import ConfigError
 from offhook.observe.trace.waterfall import printable

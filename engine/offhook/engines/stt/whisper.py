@@ -38,8 +38,11 @@ from offhook.errors import ModelError
 
 _FRAMES_PER_S = 50
 _SPARE_FRAMES = 64
-_NARROWEST, _STEP, _WIDEST = 256, 64, 1500
-"""Encoder windows [frames]; below some 192 Whisper repeats itself."""
+_WINDOWS = (256, 512, 768, 1500)
+"""Encoder windows [frames]; below some 192 Whisper repeats itself.  Few and wide: windows in steps of 64,
+which end closer behind the words, had more word errors (5.2 % against 2.6 clean, 12.2 against 8.3 in pink noise at
+10 dB; Whisper base, the 41 utterances of bench/recognition)."""
+_WIDEST = _WINDOWS[-1]
 _MIN_S = 1.0
 _MAX_S = 30
 _SPARE_TOKENS = 12
@@ -280,7 +283,7 @@ class Whisper:
 def audio_window(seconds: float) -> int:
     """The encoder window [frames of 20 ms] for an utterance."""
     needed = int(seconds * _FRAMES_PER_S) + _SPARE_FRAMES
-    return min(max(_NARROWEST, -(-needed // _STEP) * _STEP), _WIDEST)
+    return next((window for window in _WINDOWS if window >= needed), _WIDEST)
 
 
 def max_tokens(seconds: float, language: str) -> int:
@@ -297,6 +300,5 @@ def _goes_round(text: str) -> bool:
     if _STUTTER.search(text):
         return True
     words = normalize(text).split()
-    half, odd = divmod(len(words), 2)
-    twice = half >= 2 and not odd and words[:half] == words[half:]
-    return twice or is_repetition(" ".join(words))
+    periods = range(2, len(words) // 2 + 1)
+    return any(words[size:] == words[:-size] for size in periods) or is_repetition(" ".join(words))
