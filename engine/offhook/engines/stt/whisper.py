@@ -40,8 +40,8 @@ _FRAMES_PER_S = 50
 _SPARE_FRAMES = 64
 _WINDOWS = (256, 512, 768, 1500)
 """Encoder windows [frames]; below some 192 Whisper repeats itself.  Few and wide: windows in steps of 64,
-which end closer behind the words, had more word errors (5.2 % against 2.6 clean, 12.2 against 8.3 in pink noise at
-10 dB; Whisper base, the 41 utterances of bench/recognition)."""
+which end closer behind the words, had more word errors (5.2 % against 2.6 clean, 12.2 against 8.3 in pink
+noise at 10 dB; Whisper base, the material of bench/recognition)."""
 _WIDEST = _WINDOWS[-1]
 _MIN_S = 1.0
 _MAX_S = 30
