@@ -169,6 +169,13 @@ def _interrupted(_url: str, _target: Path, _file: SourceFile) -> str:
     raise KeyboardInterrupt
 
 
+def test_what_a_killed_pull_has_left_goes_with_the_next(models: Path) -> None:
+    for name in (".making-m~x1", ".making-m-other~x2"):
+        (models / name / "fetched").mkdir(parents=True)
+    pull(entry(), silent, fetch=hub())
+    assert left(models) == [".downloads", ".making-m-other~x2", ".making-m-other~x2/fetched"]
+
+
 def test_removing_takes_everything_away(models: Path) -> None:
     model, _ = pull(entry(), silent, fetch=hub())
     remove(model)

@@ -129,9 +129,13 @@ def locked(name: str, folder: Path, report: Report) -> Iterator[None]:
 
 @contextmanager
 def workshop(name: str, folder: Path) -> Iterator[Path]:
-    """A folder to make the model in; whatever happens, nothing of it is left."""
-    with writing(folder), tempfile.TemporaryDirectory(dir=folder, prefix=f".making-{name}-") as made:
-        yield Path(made)
+    """A folder to make the model in, for whoever holds its lock; whatever happens, nothing of it is left."""
+    with writing(folder):
+        prefix = f".making-{name}~"  # no name has a tilde, so no other model's folder begins like it
+        for killed in folder.glob(f"{prefix}*"):
+            shutil.rmtree(killed, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=prefix) as made:
+            yield Path(made)
 
 
 @contextmanager

@@ -49,7 +49,8 @@ def pink(seconds: float, rng: np.random.Generator) -> Signal:
     hz = np.fft.rfftfreq(size, 1 / RATE_HZ)
     hz[0] = hz[1]
     signal: Signal = np.fft.irfft(spectrum / np.sqrt(hz), size)
-    return signal / signal.std() * 2_000
+    signal *= 2_000 / signal.std()
+    return signal
 
 
 def music(seconds: float, rng: np.random.Generator) -> Signal:
@@ -58,7 +59,7 @@ def music(seconds: float, rng: np.random.Generator) -> Signal:
     for begin in range(0, len(out), RATE_HZ // 4):
         hz = rng.choice([220, 261.6, 293.7, 329.6, 392, 440, 523.3])
         string = rng.normal(0, 1, int(RATE_HZ / hz))
-        note = []
+        note: list[Signal] = []
         while len(note) * len(string) < min(RATE_HZ, len(out) - begin):
             note.append(string)
             string = 0.498 * (string + np.roll(string, -1))
