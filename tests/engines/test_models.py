@@ -92,6 +92,7 @@ async def test_whisper_and_piper_are_chosen_by_configuration(tmp_path: Path) -> 
         ({"stt": {"model": "/absent"}}, ModelError, r"no encoder_model\.ort"),
         ({"stt": {"language": "de"}}, ConfigError, "Moonshine knows English only"),
         ({"stt": {"other_languages": ["de"]}}, ConfigError, r"stt\.other_languages is 'de': Moonshine knows"),
+        ({"stt": {"terms": ["Larkmoor"]}}, ConfigError, r"stt\.terms: Moonshine takes no words"),
         ({"llm": {**SMALL_LLM, "model": "/absent.gguf"}}, ModelError, "No such file"),
         ({"llm": {"n_ctx": 512, "n_ctx_call": 1024}}, ConfigError, "larger than"),
         ({"tts": {"voice": "no-such-voice"}}, ModelError, "no voice 'no-such-voice'"),

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,6 +135,21 @@ def test_the_limit_follows_the_script(language: str, tokens: int) -> None:
 )
 def test_a_text_that_goes_round_is_noticed(text: str, circles: bool) -> None:
     assert _goes_round(text) is circles
+
+
+def test_terms_stand_before_the_transcript(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: set[object] = set()
+    model = Whisper(file, threads=1, terms=("Larkmoor", "Miriam Castle"))
+    recognise = getattr(model._library, "full_with_state")  # noqa: B009 - it is opened while the library loads
+
+    def watch(*words: Any) -> int:
+        given.add(words[2].initial_prompt)
+        return int(recognise(*words))
+
+    monkeypatch.setattr(model._library, "full_with_state", watch)
+    model.transcribe(noise(1))
+    model.close()
+    assert given == {b"Larkmoor, Miriam Castle."}
 
 
 def test_states_share_the_weights(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

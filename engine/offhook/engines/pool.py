@@ -112,7 +112,9 @@ def load_recognizer(stt: SttConfig) -> Recognizer:
             )
         with model_errors():
             check_file(model)
-        transcriber = Whisper(model, threads=stt.threads, language=languages, workers=stt.workers)
+        transcriber = Whisper(
+            model, threads=stt.threads, language=languages, workers=stt.workers, terms=stt.terms
+        )
     else:
         from offhook.engines.stt.moonshine import Moonshine
 
@@ -122,6 +124,8 @@ def load_recognizer(stt: SttConfig) -> Recognizer:
             raise ConfigError(
                 f'stt.{key} is {foreign!r}: Moonshine knows English only; use stt.model = "whisper-base"'
             )
+        if stt.terms:
+            raise ConfigError('stt.terms: Moonshine takes no words; use stt.model = "whisper-base"')
         transcriber = Moonshine(model, threads=stt.threads)
     return Recognizer(
         transcriber, workers=stt.workers, min_voiced_ms=stt.min_voiced_ms, timeout_s=stt.timeout_s

@@ -101,8 +101,8 @@ class Whisper:
         """Load ``path``, one state for each of ``workers``, and warm up.
 
         ``language`` is one, or those that callers speak, the most frequent first.  ``terms`` are names and
-        words that callers say and the model would not guess.  Raises ModelError with one line that says what
-        to do.
+        words that callers say and the model gets wrong; they are written before each transcript, so they
+        should be few.  Raises ModelError with one line that says what to do.
         """
         check_ggml(path)
         self._library = WhisperLibrary()
