@@ -23,6 +23,7 @@ from offhook.engines import chosen
 from offhook.engines.pool import load_models
 from offhook.errors import ConfigError, ModelError
 from tests.support.engines.tiny_ctranslate2 import write_tiny_ctranslate2
+from tests.support.engines.tiny_gguf import write_llama
 from tests.support.engines.tiny_piper import write_tiny_piper
 
 GGUF = b"GGUF of a model"
@@ -141,6 +142,20 @@ def test_a_whisper_folder_is_imported_and_quantised(models: Path, tmp_path: Path
     model = stored("whisper-own")
     assert model is not None
     assert (model.task, model.engine, model.file) == ("stt", "whisper", "ggml-whisper-own-q8_0.bin")
+
+
+def test_a_gguf_is_imported_and_quantised(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert models_command("import", write_llama(tmp_path / "own.gguf"), "--quantise") == 0
+    model = stored("own")
+    assert model is not None
+    assert (model.task, model.file, list(model.files)) == ("llm", "own.Q4_0.gguf", ["own.Q4_0.gguf"])
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF and nothing else")
+    capsys.readouterr()
+    assert models_command("import", tmp_path / "bad.gguf", "--quantise") == 2
+    assert "bad.gguf: cannot be requantised" in capsys.readouterr().err.splitlines()[-1]
+    assert stored("bad") is None
 
 
 @pytest.mark.parametrize(

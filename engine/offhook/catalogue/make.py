@@ -34,7 +34,4 @@ def requantise(source: Path, target: Path) -> None:
     repacked CPU kernels for it."""
     from offhook.core import llm_requantise  # loads the native core, which most of the catalogue does without
 
-    try:
-        llm_requantise(str(source), str(target), threads=min(4, len(os.sched_getaffinity(0))))
-    except (ValueError, RuntimeError) as error:
-        raise ModelError(f"{source}: cannot be requantised: {' '.join(str(error).split())}") from error
+    llm_requantise(str(source), str(target), threads=min(4, len(os.sched_getaffinity(0))))
