@@ -225,6 +225,9 @@ def test_a_name_tells_its_engine(models: Path, tmp_path: Path) -> None:
     stt, tts = SttConfig(model=Path("own")), TtsConfig(model="nice")
     assert chosen.recogniser(stt) == ("whisper", models / "own" / "ggml-own.bin")
     assert chosen.voice(tts) == ("piper", str(next((models / "nice").glob("*.onnx"))))
+    assert chosen.voice(TtsConfig(model="/srv/own.onnx")) == ("piper", "/srv/own.onnx")
+    with pytest.raises(ConfigError, match=r"tts\.model is one for piper, but tts\.engine is espeak"):
+        chosen.voice(TtsConfig(engine="espeak", model="/srv/own.onnx"))
     with pytest.raises(ConfigError, match=r"stt\.model is one for whisper, but stt\.engine is moonshine"):
         chosen.recogniser(SttConfig(engine="moonshine", model=Path("own")))
 

@@ -28,8 +28,8 @@ def voice(tts: TtsConfig) -> tuple[str, str]:
     if "voice" in tts.model_fields_set:
         raise ConfigError("tts.model and tts.voice both name the voice: keep one of them")
     named = resolve(tts.model, "tts", "tts.model")
-    engine = _engine("tts", tts.engine, "engine" in tts.model_fields_set, named)
-    return engine if named.engine else "piper", str(named.path)
+    piper = Named("piper", named.path)  # only its voices are files, so that a path tells the engine, too
+    return _engine("tts", tts.engine, "engine" in tts.model_fields_set, piper), str(named.path)
 
 
 def language_model(llm: LlmConfig) -> Path:
