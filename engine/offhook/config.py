@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -45,6 +46,10 @@ def _beside(path: Path, info: ValidationInfo) -> Path:
     return placed(path, (info.context or {}).get(_FOLDER))
 
 
+def _as_text(model: object) -> object:
+    return str(model) if isinstance(model, Path) else model
+
+
 _MODEL_FILES = (".bin", ".gguf", ".onnx")
 
 
@@ -56,7 +61,7 @@ def _model(model: str, info: ValidationInfo) -> str:
 
 
 ConfigPath = Annotated[Path, AfterValidator(_beside)]
-ModelName = Annotated[str, AfterValidator(_model)]
+ModelName = Annotated[str, BeforeValidator(_as_text), AfterValidator(_model)]
 """A name of `offhook models list`, or a path."""
 _KeyPath = Annotated[Path, AfterValidator(at_home)]
 """Stays relative, and is refused then: what stands there may be the key itself, which no line may show."""
