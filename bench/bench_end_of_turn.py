@@ -1,6 +1,6 @@
 """How well finished phrases are told from cut-off ones, and the constants of end_of_turn/completeness.py.
 
-    python bench/bench_end_of_turn.py [--model FILE] [--fit] [--wrong] [--json FILE]
+    python bench/bench_end_of_turn.py [--language CODE] [--model FILE] [--fit] [--wrong] [--json FILE]
 
 The phrases of end_of_turn.toml are put behind the cached prefix of the policy for small models, which is
 the same for all agents, as a call does it (quoted, without the closing quote), the model is asked how
@@ -23,6 +23,8 @@ waits     what end_of_turn/wait.py makes of them at the balanced dial after an o
 The program fails when "both" does worse than 0.97 (auc, held-out half, embedded model): then a change of the
 prompt, of the tokens that count as an end, or of the constants was a step back.  It fails, too, when half of
 the finished questions wait more than 200 ms or more than 20 % of the statements are answered in a pause.
+With --language de, es or fr, end_of_turn.CODE.toml is judged by the words alone, without a model, and the
+program fails below 0.95 (auc, held-out half, words).
 --fit prints constants fitted anew on the tuned half; --wrong the tuned phrases that are judged worst
 (held-out ones stay unread).
 """
@@ -50,9 +52,12 @@ from offhook.end_of_turn.wait import DIAL, Expected, PauseHabit, log_odds, wait_
 from offhook.engines.llm.embedded import embedded_model
 from offhook.engines.llm.native import NativeModel
 from offhook.knowledge.store import Knowledge
+from offhook.languages.turns import ENGLISH, turn_language
 from offhook.languages.wording import is_question, is_statement
 
 LEAST_AUC = 0.97
+LEAST_AUC_WORDS = 0.95
+"""Of a language whose words are judged alone."""
 MOST_QUESTION_MS = 200
 MOST_PREMATURE_PERCENT = 20.0
 PAUSES_MS = (300, 700)
@@ -80,9 +85,10 @@ class Phrase:
         return self.kind != "complete"
 
 
-def phrases() -> list[tuple[str, str, str]]:
+def phrases(language: str = "en") -> list[tuple[str, str, str]]:
     """Text, half, and kind as :class:`Phrase` names it."""
-    table = tomllib.loads((Path(__file__).parent / "end_of_turn.toml").read_text(encoding="utf-8"))
+    name = "end_of_turn.toml" if language == "en" else f"end_of_turn.{language}.toml"
+    table = tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
     found = []
     for half, kinds in table.items():
         for kind in ("finished", "unfinished"):
@@ -148,13 +154,17 @@ def waits(found: list[Phrase]) -> dict[str, dict[str, float]]:
     rows: dict[str, list[Phrase]] = {"statement": [], "question": [], "reply": [], "all": found}
     for phrase in found:
         kind = (
-            "statement" if is_statement(phrase.text) else "question" if is_question(phrase.text) else "reply"
+            "statement"
+            if is_statement(phrase.text, ENGLISH)
+            else "question"
+            if is_question(phrase.text, ENGLISH)
+            else "reply"
         )
         rows[kind].append(phrase)
 
     def wait(phrase: Phrase) -> int:
-        complete = completeness(phrase.text, phrase.end_probability)
-        return wait_ms(phrase.text, complete, Expected(), PauseHabit(), DIAL["balanced"])
+        complete = completeness(phrase.text, phrase.end_probability, "en")
+        return wait_ms(phrase.text, complete, Expected(), PauseHabit(), DIAL["balanced"], "en")
 
     def premature(*kinds: str) -> float:
         waited = np.array([wait(phrase) for phrase in row if phrase.kind in kinds])
@@ -184,8 +194,8 @@ def report_on(asked: list[Phrase]) -> dict[str, Any]:
     slope, constant = fit(odds["tune"], truth["tune"], 0.01)
     report: dict[str, Any] = {"mass_calibration": {"a": round(slope, 2), "b": round(constant, 2)}}
     for half, found in halves.items():
-        both = np.array([completeness(p.text, p.end_probability) for p in found])
-        words = np.array([completeness(p.text, None) for p in found])
+        both = np.array([completeness(p.text, p.end_probability, "en") for p in found])
+        words = np.array([completeness(p.text, None, "en") for p in found])
         mass = 1 / (1 + np.exp(-(slope * odds[half][:, 0] + constant)))
         report[half] = {
             "finished": int(truth[half].sum()),
@@ -200,7 +210,7 @@ def report_on(asked: list[Phrase]) -> dict[str, Any]:
 
 def fitted(asked: list[Phrase]) -> dict[str, list[float]]:
     tune = [p for p in asked if p.half == "tune" and p.clear]
-    seen = np.array([cues(p.text) for p in tune], dtype=float)
+    seen = np.array([cues(p.text, ENGLISH) for p in tune], dtype=float)
     odds = np.array([[log_odds(p.end_probability)] for p in tune])
     finished = np.array([p.finished for p in tune])
     with_model = fit(np.column_stack([odds, seen]), finished, RIDGE)
@@ -211,15 +221,51 @@ def fitted(asked: list[Phrase]) -> dict[str, list[float]]:
     }
 
 
+def by_words(language: str, *, fit_too: bool, wrong_too: bool, json_file: Path | None) -> int:
+    """The figures of a language whose words are judged alone; the exit status."""
+    report, found = {}, phrases(language)
+    for half in ("tune", "held_out"):
+        texts = [(text, kind == "finished") for text, of, kind in found if of == half]
+        judged = np.array([completeness(text, None, language) for text, _ in texts])
+        finished = np.array([is_finished for _, is_finished in texts])
+        report[half] = judge(judged, finished)
+        if half == "tune" and wrong_too:
+            for score, (text, is_finished) in sorted(zip(judged, texts, strict=True), key=lambda row: row[0]):
+                if (score > 0.5) != is_finished:
+                    print(f"{score:.2f} {'finished' if is_finished else 'cut off '} {text}")
+    print(json.dumps(report, indent=1))
+    if fit_too:  # the three languages have one set of weights
+        tuned = [
+            (cues(text, turn_language(code)), kind == "finished")
+            for code in ("de", "es", "fr")
+            for text, half, kind in phrases(code)
+            if half == "tune"
+        ]
+        seen = np.array([row for row, _ in tuned], dtype=np.float64)
+        weights = fit(seen, np.array([is_finished for _, is_finished in tuned]), RIDGE)
+        print(json.dumps({"_OTHERS_TEXT_ONLY": [0.0, *(round(float(weight), 2) for weight in weights)]}))
+    if json_file:
+        json_file.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    if report["held_out"]["auc"] < LEAST_AUC_WORDS:
+        print("worse than it has to be", file=sys.stderr)
+        return 1
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--language", choices=("en", "de", "es", "fr"), default="en", help="of the phrases")
     parser.add_argument("--model", type=Path, help="a GGUF chat model; the embedded one when left out")
     parser.add_argument("--fit", action="store_true", help="print constants fitted on the tuned half")
     parser.add_argument("--wrong", action="store_true", help="print the tuned phrases judged worst")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args(arguments)
+    if options.language != "en":
+        return by_words(
+            options.language, fit_too=options.fit, wrong_too=options.wrong, json_file=options.json
+        )
     asked, taken_ms = asyncio.run(ask(options.model or embedded_model()))
     report = report_on(asked)
     report["ms_per_phrase_median"] = round(statistics.median(taken_ms), 1)
@@ -227,7 +273,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.fit:
         print(json.dumps(fitted(asked)))
     if options.wrong:
-        judged = [(abs(completeness(p.text, p.end_probability) - p.finished), p) for p in asked]
+        judged = [(abs(completeness(p.text, p.end_probability, "en") - p.finished), p) for p in asked]
         for error, phrase in sorted(judged, key=lambda item: -item[0])[:40]:
             if phrase.half == "tune" and phrase.clear:
                 print(f"{error:.2f} {'finished' if phrase.finished else 'cut off '} {phrase.text}")

@@ -352,14 +352,19 @@ def test_endpointing(benchmark: Benchmark) -> None:
     settings, habit = TurnSettings().endpointing, PauseHabit().learnt(400)
 
     def decide() -> list[int]:
-        return [wait_ms(say, complete, expectation(ask), habit, settings) for ask, say, complete in cases]
+        return [
+            wait_ms(say, complete, expectation(ask, "en"), habit, settings, "en")
+            for ask, say, complete in cases
+        ]
 
     waits = gauge(benchmark, "interpreter", decide, rounds=100)
     assert len(waits) == 300
     assert min(waits) == settings.shortest_ms
     assert max(waits) == settings.dictated_ms
-    assert wait_ms("yes please", 0.1, expectation(asked[2]), habit, settings) == settings.shortest_ms
-    assert wait_ms("yes", 0.1, Expected(), habit, settings) > settings.shortest_ms
+    assert (
+        wait_ms("yes please", 0.1, expectation(asked[2], "en"), habit, settings, "en") == settings.shortest_ms
+    )
+    assert wait_ms("yes", 0.1, Expected(), habit, settings, "en") > settings.shortest_ms
 
 
 def test_agi(benchmark: Benchmark) -> None:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import offhook
-from offhook.barge_in import Judgement, JudgeSettings, LineEcho, Verdict, is_backchannel, is_own_words, judge
+from offhook.barge_in import Judgement, JudgeSettings, LineEcho, Verdict, is_own_words, judge
 from tests.support.audio import sounds
 from tests.support.audio.audio import Samples, load_phrases, resample
 from tests.support.audio.sounds import MS, Signal
+from tests.support.english import is_backchannel
 
 LEAD = 1_000 * MS
 LENGTH = 2_400 * MS

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from offhook.end_of_turn.completeness import completeness
+from tests.support.english import completeness
 
 PAIRS = (
     ("I would like to order a cake", "I would like to order a"),

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.end_of_turn.dictation import (
-    Missing,
-    missing_digits,
-    missing_letters,
-    missing_of_email,
-    missing_unasked,
-    runs,
-)
+from offhook.end_of_turn.dictation import Missing
+from tests.support.english import missing_digits, missing_letters, missing_of_email, missing_unasked, runs
 
 NOTHING, PERHAPS, GROUP, MORE = Missing.NOTHING, Missing.PERHAPS, Missing.A_GROUP, Missing.MORE
 

@@ -13,13 +13,10 @@ from offhook.end_of_turn.wait import (
     Expected,
     PauseHabit,
     combined,
-    expectation,
-    gives_time,
     log_odds,
     probability,
-    wait_ms,
 )
-from offhook.languages.wording import is_preface
+from tests.support.english import expectation, gives_time, is_preface, wait_ms
 
 OPEN, FACT, NO_HABIT = Expected(), Expected(Asked.FACT), PauseHabit()
 SURE, DOUBT = st.floats(0, 1), st.floats(0, 1)

@@ -8,16 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.languages.wording import (
+from offhook.languages.wording import ends_in_letters, words
+from tests.support.english import (
     count_digits,
     ends_in_digits,
-    ends_in_letters,
     ends_in_time,
     is_preface,
     is_question,
     is_statement,
     is_yes_or_no,
-    words,
 )
 
 READINGS = (

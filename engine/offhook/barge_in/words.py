@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import re
 
+from offhook.languages.turns import turn_language
+
 _WORDS = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
-_GO_ON_TEXT = """
-mm mmm mhm mmhm mm-hm mm-hmm mhmm mmhmm hm hmm hmmm uh-huh uhhuh uhuh aha ah oh yeah yep yup yes ok okay okey
-right sure fine alright uh um huh good great cool nice exactly true
-"""
-_GO_ON = frozenset(_GO_ON_TEXT.split())
-_GO_ON_PHRASES = tuple(
-    tuple(phrase.split())
-    for phrase in ("i see", "got it", "uh huh", "mm hm", "mm hmm", "m hm", "all right", "of course", "go on")
-)
 _LONGEST_BACKCHANNEL = 4
 
 
@@ -22,17 +15,18 @@ def words_of(text: str) -> list[str]:
     return _WORDS.findall(text.lower().replace("\u2019", "'"))
 
 
-def is_backchannel(text: str) -> bool:
-    """Whether ``text`` only says "go on": "mm-hm", "yeah yeah", "okay, I see".
+def is_backchannel(text: str, language: str) -> bool:
+    """Whether ``text``, in ``language``, only says "go on": "mm-hm", "yeah yeah", "okay, I see".
 
     At most four such words or phrases; more is an answer.  An empty text is no backchannel.
     """
+    known = turn_language(language).backchannels
     words = words_of(text)
     parts = 0
     while words:
-        taken = next((len(phrase) for phrase in _GO_ON_PHRASES if tuple(words[: len(phrase)]) == phrase), 0)
+        taken = next((len(phrase) for phrase in known.phrases if tuple(words[: len(phrase)]) == phrase), 0)
         if not taken:
-            taken = int(words[0] in _GO_ON)
+            taken = int(words[0] in known.words)
         if not taken:
             return False
         words = words[taken:]

@@ -63,7 +63,9 @@ class Call:
         self._agent = policy.agent
         self._history = History()
         self._services = services
-        self._settings = turn_taking.configured(services.config.turn, barge_in=policy.agent.barge_in)
+        self._settings = turn_taking.configured(
+            services.config.turn, language=policy.agent.language, barge_in=policy.agent.barge_in
+        )
         self._state = turn_taking.TurnState()
         self._events: asyncio.Queue[turn_taking.TurnEvent] = asyncio.Queue(EVENTS_WAITING)
         self._digits = DigitCollector(services.config.turn.digits_timeout_ms)

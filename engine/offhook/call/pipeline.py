@@ -163,6 +163,7 @@ class Pipeline:
         self._models = models
         self._voice = voice
         self._policy = policy
+        self._language = policy.agent.language
         self._history = history
         self._conversation = conversation
         self._make_answer = make_answer
@@ -323,8 +324,8 @@ class Pipeline:
                 self._post(Repeated(revision.number))
                 return None
         echo = is_own_words(revision.heard, saying, least)
-        hum = echo or is_backchannel(revision.heard)
-        judge = _Judge(self._post, revision, prosody, backchannel=hum, echo=echo)
+        hum = echo or is_backchannel(revision.heard, self._language)
+        judge = _Judge(self._post, revision, prosody, self._language, backchannel=hum, echo=echo)
         judge.begin()
         return judge
 
@@ -361,11 +362,11 @@ class Pipeline:
                 answer.write(audio)
                 answer.finish()
                 revision.excused = True
-                self._post(Expecting(expectation(text), revision.number))
+                self._post(Expecting(expectation(text, self._language), revision.number))
             except PlaybackError as full:
                 revision.error = full
         # The turn goes on to its commit, where the excuse is heard, or the error seen.
-        complete = completeness(revision.heard, None) if revision.heard else 1.0
+        complete = completeness(revision.heard, None, self._language) if revision.heard else 1.0
         self._post(WordsHeard(revision.number, revision.heard, complete))
         if not revision.excused and not revision.stopped:
             return
@@ -442,8 +443,8 @@ class Pipeline:
                 await judge.say_when_known(end_probability)
                 verbatim = await self._speak_generation(revision, generation)
             revision.answer.finish()
-            self._post(Expecting(expectation(revision.answer.text), revision.number))
-            if turn.waits or gives_time(revision.answer.text):
+            self._post(Expecting(expectation(revision.answer.text, self._language), revision.number))
+            if turn.waits or gives_time(revision.answer.text, self._language):
                 self._post(CallerWaits(revision.number))
             outcome = await revision._outcome
             await self._remember(revision, turn, outcome, asked, verbatim=verbatim)
@@ -587,6 +588,7 @@ class _Judge:
         post: Callable[[TurnEvent], None],
         revision: Revision,
         prosody: float | None,
+        language: str,
         *,
         backchannel: bool,
         echo: bool,
@@ -594,12 +596,13 @@ class _Judge:
         self._post = post
         self._revision = revision
         self._prosody = prosody
+        self._language = language
         self._flags = {"backchannel": backchannel, "echo": echo}
 
     def say(self, end_probability: float | None) -> None:
         """``end_probability`` is the model's; None when it cannot say."""
         heard = self._revision.heard
-        complete = combined(completeness(heard, end_probability), self._prosody)
+        complete = combined(completeness(heard, end_probability, self._language), self._prosody)
         if self._revision.ends_call:
             complete = 1.0  # nothing comes after a goodbye
         self._post(WordsHeard(self._revision.number, heard, complete, **self._flags))
@@ -615,5 +618,5 @@ class _Judge:
     def begin(self) -> None:
         """The words are known, and the model has not been asked yet."""
         heard, number = self._revision.heard, self._revision.number
-        complete = completeness(heard, None)
+        complete = completeness(heard, None, self._language)
         self._post(WordsHeard(number, heard, complete, provisional=True, **self._flags))

@@ -329,7 +329,9 @@ class Replies:
         self._player = self._tasks.spawn(
             self._play_prompt(answer, keys_cut=interruptible), _player_name(PROMPT)
         )
-        return turn_taking.PromptStarted(interruptible), turn_taking.Expecting(expectation(answer.text))
+        return turn_taking.PromptStarted(interruptible), turn_taking.Expecting(
+            expectation(answer.text, self._agent.language)
+        )
 
     async def leave(self) -> None:
         """Say goodbye, whatever is on the line; the call ends with it."""

@@ -3,7 +3,7 @@
 Whoever reads a number from a card pauses for up to a second and a half between its groups, and nothing in
 the words "two one two" says that more will come.  What is known is how long such things are: the number of
 digits that was asked for, the length of telephone numbers, the domain of an address, the word that was
-spelt.  English, by closed classes of words.  Pure.
+spelt.  By each language's closed classes of words.  Pure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import enum
 import re
 from dataclasses import dataclass
 
-from offhook.languages.wording import COUNTING, DIGITS, TEENS, TENS, TIMES, words
+from offhook.languages.turns import TurnLanguage
+from offhook.languages.turns.base import Numbers
+from offhook.languages.wording import number_at, words
 
 
 class Missing(enum.Enum):
@@ -55,42 +57,19 @@ TRUNK_DIGITS = 11
 _TRUNK_LEAST = 10
 CARD_DIGITS = 16
 """Of most payment cards; telephone numbers have 15 at most."""
-_BETWEEN_TEXT = "uh um er erm hmm and then dash hyphen plus so dot point space"
-_BETWEEN = frozenset(_BETWEEN_TEXT.split())
-"""Said between groups; part of none."""
-_VALUES = {word: str(value) for value, word in enumerate(COUNTING)} | {"oh": "0"}
-_IN_ORDER = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-_TENS = {word: str(value) for value, word in enumerate(_IN_ORDER, start=2)}
-_ROUND = {"hundred": "00", "thousand": "000"}
-_FILLS = TENS | TEENS | {"and"}
-_OPENERS_TEXT = """
-yes yeah yep sure okay ok course of well so right alright um uh er erm oh hi hello it it's its is that's that
-the my number phone mobile cell account card code pin email e mail address name one moment second let me see
-just here comes be would will i have got a please you can use on at and
-"""
-_OPENERS = frozenset(_OPENERS_TEXT.split())
-"""What is said before the first group, while it is looked for."""
-_NUMBER_NAMED = re.compile(
-    r"\b(?:numbers?|phone|mobile|cell|pin|zip|digits|extension|reference|account|card|code"
-    r"|(?:call|ring|reach|text|phone) me (?:back )?(?:on|at))\b"
-)
 _NO_DICTATION = re.compile(
     r"\d+[:/]\d+(?:/\d+)?|[$\u00a3\u20ac]\s?[\d.,]+|(?<![.,\d])\d+[.,]\d{1,2}\b(?![.,\d])|\b\d+(?:st|nd|rd|th)\b"
 )
 """Times, dates, prices and ordinals as recognisers write them."""
-_REFUSES_TEXT = "no not don't none never can't won't what why how who when where sorry which haven't"
-_REFUSES = frozenset(_REFUSES_TEXT.split())
 _LETTER_CHARS = 3
 """No letter's name is written with more: "are", "see", "you"."""
 _POSTCODE = re.compile(r"[a-z]{1,2}\d[a-z\d]?\d[a-z]{2}")
 """Britain's, whole."""
-_HEARD_AS = {"to": "two", "too": "two", "for": "four", "ate": "eight", "won": "one"}
-"""Where digits are expected, these are digits that a recogniser has spelt otherwise."""
-_HOMOPHONES = re.compile(rf"\b(?:{'|'.join(_HEARD_AS)})\b", re.IGNORECASE)
 
 
-def runs(text: str) -> list[Run]:
+def runs(text: str, language: TurnLanguage) -> list[Run]:
     """The runs of digits and letters in ``text``, in order: "double five" is 55, "eight hundred" 800."""
+    numbers = language.numbers
     said = words(text)
     found: list[Run] = []
     characters, plain, in_pairs, times, index = "", True, False, 1, 0
@@ -103,29 +82,34 @@ def runs(text: str) -> list[Run]:
 
     while index < len(said):
         word, following = said[index], said[index + 1] if index + 1 < len(said) else ""
+        length, group = number_at(said, index, numbers)
+        if length:
+            index += length
+            characters += group * (times if len(group) == 1 else 1)
+            plain, in_pairs, times = plain and len(group) == 1, len(group) == 2, 1
+            continue
         index += 1
-        if word in TIMES and (following in DIGITS or len(following) == 1):
-            times = TIMES[word]
-        elif word in DIGITS or (len(word) == 1 and word.isalnum()):
-            in_pairs = in_pairs and said[index - 2] in TENS
-            digit = "0" if word == "o" and characters[-1:].isdigit() else _VALUES.get(word, word)
+        if word in numbers.times and _is_one_digit(following, numbers):
+            times = numbers.times[word]
+        elif word in numbers.digits or (len(word) == 1 and word.isalnum()):
+            in_pairs = in_pairs and said[index - 2] in numbers.tens
+            digit = "0" if word == "o" and characters[-1:].isdigit() else numbers.values.get(word, word)
             characters += digit * times
             times = 1
-            if following == "as" and said[index + 1 : index + 2] == ["in"]:
-                index += 3  # "b as in bravo"
-            elif following == "for" and said[index + 1 : index + 2] and said[index + 1].startswith(word):
-                index += 2
+            index += _words_of_spelling(word, said[index:], numbers)
         elif word.isdigit():
             characters, in_pairs = characters + word, len(word) == 2
-        elif word in TEENS:
-            characters, plain, in_pairs = characters + _VALUES[word], False, True
-        elif word in TENS:
-            characters += _TENS[word] + ("" if following in DIGITS and following not in ("oh", "o") else "0")
+        elif word in numbers.teens:
+            characters, plain, in_pairs = characters + numbers.values[word], False, True
+        elif word in numbers.tens:
+            no_second = following not in numbers.digits or following in ("oh", "o")
+            characters += numbers.tens[word] + ("0" if no_second else "")
             plain, in_pairs = False, True
-        elif word in _ROUND and characters[-1:].isdigit():  # "nine hundred": its zeros are said, or filled
-            characters += "" if following in _FILLS else _ROUND[word]
-            plain = plain and following not in _FILLS
-        elif word in _BETWEEN and characters:
+        elif word in numbers.rounds and characters[-1:].isdigit():
+            # "nine hundred": its zeros are said, or filled
+            characters += "" if following in numbers.fills else numbers.rounds[word]
+            plain = plain and following not in numbers.fills
+        elif word in numbers.between and characters:
             continue
         else:
             close(at_end=False)
@@ -133,33 +117,48 @@ def runs(text: str) -> list[Run]:
     return found
 
 
-def missing_digits(text: str, wanted: int | None) -> Missing | None:
+def _is_one_digit(word: str, numbers: Numbers) -> bool:
+    return word in numbers.digits or len(word) == 1 or len(numbers.phrases.get((word,), "")) == 1
+
+
+def _words_of_spelling(letter: str, following: list[str], numbers: Numbers) -> int:
+    """How many of the words after ``letter`` make it clear: "as in bravo", "for bravo", "wie Berta"."""
+    for phrase in numbers.as_in:
+        if tuple(following[: len(phrase)]) == phrase:
+            return len(phrase) + 1
+    if following[:1] and following[0] in numbers.for_a_word and following[1:2]:
+        return 2 if following[1].startswith(letter) else 0
+    return 0
+
+
+def missing_digits(text: str, wanted: int | None, language: TurnLanguage) -> Missing | None:
     """How much is missing of a number that was asked for; None: ``text`` has none and opens none.
 
     ``wanted`` is how many digits it has, None when that is not known: then telephone numbers are the measure.
     """
-    said = runs(_HOMOPHONES.sub(lambda found: _HEARD_AS[found[0].lower()], text))
+    heard_as = language.numbers.heard_as
+    said = runs(" ".join(heard_as.get(word, word) for word in words(text)), language)
     numbers = [run for run in said if run.digits]
     if not numbers:
-        return Missing.MORE if _opens(text) else None
+        return Missing.MORE if _opens(text, language) else None
     if wanted is not None:
         return Missing.NOTHING if any(run.digits >= wanted for run in numbers) else Missing.MORE
     last = numbers[-1]
-    if last.digits == 1 and not _REFUSES.isdisjoint(words(text)):
+    if last.digits == 1 and not language.numbers.refuses.isdisjoint(words(text)):
         return None  # "I don't have one"
     if not last.at_end:
         # Too short for a number: what followed it may be digits that were misheard.
         return None if last.digits >= TELEPHONE_DIGITS else Missing.MORE
-    return _missing_of_telephone(last)
+    return _missing_of_telephone(last, language.numbers)
 
 
-def missing_letters(text: str) -> Missing | None:
+def missing_letters(text: str, language: TurnLanguage) -> Missing | None:
     """The same of something that was to be spelt: a name, a postcode."""
     said = words(text)
     if not said:
         return None
     joined = "".join(said)
-    last = runs(text)[-1:]
+    last = runs(text, language)[-1:]
     if _POSTCODE.fullmatch(joined) or (last and _POSTCODE.fullmatch(last[0].characters)):
         return Missing.NOTHING
     if last and last[0].at_end:
@@ -167,49 +166,65 @@ def missing_letters(text: str) -> Missing | None:
         return Missing.NOTHING if len(spelt) >= 2 and spelt in said else Missing.MORE
     # A recogniser may have made words of the letters: "Bar", "Be a are".
     letters = len(said) <= 2 or all(len(word) <= _LETTER_CHARS for word in said)
-    return Missing.MORE if (letters and _REFUSES.isdisjoint(said)) or _opens(text) else None
+    return (
+        Missing.MORE
+        if (letters and language.numbers.refuses.isdisjoint(said)) or _opens(text, language)
+        else None
+    )
 
 
-def missing_of_email(text: str, *, asked: bool) -> Missing | None:
+def missing_of_email(text: str, language: TurnLanguage, *, asked: bool) -> Missing | None:
     """The same of an e-mail address; ``asked`` False: only where the words show that it is one."""
-    plain = re.sub(r"(?<=\w)\.(?=\w)", " dot ", text.replace("@", " at "))
-    said = words(plain)
+    numbers = language.numbers
+    at, dot = min(numbers.at), min(numbers.dot)
+    plain = re.sub(r"(?<=\w)\.(?=\w)", f" {dot} ", text.replace("@", f" {at} "))
+    said = [at if word in numbers.at else dot if word in numbers.dot else word for word in words(plain)]
+    joins = {dot, *numbers.dash}
     named = asked or "@" in text or "email" in said or ("mail" in said and "e" in said)
-    if "at" in said and (named or "dot" in said):
-        domain = said[len(said) - said[::-1].index("at") :]
-        if not domain or domain[-1] in ("dot", "dash", "hyphen") or "dot" not in domain:
+    if at in said and (named or dot in said):
+        domain = said[len(said) - said[::-1].index(at) :]
+        if not domain or domain[-1] in joins or dot not in domain:
             # "Call me at nine" is none; neither is "at your office", whose words are a sentence's.
             return Missing.MORE if asked or not domain or len(domain) == 1 else None
         top = domain[-1]
-        return Missing.PERHAPS if top in ("co", "com", "org", "ac", "c") and top != "com" else Missing.NOTHING
-    if named and said and (said[-1] in ("dot", "underscore", "dash", "hyphen", "is", "it's") or _opens(text)):
+        return Missing.PERHAPS if top in ("co", "org", "ac", "c") else Missing.NOTHING
+    ends_open = {*joins, *numbers.underscore, *numbers.mail_is}
+    if named and said and (said[-1] in ends_open or _opens(text, language)):
         return Missing.MORE
-    if asked and said and len(said) <= 6 and _REFUSES.isdisjoint(said):
+    if asked and said and len(said) <= 6 and language.numbers.refuses.isdisjoint(said):
         return Missing.MORE
     return None
 
 
-def missing_unasked(text: str) -> Missing | None:
+def missing_unasked(text: str, language: TurnLanguage) -> Missing | None:
     """The same of a number or a word spelt that nobody asked for: "my number is two one two"."""
     text = _NO_DICTATION.sub(" amount ", text)
-    said = runs(text)
+    said = runs(text, language)
     if not said or not said[-1].at_end:
         return None
-    last, named = said[-1], _NUMBER_NAMED.search(text.lower()) is not None
+    last, named = said[-1], language.numbers.named.search(text.lower()) is not None
     if last.digits:
-        alone = all(word in _OPENERS or runs(word) for word in words(text))
+        alone = all(word in language.numbers.openers or runs(word, language) for word in words(text))
         if named or (alone and last.plain and last.digits >= 3):
-            return _missing_of_telephone(last)
+            return _missing_of_telephone(last, language.numbers)
         return None
     if len(last.characters) < 3:
         return None
     return Missing.NOTHING if last.characters in words(text) else Missing.MORE
 
 
-def _missing_of_telephone(run: Run) -> Missing:
+def _missing_of_telephone(run: Run, numbers: Numbers) -> Missing:
     """By the lengths that telephone numbers have; other numbers are mostly shorter, or in groups."""
     digits = "".join(char for char in run.characters if char.isdigit())
     count = len(digits)
+    lengths = numbers.with_zero if digits[:1] == "0" else numbers.without_zero
+    if lengths is not None:
+        fewest, most = lengths
+        if count < fewest:
+            return Missing.MORE
+        if count <= most:
+            return Missing.NOTHING if count == most else Missing.PERHAPS
+        return Missing.NOTHING if count == CARD_DIGITS else Missing.A_GROUP
     if digits[:1] == "0":
         if count < _TRUNK_LEAST:
             return Missing.MORE
@@ -224,7 +239,7 @@ def _missing_of_telephone(run: Run) -> Missing:
     return known.get(count, Missing.A_GROUP)
 
 
-def _opens(text: str) -> bool:
+def _opens(text: str, language: TurnLanguage) -> bool:
     """Whether nothing has been said yet but what comes before the first group."""
     said = words(text)
-    return bool(said) and all(word in _OPENERS for word in said)
+    return bool(said) and all(word in language.numbers.openers for word in said)

@@ -46,6 +46,7 @@ from offhook.end_of_turn.dictation import (
     missing_unasked,
 )
 from offhook.end_of_turn.expectation import DICTATED, Asked, Expected, expectation, gives_time
+from offhook.languages.turns import TurnLanguage, turn_language
 from offhook.languages.wording import (
     ends_in_digits,
     ends_in_letters,
@@ -166,38 +167,41 @@ def wait_ms(
     expected: Expected,
     habit: PauseHabit,
     settings: EndpointingSettings,
+    language: str,
 ) -> int:
     """Silence after the caller's last sound until the turn is theirs no more. [ms]
 
     ``complete`` is the probability, from words (and prosody), that the turn ends here.
+    ``language``: the caller's; where nothing is known of it, at least ``asked_ms`` is waited.
     """
     complete = min(1.0, max(0.0, complete))
-    missing = _missing(text, expected)
+    known = turn_language(language)
+    missing = _missing(text, expected, known)
     if missing is Missing.MORE:
         return max(settings.dictated_ms, settings.longest_ms)
-    at_least = 0.0
-    if is_yes_or_no(text) and len(text.split()) == 1:
+    at_least = 0.0 if known.known else float(settings.asked_ms)
+    if is_yes_or_no(text, known) and len(text.split()) == 1:
         at_least = min(PLEASE_MS, settings.shortest_ms + 100)
-    if missing is Missing.NOTHING or (expected.asked is Asked.YES_NO and is_yes_or_no(text)):
+    if missing is Missing.NOTHING or (expected.asked is Asked.YES_NO and is_yes_or_no(text, known)):
         complete = 1.0
     elif missing is Missing.PERHAPS:
         return min(settings.asked_ms, settings.longest_ms)
     elif missing is Missing.A_GROUP:
         usual_ms = min(habit.usual_ms, settings.dictated_ms)
         return round(max(settings.asked_ms, usual_ms, settings.longest_ms if not habit.pauses else 0))
-    elif expected.asked is Asked.SPELLING or is_preface(text, named=expected.asked is Asked.FACT):
+    elif expected.asked is Asked.SPELLING or is_preface(text, known, named=expected.asked is Asked.FACT):
         at_least = settings.asked_ms
-    elif ends_in_digits(text) or ends_in_letters(text):
+    elif ends_in_digits(text, known) or ends_in_letters(text):
         # Both are said in groups, whatever was asked: "two oh two ... five five five ...".
-        at_least = settings.asked_ms * 0.75
+        at_least = max(at_least, settings.asked_ms * 0.75)
     doubt = _doubt(complete, settings)
     span = settings.longest_ms - settings.shortest_ms
     wait = settings.shortest_ms + span * doubt
     # Who was asked for a name or one of two, and says a whole sentence, says something else than that.
     answers = expected.asked not in (Asked.OPEN, Asked.YES_NO) and len(text.split()) <= ANSWER_WORDS
     wants_more = not answers and wait < settings.statement_ms
-    if wants_more and is_statement(text):
-        handicap = TIMED_STATEMENT_LOG_ODDS if ends_in_time(text) else STATEMENT_LOG_ODDS
+    if wants_more and is_statement(text, known):
+        handicap = TIMED_STATEMENT_LOG_ODDS if ends_in_time(text, known) else STATEMENT_LOG_ODDS
         doubt = _doubt(complete, settings, handicap)
         wait = min(settings.shortest_ms + span * doubt, settings.statement_ms)
     # A caller who pauses long pauses long again; the surer their words are complete, the less it matters.
@@ -205,16 +209,16 @@ def wait_ms(
     return round(min(wait, settings.longest_ms))
 
 
-def _missing(text: str, expected: Expected) -> Missing | None:
+def _missing(text: str, expected: Expected, language: TurnLanguage) -> Missing | None:
     """How much of what is being dictated is still to come; None: nothing is."""
     asked, found = expected.asked, None
     if asked is Asked.DIGITS:
-        found = missing_digits(text, expected.digits)
+        found = missing_digits(text, expected.digits, language)
     elif asked is Asked.SPELLING:
-        found = missing_letters(text)
+        found = missing_letters(text, language)
     if asked is Asked.EMAIL or found is None:
-        found = missing_of_email(text, asked=asked is Asked.EMAIL)
-    return missing_unasked(text) if found is None and asked is not Asked.DIGITS else found
+        found = missing_of_email(text, language, asked=asked is Asked.EMAIL)
+    return missing_unasked(text, language) if found is None and asked is not Asked.DIGITS else found
 
 
 def _doubt(complete: float, settings: EndpointingSettings, handicap: float = 0.0) -> float:

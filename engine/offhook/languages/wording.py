@@ -1,6 +1,7 @@
 """How a caller's words read: numbers, yes and no, what opens something, what is stated.
 
-English, by closed classes of words and the order in which they stand.  Pure.
+By closed classes of words and the order in which they stand, which
+:class:`~offhook.languages.turns.base.TurnLanguage` has for each language.  Pure.
 """
 
 from __future__ import annotations
@@ -8,52 +9,73 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-COUNTING = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
-    *("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
-)
-"""Each at the place of its value."""
-DIGITS = frozenset({*COUNTING[:10], "oh", "o"})
-TEENS = frozenset(COUNTING[10:])
-TENS = frozenset({"twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"})
-TIMES = {"double": 2, "triple": 3}
-"""What is said before a digit that comes more than once."""
-NUMBER_WORDS = DIGITS | TEENS | TENS | TIMES.keys() | {"hundred", "thousand"}
+from offhook.languages.turns.base import Numbers, TurnLanguage
+from offhook.languages.turns.en import COUNTING, DIGITS, ENGLISH, TENS, TIMES
+from offhook.languages.words import words
 
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-
-
-def words(text: str) -> list[str]:
-    """The words and numbers of ``text`` in lower case, with inner apostrophes, without hyphens."""
-    return _WORD.findall(text.lower().replace("\u2019", "'"))
-
+__all__ = [
+    "COUNTING",
+    "DIGITS",
+    "TENS",
+    "TIMES",
+    "count_digits",
+    "ends_in_digits",
+    "ends_in_letters",
+    "ends_in_time",
+    "is_preface",
+    "is_question",
+    "is_statement",
+    "is_yes_or_no",
+    "number_at",
+    "words",
+]
 
 # --- numbers and letters -------------------------------------------------------------------------
 
 
-def count_digits(text: str) -> int:
+def number_at(said: list[str], index: int, numbers: Numbers) -> tuple[int, str]:
+    """How many words from ``index`` on say a number of the language's table, and its digits: (0, "")."""
+    for length in range(min(_LONGEST_NUMBER, len(said) - index), 0, -1):
+        digits = numbers.phrases.get(tuple(said[index : index + length]))
+        if digits is not None:
+            return length, digits
+    return 0, ""
+
+
+_LONGEST_NUMBER = 7
+"""Words of "neuf cent quatre-vingt-dix-neuf", and one more."""
+
+
+def count_digits(text: str, language: TurnLanguage) -> int:
     """How many digits were said: "4 2, seven one" are four, "double five" two, "ninety three" two."""
-    count, more = 0, 0
-    for word, following in pairwise([*words(text), ""]):
-        if word.isdigit():
+    numbers, said = language.numbers, words(text)
+    count, more, skip = 0, 0, 0
+    for index, (word, following) in enumerate(pairwise([*said, ""])):
+        if skip:
+            skip -= 1
+            continue
+        length, digits = number_at(said, index, numbers)
+        if length:
+            count, skip = count + len(digits) + (more if len(digits) == 1 else 0), length - 1
+        elif word.isdigit():
             count += len(word) + more
-        elif word in DIGITS:
+        elif word in numbers.digits:
             count += 1 + more
-        elif word in TEENS:
+        elif word in numbers.teens:
             count += 2
-        elif word in TENS:
-            count += 1 if following in DIGITS else 2
-        more = TIMES.get(word, 1) - 1
+        elif word in numbers.tens:
+            count += 1 if following in numbers.digits else 2
+        more = numbers.times.get(word, 1) - 1
     return count
 
 
-def ends_in_digits(text: str) -> bool:
+def ends_in_digits(text: str, language: TurnLanguage) -> bool:
     """True when the last words are two digits or more: part of a number that may go on."""
-    spoken = 0
+    numbers, spoken = language.numbers, 0
     for word in reversed(words(text)):
         if word.isdigit():
             spoken += len(word)
-        elif word in DIGITS:
+        elif word in numbers.digits or len(numbers.phrases.get((word,), "")) == 1:
             spoken += 1
         else:
             break
@@ -68,94 +90,54 @@ def ends_in_letters(text: str) -> bool:
 
 # --- short answers and openings ------------------------------------------------------------------
 
-_YES_NO_TEXT = """
-yes|no|yeah|yep|yup|nope|nah|sure|correct|right|exactly|ok|okay|of course|absolutely|definitely|please
-|mm hm|mhm|mm hmm|uh huh|that is right|that's right|that is correct|that's correct|not really|no thanks
-|no thank you|yes please|please do|i do|i don't|i would|it is|it isn't|certainly|not at all|why not
-"""
-_YES_NO_ONE = "|".join(re.escape(answer.strip()) for answer in _YES_NO_TEXT.replace("\n", "").split("|"))
-_YES_NO = re.compile(rf"(?:(?:{_YES_NO_ONE})(?: |$)){{1,3}}")
-_PREFACE = re.compile(
-    r"(?:(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|excuse me|sorry|okay|ok|so|well|um|uh"
-    r"|yes|yeah|no|listen|look|please|there) )*"
-    r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|excuse me|sorry|so|well|um|uh|listen|look"
-    r"|(?:i have|i've got|i got) (?:a|an|another|one more|two|some) (?:\w+ )?questions?"
-    r"|(?:can|could|may) i (?:just )?ask (?:you )?(?:something|a question|one thing)"
-    r"|i(?:'d| would) like to ask (?:you )?(?:something|a question)"
-    r"|let me (?:see|think)|just a (?:moment|second)|one (?:moment|second)|hang on|hold on|here's the thing"
-    r"|(?P<name>my name is \w+(?: \w+)?|this is \w+(?: \w+)? speaking))"
-)
 
-
-def is_yes_or_no(text: str) -> bool:
+def is_yes_or_no(text: str, language: TurnLanguage = ENGLISH) -> bool:
     """True when all that was said is a yes or a no."""
-    return bool(_YES_NO.fullmatch(" ".join(words(text))))
+    return bool(language.sentences.yes_no.fullmatch(" ".join(words(text))))
 
 
-def is_preface(text: str, *, named: bool = False) -> bool:
+def is_preface(text: str, language: TurnLanguage, *, named: bool = False) -> bool:
     """True when what was said opens something: a greeting, "I have a question", a name.
 
     ``named``: a name is what was asked for, and opens nothing.
     """
-    found = _PREFACE.fullmatch(" ".join(words(text)))
+    found = language.sentences.preface.fullmatch(" ".join(words(text)))
     return found is not None and not (named and found["name"])
 
 
 # --- statements ----------------------------------------------------------------------------------
 
 _SENTENCE = re.compile(r"(?:[^\s.!?]|[.!?](?=\w))(?:[^.!?]|[.!](?=\w))*\??")
-_BEFORE_A_CLAUSE = frozenset(
-    "hi hello hey good morning afternoon evening day yes yeah yep no nope okay ok so well and but or because"  # noqa: SIM905
-    " actually basically sorry please um uh erm hmm oh then now also maybe".split()
-)
-_SUBJECT = frozenset(
-    "i i'm i'd i've i'll we we're we'd we've we'll it it's it'll he he's she she's they they're they've there"  # noqa: SIM905
-    " there's this my our your his her their the a an some someone somebody something".split()
-)
-_ORDER = frozenset("send put give cancel make let call take bring change book order add remove".split())  # noqa: SIM905
-_ASKING_FIRST = [[word] for word in ("what", "who", "whose", "which", "where", "when", "why", "how")]
-_TIME = frozenset(
-    "today tomorrow tonight yesterday morning afternoon evening night noon midnight o'clock ago day days week"  # noqa: SIM905
-    " weeks weekend month months year years monday tuesday wednesday thursday friday saturday sunday january"
-    " february march april may june july august september october november december".split()
-)
-_AUXILIARY = r"(?:do|does|did|is|are|was|were|can|could|will|would|shall|should|may|have|has|am)(?:n't)?"
-_NOUN_PHRASE = r"(?:you|i|we|it|they|he|she|there|this|that|the|my|our|your|his|her|any\w*|some\w*)"
-_ASKING = re.compile(
-    # "what time do you close", "and is there parking": the verb stands before its subject ...
-    r"(?:^|[,;]|\b(?:and|but|or|so|then|well|please|hi|hello|okay|yes|no|where|when|why|who|how(?: \w+){0,2}"
-    rf"|what(?: \w+)?|which \w+))\W*\b{_AUXILIARY} {_NOUN_PHRASE}\b"
-    # ... or the question is part of a sentence that says that it is one.
-    r"|\b(?:(?:like|want|wanted|need) to (?:know|ask|find out|hear)|wonder(?:ing|ed)|tell me)\b"
-)
 
 
-def is_question(text: str) -> bool:
+def is_question(text: str, language: TurnLanguage) -> bool:
     """True when the last sentence asks, be it inside another one: "I'd like to know when you close"."""
     last = _last_sentence(text)
-    return _asks(last) or words(last)[:1] in _ASKING_FIRST
+    return _asks(last, language) or not language.sentences.asking_first.isdisjoint(words(last)[:1])
 
 
-def is_statement(text: str) -> bool:
+def is_statement(text: str, language: TurnLanguage) -> bool:
     """True when the last sentence states or orders something: it has a subject, or is a command.
 
     Questions, short replies, thanks and farewells are none.
     """
-    last = _last_sentence(text)
+    known, last = language.sentences, _last_sentence(text)
     clause = words(last)
-    while clause and clause[0] in _BEFORE_A_CLAUSE:
+    while clause and clause[0] in known.before_a_clause:
         clause.pop(0)
-    opens = len(clause) >= 2 and (clause[0] in _SUBJECT or clause[0] in _ORDER)
-    return opens and not _asks(last)
+    if known.statement_words is not None:
+        return len(clause) >= known.statement_words and not is_question(text, language)
+    opens = len(clause) >= 2 and (clause[0] in known.subjects or clause[0] in known.orders)
+    return opens and not _asks(last, language)
 
 
-def _asks(sentence: str) -> bool:
-    return sentence.endswith("?") or _ASKING.search(sentence) is not None
+def _asks(sentence: str, language: TurnLanguage) -> bool:
+    return sentence.endswith("?") or language.sentences.asking.search(sentence) is not None
 
 
-def ends_in_time(text: str) -> bool:
-    """True when the last word is a day, a month or a time of day: English says when at the end."""
-    return not _TIME.isdisjoint(words(text)[-1:])
+def ends_in_time(text: str, language: TurnLanguage) -> bool:
+    """True when the last word is a day, a month or a time of day: where a language says when at the end."""
+    return not language.sentences.time.isdisjoint(words(text)[-1:])
 
 
 def _last_sentence(text: str) -> str:

@@ -9,8 +9,10 @@ from offhook.end_of_turn.wait import DIAL
 from offhook.turn_taking.vocabulary import UNSPECULATED_MS, TurnSettings
 
 
-def configured(config: TurnConfig, *, barge_in: bool = True) -> TurnSettings:
-    """``[turn]`` as settings; ``barge_in`` is the agent's word, which can only close it."""
+def configured(config: TurnConfig, *, language: str, barge_in: bool = True) -> TurnSettings:
+    """``[turn]`` as settings; ``language`` and ``barge_in`` are the agent's; the latter can only
+    close it.
+    """
     curve = DIAL[config.responsiveness]
     longest = curve.longest_ms if config.endpointing_max_ms is None else config.endpointing_max_ms
     shortest = curve.shortest_ms if config.endpointing_min_ms is None else config.endpointing_min_ms
@@ -22,6 +24,7 @@ def configured(config: TurnConfig, *, barge_in: bool = True) -> TurnSettings:
     )
     return TurnSettings(
         endpointing=curve,
+        language=language,
         speculate=config.speculation,
         unspeculated_ms=min(UNSPECULATED_MS, longest),
         barge_in=config.barge_in and barge_in,

@@ -313,7 +313,9 @@ def _words_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: Tur
         actions = (Settle(state.interrupted),)
         state = replace(state, interrupted=None)
     assert state.speech_end_ns is not None
-    wait = wait_ms(event.text, event.complete, state.expected, state.habit, settings.endpointing)
+    wait = wait_ms(
+        event.text, event.complete, state.expected, state.habit, settings.endpointing, settings.language
+    )
     if event.provisional and wait <= settings.endpointing.longest_ms:
         return state, actions  # what is dictated needs no model to be waited for
     state = replace(state, words=event.text, commit_at_ns=state.speech_end_ns + wait * MS)

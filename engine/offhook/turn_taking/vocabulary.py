@@ -304,6 +304,8 @@ class TurnSettings:
     """The part of the configuration that decides turns. [ms]"""
 
     endpointing: EndpointingSettings = field(default_factory=EndpointingSettings)
+    language: str = "en"
+    """What the caller speaks."""
     speculate: bool = True
     """Prepare answers in pauses; False: only when the turn is over (the machine is busy)."""
     unspeculated_ms: int = UNSPECULATED_MS
