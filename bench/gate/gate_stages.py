@@ -243,7 +243,7 @@ def test_sentence(benchmark: Benchmark) -> None:
     pieces = [answer[at : at + 4] for at in range(0, len(answer), 4)]
 
     def cut() -> list[str]:
-        splitter = ClauseSplitter()
+        splitter = ClauseSplitter("en")
         clauses = [clause for piece in pieces for clause in splitter.push(piece)]
         return clauses + splitter.flush()
 

@@ -9,11 +9,11 @@ import statistics
 
 import numpy as np
 
-from offhook.speech.clauses import split
 from tests.support.asterisk.asterisk_server import TRUNK_HOST, AsteriskServer, complaints
 from tests.support.asterisk.received import ALIKE, is_continuous, likeness, sound, sounding, spoken
 from tests.support.audio.audio import Phrase, Samples, phrase
 from tests.support.daemon_process import DaemonProcess, Heard
+from tests.support.english import split
 from tests.support.kit import PlaceCall, greeted, new_lines
 from tests.support.sip.sip_client import SipCall, Turn
 from tests.support.words import recall

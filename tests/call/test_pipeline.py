@@ -30,7 +30,6 @@ from offhook.knowledge.store import Knowledge, Ranking
 from offhook.observe.trace import TurnTrace
 from offhook.playout.folder import PlaybackFolder
 from offhook.playout.utterance import Answer
-from offhook.speech.clauses import split
 from offhook.turn_taking import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from tests.support.clock import reached
 from tests.support.engines.engines import (
@@ -39,6 +38,7 @@ from tests.support.engines.engines import (
     ScriptedRecognizer,
     ScriptedVoice,
 )
+from tests.support.english import split
 
 AUDIO = np.zeros(8_000, np.int16)
 

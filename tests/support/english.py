@@ -9,6 +9,7 @@ from offhook.end_of_turn import completeness as completeness_
 from offhook.end_of_turn import dictation, wait
 from offhook.languages import wording
 from offhook.languages.turns import ENGLISH
+from offhook.speech import clauses
 
 completeness = partial(completeness_.completeness, language="en")
 expectation = partial(wait.expectation, language="en")
@@ -20,6 +21,8 @@ missing_digits = partial(dictation.missing_digits, language=ENGLISH)
 missing_letters = partial(dictation.missing_letters, language=ENGLISH)
 missing_of_email = partial(dictation.missing_of_email, language=ENGLISH)
 missing_unasked = partial(dictation.missing_unasked, language=ENGLISH)
+ClauseSplitter = partial(clauses.ClauseSplitter, language="en")
+split = partial(clauses.split, language="en")
 runs = partial(dictation.runs, language=ENGLISH)
 
 count_digits = partial(wording.count_digits, language=ENGLISH)

@@ -469,7 +469,7 @@ class Pipeline:
             asked = await conversation.mark()
         judging = asyncio.ensure_future(judge.say_when_known(end_probability))
         try:
-            for clause in split(say):
+            for clause in split(say, self._language):
                 await self._speak(revision, clause, known=turn.act in WRITTEN)
             await judging
         finally:
@@ -534,7 +534,7 @@ class Pipeline:
 
     async def _speak_generation(self, revision: Revision, generation: Generation) -> bool:
         """Speak what the model writes; False when that is not word for word what it wrote."""
-        stream = ClauseStream(generation, self._policy.filter())
+        stream = ClauseStream(generation, self._policy.filter(), self._language)
         async with contextlib.aclosing(aiter(stream)) as clauses:
             async for clause in clauses:
                 if revision.stopped:

@@ -15,14 +15,16 @@ CIRCLE_WORDS = 3
 class ClauseStream:
     """Iterate once for the clauses.  The attributes are complete when the iteration has ended."""
 
-    def __init__(self, generation: Generation, answer_filter: AnswerFilter) -> None:
+    def __init__(self, generation: Generation, answer_filter: AnswerFilter, language: str) -> None:
+        """``language``: the answer's, which says where it may be cut."""
+        self._language = language
         self.generation = generation
         self._filter = answer_filter
         self.circled = False
         """The model began to say the same again: a small one would go on for ever."""
 
     async def __aiter__(self) -> AsyncGenerator[str, None]:
-        splitter, last = ClauseSplitter(), ""
+        splitter, last = ClauseSplitter(self._language), ""
         async for piece in self.generation:
             for clause in splitter.push(self._filter.push(piece)):
                 if self._goes_in_circles(last, clause):

@@ -76,7 +76,11 @@ class TextSession:
             await conversation.append(*turn.pieces)
             asked = await conversation.mark()
             if turn.say is None:
-                stream = ClauseStream(conversation.generate(self._limits, draft=turn.draft), policy.filter())
+                stream = ClauseStream(
+                    conversation.generate(self._limits, draft=turn.draft),
+                    policy.filter(),
+                    policy.agent.language,
+                )
                 async for clause in stream:
                     first_ms = first_ms or (time.perf_counter() - began) * 1000
                     clauses.append(clause)

@@ -126,7 +126,8 @@ def is_statement(text: str, language: TurnLanguage) -> bool:
     while clause and clause[0] in known.before_a_clause:
         clause.pop(0)
     if known.statement_words is not None:
-        return len(clause) >= known.statement_words and not is_question(text, language)
+        states = len(clause) >= known.statement_words and not is_yes_or_no(text, language)
+        return states and not is_question(text, language)
     opens = len(clause) >= 2 and (clause[0] in known.subjects or clause[0] in known.orders)
     return opens and not _asks(last, language)
 

@@ -16,8 +16,8 @@ from offhook.engines.tts.espeak import Espeak
 from offhook.engines.tts.slin import to_slin
 from offhook.engines.tts.voice import without_lead
 from offhook.speech import spoken as in_words
-from offhook.speech.clauses import split
 from tests.support.audio.audio import RATE_HZ, Samples
+from tests.support.english import split
 from tests.support.sip.rtp import FRAME_SAMPLES, SAMPLE_NS, ReceivedAudio
 
 SILENT = 16

@@ -27,6 +27,16 @@ _AUXILIARY = (
     r"|dürfen|dürfte|möchte|möchten|würde|würden|werde|werden|wird|brauche|brauchen)"
 )
 _SUBJECT = r"(?:ich|du|er|sie|es|wir|ihr|man|das|der|die)"
+_FILLING = (
+    r"(?:gern|gerne|mal|noch|auch|nur|schon|dann|ja|denn|eigentlich|bitte|heute|morgen|jetzt|vielleicht"
+    r"|nämlich"
+    r"|mir|mich|uns|ihnen|sich|dringend|einfach|kurz|halt|eben|wohl|doch|gestern|immer|leider|gerade|grad"
+    r"|erst"
+    r"|sie|es|ihn|bei ihnen|da|hier|wieder|ganz|unbedingt|lieber|sehr|so|ungefähr|etwa|insgesamt|nochmal)"
+)
+_CONJUNCTION = (
+    r"(?:dass|ob|weil|wenn|falls|damit|obwohl|bevor|nachdem|sobald|solange|wann|warum|wieso|wie lange|wie|wo)"
+)
 _ENDINGS = Endings(
     open=word_set(
         # articles, determiners, possessives
@@ -60,6 +70,18 @@ _ENDINGS = Endings(
         r"|^(?:(?:und|ja|also) )*(?:haben|hätten|können|könnten|würden|sind|wären|wollen|möchten) sie$"
         # A clause that has its subject, and no verb yet: "aber mein mann".
         rf"|\b(?:dass|ob|weil|wenn|aber|falls|damit|obwohl|bevor|sobald) {_DETERMINER} \w+$"
+        # ... or a subject, and what stands between it and the verb at the end: "weil ich gestern".
+        rf"|\b{_CONJUNCTION} (?:{_SUBJECT}|{_DETERMINER} \w+)(?: {_FILLING})*$"
+        # A verb that wants another one, or an object: "ich würde gern", "könnten sie mir mal", "ich suche".
+        rf"|(?:^|\b(?:und|aber|also|ja|nein|hallo|tag|denn|guten morgen) )(?:ich|wir|er|man)"
+        rf" {_AUXILIARY}(?: {_FILLING})*$"
+        rf"|(?:^|\b(?:und|aber|also|ja|nein|hallo|tag) ){_AUXILIARY} (?:sie|ich|wir|ihr|du|man)"
+        rf"(?: (?!da$|hier$|auch$){_FILLING})*$"
+        r"|^(?:(?:ja|also|hallo|guten tag|und) )*ich (?!verstehe|komme|warte|glaube|denke|gehe|danke|höre"
+        r"|überlege)\w+e$"
+        r"|\b(?:zum beispiel|das heißt|sagen wir|genauer gesagt|das problem ist|um zu|ohne zu|mehr als|so"
+        r" um die)$"
+        r"|\b(?:herrn?|doktor|familie|hausnummer)$|(?<!meine )(?<!die )(?<!eine )\bfrau$"
         r"|\bund (?:zwar|dann|da|so)$|\b(?:das|es|die \w+|der \w+) (?:ist|wäre|war|müsste sein)"
         r"(?: glaube ich)?$|\bin der nähe$"
     ),
@@ -69,6 +91,8 @@ _ENDINGS = Endings(
     ),
     # Nouns have capital letters: an article with an inflected small word behind it still waits for one.
     noun_missing=re.compile(
+        r"\w \w+ .*\b(?:der|die|das) (?!hätte|würde|wäre|möchte|könnte|habe|gerne|heute|bitte|alle"
+        r"|beide)[a-zäöüß]{3,}e$|"
         r"\b(?:[Ee]ine?[nmrs]?|[Kk]eine?[nmrs]?|[Mm]eine?[nmrs]?|[Uu]nsere?[nmrs]?|[Dd]e[nm]|[Ii][mn]"
         r"|[AaVv][mo]m?"
         r"|[Zz]u[mr]|[Bb]eim)(?: (?:sehr|ganz|ziemlich|recht|so|besonders|etwas))? [a-zäöüß]+e[nmrs]?$"

@@ -18,6 +18,11 @@ from offhook.languages.turns.base import (
 from offhook.languages.turns.numbers import spoken_numbers, words_of
 
 _DETERMINER = r"(?:el|la|los|las|un|una|mi|mis|tu|tus|su|sus|este|esta|ese|esa|nuestr[oa]s?)"
+_ADJECTIVE = (
+    r"(?:próxim[oa]|últim[oa]|nuev[oa]|mism[oa]|primer[oa]?|segund[oa]|tercer[oa]?|gran|buen[oa]?|mal[oa]?"
+    r"|antigu[oa]"
+    r"|viej[oa]|pequeñ[oa]|ci(?:er)?t[oa]|únic[oa]|propi[oa]|poc[oa]|much[oa]|algun[oa])s?"
+)
 _ENDINGS = Endings(
     open=word_set(
         # articles, determiners, possessives
@@ -32,7 +37,9 @@ _ENDINGS = Endings(
         " me te se nos le les yo ustedes nosotros quiero quisiera quería querría necesito necesitaba tengo"
         " he ha han hemos había habían es son era eran está están estoy estaba soy fue puedo puede pueden"
         " podría"
-        " podrían debo debe voy va van vamos qué cuál cuáles quién quiénes cuyo cuya"
+        " podrían podíamos debo debe debería tendría tendrían tenía teníamos estaba estaban estábamos"
+        " estaría sería serían habría iba íbamos suelo suele acabo busco buscaba quería queríamos llamo"
+        " llamaba llamábamos fuera gustaría voy va van vamos qué cuál cuáles quién quiénes cuyo cuya"
         # fillers
         " este eh em mmm muy tan más bastante demasiado o sea digamos bueno pues"
     ),
@@ -42,8 +49,22 @@ _ENDINGS = Endings(
         " hay favor"
     ),
     open_end=re.compile(
+        # Adjectives that stand before their noun, and begin a longer phrase: "mi nuevo", "en el próximo".
+        rf"\b(?:mi|tu|su|un|una|del|al|en el|en la|de la|por la|nuestr[oa]) {_ADJECTIVE}$"
+        r"|\b(?:por ejemplo|es decir|sobre todo|mejor dicho|más bien|así que|a ver si|resulta que|a nombre"
+        r" de)$"
+        r"|\b(?:quería|quisiera|querría|necesito|gustaría|puedo|para|quiero|podría) (?:saber|preguntar\w*"
+        r"|decir\w*"
+        r"|consultar\w*|comentar\w*|comprobar|ver)$"
+        r"|(?<!sí )\b(?:señor|señora|señorita|doctor|doctora|don|doña|calle|avenida|número)$"
+        r"|\b(?:si|cuando|que|porque|donde|como) (?:yo|usted|ustedes|ellos|nosotros|él|ella|no|ya|todavía"
+        r"|aún|también"
+        r"|siempre|ayer|hoy|mañana)$"
+        r"|^(?:(?:pues|y|bueno|hola|oiga|mire) )*(?:ayer|hoy|anoche|entonces|el otro día) (?:mi|el|la|un"
+        r"|una|su) \w+$|"
         # A clause that has its subject, and no verb yet: "pero mi marido".
-        rf"\b(?:que|pero|porque|aunque|cuando|donde) {_DETERMINER} \w+$|\btengo entendido {_DETERMINER} \w+$"
+        rf"\b(?:que|pero|porque|aunque|cuando|donde|si|como|mientras|y en) {_DETERMINER} \w+$|\btengo"
+        rf" entendido {_DETERMINER} \w+$"
         r"|\blo que pasa$|\bo sea$|\bes decir$|\ben caso$|\b(?:se|me) llamaba$|\bes un poco$|\bes que$"
         r"|\b(?:los|el) (?:lunes|martes|miércoles|jueves|viernes|sábados?|domingos?) \w*(?:ustedes|yo)$"
     ),

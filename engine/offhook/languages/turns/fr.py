@@ -18,6 +18,13 @@ from offhook.languages.turns.base import (
 from offhook.languages.turns.numbers import spoken_numbers, words_of
 
 _DETERMINER = r"(?:le|la|les|un|une|mon|ma|mes|ton|ta|son|sa|ses|notre|nos|votre|vos|leur|ce|cette|ces)"
+_SUBJECT = r"(?:je|j'|tu|il|elle|on|nous|vous|ils|elles|ça|qui|ce)"
+_ADJECTIVE = (
+    r"(?:petite?|grande?|nouveau|nouvel|nouvelle|premier|première|dernière?|prochaine?|autre|gros|grosse"
+    r"|bon|bonne"
+    r"|vieux|vieille|deuxième|second|seconde|même|certaine?|propre|ancien|ancienne|jeune|seule?|mauvaise?"
+    r"|belle|beau)s?"
+)
 _ENDINGS = Endings(
     open=word_set(
         # articles, determiners, possessives
@@ -34,7 +41,9 @@ _ENDINGS = Endings(
         " je j tu il ils on ne n me m te t se s est sont était étaient ai as ont avons avez avait avaient"
         " suis"
         " êtes serait seraient sera voudrais voudrait aimerais aimerait peux peut pouvez pourrais pourrait"
-        " pourriez veux veut dois doit devez faut faudrait vais va vas"
+        " pourriez avais étais aurais serais allais devais voulais devrais auriez seriez vouliez aviez"
+        " étiez aurait auraient pourraient viens vient peuvent doivent veulent allez devrait notamment"
+        " vraiment surtout veux veut dois doit devez faut faudrait vais va vas"
         # fillers
         " euh ben bah hein très trop assez plutôt environ genre enfin"
     ),
@@ -44,6 +53,23 @@ _ENDINGS = Endings(
         " voilà bonjour"
     ),
     open_end=re.compile(
+        # Adjectives that stand before their noun, and begin a longer phrase: "pour la prochaine".
+        rf"\b(?:mon|ma|mes|votre|vos|notre|nos|un|une|du|au|aux|des|pour la|pour le|de la|à la|dans la|dans"
+        rf" le|par la)"
+        rf" {_ADJECTIVE}$"
+        # A subject and a clitic, or a conjunction and a subject: "je vous", "est-ce que vous", "si elle".
+        rf"|\b{_SUBJECT} (?:ne |n')?(?:vous|nous|lui|leur|y|en|me|te|se|les?|la|l')$"
+        r"|\b(?:que|si|quand|lorsque|comme|où|parce que|puisque|mais) (?:vous|nous|elle|elles|ça|chez vous"
+        r"|hier|demain"
+        r"|là|en fait|du coup)$"
+        r"|\b(?:par exemple|c'est à dire|en fait|du coup|à savoir|plus ou moins|au moins|à peu près|au niveau"
+        r"|par rapport|à propos|ça fait|c'est pour|de la part|au nom|grâce|en plus de|en face|il me faut|il"
+        r" me faudrait)$"
+        r"|\b(?:je suis|c'est|de|chez|avec|pour|à|du|le|au nom de) (?:monsieur|madame|docteur|maître)$"
+        r"|\b(?:rue|avenue|boulevard|numéro)$"
+        r"|\b(?:je|j'|on|nous|vous) ?(?:voulais|voudrais|aimerais|souhaiterais|voulions|peux|pourrais)"
+        r" (?:vous )?"
+        r"(?:savoir|demander|dire|vérifier|voir)$|"
         # A clause that has its subject, and no verb yet: "mais mon mari".
         rf"\b(?:que|mais|si|parce que|quand|où|comme|lorsque|et) {_DETERMINER} \w+$"
         r"|\best ce que$|\bc'est (?:à|un peu|ce)(?: dire)?(?: que)?$|\b(?:majuscule|minuscule)$|\bne (?:\w+"
@@ -166,7 +192,8 @@ _ASKING = Asking(
         r"|ok|ça (?:va|vous va|vous convient)|pas vrai)\s*\?$"
     ),
     open_inside=pattern(
-        r"\b(?:que|quoi|quel(?:le)?s?|qui|quand|où|pourquoi|comment|combien|qu'est-ce)\b|\bou\b|\baider\b"
+        r"\b(?:(?<!ce )que|quoi|quel(?:le)?s?|qui|quand|où|pourquoi|comment|combien|qu'est-ce)\b|\bou\b"
+        r"|\baider\b"
         r"|\bautre chose\b"
     ),
     one_thing=pattern(
