@@ -58,7 +58,10 @@ _ENDINGS = Endings(
         " ist sind war heißt lautet"
     ),
     often_open=word_set(
-        "die das sie es an auf aus mit nach über um vor zu durch noch schon dann so auch nur als ihr du einer"
+        "mir mich sich ihnen uns mal ganz grad gerade gleich viele vielen wenige einige mehrere letzte"
+        " letzten nächste nächsten erste ersten zweite zweiten andere anderen bräuchte bräuchten hatte"
+        " hatten jetzt einfach nämlich trotzdem außerdem deshalb deswegen meinte sagte glaube die das sie"
+        " es an auf aus mit nach über um vor zu durch noch schon dann so auch nur als ihr du einer"
         " bitte bin habe hab hat haben möchte kann will wollte würde hätte hätten wäre müsste könnte"
     ),
     open_end=re.compile(
@@ -79,7 +82,8 @@ _ENDINGS = Endings(
         rf"(?: (?!da$|hier$|auch$){_FILLING})*$"
         r"|^(?:(?:ja|also|hallo|guten tag|und) )*ich (?!verstehe|komme|warte|glaube|denke|gehe|danke|höre"
         r"|überlege)\w+e$"
-        r"|\b(?:zum beispiel|das heißt|sagen wir|genauer gesagt|das problem ist|um zu|ohne zu|mehr als|so"
+        r"|\b(?:zum beispiel|das heißt|sagen wir|genauer gesagt|das problem ist|um zu|ohne zu|hat gesagt"
+        r"|haben gesagt|hieß es|ich glaube|ich denke|ich dachte|ich meine|mehr als|so"
         r" um die)$"
         r"|\b(?:herrn?|doktor|familie|hausnummer)$|(?<!meine )(?<!die )(?<!eine )\bfrau$"
         r"|\bund (?:zwar|dann|da|so)$|\b(?:das|es|die \w+|der \w+) (?:ist|wäre|war|müsste sein)"
@@ -98,6 +102,15 @@ _ENDINGS = Endings(
         r"|[Zz]u[mr]|[Bb]eim)(?: (?:sehr|ganz|ziemlich|recht|so|besonders|etwas))? [a-zäöüß]+e[nmrs]?$"
     ),
     closed_end=re.compile(
+        # A preposition's pronoun, a request's, a verb's that has no other object.
+        r"\b(?:bei|mit|zu|von|für|nach|an|auf|ohne|um|über|gegen|zwischen|danke|glaube|passt|hilft|reicht"
+        r"|geht|gefällt"
+        r"|gehört|fehlt|\w+en sie|\w+ bitte) (?:mir|mich|ihnen|uns|sich|es|sie|ihm|das|die)$"
+        r"|\b(?:bis|von|ab|erst) (?:jetzt|gleich|dann|nächsten|gestern)$|\bnoch mal$|\bnicht (?:ganz|mal|so"
+        r"|jetzt)$"
+        r"|\b(?:der|die|das|den|dem) (?:erste|ersten|zweite|zweiten|nächste|nächsten|letzte|letzten|andere"
+        r"|anderen)$"
+        r"|"
         r"\b(?:ruf|fang|komm|biet|seh|hör|schau|nehm|nimm|meld|probier|zahl|geb|gib|kling|gäng|geht|ging)\w*"
         r" (?:.* )?an$"
         r"|\b(?:mach|pass|leg|hör|steh|geb|schreib|hab|hat|geh|fäll|wach|räum|nehm|nimm)\w* (?:.* )?auf$"

@@ -49,6 +49,10 @@ _ENDINGS = Endings(
         " hay favor"
     ),
     open_end=re.compile(
+        r"(?<!lo )(?<!eso )\b(?:dijo|dijeron|(?:ha|han|había|habían) dicho|creo|pienso|supongo|parece"
+        r"|prefiero"
+        r"|preferiría|pensaba|me pregunto|estoy buscando|estamos buscando|necesitaría|necesitamos|queremos"
+        r"|buscamos)$|"
         # Adjectives that stand before their noun, and begin a longer phrase: "mi nuevo", "en el próximo".
         rf"\b(?:mi|tu|su|un|una|del|al|en el|en la|de la|por la|nuestr[oa]) {_ADJECTIVE}$"
         r"|\b(?:por ejemplo|es decir|sobre todo|mejor dicho|más bien|así que|a ver si|resulta que|a nombre"

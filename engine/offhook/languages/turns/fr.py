@@ -53,6 +53,9 @@ _ENDINGS = Endings(
         " voilà bonjour"
     ),
     open_end=re.compile(
+        r"\b(?:j'appelle|je m'appelle|je me demande|(?:m'a|m'ont|a|ont|avait|avez) dit|j'ai besoin|j'ai"
+        r" envie|on m'a"
+        r"|d'avoir|d'être|pour avoir|pour être|de faire|le problème c'est|il paraît)$|"
         # Adjectives that stand before their noun, and begin a longer phrase: "pour la prochaine".
         rf"\b(?:mon|ma|mes|votre|vos|notre|nos|un|une|du|au|aux|des|pour la|pour le|de la|à la|dans la|dans"
         rf" le|par la)"
@@ -75,7 +78,8 @@ _ENDINGS = Endings(
         r"|\best ce que$|\bc'est (?:à|un peu|ce)(?: dire)?(?: que)?$|\b(?:majuscule|minuscule)$|\bne (?:\w+"
         r" )?$"
         r"|\b(?:il y|y) a$|\bà cause$|\b(?:près|loin|autour|à côté|au lieu|à partir|afin|avant|en train) de?$"
-        r"|\b(?:je|il|elle|on|nous|vous|ils|elles) (?:garde|prends|cherche|souhaite|appelle|crois|pense"
+        r"|\b(?:je|il|elle|on|nous|vous|ils|elles) (?:garde|prends|cherche|souhaite|préfère|préférerais"
+        r"|demande|pensais|propose|téléphone|appelle|crois|pense"
         r"|dirais"
         r"|aurais|avais|étais)$|^(?:avez|pouvez|pourriez|êtes|auriez) vous$"
     ),
@@ -104,7 +108,8 @@ _ENDINGS = Endings(
         r"|\b(?:combien|comment|quand|où|qui|quoi|pourquoi|qu'est ce que) (?:\w+[' ])*(?:vous|nous|elle|est"
         r"|sont|il"
         r"|c'est|avez|a|y|va|faut)$"
-        r"|\b(?:je|on|vous|il|elle) (?:ne |n')?(?:\w+ )?(?:peux|peut|veux|veut|sais|sait|dois|pouvez|voulez)$"
+        r"|\b(?:quand|si|comme|ce que|dès que|que|où) (?:je|on|vous|il|elle) (?:peux|peut|veux|veut|pouvez"
+        r"|voulez)$"
         r"|\b(?:laissez|dites|donnez|envoyez|rappelez|appelez|allez|aidez) (?:nous|y|lui)$|\bil y est$"
     ),
     reply=word_set(
