@@ -52,13 +52,14 @@ _ENDINGS = Endings(
         " von vom für in im am zum zur beim ins ans aufs bei ohne gegen zwischen bis seit wegen während trotz"
         " unter neben hinter pro per laut richtung"
         # subjects and question words
-        " ich er wir man wer wen wem wessen was wann warum wieso wo wohin woher wie wieviel"
+        " ich er wir man wer wessen wann warum wieso wo wohin woher wie wieviel"
         # fillers
-        " äh ähm öh hm also eben halt quasi sozusagen eigentlich vielleicht sehr ziemlich ungefähr zirka ca"
+        " äh ähm öh hm also eben halt quasi sozusagen eigentlich vielleicht sehr ziemlich zirka ca"
         " ist sind war heißt lautet"
     ),
     often_open=word_set(
-        "mir mich sich ihnen uns mal ganz grad gerade gleich viele vielen wenige einige mehrere letzte"
+        "wen wem was ungefähr mir mich sich uns mal ganz grad gerade gleich viele vielen wenige einige"
+        " mehrere letzte"
         " letzten nächste nächsten erste ersten zweite zweiten andere anderen bräuchte bräuchten hatte"
         " hatten jetzt einfach nämlich trotzdem außerdem deshalb deswegen meinte sagte glaube die das sie"
         " es an auf aus mit nach über um vor zu durch noch schon dann so auch nur als ihr du einer"
@@ -95,13 +96,18 @@ _ENDINGS = Endings(
     ),
     # Nouns have capital letters: an article with an inflected small word behind it still waits for one.
     noun_missing=re.compile(
+        r"^(?=.*[A-ZÄÖÜ])(?:.*\b)?(?:"  # of a recogniser that writes capital letters
         r"\w \w+ .*\b(?:der|die|das) (?!hätte|würde|wäre|möchte|könnte|habe|gerne|heute|bitte|alle"
         r"|beide)[a-zäöüß]{3,}e$|"
         r"\b(?:[Ee]ine?[nmrs]?|[Kk]eine?[nmrs]?|[Mm]eine?[nmrs]?|[Uu]nsere?[nmrs]?|[Dd]e[nm]|[Ii][mn]"
         r"|[AaVv][mo]m?"
         r"|[Zz]u[mr]|[Bb]eim)(?: (?:sehr|ganz|ziemlich|recht|so|besonders|etwas))? [a-zäöüß]+e[nmrs]?$"
+        r")"
     ),
     closed_end=re.compile(
+        r"\b(?:abend|tag|wochenende|nacht|fehlt|steht) noch$|\b(?:stell|komm|geb|führ|les|lies|schau"
+        r"|lass)\w* (?:.* )?durch$"
+        r"|\bschreib\w* (?:.* )?mit$|\bstimmt das$|"
         # A preposition's pronoun, a request's, a verb's that has no other object.
         r"\b(?:bei|mit|zu|von|für|nach|an|auf|ohne|um|über|gegen|zwischen|danke|glaube|passt|hilft|reicht"
         r"|geht|gefällt"

@@ -21,7 +21,7 @@ _DETERMINER = r"(?:el|la|los|las|un|una|mi|mis|tu|tus|su|sus|este|esta|ese|esa|n
 _ADJECTIVE = (
     r"(?:próxim[oa]|últim[oa]|nuev[oa]|mism[oa]|primer[oa]?|segund[oa]|tercer[oa]?|gran|buen[oa]?|mal[oa]?"
     r"|antigu[oa]"
-    r"|viej[oa]|pequeñ[oa]|ci(?:er)?t[oa]|únic[oa]|propi[oa]|poc[oa]|much[oa]|algun[oa])s?"
+    r"|viej[oa]|pequeñ[oa]|ci(?:er)?t[oa]|únic[oa]|propi[oa]|much[oa]|algun[oa])s?"
 )
 _ENDINGS = Endings(
     open=word_set(
@@ -29,7 +29,7 @@ _ENDINGS = Endings(
         "el la los las un unos unas mi mis tu tus su sus nuestro nuestra nuestros nuestras cada del al lo"
         " este estos estas esos esas aquel cualquier algún ningún gran primer tercer buen"
         # conjunctions
-        " y e o u pero porque si que aunque sino ni como cuando mientras donde pues entonces"
+        " y e o u pero porque si que aunque sino ni como cuando mientras donde pues "
         # prepositions
         " a ante con contra de desde en entre hacia hasta para por según sin sobre tras excepto salvo menos"
         " durante mediante vía"
@@ -41,15 +41,16 @@ _ENDINGS = Endings(
         " estaría sería serían habría iba íbamos suelo suele acabo busco buscaba quería queríamos llamo"
         " llamaba llamábamos fuera gustaría voy va van vamos qué cuál cuáles quién quiénes cuyo cuya"
         # fillers
-        " este eh em mmm muy tan más bastante demasiado o sea digamos bueno pues"
+        " este eh em mmm muy tan bastante demasiado o sea digamos bueno pues"
     ),
     often_open=word_set(
-        "una no él ella ellos usted tú esta esa eso esto cómo dónde cuánto cuándo ya también solo"
+        "más entonces una él ella ellos usted tú cómo dónde cuánto cuándo ya también solo"
         " sólo casi poco otra otro otros otras unos antes después cerca lejos además tiene tienen"
-        " hay favor"
+        " hay "
     ),
     open_end=re.compile(
-        r"(?<!lo )(?<!eso )\b(?:dijo|dijeron|(?:ha|han|había|habían) dicho|creo|pienso|supongo|parece"
+        r"(?<!creo )(?<!claro )(?<!parece )\b(?:que|pero|si|porque|y|como) no$|(?<!lo )(?<!eso )(?<!que"
+        r" )\b(?:dijo|dijeron|(?:ha|han|había|habían) dicho|creo|pienso|supongo|parece"
         r"|prefiero"
         r"|preferiría|pensaba|me pregunto|estoy buscando|estamos buscando|necesitaría|necesitamos|queremos"
         r"|buscamos)$|"
@@ -60,7 +61,8 @@ _ENDINGS = Endings(
         r"|\b(?:quería|quisiera|querría|necesito|gustaría|puedo|para|quiero|podría) (?:saber|preguntar\w*"
         r"|decir\w*"
         r"|consultar\w*|comentar\w*|comprobar|ver)$"
-        r"|(?<!sí )\b(?:señor|señora|señorita|doctor|doctora|don|doña|calle|avenida|número)$"
+        r"|\b(?:el|la|del|al|soy|calle|con|de) (?:señor|señora|señorita|doctor|doctora|don|doña|calle"
+        r"|avenida|número)$"
         r"|\b(?:si|cuando|que|porque|donde|como) (?:yo|usted|ustedes|ellos|nosotros|él|ella|no|ya|todavía"
         r"|aún|también"
         r"|siempre|ayer|hoy|mañana)$"
@@ -74,6 +76,9 @@ _ENDINGS = Endings(
     ),
     often_open_end=re.compile(r"\bcon (?:mi|mis|su|el|la) (?:propi[oa]|nuev[oa]|mism[oa])$"),
     closed_end=re.compile(
+        r"\b(?:una?|algo|nada|dos|\w+it[oa]|cosa) (?:\w+ )?más$|\bo qué$|\blo es$|\bhasta otra$|\b(?:lunes"
+        r"|martes"
+        r"|miércoles|jueves|viernes|sábado|domingo|vale|adiós|gracias|mañana) entonces$|"
         r"\b(?:para|a|de|con|por|entre|sin) (?:él|ella|ellos|usted|ustedes|nosotros|eso|esto|qué|cuál|quién"
         r"|ya"
         r"|cuándo|dónde|cuánto)$"

@@ -22,7 +22,7 @@ _SUBJECT = r"(?:je|j'|tu|il|elle|on|nous|vous|ils|elles|ça|qui|ce)"
 _ADJECTIVE = (
     r"(?:petite?|grande?|nouveau|nouvel|nouvelle|premier|première|dernière?|prochaine?|autre|gros|grosse"
     r"|bon|bonne"
-    r"|vieux|vieille|deuxième|second|seconde|même|certaine?|propre|ancien|ancienne|jeune|seule?|mauvaise?"
+    r"|vieux|vieille|deuxième|même|certaine?|propre|ancien|ancienne|jeune|seule?|mauvaise?"
     r"|belle|beau)s?"
 )
 _ENDINGS = Endings(
@@ -48,12 +48,13 @@ _ENDINGS = Endings(
         " euh ben bah hein très trop assez plutôt environ genre enfin"
     ),
     often_open=word_set(
-        "elle elles nous vous y aussi lui d'abord encore pas plus déjà juste même peu alors après avant"
+        "elle elles nous vous y aussi lui d'abord encore pas plus juste même peu après avant"
         " contre derrière devant autour près loin majuscule minuscule autre certain petit petite"
         " voilà bonjour"
     ),
     open_end=re.compile(
-        r"\b(?:j'appelle|je m'appelle|je me demande|(?:m'a|m'ont|a|ont|avait|avez) dit|j'ai besoin|j'ai"
+        r"\b(?:et|mais|bon|donc) alors$|\b(?:j'appelle|je m'appelle|je me demande|(?:m'a|m'ont|a|ont|avait"
+        r"|avez) dit|j'ai besoin|j'ai"
         r" envie|on m'a"
         r"|d'avoir|d'être|pour avoir|pour être|de faire|le problème c'est|il paraît)$|"
         # Adjectives that stand before their noun, and begin a longer phrase: "pour la prochaine".
@@ -62,14 +63,14 @@ _ENDINGS = Endings(
         rf" {_ADJECTIVE}$"
         # A subject and a clitic, or a conjunction and a subject: "je vous", "est-ce que vous", "si elle".
         rf"|\b{_SUBJECT} (?:ne |n')?(?:vous|nous|lui|leur|y|en|me|te|se|les?|la|l')$"
-        r"|\b(?:que|si|quand|lorsque|comme|où|parce que|puisque|mais) (?:vous|nous|elle|elles|ça|chez vous"
+        r"|\b(?:que|si|quand|lorsque|où|parce que|puisque|mais) (?:vous|nous|elle|elles|ça|chez vous"
         r"|hier|demain"
         r"|là|en fait|du coup)$"
         r"|\b(?:par exemple|c'est à dire|en fait|du coup|à savoir|plus ou moins|au moins|à peu près|au niveau"
         r"|par rapport|à propos|ça fait|c'est pour|de la part|au nom|grâce|en plus de|en face|il me faut|il"
         r" me faudrait)$"
         r"|\b(?:je suis|c'est|de|chez|avec|pour|à|du|le|au nom de) (?:monsieur|madame|docteur|maître)$"
-        r"|\b(?:rue|avenue|boulevard|numéro)$"
+        r"|\b(?:rue|avenue|boulevard|le numéro|au numéro)$"
         r"|\b(?:je|j'|on|nous|vous) ?(?:voulais|voudrais|aimerais|souhaiterais|voulions|peux|pourrais)"
         r" (?:vous )?"
         r"(?:savoir|demander|dire|vérifier|voir)$|"
@@ -87,8 +88,12 @@ _ENDINGS = Endings(
         r"^(?:depuis que|quand|lorsque|dès que|comme|si|puisque) (?:je|tu|il|elle|on|nous|vous|ils|elles)"
         r"(?: \w+){1,4}$"
     ),
-    elided=re.compile(r"^(?:qu|d|l|j|n|s|m|t|c|jusqu|lorsqu|puisqu|quelqu)'"),
+    elided=re.compile(r"^(?:qu|d|l|j|n|s|m|t|c|jusqu|lorsqu|puisqu|presqu)'"),
     closed_end=re.compile(
+        # The question word stands where its answer will: "vous fermez quand".
+        r"\b(?:vous|tu|on|c'est|il|elle|ça) (?:\w+ ){1,5}(?:quand|quoi|comment)$|\bou pas$|\brendez"
+        r" vous$"
+        r"|\bà la prochaine$|\bquoi donc$|"
         r"\b(?:chez|avec|pour|à|de|sans|par|entre|et|contre|c'est|après|avant|devant|derrière) (?:vous|nous"
         r"|elle|elles"
         r"|lui|ça|quoi|qui)$"
