@@ -86,6 +86,7 @@ def test_numbers(language: str, text: str, characters: list[str]) -> None:
         ("es", "seis uno dos treinta y cuatro", MORE),
         ("es", "55 12 34 56 78", NOTHING),
         ("fr", "zéro six douze trente-quatre", MORE),
+        ("fr", "zéro", MORE),
         ("fr", "zéro six douze trente-quatre cinquante-six soixante-dix-huit", NOTHING),
         ("fr", "non, je n'ai pas de téléphone", None),
     ],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from offhook.end_of_turn.dictation import Missing, missing_unasked
+from offhook.end_of_turn.dictation import Missing, missing_unasked, runs
 from offhook.end_of_turn.wait import log_odds, probability
 from offhook.languages.turns import TurnLanguage, turn_language
 from offhook.languages.wording import words
@@ -42,7 +42,7 @@ _WITH_MODEL = _Weights(1.18, -2.69, -1.17, -0.85, 0.0, 2.17, -1.19, 5.73)
 _TEXT_ONLY = _Weights(0.0, -5.67, -2.91, -1.46, 0.0, 0.69, -2.37, 2.65)
 # The same for German, Spanish and French together: fitted on the tuned halves of their files
 # (bench_end_of_turn.py --language de).
-_OTHERS_TEXT_ONLY = _Weights(0.0, -6.04, -4.3, -1.2, -3.07, 1.09, 0.99, 2.19)
+_OTHERS_TEXT_ONLY = _Weights(0.0, -6.21, -4.49, -1.21, -3.51, 0.82, 1.11, 2.75)
 
 
 def completeness(text: str, end_probability: float | None, language: str) -> float:
@@ -84,6 +84,8 @@ def cues(text: str, language: TurnLanguage) -> tuple[bool, bool, bool, bool, boo
     )
     is_short = len(said) <= _SHORT_WORDS
     is_reply = is_short and not is_open and all(word in endings.reply for word in said)
-    dictated = missing_unasked(text, language) is Missing.MORE
+    spoken = runs(text, language)[-1:]
+    spelt = bool(spoken) and spoken[0].at_end and spoken[0].digits < len(spoken[0].characters)
+    dictated = missing_unasked(text, language) is Missing.MORE or (spelt and len(spoken[0].characters) > 1)
     is_number = last in language.numbers.all
     return is_open, often_open, is_number, dictated, is_reply, is_short and not is_reply

@@ -205,7 +205,9 @@ def missing_unasked(text: str, language: TurnLanguage) -> Missing | None:
     last, named = said[-1], language.numbers.named.search(text.lower()) is not None
     if last.digits:
         alone = all(word in language.numbers.openers or runs(word, language) for word in words(text))
-        if named or (alone and last.plain and last.digits >= 3):
+        # Where a zero begins telephone numbers, pairs behind one are part of one: "zéro sept vingt".
+        one_of_them = language.numbers.with_zero is not None and last.characters.startswith("0")
+        if named or (alone and (last.plain or one_of_them) and last.digits >= 3):
             return _missing_of_telephone(last, language.numbers)
         return None
     if len(last.characters) < 3:

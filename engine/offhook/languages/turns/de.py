@@ -39,6 +39,10 @@ _CONJUNCTION = (
 )
 _ENDINGS = Endings(
     open=word_set(
+        "außer innerhalb außerhalb oberhalb entlang statt anstatt bezüglich betreffs hinsichtlich samt"
+        " indem sodass jedoch je irgendein irgendeine irgendeinen irgendeinem irgendwelche diese jenes"
+        " manche solche sämtliche deren dessen denen besonders relativ fast knapp mindestens höchstens etwa"
+        " rund zirka "
         # articles, determiners, possessives
         "der den dem des ein eine einen einem eines kein keine keinen keinem mein meine meinen meinem meiner"
         " dein deine deinen deinem deiner sein seine seinen seinem seiner ihre ihren ihrem ihrer unser unsere"
@@ -58,6 +62,7 @@ _ENDINGS = Endings(
         " ist sind war heißt lautet"
     ),
     often_open=word_set(
+        "wirklich total dieses beim unsre worden geworden "
         "wen wem was ungefähr mir mich sich uns mal ganz grad gerade gleich viele vielen wenige einige"
         " mehrere letzte"
         " letzten nächste nächsten erste ersten zweite zweiten andere anderen bräuchte bräuchten hatte"
@@ -105,6 +110,7 @@ _ENDINGS = Endings(
         r")"
     ),
     closed_end=re.compile(
+        r"\b(?:kann|könnte|müsste|muss|soll|sollte|dürfte|darf|wird|würde|zu|da|fertig) sein$|"
         r"\b(?:abend|tag|wochenende|nacht|fehlt|steht) noch$|\b(?:stell|komm|geb|führ|les|lies|schau"
         r"|lass)\w* (?:.* )?durch$"
         r"|\bschreib\w* (?:.* )?mit$|\bstimmt das$|"

@@ -25,6 +25,11 @@ _ADJECTIVE = (
 )
 _ENDINGS = Endings(
     open=word_set(
+        "respecto acerca alrededor frente dentro debajo encima aparte varios varias algunos"
+        " algunas muchos muchas pocos pocas demasiados ambos ambas aquella aquellos aquellas "
+        " cuyos cuyas será serán sea sean haya hayan hubiera hubieran fueron ser estar haber sido"
+        " siendo tuve tuvo tuvimos tenemos podemos podéis deben debemos deberían suelen quiere quieren hubo"
+        " teníamos seguimos sigue "
         # articles, determiners, possessives
         "el la los las un unos unas mi mis tu tus su sus nuestro nuestra nuestros nuestras cada del al lo"
         " este estos estas esos esas aquel cualquier algún ningún gran primer tercer buen"
@@ -76,6 +81,11 @@ _ENDINGS = Endings(
     ),
     often_open_end=re.compile(r"\bcon (?:mi|mis|su|el|la) (?:propi[oa]|nuev[oa]|mism[oa])$"),
     closed_end=re.compile(
+        r"\b(?:puede|podría|debe|va a|pueda|pudiera) ser$|\b(?:no|ya no|sí|si|como|cuando|lo que|que) (?:me"
+        r" |le |se |nos )?"
+        r"(?:quiere|quieren|podemos|puede|pueden|tenemos|sea)$|\blos? (?:muchos|pocos)$|\by medi[ao]$|\bde"
+        r" (?:dentro|frente)$"
+        r"|\blas? \w+ y media$|"
         r"\b(?:una?|algo|nada|dos|\w+it[oa]|cosa) (?:\w+ )?más$|\bo qué$|\blo es$|\bhasta otra$|\b(?:lunes"
         r"|martes"
         r"|miércoles|jueves|viernes|sábado|domingo|vale|adiós|gracias|mañana) entonces$|"

@@ -27,6 +27,9 @@ _ADJECTIVE = (
 )
 _ENDINGS = Endings(
     open=word_set(
+        "envers malgré outre parmi hormis excepté suivant durant via lors voire soit quant face afin tandis"
+        " pourvu quoique celui celle ceux celles lequel laquelle lesquels auquel duquel sommes étions"
+        " tellement presque quasiment uniquement seulement avoir être "
         # articles, determiners, possessives
         "le la les un une des du au aux mon ma mes ton ta tes son sa ses notre nos votre vos leur leurs ce"
         " cet"
@@ -53,7 +56,8 @@ _ENDINGS = Endings(
         " voilà bonjour"
     ),
     open_end=re.compile(
-        r"\b(?:et|mais|bon|donc) alors$|\b(?:j'appelle|je m'appelle|je me demande|(?:m'a|m'ont|a|ont|avait"
+        r"\b(?:et|mais|bon|donc) alors$|\best un peu$|\b(?:j'appelle|je m'appelle|je me demande|(?:m'a"
+        r"|m'ont|a|ont|avait"
         r"|avez) dit|j'ai besoin|j'ai"
         r" envie|on m'a"
         r"|d'avoir|d'être|pour avoir|pour être|de faire|le problème c'est|il paraît)$|"
@@ -90,6 +94,7 @@ _ENDINGS = Endings(
     ),
     elided=re.compile(r"^(?:qu|d|l|j|n|s|m|t|c|jusqu|lorsqu|puisqu|presqu)'"),
     closed_end=re.compile(
+        r"\bpeut être$|\ben face$|\bd'en face$|\b(?:pour|de|d'y) être$|"
         # The question word stands where its answer will: "vous fermez quand".
         r"\b(?:vous|tu|on|c'est|il|elle|ça) (?:\w+ ){1,5}(?:quand|quoi|comment)$|\bou pas$|\brendez"
         r" vous$"
