@@ -169,7 +169,7 @@ _NUMBERS = Numbers(
         r"|matrícula|(?:llám\w+|llamarme) al)\b"
     ),
     refuses=word_set("no nunca ninguno ninguna tampoco por qué cómo quién cuándo dónde perdón cuál nada"),
-    heard_as={"un": "uno", "una": "uno", "sesi": "seis", "dose": "doce", "beinte": "veinte"},
+    heard_as={"un": "uno", "una": "uno"},
     with_zero=(9, 11),
     without_zero=(9, 10),
     at=word_set("arroba"),

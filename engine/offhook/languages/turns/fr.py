@@ -166,7 +166,7 @@ _NUMBERS = Numbers(
     refuses=word_set(
         "non pas aucun aucune jamais pourquoi comment qui quand où pardon quel quelle n'ai plus rien"
     ),
-    heard_as={"une": "un", "cette": "sept", "set": "sept", "sis": "six", "hui": "huit"},
+    heard_as={"une": "un", "cette": "sept", "set": "sept"},
     with_zero=(10, 10),
     without_zero=(9, 10),
     at=word_set("arobase arrobase"),
