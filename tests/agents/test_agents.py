@@ -6,6 +6,7 @@ import os
 import pwd
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from offhook.agents.loader import SHIPPED, Agent, Fact, agent_names, load_agent
 from offhook.config import load_config
 from offhook.errors import ConfigError
+from offhook.languages import ENGLISH, language
 
 MINIMAL = 'name = "A"\ngreeting = "Hello."\npersona = "You are A."\n'
 
@@ -133,13 +135,33 @@ def test_what_is_long_but_not_too_long(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "code"),
-    [("en", "en"), ("de", "de"), ("xx", "xx"), ("EN", "en"), ("en_us", "en-US"), ("pt-BR", "pt-BR")],
+    ("written", "code", "goodbye"),
+    [
+        ("en", "en", "Goodbye."),
+        ("de", "de", "Auf Wiederhören."),
+        ("de-AT", "de-AT", "Auf Wiederhören."),
+        ("es_mx", "es-MX", "Hasta luego."),
+        ("fr", "fr", "Au revoir."),
+        ("xx", "xx", "Goodbye."),
+        ("EN", "en", "Goodbye."),
+        ("en_us", "en-US", "Goodbye."),
+        ("pt-BR", "pt-BR", "Goodbye."),
+    ],
 )
-def test_a_language_is_a_code_known_or_not(tmp_path: Path, written: str, code: str) -> None:
+def test_a_language_is_a_code_known_or_not(tmp_path: Path, written: str, code: str, goodbye: str) -> None:
     agent = load_agent(str(write(tmp_path, MINIMAL + f'language = "{written}"\n')))
     assert agent.language == code
-    assert agent.goodbye == "Goodbye."
+    assert agent.goodbye == goodbye
+
+
+@pytest.mark.parametrize("code", ["de", "es", "fr"])
+def test_phrases_are_in_the_agents_language_unless_its_file_has_them(tmp_path: Path, code: str) -> None:
+    text = MINIMAL + f'language = "{code}"\nunknown = ""\nholding = "Hm."\n'
+    agent = load_agent(str(write(tmp_path, text)))
+    for name, phrase in asdict(language(code).defaults).items():
+        assert phrase != getattr(ENGLISH.defaults, name)
+        assert getattr(agent, name) == {"unknown": "", "holding": "Hm."}.get(name, phrase)
+    assert "goodbye" not in agent.model_fields_set
 
 
 def test_an_agent_may_choose_its_policy(tmp_path: Path) -> None:

@@ -216,10 +216,11 @@ def test_phrases_that_take_long() -> None:
 
 
 def test_phrases_that_are_english_in_another_language() -> None:
-    (line,) = said(GOOD, language="de", goodbye="Auf Wiedersehen.")
-    assert line.startswith("warning language: de, but apology, unclear, ")
+    (line,) = said(GOOD, language="it", goodbye="Arrivederci.")
+    assert line.startswith("warning language: it, but apology, unclear, ")
     assert "goodbye" not in line
     assert said(GOOD, language="en-GB") == []
+    assert said(GOOD, language="de-AT") == []
 
 
 def test_an_agent_without_facts_and_the_order_of_findings() -> None:

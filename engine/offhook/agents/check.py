@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from offhook.agents.loader import Agent, Fact
 from offhook.config import clipped
+from offhook.languages import is_known
 
 CHARACTERS_PER_TOKEN = 4
 CHARACTERS_PER_SECOND = 15
@@ -140,7 +141,7 @@ def _check_phrases(agent: Agent) -> Iterator[Finding]:
                 " callers wait that long, or hang up",
             )
     missing = [name for name in (*_PHRASES, *_ANSWERS) if name not in agent.model_fields_set]
-    if missing and not agent.language.startswith("en"):
+    if missing and not is_known(agent.language):
         yield Finding(
             Severity.WARNING,
             "language",

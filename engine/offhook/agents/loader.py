@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -19,11 +20,13 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from offhook.config import Section, clipped, is_path, parse_toml
 from offhook.errors import ConfigError
 from offhook.files import at_home, file_exists, named, unreadable
+from offhook.languages import ENGLISH, language
 
 SHIPPED = Path(__file__).parent
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -99,23 +102,24 @@ class Agent(Section):
         examples=['name = "Miller\'s bakery"']
     )
     language: str = "en"
-    """What it speaks: "en", or with a country "en-US".  Phrases that the file does not have are English."""
+    """What it speaks: "en", or with a country "en-US".  Phrases that the file does not have are in
+    this language where offhook knows it (:mod:`offhook.languages`), and English elsewhere."""
     greeting: Spoken = Field(examples=['greeting = "Hello, how can I help you?"'])
-    goodbye: Spoken = "Goodbye."
-    apology: Spoken = "I'm sorry, something went wrong. Please try again later."
-    unclear: Spoken = "I'm sorry, could you say that again?"
+    goodbye: Spoken = ENGLISH.defaults.goodbye
+    apology: Spoken = ENGLISH.defaults.apology
+    unclear: Spoken = ENGLISH.defaults.unclear
     """Said when the model's answer cannot be used."""
-    excuse: Spoken = "I'm sorry, that did not work just now. Could you say it once more?"
+    excuse: Spoken = ENGLISH.defaults.excuse
     """Said when something fails while a turn is answered; after the third failure in a row the call ends with
     the apology instead."""
-    still_there: Spoken = "Are you still there?"
-    holding: Spoken = "One moment, please."
+    still_there: Spoken = ENGLISH.defaults.still_there
+    holding: Spoken = ENGLISH.defaults.holding
     """Said when an answer takes long."""
-    take_your_time: Spoken = "Of course, take your time."
+    take_your_time: Spoken = ENGLISH.defaults.take_your_time
     """Said when the caller asks us to wait."""
-    unknown: _SpokenOrNothing = "I'm sorry, I don't know that."
+    unknown: _SpokenOrNothing = ENGLISH.defaults.unknown
     """Said when no fact answers a question; empty: the model is told nothing."""
-    otherwise: _SpokenOrNothing = "All right. What else can I do for you?"
+    otherwise: _SpokenOrNothing = ENGLISH.defaults.otherwise
     """Said when the caller asks nothing and no fact fits their words; empty: the model is told nothing."""
     barge_in: bool = True
     """False: the caller cannot interrupt this agent."""
@@ -137,6 +141,14 @@ class Agent(Section):
     @classmethod
     def _code(cls, language: str) -> str:
         return language_code(language)
+
+    @model_validator(mode="after")
+    def _phrases(self) -> Self:
+        """What the file does not have is said in the agent's language; it still counts as not set."""
+        for name, text in asdict(language(self.language).defaults).items():
+            if name not in self.model_fields_set:
+                self.__dict__[name] = text  # the fields are frozen from here on
+        return self
 
     @field_validator("persona")
     @classmethod

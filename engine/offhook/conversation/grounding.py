@@ -9,22 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from offhook.languages import ENGLISH, Language
+
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w'\u2019-]+")
-_DATE = re.compile(
-    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b"
-    r"|\b(?:january|february|march|april|june|july|august|september|october|november|december)\b",
-    re.IGNORECASE,
-)
 _NO_NAMES = frozenset(("I", "I'm", "I'll", "I'd", "I've"))
 
 
-def unsupported(answer: str, sources: Iterable[str]) -> list[str]:
-    """The figures, days and names of ``answer`` that stand in none of ``sources``."""
+def unsupported(answer: str, sources: Iterable[str], language: Language = ENGLISH) -> list[str]:
+    """The figures, days and names of ``answer`` that stand in none of ``sources``.
+
+    Names are told by their capital letter: not in a language that writes all nouns with one.
+    """
     known = "\n".join(sources).lower()
     figures = set(_FIGURE.findall(known))
     found = [figure for figure in _FIGURE.findall(answer) if figure not in figures]
-    for word in dict.fromkeys((*_NAME.findall(answer), *_DATE.findall(answer))):
+    names = [] if language.telling.nouns_are_capital else _NAME.findall(answer)
+    for word in dict.fromkeys((*names, *language.telling.dates.findall(answer))):
         # "Mondays" and "Mina's" stand where "Monday" and "Mina" do.
         stem = re.sub(r"(?:['\u2019]s|s)$", "", word.lower())
         if word not in _NO_NAMES and stem not in known:

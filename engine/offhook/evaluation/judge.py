@@ -126,7 +126,7 @@ def _invented(answer: str, sources: list[str], code: str) -> list[str]:
         if any(_digits(number) in whole for whole in numbers):
             figures.update(map(_plain_figure, _FIGURE.findall(number)))
     found = []
-    for each in unsupported(answer, sources):
+    for each in unsupported(answer, sources, language(code)):
         if _FIGURE.fullmatch(each):
             made_up = _plain_figure(each) not in figures
         else:

@@ -8,6 +8,7 @@ unless it says otherwise.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -32,11 +33,60 @@ class Phrases:
 
 
 @dataclass(frozen=True, slots=True)
+class Defaults:
+    """What an agent's file need not have, by the names of its keys (:class:`offhook.agents.loader.Agent`)."""
+
+    goodbye: str
+    apology: str
+    unclear: str
+    excuse: str
+    still_there: str
+    holding: str
+    take_your_time: str
+    unknown: str
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How callers tell what is to be read back; patterns are over their text as it is, in any case."""
+
+    figures: Mapping[str, str]
+    """Digits by the words that stand for them, in lower case: "oh" and "zero" are "0", "twelve" is "12"."""
+    tens: frozenset[str]
+    """Words of :attr:`figures` whose zero the next digit replaces: "twenty three".  Empty where
+    :attr:`figures` has every number below a hundred as it is said: "treinta y dos"."""
+    times: Mapping[str, int]
+    """What is said before a digit that comes more than once: "double"."""
+    email: re.Pattern[str]
+    """An e-mail address in words: "anna dot berger at example dot com"."""
+    day: re.Pattern[str]
+    clock: re.Pattern[str]
+    lead: re.Pattern[str]
+    """What stands before a day or a time and is not part of it: "around"."""
+    day_and_clock: str
+    """``{day}`` and ``{clock}`` in one."""
+    address: re.Pattern[str]
+    """Groups ``house``, ``street``, and ``place``, which may be None."""
+    address_order: str
+    """How the groups of :attr:`address` are put together."""
+    named: re.Pattern[str]
+    """What says for certain that a name follows, in the words before it."""
+    dates: re.Pattern[str]
+    """Weekdays and months: an answer never makes them up."""
+    group_size: int | None = None
+    """Digits that are said together in a telephone number; None: as North America writes it."""
+    nouns_are_capital: bool = False
+    """A capital letter tells no name, then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Language:
     """One language's closed classes of words and turns of phrase."""
 
     code: str
     phrases: Phrases
+    defaults: Defaults
     closers: re.Pattern[str]
     """Words that take leave by themselves: "bye", "have a nice day"."""
     last_words: re.Pattern[str]
@@ -69,5 +119,11 @@ class Language:
     """Kinds of details that a read-back may ask for, by the words that name them."""
     names: re.Pattern[str]
     """Finds the name in a caller's text as it is; group ``name``."""
+    telling: Telling
     fillers: frozenset[str] = field(default_factory=frozenset)
     """Words that mean nothing by themselves."""
+
+
+def any_of(*alternatives: str) -> re.Pattern[str]:
+    """One of ``alternatives``, as whole words."""
+    return re.compile(r"\b(?:" + "|".join(alternatives) + r")(?!['\w])")

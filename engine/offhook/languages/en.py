@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 
-from offhook.languages.base import Language, Phrases
-
-
-def _any_of(*alternatives: str) -> re.Pattern[str]:
-    return re.compile(r"\b(?:" + "|".join(alternatives) + r")(?!['\w])")
-
+from offhook.languages.base import Defaults, Language, Phrases, Telling
+from offhook.languages.base import any_of as _any_of
+from offhook.languages.wording import COUNTING, TIMES
 
 _FILLERS = """
 a an and the of to in on at for with um uh erm er hmm well so oh okay ok please just like actually really
@@ -78,6 +75,64 @@ _DONE = (
     r"|here|now))?",
 )
 
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SPOKEN_EMAIL = re.compile(
+    r"\b[\w-]+(?: (?:dot|underscore|dash|hyphen) [\w-]+)* at [\w-]+(?: (?:dot|dash|hyphen) [\w-]+)+",
+    re.IGNORECASE,
+)
+_DAY = re.compile(
+    r"\b(?:(?:next |this |on )?(?:mon|tues|wednes|thurs|fri|satur|sun)day(?: (?:the )?\d+(?:st|nd|rd"
+    r"|th)?)?(?: (?:morning|afternoon|evening"
+    r"|night))?|today|tomorrow(?: (?:morning|afternoon|evening|night))?|tonight"
+    r"|(?:january|february|march|april|may|june|july|august|september|october|november|december) \d+(?:st"
+    r"|nd|rd|th)?"
+    r"|the \w+ of (?:january|february|march|april|may|june|july|august|september|october|november"
+    r"|december))\b",
+    re.IGNORECASE,
+)
+_HOUR = r"(?:\d{1,2}(?:[:.]\d\d)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+_CLOCK = re.compile(
+    rf"\b(?:half past {_HOUR}|(?:a )?quarter (?:past|to) {_HOUR}|(?:at|by|around|about|from|make it"
+    rf"|say)(?: about| around)? {_HOUR}"
+    rf"(?:[ -](?:thirty|fifteen|forty-?five|o'clock))?(?: ?(?:am|pm|a\.m\.|p\.m\.|in the (?:morning"
+    rf"|afternoon|evening)))?"
+    rf"|{_HOUR}(?:[ -](?:thirty|fifteen|forty-?five))? ?(?:am|pm|a\.m\.|p\.m\.|o'clock|in the (?:morning"
+    rf"|afternoon|evening))|noon|midnight)(?!\w|\s+(?:of|to|people|loaves))",
+    re.IGNORECASE,
+)
+_NUMBER_WORD = "(?:" + "|".join((*COUNTING, *_TENS, "oh")) + ")"
+_HOUSE = rf"\d{{1,5}}[a-z]?|{_NUMBER_WORD}(?:[ -]{_NUMBER_WORD}){{0,4}}"
+_ADDRESS = re.compile(
+    rf"\b(?P<house>{_HOUSE}) "
+    r"(?P<street>(?:(?!(?:to|the|of|on|in|at|from|hours?|minutes?|days?|people)\b)[a-z][\w'\u2019-]* ){1,3}"
+    r"(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|court|ct"
+    r"|place|pl|way|close|terrace|square|boulevard|blvd|row|hill|gardens?|crescent|park|yard|grove|mews"
+    r"|alley|highway|parkway|circle)\b)\.?"
+    r"(?P<place>,? (?:in )?(?-i:[A-Z][\w'\u2019-]*(?: [A-Z][\w'\u2019-]*)?))?",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(r"^(?:at|by|around|about|from|make it|say|on)(?: about| around)? ", re.IGNORECASE)
+_TELLING = Telling(
+    figures={word: str(value) for value, word in enumerate(COUNTING)}
+    | {word: str(value) for value, word in zip(range(20, 100, 10), _TENS, strict=True)}
+    | {"oh": "0", "o": "0"},
+    tens=frozenset(_TENS),
+    times=TIMES,
+    email=_SPOKEN_EMAIL,
+    day=_DAY,
+    clock=_CLOCK,
+    lead=_LEAD,
+    day_and_clock="{day} at {clock}",
+    address=_ADDRESS,
+    address_order="{house} {street}{place}",
+    named=re.compile(r"name|^(?:this is|under)"),
+    dates=re.compile(
+        r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b"
+        r"|\b(?:january|february|march|april|june|july|august|september|october|november|december)\b",
+        re.IGNORECASE,
+    ),
+)
+
 ENGLISH = Language(
     code="en",
     phrases=Phrases(
@@ -88,6 +143,17 @@ ENGLISH = Language(
         no_action="I'm sorry, I can answer questions, but I can't arrange that myself.",
         you_said="I have {detail}.",
         not_given="I'm sorry, I don't have that yet. Could you tell me?",
+    ),
+    defaults=Defaults(
+        goodbye="Goodbye.",
+        apology="I'm sorry, something went wrong. Please try again later.",
+        unclear="I'm sorry, could you say that again?",
+        excuse="I'm sorry, that did not work just now. Could you say it once more?",
+        still_there="Are you still there?",
+        holding="One moment, please.",
+        take_your_time="Of course, take your time.",
+        unknown="I'm sorry, I don't know that.",
+        otherwise="All right. What else can I do for you?",
     ),
     closers=_any_of(*_LEAVE),
     last_words=re.compile(rf"\b(?:{_LAST})(?: (?:now|then|love|dear|mate|darling|all|everyone|sir|ma'am))*$"),
@@ -171,5 +237,6 @@ ENGLISH = Language(
         r"|\b[Ff]or(?: a)?(?: Mr\.?| Mrs\.?| Ms\.?))"
         r" (?P<name>(?:(?:Mr|Mrs|Ms|Dr)\.? )?[A-Z][\w'\u2019-]+(?: [A-Z][\w'\u2019-]+){0,2})"
     ),
+    telling=_TELLING,
     fillers=frozenset(_FILLERS.split()),
 )

@@ -178,7 +178,7 @@ class Grounded:
 
     def _from_facts(self, chosen: Sequence[tuple[Item, str]]) -> tuple[Act, str, tuple[int, ...]]:
         say = " ".join(words for _, words in chosen if words)
-        if not say or unsupported(say, [item.text for item, _ in chosen]):
+        if not say or unsupported(say, [item.text for item, _ in chosen], self._language):
             return "unknown", self.agent.unknown, ()
         return "facts", say, tuple(item.number for item, _ in chosen)
 
