@@ -137,6 +137,14 @@ class Agent(Section):
     facts: tuple[Annotated[Fact, BeforeValidator(_fact)], ...] = Field((), max_length=10_000)
     """Plain texts, tables with ``text`` and ``keywords``, or some of each."""
 
+    @property
+    def voice_language(self) -> str | None:
+        """The language that the voice has to speak; None: whatever the configured voice does.
+
+        An agent that names no language says nothing about the voice: it may have been chosen for it.
+        """
+        return self.language if "language" in self.model_fields_set else None
+
     @field_validator("language")
     @classmethod
     def _code(cls, language: str) -> str:

@@ -566,7 +566,13 @@ class Pipeline:
         if trace.clause_ready_ns is None:
             trace.clause_ready_ns = time.monotonic_ns()
         begun = False
-        stream = self._voice.stream(text, self._rate_hz, known=known, clauses=self._clauses)
+        stream = self._voice.stream(
+            text,
+            self._rate_hz,
+            known=known,
+            clauses=self._clauses,
+            language=self._policy.agent.voice_language,
+        )
         async with contextlib.aclosing(stream) as blocks:
             async for block in blocks:
                 if revision.stopped:

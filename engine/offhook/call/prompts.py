@@ -40,29 +40,32 @@ class ReadyPhrases:
         self._voice = voice
         self._folder = folder
         self._shelf: Shelf | None = None
-        self._phrases: dict[tuple[str, int], Phrase] = {}
-        self._apologies: dict[str, Clip] = {}
+        self._phrases: dict[tuple[str, str | None, int], Phrase] = {}
+        self._apologies: dict[tuple[str, str | None], Clip] = {}
         self._making = asyncio.Lock()
 
     async def phrase(self, agent: Agent, kind: Kind, rate_hz: int) -> Phrase:
         """One phrase of an agent; made on first use.  Raises ModelError."""
         text: str = getattr(agent, kind)
-        key = (text, rate_hz)
+        key = (text, agent.voice_language, rate_hz)
         if key not in self._phrases:
             async with self._making:
                 if key not in self._phrases:
-                    self._phrases[key] = Phrase(text, await self._voice.say(text, rate_hz))
+                    self._phrases[key] = Phrase(text, await self._say(agent, text, rate_hz))
         return self._phrases[key]
 
     async def apology(self, agent: Agent) -> Clip:
         """The file of an agent's apology; made on first use.  Raises ModelError or PlaybackError."""
-        text = agent.apology
-        if text not in self._apologies:
+        key = (agent.apology, agent.voice_language)
+        if key not in self._apologies:
             phrase = await self.phrase(agent, "apology", APOLOGY_HZ)
             if self._shelf is None:
                 self._shelf = self._folder.shelf("ready")
-            self._apologies[text] = self._shelf.keep(phrase.audio, APOLOGY_HZ)
-        return self._apologies[text]
+            self._apologies[key] = self._shelf.keep(phrase.audio, APOLOGY_HZ)
+        return self._apologies[key]
+
+    async def _say(self, agent: Agent, text: str, rate_hz: int) -> NDArray[np.int16]:
+        return await self._voice.say(text, rate_hz, language=agent.voice_language)
 
     async def make(self, agent: Agent, rate_hz: int) -> None:
         """Make all of an agent's phrases now, so that no call waits for one."""

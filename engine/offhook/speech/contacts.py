@@ -23,7 +23,7 @@ _SIGNS = {
     "~": "tilde",
 }
 _ADDRESS_PARTS = re.compile(r"\d|[^\W\d_]+|[^\w\s]|_")
-_TOP = (
+TOP = (
     "com|org|net|edu|gov|info|biz|app|dev|shop|store|online|example|test"
     "|io|co|uk|us|ca|au|nz|ie|de|at|ch|fr|es|eu"
 )
@@ -144,7 +144,7 @@ ADDRESSES: tuple[Rule, ...] = (
     rule(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+", _written_out),
     rule(r"\b(?:https?://|www\.)[^\s<>\"',;]+", _written_out, re.IGNORECASE),
     rule(
-        rf"(?<![\w.@-])(?:[a-z0-9-]+\.)+(?:{_TOP})\b(?!\.\w)(?:/[^\s<>\"',;]*)?", _written_out, re.IGNORECASE
+        rf"(?<![\w.@-])(?:[a-z0-9-]+\.)+(?:{TOP})\b(?!\.\w)(?:/[^\s<>\"',;]*)?", _written_out, re.IGNORECASE
     ),
 )
 """Before everything else: their signs mean nothing else yet."""

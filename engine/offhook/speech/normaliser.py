@@ -7,10 +7,16 @@ from collections.abc import Callable
 from functools import partial
 
 from offhook.speech.english import english
+from offhook.speech.french import french
+from offhook.speech.german import german
+from offhook.speech.spanish import spanish
 
 _LANGUAGES: dict[str, Callable[[str], str]] = {
     "en": english,
     **dict.fromkeys(("en-gb", "en-ie", "en-au", "en-nz", "en-in", "en-za"), partial(english, day_first=True)),
+    "de": german,
+    "es": spanish,
+    "fr": french,
 }
 """What turns written into spoken text, by language tag in lower case, or by language alone."""
 _UNSPEAKABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,4 +32,16 @@ class Synthesizer(Protocol):
 
     def close(self) -> None:
         """Free the voice.  No synthesis may be in progress."""
+        ...
+
+
+@runtime_checkable
+class Multilingual(Protocol):
+    """A synthesizer that has voices of other languages."""
+
+    def speaking(self, language: str) -> Synthesizer:
+        """The voice for ``language``, a tag such as "de" or "es-MX"; itself where it has none.
+
+        May block, raises nothing; asked once for each clause.
+        """
         ...

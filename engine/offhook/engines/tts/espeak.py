@@ -10,6 +10,8 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import itertools
+import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,6 +55,7 @@ class Espeak:
         self.name = f"espeak-{voice}"
         self._voice = voice
         self._rate_wpm = rate_wpm
+        self._others: dict[str, Espeak] = {}
         with _lock:
             self.sample_rate_hz = _library.start()
             _library.use(voice, rate_wpm)
@@ -69,6 +72,28 @@ class Espeak:
                 block = _library.say(part, cancelled)
             if len(block) and not cancelled():
                 yield block
+
+    def speaking(self, language: str) -> Espeak:
+        """See :class:`~offhook.engines.tts.base.Multilingual`.
+
+        A voice of the same language stays, whatever its country: it is the one that was configured.  So
+        does one that is not named by its language.
+        """
+        wanted = language.lower()
+        own, other = self._voice.lower().partition("-")[0], wanted.partition("-")[0]
+        if own == other or not re.fullmatch("[a-z]{2}", own):
+            return self
+        if wanted not in self._others:
+            self._others[wanted] = self._voice_of(wanted) or self._voice_of(other) or self
+            if self._others[wanted] is self:
+                _log.warning("espeak-ng has no voice for language %s: %s speaks it", language, self.name)
+        return self._others[wanted]
+
+    def _voice_of(self, language: str) -> Espeak | None:
+        try:
+            return Espeak(language, rate_wpm=self._rate_wpm)
+        except ModelError:
+            return None
 
     def close(self) -> None:
         """Nothing to free: the library stays for the other voices."""
@@ -161,5 +186,6 @@ def _loader_folder() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
+_log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _library = _Library()

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.engines.tts.base import Synthesizer
+from offhook.engines.tts.base import Multilingual, Synthesizer
 from offhook.engines.tts.slin import to_slin
 from offhook.speech import spoken
 from offhook.workers import Job, Workers
@@ -75,35 +75,48 @@ class Voice:
         """Clauses that were found ready."""
         self.misses = 0
 
-    async def say(self, text: str, rate_hz: int, *, known: bool = False) -> NDArray[np.int16]:
+    async def say(
+        self, text: str, rate_hz: int, *, known: bool = False, language: str | None = None
+    ) -> NDArray[np.int16]:
         """The whole of ``text``: ``[samples]`` int16 at ``rate_hz``; see :meth:`stream`."""
-        blocks = [block async for block in self.stream(text, rate_hz, known=known)]
+        stream = self.stream(text, rate_hz, known=known, language=language)
+        blocks = [block async for block in stream]
         return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
 
     async def stream(
-        self, text: str, rate_hz: int, *, known: bool = False, clauses: Clauses | None = None
+        self,
+        text: str,
+        rate_hz: int,
+        *,
+        known: bool = False,
+        clauses: Clauses | None = None,
+        language: str | None = None,
     ) -> AsyncGenerator[NDArray[np.int16], None]:
         """``text`` as ``[samples]`` int16 blocks at ``rate_hz``, each as soon as it exists.
 
         ``known``: it was written before the call began, and may be kept longer than it; otherwise it is
-        kept in the call's own ``clauses``.
-        Closing the iterator stops the synthesis between two blocks.  Raises ModelError or DeadlineError.
+        kept in the call's own ``clauses``.  ``language``: the agent's, where it names one; None: the
+        voice's.  Closing the iterator stops the synthesis between two blocks.  Raises ModelError or
+        DeadlineError.
         """
+        language = language or self._language
+        # The same words sound otherwise in another language.
+        key = text if language == self._language else f"{language}\0{text}"
         kept = self._known if known else clauses
-        ready = self._known.get(text, rate_hz)
+        ready = self._known.get(key, rate_hz)
         if ready is None and clauses is not None:
-            ready = clauses.get(text, rate_hz)
+            ready = clauses.get(key, rate_hz)
         if ready is not None:
             self.hits += 1
             yield ready
             return
         self.misses += 1
         blocks: list[NDArray[np.int16]] = []
-        async for block in self._synthesize(text, rate_hz):
+        async for block in self._synthesize(text, rate_hz, language):
             blocks.append(block)
             yield block
         if blocks and kept is not None:
-            kept.keep(text, rate_hz, np.concatenate(blocks))
+            kept.keep(key, rate_hz, np.concatenate(blocks))
 
     def problem(self) -> str | None:
         """Why no call should be begun now, in one line; None while it is well.  Never waits."""
@@ -113,13 +126,21 @@ class Voice:
         """Let the worker end; False when it hangs, and the synthesizer must not be freed."""
         return self._workers.close()
 
-    async def _synthesize(self, text: str, rate_hz: int) -> AsyncGenerator[NDArray[np.int16], None]:
+    def _speaking(self, language: str) -> Synthesizer:
+        """The synthesizer for ``language``; the configured one for its own."""
+        if language != self._language and isinstance(self._synthesizer, Multilingual):
+            return self._synthesizer.speaking(language)
+        return self._synthesizer
+
+    async def _synthesize(
+        self, text: str, rate_hz: int, language: str
+    ) -> AsyncGenerator[NDArray[np.int16], None]:
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[NDArray[np.int16] | None] = asyncio.Queue()
 
         def work(job: Job[None]) -> None:
-            words = spoken(text, self._language)
-            blocks = self._synthesizer.synthesize(words, cancelled=lambda: job.cancelled)
+            words = spoken(text, language)
+            blocks = self._speaking(language).synthesize(words, cancelled=lambda: job.cancelled)
             slin = to_slin(blocks, self._synthesizer.sample_rate_hz, rate_hz)
             for block in without_lead(slin, rate_hz):
                 job.beat()
