@@ -161,3 +161,12 @@ def test_parts_are_cut_at_sentences() -> None:
 
 def test_speakable() -> None:
     assert speakable(" a\x00b\nc\u200bd\ud800e ") == "a b c d e"
+
+
+def test_an_agents_language_has_its_voice_unless_the_configured_one_speaks_it() -> None:
+    voice = Espeak("en-us")
+    german = voice.speaking("de-AT")
+    assert german.name == "espeak-de"
+    assert voice.speaking("de-AT") is german
+    assert voice.speaking("en-GB") is voice
+    assert voice.speaking("xx") is voice

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook.engines.tts import voice as voice_module
-from offhook.engines.tts.base import never
+from offhook.engines.tts.base import Synthesizer, never
 from offhook.engines.tts.voice import Voice, without_lead
 from offhook.errors import ModelError
 from tests.support.engines.engines import ScriptedVoice
@@ -106,3 +106,23 @@ def test_silence_in_front_is_cut_and_a_soft_onset_kept() -> None:
     np.testing.assert_array_equal(trimmed(speech, silence, speech), np.concatenate([speech, silence, speech]))
     np.testing.assert_array_equal(trimmed(silence), silence)
     assert list(without_lead([], 8_000)) == []
+
+
+class _Polyglot(ScriptedVoice):
+    """Has a voice for German, too."""
+
+    def __init__(self, said: list[tuple[str, str]], tag: str = "en") -> None:
+        super().__init__(lambda text: said.append((tag, text)))
+        self._said = said
+
+    def speaking(self, language: str) -> Synthesizer:
+        return _Polyglot(self._said, language) if language == "de" else self
+
+
+async def test_an_agents_language_reaches_the_normaliser_and_the_synthesizer() -> None:
+    said: list[tuple[str, str]] = []
+    voice = Voice(_Polyglot(said))
+    for language in (None, "de", "es", "de"):
+        await voice.say("Um 9:00.", 8_000, known=True, language=language)
+    assert said == [("en", "Um nine o'clock."), ("de", "Um neun Uhr."), ("en", "Um nueve.")]
+    assert voice.hits == 1, "the same words sound otherwise in another language"

@@ -13,7 +13,7 @@ CASES = {
         ("Der Filter kostet 49,95 €.", "Der Filter kostet neunundvierzig Euro fünfundneunzig."),
         ("1 € oder 0,50 €, 1.250 EUR", "ein Euro oder fünfzig Cent, eintausendzweihundertfünfzig Euro"),
         ("10-15 € am Tag, 5 €/kg", "zehn bis fünfzehn Euro am Tag, fünf Euro pro Kilogramm"),
-        ("Mo.–Fr. 9-17 Uhr", "Montag bis Freitag neun bis siebzehn Uhr"),
+        ("Mo.\u2013Fr. 9-17 Uhr", "Montag bis Freitag neun bis siebzehn Uhr"),
         ("um 9.30 Uhr, um 1 Uhr, 14:05", "um neun Uhr dreißig, um ein Uhr, vierzehn Uhr fünf"),
         ("am 3.4.2027", "am dritten April zweitausendsiebenundzwanzig"),
         ("am 24. Dezember geschlossen", "am vierundzwanzigsten Dezember geschlossen"),
