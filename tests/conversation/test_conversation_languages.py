@@ -69,6 +69,8 @@ OTHERS = {
         "Mein Mann hat gesagt, ich soll nicht ohne ein Tschüss auflegen.",
         "Nicht auflegen, bitte.",
         "Ja, das war's.",
+        "Nein, das ist",
+        "Nein, sonst habe ich",
     ],
     "es": [
         "Buenas noches.",
@@ -79,6 +81,7 @@ OTHERS = {
         "Eso es todo lo que sé del pedido, me falta la factura.",
         "Le dije adiós al otro proveedor.",
         "Sí, eso es todo.",
+        "No, no tengo otra.",
     ],
     "fr": [
         "Bonsoir.",

@@ -61,13 +61,14 @@ _COURTESY = (
     r"(?:herr|frau) \w+|gnädige frau",
 )
 _DONE = (
-    r"(?:das|dies) ?(?:war|wäre?|wär|wars|ist|reicht|genügt)(?:'s| es)?(?: (?:dann|schon|eigentlich|auch"
-    r"|soweit"
-    r"|so weit|erstmal|erst mal|mal|für (?:heute|jetzt|den moment)|alles|von mir|von meiner seite|mir|es))*",
-    r"(?:das )?(?:war's|wär's|wars|wär das|wäre das|war das)(?: (?:dann|schon|eigentlich|auch|soweit"
-    r"|für heute|alles|von mir))*",
-    r"(?:mehr|weiter|sonst) (?:brauch\w*|wollte?|wollt|will|hab|habe|möchte?|gibt's|ist)(?: (?:ich|wir|es))?"
-    r"(?: (?:gar|auch|eigentlich|jetzt|keine|fragen?|nichts|nix|nicht|mehr|wissen))*",
+    # A sentence that breaks off ("nein, das ist ...") is none: what makes it "that's all" has to be there.
+    r"(?:das|dies) (?:wäre?|wär|war|ist)(?: (?:dann|schon|eigentlich|auch|soweit|so weit))* (?:alles|es)\b"
+    r"(?: (?:für heute|für jetzt|von mir|von meiner seite|dann|schon))*",
+    r"(?:das )?(?:war's|wär's|wars|reicht|genügt)"
+    r"(?: (?:dann|schon|eigentlich|auch|mir|soweit|für heute|alles|von mir))*",
+    r"(?:wäre?|wär|war) das(?: (?:dann|schon|eigentlich|auch))* (?:alles|es)\b",
+    r"(?:mehr|weiter|sonst) (?:brauch\w*|wollte?|wollt|will|hab|habe|möchte?|ist)(?: (?:ich|wir|es))?"
+    r"(?: (?:gar|auch|eigentlich|jetzt))* (?:nichts|nix|nicht|keine fragen?)(?: (?:mehr|wissen))*",
     r"(?:sonst )?(?:nichts|nix)(?: (?:mehr|weiter|sonst|anderes))?(?: für (?:heute|mich))?"
     r"|keine (?:weiteren |anderen )?fragen?(?: mehr)?",
     r"(?:ich |wir )?(?:brauche?|habe?|haben) (?:sonst )?(?:nichts|nix|keine fragen?|alles)(?: (?:mehr"

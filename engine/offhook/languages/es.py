@@ -66,8 +66,8 @@ _DONE = (
     r"|mi parte))?",
     r"(?:por (?:hoy|ahora|el momento|mi parte) )?(?:nada|nadita|ninguna) (?:más|otra|mas)(?: (?:cosa"
     r"|pregunta|por (?:hoy|ahora|el momento|mi parte)|que eso))*",
-    r"no (?:necesito|quiero|quería|tengo|hace falta|había)(?: (?:nada|ninguna|más|mas|otra|otras|cosa"
-    r"|pregunta|preguntas|dudas?))+",
+    r"no (?:necesito|quiero|quería|tengo|hace falta|había)(?: (?:nada|ninguna|otras?|cosa))*"
+    r" (?:más|mas|preguntas?|dudas?)",
     r"(?:con eso|con esto|eso|así)(?: ya)? (?:me )?(?:basta|alcanza|es suficiente|está bien|me sirve)"
     r"|ya está(?: todo)?|ya estamos|ya estaría"
     r"|(?:eso|solo eso|sólo eso|solamente eso)(?: nom[aá]s| nada más)?|sin más|era (?:solo )?eso",
