@@ -218,7 +218,8 @@ class TtsConfig(Section):
     model: ModelName | None = None
     """A Piper voice: a name of `offhook models list`, or a path; instead of ``voice``."""
     voice: str = "en-us"
-    """espeak: a voice name. Piper: path of the .onnx file, its .onnx.json beside it."""
+    """espeak: a voice name; agents that name another language get its voice. Piper: path of the
+    .onnx file, its .onnx.json beside it."""
     rate_wpm: int = Field(165, ge=80, le=450)
     """Words per minute (espeak)."""
     threads: int = Field(1, ge=1, le=64)

@@ -63,8 +63,8 @@ _COURTESY = (
 _DONE = (
     # A sentence that breaks off ("nein, das ist ...") is none: what makes it "that's all" has to be there.
     r"(?:das|dies) (?:wäre?|wär|war|ist)(?: (?:dann|schon|eigentlich|auch|soweit|so weit))* (?:alles|es)\b"
-    r"(?: (?:für heute|für jetzt|von mir|von meiner seite|dann|schon))*",
-    r"(?:das )?(?:war's|wär's|wars|reicht|genügt)"
+    r"(?: (?:für heute|für jetzt|von mir|dann|schon|was ich (?:wissen )?(?:wollte|brauche?)))*",
+    r"(?:das )?(?:war's|wär's|wars|wärs|reicht|genügt)"
     r"(?: (?:dann|schon|eigentlich|auch|mir|soweit|für heute|alles|von mir))*",
     r"(?:wäre?|wär|war) das(?: (?:dann|schon|eigentlich|auch))* (?:alles|es)\b",
     r"(?:mehr|weiter|sonst) (?:brauch\w*|wollte?|wollt|will|hab|habe|möchte?|ist)(?: (?:ich|wir|es))?"
@@ -152,7 +152,8 @@ GERMAN = Language(
         r"|darf) ich (?:\w+ ){0,4}(?:helfen|tun)"
     ),
     asks=re.compile(
-        rf"\?|\b{_ASK} (?!auch|gesagt)\w+|\bwie (?!gesagt|immer|auch|besprochen|vereinbart)\w+"
+        rf"\?|\b{_ASK} (?!auch|gesagt|ich (?:wissen )?(?:wollte|brauch))\w+|\bwie (?!gesagt|immer|auch"
+        rf"|besprochen|vereinbart)\w+"
         rf"|(?:^|[.,;!:]\s*|\b(?:und|aber|oder|also|ja|danke|bitte|gut|okay)\s+)(?!machen sie(?:'s"
         rf"| es) gut){_VERB_FIRST} {_SUBJECT}\b"
         r"|\bgibt'?s\b|\b(?:sagen sie mir|sag mir|wüsste gern|wissen (?:ob|wann|wie|was|wo)|frage mich"

@@ -15,6 +15,7 @@ allô bonjour
 _DAY_NAME = r"(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)"
 _LAST = (
     r"au revoir|aurevoir|ciao|tchao|tchaw|bye(?: bye)?|adieu|à (?:bientôt|la prochaine|la revoyure|plus)"
+    r"|au plaisir|tch[oô]"
     r"|bisous?"
 )
 _LEAVE = (
@@ -25,7 +26,7 @@ _LEAVE = (
     r"(?:je vous souhaite |je te souhaite |passez |passe |et )*(?:une? )?(?:très )?(?:bonne|belle"
     r"|excellente|bon|agréable)"
     r" (?:fin de (?:journée|semaine|soirée)|journée|soirée|continuation|après midi|week end|nuit|semaine"
-    r"|dimanche|vacances|route|appétit|courage|fin \w+)",
+    r"|dimanche|vacances|route|appétit|courage|fin (?:d'après midi|de \w+))",
     # "Salut" and "bonsoir" greet as well: at the beginning they are a greeting.
     r"(?<=\w )(?:salut|bonsoir|bonjour à \w+)",
     r"(?:prenez|prends) (?:bien )?soin de (?:vous|toi)|portez vous bien|porte toi bien|on se (?:rappelle"
@@ -64,7 +65,8 @@ _DONE = (
     r"(?:je n'ai|j'ai|je n'|j') ?(?:besoin de |ai )?(?:plus|pas)(?: besoin)? (?:de rien|rien"
     r"|d'autres? questions?|de questions?)(?: d'autre)?",
     r"j'ai (?:tout )?(?:tout )?ce qu'il (?:me )?(?:faut|fallait)|j'ai tout|c'était (?:juste "
-    r"|seulement )?(?:ça|pour ça)|on a fait le tour|c'est tout bon|tout est (?:clair|bon)"
+    r"|seulement )?(?:ça|pour ça)|on (?:fait|dit) comme ça|on a fait le tour|c'est tout bon"
+    r"|tout est (?:clair|bon)"
     r"|j'ai toutes (?:les|mes) \w+|je ne vois rien d'autre",
 )
 _ASK = (
