@@ -6,8 +6,8 @@
 #include <array>
 #include <cstdint>
 
-#include "vad/endpointer.h"
 #include "base/spsc_queue.h"
+#include "vad/endpointer.h"
 
 namespace offhook {
 

@@ -13,12 +13,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.h"
 #include "audio/event_outbox.h"
-#include "base/file_descriptor.h"
 #include "audio/media_stream.h"
-#include "vad/silero.h"
+#include "base/clock.h"
+#include "base/file_descriptor.h"
 #include "base/spsc_queue.h"
+#include "vad/silero.h"
 
 namespace offhook {
 

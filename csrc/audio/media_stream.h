@@ -6,9 +6,9 @@
 #include <cstdint>
 
 #include "audio/event_outbox.h"
+#include "audio/ring_buffer.h"
 #include "base/file_descriptor.h"
 #include "base/live_objects.h"
-#include "audio/ring_buffer.h"
 #include "vad/speech_detector.h"
 
 namespace offhook {

@@ -7,8 +7,8 @@
 #include <memory>
 #include <thread>
 
-#include "base/live_objects.h"
 #include "audio/media_loop.h"
+#include "base/live_objects.h"
 
 namespace offhook {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "audio/playout_timeline.h"
 #include "base/file_descriptor.h"
 #include "base/live_objects.h"
-#include "audio/playout_timeline.h"
 
 namespace offhook {
 

@@ -10,10 +10,10 @@
 #include <thread>
 #include <vector>
 
+#include "audio/playout_file.h"
 #include "base/clock.h"
 #include "base/file_descriptor.h"
 #include "base/live_objects.h"
-#include "audio/playout_file.h"
 
 namespace offhook {
 

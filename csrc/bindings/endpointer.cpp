@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "vad/speech_detector.h"
 #include "bindings/module.h"
+#include "vad/speech_detector.h"
 
 namespace offhook {
 namespace {

@@ -2,9 +2,9 @@
 
 #include "audio/media_thread.h"
 #include "audio/playout_thread.h"
-#include "vad/silero.h"
 #include "bindings/module.h"
 #include "llm/engine.h"
+#include "vad/silero.h"
 
 namespace offhook {
 

@@ -5,9 +5,9 @@
 #include <array>
 #include <cstdint>
 
+#include "audio/resampler.h"
 #include "vad/endpointer.h"
 #include "vad/energy_gate.h"
-#include "audio/resampler.h"
 #include "vad/silero.h"
 
 namespace offhook {

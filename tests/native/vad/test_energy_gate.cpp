@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "vad/energy_gate.h"
 #include "support.h"
+#include "vad/energy_gate.h"
 
 using offhook::EnergyGate;
 using offhook::test::noise;

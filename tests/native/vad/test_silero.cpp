@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "vad/silero.h"
 #include "silero_reference.h"
+#include "vad/silero.h"
 
 namespace {
 

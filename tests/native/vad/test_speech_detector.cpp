@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "vad/speech_detector.h"
 #include "support.h"
+#include "vad/speech_detector.h"
 
 using offhook::Endpointer;
 using offhook::EventKind;
