@@ -6,11 +6,9 @@ Ten-digit numbers, asked for by the agent's greeting, said digit by digit in gro
 with pauses of 0.3, 0.6, 0.9 and 1.2 s between them, by each voice, in calls through a simulated channel to a
 daemon of its own with the embedded models, two calls at a time.
 
-whole     the first turn that is answered holds all ten digits, and nothing was said before the last of them
+whole     the call has one turn with the whole number in it, and nothing was said before its last digit
 answered  from the last sound of the last digit to the answer's first one, of those that were whole [ms]
-
-Digits are counted as the recogniser wrote them, so a misheard one counts as said; a number that was cut in
-two does not have ten.
+digits    of those, the ones in which the recogniser wrote all ten
 """
 
 from __future__ import annotations
@@ -63,6 +61,7 @@ class Dictated:
     number: str
     heard: str
     whole: bool
+    digits: int
     answered_ms: float | None
 
 
@@ -97,31 +96,35 @@ def dictate(daemon: OwnDaemon, voice: str, pause_s: float, number: str, audio: S
     words = read_transcript(daemon.transcript, uniqueid)
     heard = words[min(words)][0] if words else ""
     if not outcome.spoken:
-        return Dictated(voice, pause_s, number, "; ".join(outcome.errors), False, None)
+        return Dictated(voice, pause_s, number, "; ".join(outcome.errors), False, 0, None)
     sounds = audible_stretches(audio, RATE_HZ)
     start = outcome.spoken[0].start_samples + sounds[0].start_samples
     stop = outcome.spoken[0].start_samples + sounds[-1].stop_samples
     ours = heard_playbacks(outcome, record.agent_audio)
     early = any(start < one.start_samples < stop for one in ours)
     after = next((one.start_samples for one in ours if one.start_samples >= stop), None)
-    whole = not early and count_digits(heard, turn_language("en")) == len(number)
+    whole = not early and len(words) == 1
     answered_ms = None if after is None or not whole else (after - stop) * 1000 / RATE_HZ
-    return Dictated(voice, pause_s, number, heard, whole, answered_ms)
+    digits = count_digits(heard, turn_language("en"))
+    return Dictated(voice, pause_s, number, heard, whole, digits, answered_ms)
 
 
 def report(found: Sequence[Dictated]) -> None:
     for pause_s in PAUSES_S:
-        of = [each for each in found if each.pause_s == pause_s]
-        waits = sorted(each.answered_ms for each in of if each.answered_ms is not None)
-        whole = sum(each.whole for each in of)
-        times = (
-            f"p50 {statistics.median(waits):.0f}, longest {waits[-1]:.0f} ms" if waits else "never answered"
-        )
-        print(f"pauses of {pause_s} s: {whole} of {len(of)} whole; {times}")
-    waits = sorted(each.answered_ms for each in found if each.answered_ms is not None)
-    whole = sum(each.whole for each in found)
-    times = f"p50 {statistics.median(waits):.0f} ms" if waits else "never answered"
-    print(f"all: {whole} of {len(found)} whole; {times}")
+        print(f"pauses of {pause_s} s: {_line([each for each in found if each.pause_s == pause_s])}")
+    print(f"all: {_line(found)}")
+
+
+def _line(found: Sequence[Dictated]) -> str:
+    whole = [each for each in found if each.whole]
+    waits = sorted(each.answered_ms for each in whole if each.answered_ms is not None)
+    times = f"p50 {statistics.median(waits):.0f}, longest {waits[-1]:.0f} ms" if waits else "never answered"
+    understood = sum(each.digits == len(each.number) for each in whole)
+    return f"{len(whole)} of {len(found)} whole, {understood} with ten digits; {times}"
+
+
+def _short(voice: str) -> str:
+    return voice.rpartition("/")[2]
 
 
 def main() -> None:
@@ -141,12 +144,13 @@ def main() -> None:
         found = list(calls.map(lambda each: dictate(daemon, *each), work))
     report(found)
     for each in found:
-        if not each.whole:
-            print(f"  {each.voice.rpartition('/')[2]} {each.pause_s} s {each.number}: {each.heard!r}")
+        if not each.whole or each.digits != len(each.number):
+            what = "misheard" if each.whole else "cut"
+            print(f"  {what}, {_short(each.voice)}, {each.pause_s} s, {each.number}: {each.heard!r}")
     if options.json:
         rows = [
             {name: getattr(each, name) for name in Dictated.__slots__ if name != "voice"}
-            | {"voice": each.voice.rpartition("/")[2]}
+            | {"voice": _short(each.voice)}
             for each in found
         ]
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
