@@ -16,6 +16,7 @@ from offhook.evaluation.own_daemon import OwnDaemon
 from offhook.evaluation.suite import Chain
 from offhook.evaluation.text_run import Tell
 from offhook.evaluation.voices import RATE_HZ, CallersVoice
+from offhook.languages.codes import base_language
 from offhook.observe.trace import TurnTrace, read_traces
 from offhook.simulator import (
     CallEnd,
@@ -165,7 +166,7 @@ def _asked(trace: TurnTrace, utterances: Sequence[Stretch], record: CallRecord) 
 
 def check_language(config_language: str, suite: str, language: str) -> None:
     """Raises ConfigError when the recogniser would not understand the suite's callers."""
-    if language.split("-")[0] != config_language.split("-")[0]:
+    if base_language(language) != base_language(config_language):
         raise ConfigError(
             f"suite {suite} is in {language!r}, but stt.language is {config_language!r}: calls to it need a"
             " configuration with a recogniser and a voice for that language (--config)"

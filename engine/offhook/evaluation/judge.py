@@ -11,6 +11,7 @@ from offhook.conversation.details import details
 from offhook.conversation.grounding import unsupported
 from offhook.evaluation.suite import UNKNOWN, Chain, Question, Step
 from offhook.languages import language
+from offhook.languages.codes import base_language
 
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
 _LONG_NUMBER = re.compile(r"\d(?:[\s().,-]*\d){4,}")
@@ -131,7 +132,7 @@ def _invented(answer: str, sources: list[str], code: str) -> list[str]:
             made_up = _plain_figure(each) not in figures
         else:
             stem = re.sub(r"['\u2019]s$|['\u2019]$|(?<=[^\W\d_]{3})s$", "", each.lower())
-            made_up = stem not in known and code.split("-")[0] not in _NOUNS_ARE_CAPITAL
+            made_up = stem not in known and base_language(code) not in _NOUNS_ARE_CAPITAL
         if made_up:
             found.append(each)
     return list(dict.fromkeys(found))

@@ -57,12 +57,12 @@ class Multilingual:
 
     def encode(self, texts: Sequence[str | tuple[str, str]]) -> list[Encoded]:
         halves = [text if isinstance(text, tuple) else ("", text) for text in texts]
-        asked = self._vectors([question for _, question in halves])
-        before = self._vectors([text for text, _ in halves if text])
+        each = [text for text in dict.fromkeys(half for pair in halves for half in pair) if text]
+        vectors = dict(zip(each, self._vectors(each), strict=True))  # a question comes alone and in its pair
         found: list[Encoded] = []
-        earlier = iter(before)
-        for (context, question), vector in zip(halves, asked, strict=True):
-            whole = vector if not context else _unit(vector + BEFORE * next(earlier))
+        for context, question in halves:
+            vector = vectors.get(question, np.zeros(WIDTH, np.float32))
+            whole = vector if not context else _unit(vector + BEFORE * vectors[context])
             found.append(_encoded(whole, stems=stems(f"{context} {question}")))
         return found
 

@@ -23,6 +23,7 @@ from offhook.knowledge.base import Encoded, FactMatcher
 from offhook.knowledge.marks import marks, telling
 from offhook.knowledge.notes import Part, assemble, parts
 from offhook.knowledge.words import WordIndex, content_words
+from offhook.languages.codes import base_language
 
 _log = logging.getLogger("offhook.knowledge")
 
@@ -97,7 +98,7 @@ class Models:
 
     def of(self, language: str) -> Networks | None:
         """The networks for a language ("en", "de-AT").  Blocks while they are loaded."""
-        if is_english(language):
+        if base_language(language) == "en":
             return self._english
         with self._lock:
             if self._others is None and not self._missing:
@@ -200,10 +201,6 @@ class _Known:
         self.vectors = np.stack([each.vector for each in self.encoded])
 
 
-def is_english(language: str) -> bool:
-    return language.split("-")[0].lower() == "en"
-
-
 class Knowledge:
     """One agent's knowledge.  Thread-safe; :meth:`search` takes milliseconds: off the event loop."""
 
@@ -215,7 +212,7 @@ class Knowledge:
         )
         self._models = models
         self._language = agent.language
-        self._networks = models.of("en") if models and is_english(agent.language) else None
+        self._networks = models.of("en") if models and base_language(agent.language) == "en" else None
         self._index = WordIndex([item.text for item in self.items], [item.keywords for item in self.items])
         self._known: _Known | None = None
         self._making = threading.Lock()

@@ -6,6 +6,7 @@ import logging
 from functools import cache
 
 from offhook.languages.base import Defaults, Language, Phrases
+from offhook.languages.codes import base_language
 from offhook.languages.de import GERMAN
 from offhook.languages.en import ENGLISH
 from offhook.languages.es import SPANISH
@@ -29,18 +30,13 @@ _log = logging.getLogger(__name__)
 
 
 def language(code: str) -> Language:
-    """The language of ``code`` ("en", "en-GB"); of others than are known their marks, with a line in the l"
-    "og."""
-    return _of(_without_country(code))
+    """The language of ``code`` ("en", "en-GB"); of others their marks alone, with a line in the log."""
+    return _of(base_language(code))
 
 
 def is_known(code: str) -> bool:
     """Whether offhook has words of the language of ``code``."""
-    return _without_country(code) in _KNOWN
-
-
-def _without_country(code: str) -> str:
-    return code.replace("_", "-").split("-")[0].lower()
+    return base_language(code) in _KNOWN
 
 
 @cache
@@ -49,9 +45,8 @@ def _of(code: str) -> Language:
     if known is not None:
         return known
     _log.warning(
-        "language %s: offhook has no words of it (only of %s): phrases that the agent's file does not have "
-        "are"
-        " English, farewells are told by the classifier alone, questions by their question mark",
+        "language %s: offhook has no words of it (only of %s): phrases that the agent's file does not have"
+        " are English, farewells are told by the classifier alone, questions by their question mark",
         code,
         ", ".join(_KNOWN),
     )

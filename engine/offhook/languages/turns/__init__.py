@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from offhook.languages.codes import base_language
 from offhook.languages.turns.base import TurnLanguage
 from offhook.languages.turns.de import GERMAN
 from offhook.languages.turns.en import ENGLISH
@@ -16,4 +17,4 @@ _KNOWN = {known.code: known for known in (ENGLISH, GERMAN, SPANISH, FRENCH)}
 
 def turn_language(code: str) -> TurnLanguage:
     """The language of ``code`` ("en", "en-GB", "de_AT"); :data:`NEUTRAL` for all that have no data."""
-    return _KNOWN.get(code.replace("_", "-").split("-")[0].lower(), NEUTRAL)
+    return _KNOWN.get(base_language(code), NEUTRAL)
