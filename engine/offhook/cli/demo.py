@@ -6,25 +6,20 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import offhook
 from offhook.cli.call import add_report_options, report, script
-from offhook.cli.serve import READY_LINE
 from offhook.config import load_config
-from offhook.errors import ConfigError
+from offhook.evaluation.own_daemon import serving
 from offhook.simulator import ChannelOptions, Say, SimulatedCall, new_uniqueid
 from offhook.simulator.speech import read_wav
 
 _RATE_HZ = 8_000
 _CONVERSATION = ("01_hours", "02_location", "03_cost", "04_parking", "06_goodbye")
 _ASSETS = Path(offhook.__file__).parent / "assets" / "demo"
-_STOP_S = 15.0
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -46,15 +41,16 @@ def run(args: argparse.Namespace) -> int:
     ):
         folder = Path(name)
         config_file = _write_config(folder, Path(playback))
-        transcript, trace = folder / "transcript.jsonl", folder / "trace.jsonl"
-        with _daemon(config_file, transcript, quiet=args.json):
+        _tell("starting a daemon with the embedded models ...", args.json)
+        with serving(folder, config_file) as daemon:
+            _tell(_ready_words(daemon.log), args.json)
             _tell("calling; the caller's questions are recordings, the answers are made now\n", args.json)
             uniqueid = new_uniqueid()
             options = ChannelOptions(
-                args=[uniqueid], uniqueid=uniqueid, socket=folder / "offhook.sock", rate_hz=_RATE_HZ
+                args=[uniqueid], uniqueid=uniqueid, socket=daemon.socket, rate_hz=_RATE_HZ
             )
             record = asyncio.run(SimulatedCall(script(_questions(), None), options).run())
-            return report(record, load_config(config_file), args, transcript, trace)
+            return report(record, load_config(config_file), args, daemon.transcript, daemon.trace)
 
 
 def _questions() -> list[Say]:
@@ -76,38 +72,6 @@ def _write_config(folder: Path, playback: Path) -> Path:
         encoding="utf-8",
     )
     return path
-
-
-@contextmanager
-def _daemon(config: Path, transcript: Path, *, quiet: bool) -> Iterator[None]:
-    """``offhook serve`` as a process of its own: ready inside the block, gone after it."""
-    _tell("starting a daemon with the embedded models ...", quiet)
-    log = transcript.with_name("daemon.log")
-    command = [sys.executable, "-m", "offhook.cli.main", "serve"]
-    with log.open("w") as stderr:
-        process = subprocess.Popen(
-            [*command, "--config", str(config), "--transcript", str(transcript)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
-    assert process.stdout is not None
-    try:
-        if process.stdout.readline().strip() != READY_LINE:
-            process.wait(_STOP_S)
-            last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-            raise ConfigError(f"the daemon did not start: {last[0]}; `offhook doctor` may know why")
-        _tell(_ready_words(log), quiet)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
 
 
 def _ready_words(log: Path) -> str:

@@ -10,10 +10,8 @@ import sys
 from pathlib import Path
 
 from offhook.config import find_config, load_config
+from offhook.daemon import READY_LINE
 from offhook.daemon.daemon import Daemon
-
-READY_LINE = "offhook: ready"
-"""Printed on standard output when calls can come; scripts wait for it."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

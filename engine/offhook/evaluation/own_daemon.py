@@ -16,9 +16,9 @@ from typing import Any
 
 from offhook.agents.loader import Agent
 from offhook.config import Config
+from offhook.daemon import READY_LINE
 from offhook.errors import ConfigError
 
-_READY_LINE = "offhook: ready"
 _START_S = 180.0
 """A large model on a slow disk takes its time."""
 _STOP_S = 15.0
@@ -55,12 +55,23 @@ def own_daemon(config: Config, agents: Mapping[str, Agent]) -> Iterator[OwnDaemo
     ):
         folder = Path(name)
         file = _write(folder, Path(playback), config, agents)
-        daemon = _start(folder, file)
-        try:
-            _wait_until_ready(daemon)
+        with serving(folder, file, start_s=_START_S) as daemon:
             yield daemon
-        finally:
-            _stop(daemon.process)
+
+
+@contextmanager
+def serving(folder: Path, config: Path, *, start_s: float | None = None) -> Iterator[OwnDaemon]:
+    """``offhook serve`` with a configuration whose socket and trace lie in ``folder``; it logs there, too.
+
+    Ready inside the block, gone after it.  ``start_s``: it may take so long; None: as long as it takes.
+    Raises ConfigError, with its own last line, when it does not start.
+    """
+    daemon = _start(folder, config)
+    try:
+        _wait_until_ready(daemon, start_s)
+        yield daemon
+    finally:
+        _stop(daemon.process)
 
 
 def _start(folder: Path, config: Path) -> OwnDaemon:
@@ -77,12 +88,12 @@ def _start(folder: Path, config: Path) -> OwnDaemon:
     return OwnDaemon(folder / "offhook.sock", transcript, folder / "trace.jsonl", log, process)
 
 
-def _wait_until_ready(daemon: OwnDaemon) -> None:
+def _wait_until_ready(daemon: OwnDaemon, start_s: float | None) -> None:
     stdout = daemon.process.stdout
     assert stdout is not None
-    if not select.select([stdout], [], [], _START_S)[0]:
-        raise ConfigError(f"the daemon was not ready after {_START_S:.0f} s; `offhook doctor` may know why")
-    if stdout.readline().strip() != _READY_LINE:
+    if not select.select([stdout], [], [], start_s)[0]:
+        raise ConfigError(f"the daemon was not ready after {start_s:.0f} s; `offhook doctor` may know why")
+    if stdout.readline().strip() != READY_LINE:
         daemon.process.wait(_STOP_S)
         last = _last_line(daemon.log)
         raise ConfigError(f"the daemon did not start: {last}; `offhook doctor` may know why")

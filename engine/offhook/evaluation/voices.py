@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +11,9 @@ from offhook.catalogue.folder import stored
 from offhook.errors import ConfigError, ModelError
 from offhook.files import at_home
 from offhook.simulator.audible import Samples, audible_stretches
-from offhook.simulator.speech import FLITE_VOICE, Voice, engine_voice, find_flite, read_wav
+from offhook.simulator.speech import FLITE_VOICE, Voice, engine_voice, find_flite, flite_voice
 
 RATE_HZ = 8_000
-_FLITE_TIMEOUT_S = 30.0
 _NATURAL = "piper-en_US-joe-medium"
 """What the catalogue calls the voice that sounds most like a person."""
 _FORMS = "flite:NAME, espeak:NAME or piper:FILE.onnx"
@@ -83,18 +80,13 @@ def _flite(name: str) -> Voice:
     if program is None:
         raise ConfigError(f"--voice flite:{name}: there is no flite here; install it, or use {_FORMS}")
 
+    voice = flite_voice(program, name)
+
     def speak(text: str, rate_hz: int) -> Samples:
-        with tempfile.TemporaryDirectory(prefix="offhook-") as folder:
-            words, out = Path(folder, "text"), Path(folder, "speech.wav")
-            words.write_text(" ".join(text.split()), encoding="utf-8")
-            command = [program, "-voice", name, "-f", str(words), "-o", str(out)]
-            try:
-                done = subprocess.run(command, capture_output=True, timeout=_FLITE_TIMEOUT_S, check=False)
-            except (OSError, subprocess.TimeoutExpired) as error:
-                raise ModelError(f"flite: cannot speak: {error}") from error
-            if done.returncode != 0 or not out.exists():
-                raise ModelError(f"flite: cannot speak with {name!r}; `flite -lv` lists its voices")
-            return read_wav(out, rate_hz)
+        try:
+            return voice(text, rate_hz)
+        except ModelError as error:
+            raise ModelError(f"{error}; `flite -lv` lists its voices") from error
 
     return speak
 

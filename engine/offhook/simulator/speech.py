@@ -80,14 +80,14 @@ def find_flite() -> str | None:
     return shutil.which("flite")
 
 
-def flite_voice(program: str) -> Voice:
-    """Speak with flite.  The voice raises ModelError when flite fails."""
+def flite_voice(program: str, name: str = FLITE_VOICE) -> Voice:
+    """Speak with flite's voice ``name``.  The voice raises ModelError when flite fails."""
 
     def speak(text: str, rate_hz: int) -> Samples:
         with tempfile.TemporaryDirectory(prefix="offhook-") as folder:
             words, out = Path(folder, "text"), Path(folder, "speech.wav")
             words.write_text(" ".join(text.split()), encoding="utf-8")
-            command = [program, "-voice", FLITE_VOICE, "-f", str(words), "-o", str(out)]
+            command = [program, "-voice", name, "-f", str(words), "-o", str(out)]
             try:
                 done = subprocess.run(command, capture_output=True, timeout=_FLITE_TIMEOUT_S, check=False)
             except (OSError, subprocess.TimeoutExpired) as error:
