@@ -66,3 +66,12 @@ class DatabaseError(OffhookError, ConnectionError):
 
 class RegistryError(OffhookError, LookupError):
     """There is no such tenant, number, agent or call, or there is one already."""
+
+
+class ToolError(OffhookError, RuntimeError):
+    """A tool could not do what it was asked for."""
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        """``sent`` False: certainly nothing was changed, and it may be tried once more."""
+        super().__init__(message)
+        self.sent = sent
