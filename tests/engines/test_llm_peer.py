@@ -19,9 +19,10 @@ import pytest
 
 from offhook.engines.llm.base import Limits
 from offhook.engines.llm.embedded import embedded_model
-from offhook.engines.llm.endpoint import ApiKey, Endpoint
+from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.openai import OpenAi
 from offhook.engines.llm.remote import RemoteModel
+from offhook.engines.remote.service import ApiKey
 from offhook.errors import ModelError
 from tests.support.waiting import eventually, until
 

@@ -1,28 +1,16 @@
-"""Where a remote model is, how it is asked for, and how long we wait: ``[llm]`` checked as a whole.
-
-The API key is never in the configuration itself and never in anything that can be
-printed: an :class:`ApiKey` shows only where it came from.
-"""
+"""Where a remote model is, how it is asked for, and how long we wait: ``[llm]`` checked as a whole."""
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import json
-import logging
-import os
-import re
-import stat
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from offhook.config import LlmConfig
+from offhook.engines.remote.service import ApiKey, Service, checked_url, key_of, warn_of_plain_key
 from offhook.errors import ConfigError
-from offhook.files import user_name
-
-logger = logging.getLogger(__name__)
 
 OPENAI_URL = "https://api.openai.com/v1"
 OLLAMA_URL = "http://127.0.0.1:11434"
@@ -35,53 +23,14 @@ _OURS = ("messages", "model", "stream")
 """Fields of a request that ``llm.extra`` may not touch."""
 
 
-class ApiKey:
-    """A secret.  Only :meth:`header` gives it out; text forms say where it was found."""
-
-    __slots__ = ("_secret", "source")
-
-    def __init__(self, secret: str, source: str) -> None:
-        self._secret = secret
-        self.source = source
-        """Such as ``$OPENAI_API_KEY``: where a person would correct it."""
-
-    def header(self) -> str:
-        """The value of the ``Authorization`` header."""
-        return f"Bearer {self._secret}"
-
-    def hide(self, text: str) -> str:
-        """``text`` without the key, for servers that repeat it in their errors."""
-        return text.replace(self._secret, "[key]") if len(self._secret) > 3 else text
-
-    def __repr__(self) -> str:
-        return f"ApiKey(from {self.source})"
-
-    def __reduce__(self) -> str:
-        raise TypeError("an API key is not pickled")
-
-
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Service):
     """One model on one server."""
 
-    url: str
-    """Without a slash at the end and without credentials, so it may be shown."""
-    model: str
-    key: ApiKey | None = None
-    connect_timeout_s: float = 3.0
     first_token_timeout_s: float = 8.0
     token_gap_timeout_s: float = 5.0
     total_timeout_s: float = 30.0
     extra: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_local(self) -> bool:
-        """The server is on this machine: no proxy, and plain HTTP is no risk."""
-        return _is_loopback(urlsplit(self.url).hostname or "")
-
-    def headers(self) -> dict[str, str]:
-        """What every request carries."""
-        return {"Authorization": self.key.header()} if self.key is not None else {}
 
 
 def endpoint_of(llm: LlmConfig) -> Endpoint:
@@ -117,8 +66,7 @@ def endpoint_of(llm: LlmConfig) -> Endpoint:
         llm.total_timeout_s,
         llm.extra,
     )
-    if endpoint.key is not None and url.startswith("http:") and not endpoint.is_local:
-        logger.warning("%s: the API key travels unencrypted; use https in llm.base_url", url)
+    warn_of_plain_key(endpoint)
     return endpoint
 
 
@@ -152,86 +100,17 @@ def _check_timeouts(llm: LlmConfig) -> None:
 
 
 def _url(llm: LlmConfig) -> str:
-    url = (llm.base_url or (OLLAMA_URL if llm.engine == "ollama" else OPENAI_URL)).strip().rstrip("/")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigError("llm.base_url is not a URL: write it like http://192.0.2.7:8000/v1") from None
-    if parts.username is not None or parts.password is not None:
-        # Not shown: it holds a secret.
-        raise ConfigError("llm.base_url must not hold a user or password; use llm.api_key_file")
-    if parts.scheme not in ("http", "https") or not host or not url.isascii() or " " in url:
-        raise ConfigError(
-            f"llm.base_url is {url!a}: write it with http:// or https://, like http://192.0.2.7:8000/v1"
-        )
-    if parts.query or parts.fragment:
-        raise ConfigError("llm.base_url must end with its path: no ? and no #")
+    default = OLLAMA_URL if llm.engine == "ollama" else OPENAI_URL
+    url = checked_url("llm", llm.base_url or default)
+    path = urlsplit(url).path
     for tail in ("/api/chat", "/api") if llm.engine == "ollama" else ("/chat/completions",):
-        if parts.path.endswith(tail):
+        if path.endswith(tail):
             raise ConfigError(f"llm.base_url ends with {tail}: leave that off, offhook adds it")
-    if llm.engine == "ollama" and parts.path.endswith("/v1"):
+    if llm.engine == "ollama" and path.endswith("/v1"):
         raise ConfigError("llm.base_url ends with /v1: leave that off, or set llm.engine to openai")
     return url
 
 
 def _key(llm: LlmConfig, url: str) -> ApiKey | None:
-    if llm.api_key_env is not None and llm.api_key_file is not None:
-        raise ConfigError("llm.api_key_env and llm.api_key_file are both set: leave one out")
-    if llm.api_key_file is not None:
-        return _key_from_file(llm.api_key_file)
-    if llm.api_key_env is not None:
-        return _key_from_environment(llm.api_key_env)
-    if llm.engine == "openai" and url == OPENAI_URL:
-        return _key_from_environment(OPENAI_KEY_ENV)
-    return None
-
-
-def _key_from_environment(name: str) -> ApiKey:
-    # A key pasted where its variable's name belongs must not come back in the message.
-    if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) and name not in os.environ:
-        raise ConfigError(
-            "llm.api_key_env must be the NAME of an environment variable that is set, such as"
-            f" {OPENAI_KEY_ENV}, and never the key"
-        )
-    secret = os.environ.get(name, "").strip()
-    if not secret:
-        raise ConfigError(
-            f"the environment variable {name} is not set: put the API key there, name another one in"
-            " llm.api_key_env, or a file in llm.api_key_file"
-        )
-    return _checked(secret, f"${name}")
-
-
-def _key_from_file(path: Path) -> ApiKey:
-    path = path.expanduser()
-    if not path.is_absolute():  # may be the key itself: not shown
-        raise ConfigError("llm.api_key_file must be the absolute path of a file that holds the key")
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            secret = file.read(8193).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = str(error.strerror) if isinstance(error, OSError) else "not UTF-8 text"
-        if isinstance(error, PermissionError):
-            why += f": give it to user {user_name()!r} (chown), and to nobody else (chmod 600)"
-        raise ConfigError(f"llm.api_key_file {path} cannot be read: {why}") from None
-    if mode & stat.S_IROTH:
-        logger.warning("%s: everybody on this machine can read the API key; chmod 600 it", path)
-    if not secret:
-        raise ConfigError(f"llm.api_key_file {path} is empty: write the key into it, on one line")
-    return _checked(secret, str(path))
-
-
-def _checked(secret: str, source: str) -> ApiKey:
-    """Only what an HTTP header can carry; otherwise errors further down might show the key."""
-    if not re.fullmatch(r"[\x21-\x7e]{1,8192}", secret):
-        raise ConfigError(f"the API key in {source} is not one line of plain characters without spaces")
-    return ApiKey(secret, source)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    default = OPENAI_KEY_ENV if llm.engine == "openai" and url == OPENAI_URL else None
+    return key_of("llm", llm.api_key_env, llm.api_key_file, default)

@@ -20,7 +20,8 @@ import httpx
 from offhook.engines.llm.base import FinishReason, GenerationStats, Limits
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.messages import Message
-from offhook.engines.llm.refusals import (
+from offhook.engines.llm.wire import Delta, EventReader, MalformedError, ReportedError, StopText, Usage
+from offhook.engines.remote.refusals import (
     MAX_BODY_BYTES,
     PASSING_STATUS,
     Detail,
@@ -32,7 +33,6 @@ from offhook.engines.llm.refusals import (
     retry_after_s,
     shown,
 )
-from offhook.engines.llm.wire import Delta, EventReader, MalformedError, ReportedError, StopText, Usage
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
 
 logger = logging.getLogger(__name__)

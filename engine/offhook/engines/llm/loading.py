@@ -17,7 +17,7 @@ import httpx
 
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.exchange import Dialect, Sending, build_request, let_go, read_body
-from offhook.engines.llm.refusals import broken, detail_of, refused
+from offhook.engines.remote.refusals import broken, detail_of, refused
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from typing import Any
 from offhook.engines.llm.base import END_CALL, FinishReason, Limits
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.messages import Message
-from offhook.engines.llm.refusals import Detail, Hints
 from offhook.engines.llm.wire import (
     Delta,
     Lines,
@@ -26,6 +25,7 @@ from offhook.engines.llm.wire import (
     text_of,
     tools_of,
 )
+from offhook.engines.remote.refusals import Detail, Hints
 
 logger = logging.getLogger(__name__)
 

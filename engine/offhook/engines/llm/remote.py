@@ -16,12 +16,12 @@ from typing import Any
 import httpx
 
 from offhook.engines.llm.base import Limits, Mark, Told
-from offhook.engines.llm.connections import Connections
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.exchange import Dialect, RemoteGeneration, Sending, Server, build_request, read_body
 from offhook.engines.llm.loading import ASLEEP_S, LoadKeeper
 from offhook.engines.llm.messages import ROLES, Script
-from offhook.engines.llm.refusals import broken, detail_of, refused
+from offhook.engines.remote.connections import Connections
+from offhook.engines.remote.refusals import broken, detail_of, refused
 from offhook.errors import BusyError, ModelError
 
 logger = logging.getLogger(__name__)

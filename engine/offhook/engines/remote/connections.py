@@ -1,4 +1,4 @@
-"""Connections to model servers: one pool for each, on the event loop that runs."""
+"""Connections to servers: one pool for each, on the event loop that runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import httpx
 
 from offhook import __version__
-from offhook.engines.llm.endpoint import Endpoint
+from offhook.engines.remote.service import Service
 from offhook.errors import ConfigError
 
 _KEEP_ALIVE_S = 60.0
@@ -19,30 +19,30 @@ _KEEP_ALIVE_S = 60.0
 class Connections:
     """Made before there are calls: reading the trusted certificates takes its time."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], *, kept: int) -> None:
+    def __init__(self, services: Sequence[Service], *, kept: int) -> None:
         """``kept`` idle connections to each stay open.  Contacts nobody.  Raises ConfigError."""
         self._kept = kept
-        secure = any(endpoint.url.startswith("https:") for endpoint in endpoints)
-        self._tls = _tls() if secure else False
+        secure = {service.ca_file: service for service in services if service.url.startswith("https:")}
+        self._tls = {ca_file: trusted(service) for ca_file, service in secure.items()}
         self._clients: dict[str, httpx.AsyncClient] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         """The event loop that they belong to; None: nobody has used them."""
 
-    def to(self, endpoint: Endpoint) -> httpx.AsyncClient:
+    def to(self, service: Service) -> httpx.AsyncClient:
         """Those of the running event loop."""
         loop = asyncio.get_running_loop()
         if self.loop is not loop:
             self.loop = loop
             self._clients.clear()
-        client = self._clients.get(endpoint.url)
+        client = self._clients.get(service.url)
         if client is None:
-            client = self._clients[endpoint.url] = httpx.AsyncClient(
-                verify=self._tls,
+            client = self._clients[service.url] = httpx.AsyncClient(
+                verify=self._tls[service.ca_file] if service.url.startswith("https:") else False,
                 http1=True,
                 http2=False,
                 follow_redirects=False,
-                trust_env=not endpoint.is_local,  # proxies
-                timeout=httpx.Timeout(None, connect=endpoint.connect_timeout_s),
+                trust_env=not service.is_local,  # proxies
+                timeout=httpx.Timeout(None, connect=service.connect_timeout_s),
                 limits=httpx.Limits(
                     max_connections=None,  # bounded by the number of conversations
                     max_keepalive_connections=self._kept,
@@ -60,10 +60,16 @@ class Connections:
         return clients
 
 
-def _tls() -> ssl.SSLContext:
+def trusted(service: Service) -> ssl.SSLContext:
+    """Whose certificates are believed: the system's authorities, or those of the file that is named.
+
+    Reads files.  Raises ConfigError.
+    """
     try:
+        if service.ca_file is not None:
+            return ssl.create_default_context(cafile=service.ca_file)
         return httpx.create_ssl_context()
     except OSError as error:  # SSLError is one
-        raise ConfigError(
-            f"the trusted certificates cannot be read ({error.strerror}): check SSL_CERT_FILE"
-        ) from error
+        what = "the trusted certificates" if service.ca_file is None else str(service.ca_file)
+        check = "SSL_CERT_FILE" if service.ca_file is None else f"{service.section}.ca_file"
+        raise ConfigError(f"{what} cannot be read ({error.strerror or error}): check {check}") from error

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from offhook.engines.llm.endpoint import Endpoint
+from offhook.engines.remote.service import Service
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
 
 MAX_BODY_BYTES = 64 << 10
@@ -163,7 +163,7 @@ def _place(name: str, message: str) -> int:
 
 
 def refused(
-    status: int, headers: Mapping[str, str], detail: Detail, endpoint: Endpoint, hints: Hints
+    status: int, headers: Mapping[str, str], detail: Detail, endpoint: Service, hints: Hints
 ) -> OffhookError:
     """The error for an HTTP status other than 200."""
     at, said = endpoint.url, shown(detail.message, endpoint)
@@ -188,7 +188,9 @@ def refused(
         return BusyError(f"{at} {what} ({status}){asks}{because}")
     if 300 <= status < 400:
         to = shown(headers.get("location", "nowhere"), endpoint)
-        return ModelError(f"{at} redirects ({status}) to {to}: set llm.base_url to where the server is")
+        return ModelError(
+            f"{at} redirects ({status}) to {to}: set {endpoint.section}.base_url to where the server is"
+        )
     if status >= 500:
         return ModelError(f"{at} failed ({status}){because or ': look into the logs of the server'}")
     if detail.code == "context_length_exceeded" or status == 413:
@@ -198,13 +200,13 @@ def refused(
     return ModelError(f"{at} refuses the request ({status}){because or ': no reason given'}")
 
 
-def broken(error: httpx.HTTPError, endpoint: Endpoint, hints: Hints, *, begun: bool) -> OffhookError:
+def broken(error: httpx.HTTPError, endpoint: Service, hints: Hints, *, begun: bool) -> OffhookError:
     """The error for a connection that failed; ``begun`` when part of the answer had come."""
     at = endpoint.url
     if isinstance(error, httpx.ConnectTimeout):
         return DeadlineError(
             f"{at}: no connection within {endpoint.connect_timeout_s:g} s:"
-            " is the server up, and llm.base_url right?"
+            f" is the server up, and {endpoint.section}.base_url right?"
         )
     if isinstance(error, httpx.TimeoutException):
         return DeadlineError(f"{at}: no answer in time")
@@ -231,7 +233,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def shown(text: str, endpoint: Endpoint) -> str:
+def shown(text: str, endpoint: Service) -> str:
     """Foreign text made fit for a message: no keys, one line, printable, short."""
     if endpoint.key is not None:
         text = endpoint.key.hide(text)
@@ -240,20 +242,21 @@ def shown(text: str, endpoint: Endpoint) -> str:
     return text if len(text) <= _MAX_DETAIL_CHARS else text[:_MAX_DETAIL_CHARS] + "..."
 
 
-def _where_the_key_is(endpoint: Endpoint) -> str:
+def _where_the_key_is(endpoint: Service) -> str:
     if endpoint.key is None:
-        return "none was sent; name one in llm.api_key_env or llm.api_key_file"
+        section = endpoint.section
+        return f"none was sent; name one in {section}.api_key_env or {section}.api_key_file"
     return f"check {endpoint.key.source}"
 
 
-def _why_unconnected(error: httpx.ConnectError, endpoint: Endpoint, hints: Hints) -> str:
+def _why_unconnected(error: httpx.ConnectError, endpoint: Service, hints: Hints) -> str:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the server's certificate is not trusted: {shown(cause.verify_message, endpoint)}"
         if isinstance(cause, ssl.SSLError):
             return f"no TLS connection ({shown(str(cause.reason), endpoint)}): does the server speak https?"
         if isinstance(cause, socket.gaierror):
-            return "the host's name cannot be resolved: check llm.base_url and DNS"
+            return f"the host's name cannot be resolved: check {endpoint.section}.base_url and DNS"
         if isinstance(cause, ConnectionRefusedError):
             return f"nothing listens there (connection refused): {hints.start}"
     return f"no connection: {_reason(error, endpoint)}"
@@ -274,7 +277,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             queue += cause.exceptions
 
 
-def _reason(error: BaseException, endpoint: Endpoint) -> str:
+def _reason(error: BaseException, endpoint: Service) -> str:
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return shown(cause.strerror, endpoint)
