@@ -76,6 +76,13 @@ def test_what_was_said_is_kept_for_who_wants_it_and_nobody_else(two: Database) -
     assert (york["started_at"], york["result"], york["agent_version"]) == (NOW, "ok", 1)
 
 
+def test_what_leads_to_a_person_is_not_kept(two: Database) -> None:
+    record(two, "leeds", "1", said="I'm on 07700 900456, or write to jo at example dot com.")
+    with two.reading() as connection:
+        kept = get_call(connection, "1", get_tenant(connection, "leeds"))["turns"][1]["text"]
+    assert kept == "I'm on [phone], or write to [e-mail]."
+
+
 def test_a_call_of_a_tenant_that_was_removed_meanwhile_is_not_kept(two: Database) -> None:
     with two.writing() as connection:
         stored = read_snapshot(connection).agents["leeds", "main"]

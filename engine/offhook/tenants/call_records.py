@@ -1,8 +1,8 @@
 """What is kept of calls, for as long as their tenant wants it, and how it is deleted.
 
-What was said is kept only for tenants that want transcripts; that is decided here, at the last moment, and
-not by whoever writes.  An erasure leaves a line that says how much was deleted, and nothing that leads to a
-caller.
+What was said is kept only for tenants that want transcripts, and without what leads to a person
+(:mod:`offhook.privacy`); that is decided here, at the last moment, and not by whoever writes.
+An erasure leaves a line that says how much was deleted, and nothing that leads to a caller.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from phonenumbers import region_code_for_country_code
 
 from offhook.config import clipped
 from offhook.errors import ConfigError, RegistryError
+from offhook.privacy import redact
 from offhook.tenants import schema
 from offhook.tenants.number_registry import get_home
 from offhook.tenants.numbers import MAX_DIALLED, Home, canonical, forms
@@ -50,6 +52,8 @@ class CallRecord:
     ended_at: datetime
     result: str
     turns: tuple[TurnRecord, ...] = ()
+    language: str = "en"
+    """In which it was held: numbers that were said are found by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +86,14 @@ def add_call(connection: sa.Connection, record: CallRecord) -> None:
             result=record.result,
         )
     )
+    region = _region(get_home(connection))
     rows = [
         {
             "tenant_id": tenant_id,
             "call_id": record.id,
             "n": number,
             "role": turn.role,
-            "text": turn.text if transcripts else None,
+            "text": redact(turn.text, record.language, region) if transcripts and turn.text else None,
             "ms": turn.ms,
         }
         for number, turn in enumerate(record.turns)
@@ -210,6 +215,12 @@ def _wanted(connection: sa.Connection, tenant: Tenant | None, caller: str | None
         # As it was kept, too: some callers' numbers are none, "anonymous", "unknown".
         conditions.append(_calls.c.caller.in_({*written, caller.strip()}))
     return sa.and_(*conditions)
+
+
+def _region(home: Home) -> str | None:
+    """The country whose national numbers callers say; None: the language tells."""
+    region = region_code_for_country_code(int(home.country_code)) if home.country_code else ""
+    return region if len(region) == 2 and region.isalpha() else None
 
 
 def _kept(caller: str | None, home: Home) -> str | None:
