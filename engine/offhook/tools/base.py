@@ -64,6 +64,9 @@ class ToolSpec:
     confirm: bool | None = None
     """The values are read back and a yes is waited for; None: for what writes."""
     phrases: Phrases = Phrases()
+    heeds_key: bool = False
+    """Whoever gets the same :attr:`Context.key` twice does it once: it may be asked again when nobody
+    knows."""
 
     @property
     def confirmed(self) -> bool:
@@ -120,6 +123,8 @@ class ToolResult:
     ok: bool = True
     """False: it was refused, and nothing was changed; ``say`` or ``value`` has the reason."""
     action: Action | None = None
+    unsure: bool = False
+    """Nobody knows whether it was done: it was sent, and no answer came.  Not ``ok``."""
 
 
 @dataclass(frozen=True, slots=True)
