@@ -34,7 +34,7 @@ async def ask(model: RemoteModel, *, opened: bool = False) -> tuple[str, AnswerF
                 break
     finally:
         await conversation.close()
-    return spoken + answer.flush(), answer, generation.stats.tool_calls
+    return spoken + answer.flush(), answer, [call.name for call in generation.stats.tool_calls]
 
 
 @pytest.mark.parametrize("variation", VARIATIONS)
@@ -186,9 +186,7 @@ async def test_another_tool_is_an_error_in_one_line(engine: str) -> None:
     async with ModelServer() as server:
         model = make_model(server.url, engine)
         server.will(family.serves(events))
-        with pytest.raises(
-            ModelError, match=r"reports an error in the stream: the (?:answer ended|model calls)"
-        ):
+        with pytest.raises(ModelError, match="the model calls a tool that it does not have"):
             await ask(model)
         await model.aclose()
 

@@ -10,8 +10,8 @@ import json
 
 import pytest
 
-from offhook.engines.llm.base import Conversation, Generation, LanguageModel, Limits
-from offhook.engines.llm.native import Grammar, NativeModel
+from offhook.engines.llm.base import Conversation, Generation, Grammar, LanguageModel, Limits
+from offhook.engines.llm.native import NativeModel
 from offhook.engines.llm.template import Markup
 from offhook.errors import ModelError
 from tests.support.engines.llm_engine import QUESTIONS, SYSTEM, answer, ask, begin, middle_word

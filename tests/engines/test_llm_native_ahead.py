@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from offhook.engines.llm.base import Limits
-from offhook.engines.llm.native import Grammar, NativeConversation, NativeModel
+from offhook.engines.llm.base import Grammar, Limits
+from offhook.engines.llm.native import NativeConversation, NativeModel
 from offhook.errors import ModelError
 from tests.support.engines.llm_engine import QUESTIONS, answer, ask, begin, middle_word
 
@@ -44,10 +44,10 @@ async def test_drafts_keep_to_stops_limits_and_cancel(llm: NativeModel) -> None:
     free = await ask(llm, talk, QUESTIONS[0], Limits(max_tokens=24))
     stop = middle_word(free)
 
-    async def again(limits: Limits, **more: Grammar) -> tuple[str, str]:
+    async def again(limits: Limits, grammar: Grammar | None = None) -> tuple[str, str]:
         await talk.rollback(talk.start)
         await talk.append(*llm.template.user(QUESTIONS[0]))
-        generation = talk.generate(limits, draft=free, **more)
+        generation = talk.generate(limits, draft=free, grammar=grammar)
         return "".join([piece async for piece in generation]), generation.stats.finish_reason
 
     assert await again(Limits(max_tokens=24, stop=(stop,))) == (free[: free.index(stop)], "stop")

@@ -127,20 +127,6 @@ class TestStreams:
         (delta,) = OpenAiEvents().feed(event({"choices": [{"delta": {}, "finish_reason": reason}]}))
         assert delta.finish == finish
 
-    def test_a_tool_call_behind_an_answer_is_its_end(self) -> None:
-        said = {"choices": [{"delta": {"content": "Nine."}}]}
-        call = {"choices": [{"delta": {"tool_calls": [{"function": {"name": "lookup"}}]}}]}
-        end = {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}
-        deltas = OpenAiEvents().feed(event(said) + event(call) + event(end))
-        assert [delta.text for delta in deltas] == ["Nine.", "", ""]
-        assert deltas[-1].finish == "end"
-        lines = OllamaEvents().feed(
-            line({"message": {"content": "Nine."}})
-            + line({"message": {"tool_calls": [{"function": {"name": "lookup"}}]}})
-            + line({"message": {"content": ""}, "done": True, "done_reason": "stop"})
-        )
-        assert ("".join(delta.text for delta in lines), lines[-1].finish) == ("Nine.", "end")
-
     @pytest.mark.parametrize(
         "content",
         [

@@ -54,7 +54,7 @@ class ClauseStream:
     @property
     def ends_call(self) -> bool:
         """The model has decided that the call is over."""
-        return self._filter.ends_call or "end_call" in self.generation.stats.tool_calls
+        return self._filter.ends_call or self.generation.stats.ends_call
 
     @property
     def removed(self) -> tuple[str, ...]:

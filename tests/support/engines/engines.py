@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.engines.llm.base import GenerationStats, Limits, Mark, Told
+from offhook.engines.llm.base import GenerationStats, Grammar, Limits, Mark, Told, ToolCall, ToolOffer
 from offhook.engines.stt.base import Transcript
 from offhook.engines.tts.base import never
 
@@ -43,7 +43,7 @@ HANG = object()
 
 @dataclass
 class ScriptedGeneration:
-    """Writes prepared pieces into its conversation."""
+    """Writes prepared pieces into its conversation; a :class:`ToolCall` among them is called."""
 
     conversation: ScriptedConversation
     pieces: list[Any]
@@ -59,6 +59,9 @@ class ScriptedGeneration:
                 raise piece
             if piece is HANG:
                 await asyncio.Event().wait()
+            if isinstance(piece, ToolCall):
+                self.stats.tool_calls.append(piece)
+                continue
             self.conversation.text.append(piece)
             yield piece
 
@@ -80,6 +83,8 @@ class ScriptedConversation:
     """What :meth:`end_probability` says, one after the other; then None."""
     drafts: list[str] = field(default_factory=list)
     """The drafts given so far."""
+    asked: list[tuple[tuple[str, ...], Grammar | None]] = field(default_factory=list)
+    """The names of the tools offered, and the grammar, for each answer so far."""
 
     @property
     def tokens_used(self) -> int:
@@ -99,8 +104,16 @@ class ScriptedConversation:
     def end_probability(self) -> Told:
         return Told(self.ends.pop(0) if self.ends else None)
 
-    def generate(self, limits: Limits, *, draft: str = "") -> ScriptedGeneration:
+    def generate(
+        self,
+        limits: Limits,
+        *,
+        draft: str = "",
+        tools: Sequence[ToolOffer] = (),
+        grammar: Grammar | None = None,
+    ) -> ScriptedGeneration:
         self.drafts.append(draft)
+        self.asked.append((tuple(tool.name for tool in tools), grammar))
         self.generation = ScriptedGeneration(self, self.answers.pop(0))
         return self.generation
 
@@ -137,3 +150,6 @@ class PlainTemplate:
 
     def user(self, text: str) -> tuple[str, ...]:
         return ("<user>", text, "<agent>")
+
+    def results(self, texts: Sequence[str]) -> tuple[str, ...]:
+        return (*(f"<result>{text}" for text in texts), "<agent>")

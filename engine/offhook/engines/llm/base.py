@@ -12,9 +12,10 @@ like are just characters, because callers and web pages must not write our marku
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from offhook.engines.llm.template import ChatTemplate
 
@@ -24,7 +25,63 @@ call's context, :meth:`Generation.cancel`, an error; empty while it runs."""
 
 
 END_CALL = "end_call"
-"""The built-in tool by which a model ends the call."""
+"""The built-in tool by which a model ends the call; it need not be offered."""
+
+
+class ToolOffer(Protocol):
+    """What a model is told of a tool that it may call."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """JSON schema of an object: the arguments."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that an answer calls; its result goes back with :meth:`ChatTemplate.results`."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """As the model wrote them: whether they fit the schema is for the caller of the tool to see."""
+    id: str = ""
+    """Unique in the conversation."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What the server wants back with the call, unread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """A form that an answer has to follow.
+
+    With ``triggers`` speech is free until one of these strings appears in the answer;
+    the grammar then begins with the string's first character.
+    """
+
+    gbnf: str
+    root: str = "root"
+    triggers: tuple[str, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    """The JSON schema that it was made from: servers take that, and no GBNF."""
+
+    @classmethod
+    def from_json_schema(cls, schema: Mapping[str, Any], triggers: tuple[str, ...] = ()) -> Grammar:
+        """The grammar of all JSON texts that follow ``schema``.  Raises ValueError when there is none.
+
+        The first use imports llama_cpp (half a second).
+        """
+        from llama_cpp.llama_grammar import json_schema_to_gbnf
+
+        try:
+            return cls(json_schema_to_gbnf(json.dumps(schema)), triggers=triggers, schema=schema)
+        except Exception as error:
+            raise ValueError(f"the JSON schema cannot be used: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +122,14 @@ class GenerationStats:
     submitted_ns: int = 0
     first_token_ns: int | None = None
     finish_reason: FinishReason = field(default="")
-    tool_calls: list[str] = field(default_factory=list)
-    """Names of the tools that the model has called; :data:`END_CALL` is the only one that means anything."""
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    """Tools that the answer calls, in order, each one whole: those that were offered, and :data:`END_CALL`.
+    A model in process writes its calls as text, in the form of its family, and has none here."""
+
+    @property
+    def ends_call(self) -> bool:
+        """The model has called the tool that ends the call."""
+        return any(call.name == END_CALL for call in self.tool_calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +210,27 @@ class Conversation(Protocol):
         """
         ...
 
-    def generate(self, limits: Limits, *, draft: str = "") -> Generation:
+    def generate(
+        self,
+        limits: Limits,
+        *,
+        draft: str = "",
+        tools: Sequence[ToolOffer] = (),
+        grammar: Grammar | None = None,
+    ) -> Generation:
         """Begin an answer.  What is generated becomes part of the conversation.
 
         ``draft`` is a guess of how the answer begins, plain text.  It never changes what is
         generated; where it is right, the engine is faster.
+
+        ``tools`` are what the answer may call.  A server writes them into its model's prompt, and what it
+        calls is in the stats, and in the conversation until it is rolled back; the results are appended as
+        ``template.assistant_close`` and ``template.results(...)``, one for each call, and the next answer
+        is begun.  In process ``tools`` change nothing: the prefix describes them, ``grammar`` sees to it
+        that a call can be read, and whoever reads the answer finds it there.
+
+        ``grammar``: what is generated follows it.  A server takes one that was made from a JSON schema
+        and holds from the first word on.  Raises ValueError for a grammar that cannot be used.
         """
         ...
 

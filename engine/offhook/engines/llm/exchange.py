@@ -17,10 +17,19 @@ from typing import Any, Protocol
 
 import httpx
 
-from offhook.engines.llm.base import FinishReason, GenerationStats, Limits
+from offhook.engines.llm.base import FinishReason, GenerationStats, Limits, ToolCall, ToolOffer
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.messages import Message
-from offhook.engines.llm.wire import Delta, EventReader, MalformedError, ReportedError, StopText, Usage
+from offhook.engines.llm.tool_calls import accepted
+from offhook.engines.llm.wire import (
+    Delta,
+    EventReader,
+    MalformedError,
+    ReportedError,
+    StopText,
+    Usage,
+    WireCall,
+)
 from offhook.engines.remote.refusals import (
     MAX_BODY_BYTES,
     PASSING_STATUS,
@@ -65,8 +74,19 @@ class Dialect(Protocol):
     @property
     def hints(self) -> Hints: ...
 
-    def request(self, messages: Sequence[Message], limits: Limits, n_ctx: int) -> dict[str, Any]:
-        """The body of a request for an answer; ``n_ctx`` tokens of context are needed."""
+    def request(
+        self,
+        messages: Sequence[Message],
+        limits: Limits,
+        n_ctx: int,
+        *,
+        tools: Sequence[ToolOffer] = (),
+        schema: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The body of a request for an answer; ``n_ctx`` tokens of context are needed.
+
+        It may call ``tools``, and is a JSON text of ``schema``, where there is one.
+        """
         ...
 
     def give_way(self, detail: Detail, sent: Mapping[str, Any]) -> bool:
@@ -129,11 +149,14 @@ class RemoteGeneration:
         write: Callable[[str], None],
         keep: Keep = lambda sending, endpoint, waited_s: False,
         replaced: Callable[[Server], None] = lambda server: None,
+        *,
+        tools: Sequence[ToolOffer] = (),
+        called: Callable[[ToolCall], None] = lambda call: None,
     ) -> None:
         """``body`` makes the request anew for each attempt; ``write`` gets what is handed out.
 
         ``servers`` are asked one after the other, as long as none has written a word; ``replaced`` is told
-        of each that has failed.
+        of each that has failed.  ``called`` gets each call of one of ``tools``.
         ``keep`` is asked when the request is given up before the server has answered it at all.
         """
         self.stats = GenerationStats(prompt_tokens_computed=prompt_tokens, submitted_ns=time.monotonic_ns())
@@ -145,6 +168,10 @@ class RemoteGeneration:
         self._write = write
         self._keep = keep
         self._replaced = replaced
+        self._tools = {tool.name: tool for tool in tools}
+        self._called = called
+        self._not_offered = False
+        """A tool was called that nobody has offered."""
         self._pieces: asyncio.Queue[str | OffhookError | None] = asyncio.Queue()
         self._text = StopText(limits.stop)
         self._chars = 0
@@ -190,16 +217,21 @@ class RemoteGeneration:
         """The server that was asked last."""
         return Server(self._endpoint, self._dialect)
 
+    @property
+    def _begun(self) -> bool:
+        """Something has been handed out: nobody else may be asked."""
+        return bool(self._chars or self.stats.tool_calls)
+
     async def _run(self) -> None:
         for number, server in enumerate(self._servers, 1):
             self._endpoint, self._dialect = server.endpoint, server.dialect
             self._began_s, self._timer = self._loop.time(), asyncio.timeout(None)
             error = await self._ask()
-            if error is None or self._chars or self._ended or number == len(self._servers):
+            if error is None or self._begun or self._ended or number == len(self._servers):
                 break
             logger.warning("%s; asking %s instead", error, self._servers[number].endpoint.url)
             self._replaced(server)
-            self._reason = ""
+            self._reason, self._not_offered = "", False
         self._finish("failed" if error else self._reason, error)
 
     async def _ask(self) -> OffhookError | None:
@@ -220,7 +252,7 @@ class RemoteGeneration:
             # The type only: what an unforeseen error says may hold anything.
             error = ModelError(f"{self._endpoint.url}: the request failed: {type(raised).__name__}")
             error.__cause__ = raised
-        if error is None and self._reason == "length" and not self._chars:
+        if error is None and self._reason == "length" and not self._begun:
             error = ModelError(
                 f"{self._endpoint.url}: {self._endpoint.model} wrote nothing within {self._limits.max_tokens}"
                 " tokens: if it thinks first, switch that off in llm.extra, or raise llm.max_tokens"
@@ -333,26 +365,43 @@ class RemoteGeneration:
         for delta in deltas:
             if delta.usage is not None:
                 self._count(delta.usage)
-            self.stats.tool_calls += delta.tools
+            if delta.calls or delta.calling:
+                self._call(delta.calls)
             if delta.text and not self._reason:
                 self._add(delta.text)
                 if self._reason:
                     return True
             if not self._reason and (delta.finish or delta.last):
+                if self._not_offered and not self._begun:  # behind an answer it does not matter
+                    raise ReportedError("the model calls a tool that it does not have")
                 self._reason = delta.finish or "end"
                 self._emit(self._text.rest())
                 self._timer.reschedule(self._loop.time() + _AFTER_FINISH_S)
         return False
 
-    def _add(self, text: str) -> None:
+    def _goes_on(self) -> None:
         if self.stats.first_token_ns is None:
             self.stats.first_token_ns = time.monotonic_ns()
         self.stats.generated_tokens += 1  # one a piece, unless the server counts
-        self._chars += len(text)
         self._expect(
             self._endpoint.token_gap_timeout_s,
             "the answer stopped in the middle for {:g} s (llm.token_gap_timeout_s)",
         )
+
+    def _call(self, calls: Sequence[WireCall]) -> None:
+        if not self._reason:
+            self._goes_on()
+        for wire_call in calls:
+            call = accepted(wire_call, self._tools)
+            if call is None:
+                self._not_offered = True
+            elif not self._ended:
+                self.stats.tool_calls.append(call)
+                self._called(call)
+
+    def _add(self, text: str) -> None:
+        self._goes_on()
+        self._chars += len(text)
         self._emit(self._text.push(text))
         if self._text.stopped:
             self._reason = "stop"

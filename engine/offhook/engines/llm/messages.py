@@ -11,23 +11,28 @@ the messages are put together when an answer is asked for.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+from dataclasses import dataclass, field
+from typing import Literal, NotRequired, TypedDict
 
-from offhook.engines.llm.base import Mark
+from offhook.engines.llm.base import Mark, ToolCall
 from offhook.engines.llm.template import ChatTemplate, Markup
 from offhook.errors import ModelError
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 
 
 class Message(TypedDict):
-    """One message, as all chat protocols write it."""
+    """One message.  Calls of tools and their results are written differently in each protocol."""
 
     role: Role
     content: str
+    calls: NotRequired[list[ToolCall]]
+    """Tools that the assistant calls with this message; a result for each one follows."""
+    answers: NotRequired[ToolCall]
+    """The call whose result a message of the role ``tool`` is."""
 
 
 ROLES = ChatTemplate(
@@ -36,6 +41,9 @@ ROLES = ChatTemplate(
     user_open=Markup("<user>"),
     user_close=Markup("</user><assistant>"),
     assistant_close=Markup("</assistant>"),
+    tool_open=Markup("<tool>"),
+    tool_between=Markup("</tool><tool>"),
+    tool_close=Markup("</tool><assistant>"),
 )
 """The template of every remote model: marks for :class:`Script`, never sent to anyone."""
 
@@ -45,6 +53,9 @@ _OPENS: dict[str, Role | None] = {
     ROLES.user_open: "user",
     ROLES.user_close: "assistant",
     ROLES.assistant_close: None,
+    ROLES.tool_open: "tool",
+    ROLES.tool_between: "tool",
+    ROLES.tool_close: "assistant",
 }
 """What each mark begins; None between two messages."""
 
@@ -57,10 +68,12 @@ class _Piece:
     serial: int
     text: str
     """A Markup instance is a role mark."""
+    calls: list[ToolCall] = field(default_factory=list)
+    """Tools that this piece of an answer calls."""
 
     @property
     def size_bytes(self) -> int:
-        return _size_bytes(self.text)
+        return _size_bytes(self.text) + sum(_call_bytes(call) for call in self.calls)
 
 
 class Script:
@@ -145,11 +158,14 @@ class Script:
 
     def write(self, text: str) -> None:
         """Words of the answer that is being generated."""
-        if self._answer is None:
-            self._add([""])
-            self._answer = self._pieces[-1]
+        answer = self._answering()
         self._size_bytes += _size_bytes(text)
-        self._answer.text += text
+        answer.text += text
+
+    def call(self, call: ToolCall) -> None:
+        """A tool that the answer being generated calls."""
+        self._answering().calls.append(call)
+        self._size_bytes += _call_bytes(call)
 
     def messages(self) -> list[Message]:
         """The conversation for a server; empty messages are left out, as many servers refuse them."""
@@ -162,7 +178,19 @@ class Script:
                     result.append({"role": role, "content": ""})
             elif role is not None:
                 result[-1]["content"] += piece.text
-        return [message for message in result if message["content"].strip()]
+                if piece.calls:
+                    result[-1].setdefault("calls", []).extend(piece.calls)
+        return [
+            message
+            for message in _with_results(result)
+            if message["content"].strip() or "calls" in message or "answers" in message
+        ]
+
+    def _answering(self) -> _Piece:
+        if self._answer is None:
+            self._add([""])
+            self._answer = self._pieces[-1]
+        return self._answer
 
     def _add(self, pieces: Iterable[str]) -> None:
         for piece in pieces:
@@ -175,6 +203,29 @@ class Script:
         del self._pieces[self._prefix : cut]
         self._size_bytes -= freed_bytes
         self.tokens_dropped += _tokens(freed_bytes)
+
+
+def _with_results(messages: list[Message]) -> list[Message]:
+    """Each result beside the call that it answers, in their order; calls that nothing answers are left out,
+    as servers refuse them, and so are results of nothing."""
+    kept: list[Message] = []
+    calls: list[ToolCall] = []
+    for at, message in enumerate(messages):
+        if message["role"] == "tool":
+            if calls:
+                message["answers"] = calls.pop(0)
+                kept.append(message)
+            continue
+        calls = []
+        if "calls" in message:
+            results = 0
+            while at + 1 + results < len(messages) and messages[at + 1 + results]["role"] == "tool":
+                results += 1
+            calls = message.pop("calls")[:results]
+            if calls:
+                message["calls"] = list(calls)
+        kept.append(message)
+    return kept
 
 
 def without_system(messages: Sequence[Message]) -> list[Message]:
@@ -204,6 +255,10 @@ def _begins_turn(piece: str) -> bool:
 
 def _size_bytes(piece: str) -> int:
     return _MARK_BYTES if isinstance(piece, Markup) else len(piece.encode("utf-8", "replace"))
+
+
+def _call_bytes(call: ToolCall) -> int:
+    return _MARK_BYTES + len(call.name) + len(json.dumps(call.arguments))
 
 
 def _tokens(size_bytes: int) -> int:

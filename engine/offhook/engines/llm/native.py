@@ -5,7 +5,7 @@ here each call gets an object, each answer an async iterator, and the event loop
 by a descriptor.  Nothing here waits for a computation except where it is awaited.
 
 Beyond :mod:`offhook.engines.llm.base` a conversation tells how probably the caller's message
-ends here, keeps of an answer what was heard, may be speculative, and generates by a grammar.
+ends here, keeps of an answer what was heard, and may be speculative.
 
 Long because the four classes share one native library's rules of who may call what when.
 """
@@ -13,17 +13,16 @@ Long because the four classes share one native library's rules of who may call w
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from offhook import core
-from offhook.engines.llm.base import FinishReason, GenerationStats, Limits, Mark
+from offhook.engines.llm.base import FinishReason, GenerationStats, Grammar, Limits, Mark, ToolOffer
 from offhook.engines.llm.template import Markup, chat_template
 from offhook.engines.llm.threads import Tuned, tuned_threads
 from offhook.errors import BusyError, DeadlineError, ModelError
@@ -38,32 +37,6 @@ _BATCH_TOKENS = 512
 _MAX_SEQUENCES = 255
 _HUNG_S = 10.0
 """A batch that takes longer hangs: the largest one takes a second or two on the slowest machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grammar:
-    """A GBNF grammar for an answer.
-
-    With ``triggers`` speech is free until one of these strings appears in the answer;
-    the grammar then begins with the string's first character.
-    """
-
-    gbnf: str
-    root: str = "root"
-    triggers: tuple[str, ...] = ()
-
-    @classmethod
-    def from_json_schema(cls, schema: Mapping[str, Any], triggers: tuple[str, ...] = ()) -> Grammar:
-        """The grammar of all JSON texts that follow ``schema``.  Raises ValueError when there is none.
-
-        The first use imports llama_cpp (half a second).
-        """
-        from llama_cpp.llama_grammar import json_schema_to_gbnf
-
-        try:
-            return cls(json_schema_to_gbnf(json.dumps(schema)), triggers=triggers)
-        except Exception as error:
-            raise ValueError(f"the JSON schema cannot be used: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,14 +288,19 @@ class NativeConversation:
         self._native.keep_answer(len(heard.encode()))
 
     def generate(
-        self, limits: Limits, *, draft: str = "", grammar: Grammar | None = None
+        self,
+        limits: Limits,
+        *,
+        draft: str = "",
+        tools: Sequence[ToolOffer] = (),
+        grammar: Grammar | None = None,
     ) -> NativeGeneration:
         """Begin an answer; see :class:`~offhook.engines.llm.base.Conversation`.
 
         The draft's tokens are computed together with the last of what was appended, and go through
         the ordinary sampler one by one up to the first that it does not choose: a 12-token clause
-        then takes one decode instead of twelve.  Raises ValueError for limits or a grammar that
-        cannot be used.
+        then takes one decode instead of twelve.  ``tools`` change nothing: what describes them is in the
+        prefix.  Raises ValueError for limits or a grammar that cannot be used.
         """
         options: dict[str, Any] = {}
         if limits.temperature > 0:

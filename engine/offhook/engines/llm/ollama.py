@@ -10,20 +10,20 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from offhook.engines.llm.base import END_CALL, FinishReason, Limits
+from offhook.engines.llm.base import FinishReason, Limits, ToolOffer
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.messages import Message
+from offhook.engines.llm.tool_calls import CallPieces, function_tools
 from offhook.engines.llm.wire import (
     Delta,
     Lines,
     MalformedError,
-    ReportedError,
     Usage,
+    WireCall,
     count,
     json_object,
     raise_reported,
     text_of,
-    tools_of,
 )
 from offhook.engines.remote.refusals import Detail, Hints
 
@@ -53,7 +53,15 @@ class Ollama:
         self._think = True
         """Whether the field ``think`` is sent."""
 
-    def request(self, messages: Sequence[Message], limits: Limits, n_ctx: int) -> dict[str, Any]:
+    def request(
+        self,
+        messages: Sequence[Message],
+        limits: Limits,
+        n_ctx: int,
+        *,
+        tools: Sequence[ToolOffer] = (),
+        schema: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """The body of a request for an answer."""
         options: dict[str, Any] = {
             "num_predict": limits.max_tokens,
@@ -67,12 +75,16 @@ class Ollama:
             options["stop"] = [stop for stop in limits.stop if stop]
         body: dict[str, Any] = {
             "model": self._endpoint.model,
-            "messages": list(messages),
+            "messages": [_written(message) for message in messages],
             "stream": True,
             "keep_alive": _KEEP_ALIVE,
         }
         if self._think:
             body["think"] = False
+        if tools:
+            body["tools"] = function_tools(tools)
+        if schema is not None:
+            body["format"] = dict(schema)
         extra = dict(self._endpoint.extra)
         more = extra.pop("options", {})
         return body | extra | {"options": options | (more if isinstance(more, dict) else {})}
@@ -107,7 +119,6 @@ class OllamaEvents:
 
     def __init__(self) -> None:
         self._lines = Lines()
-        self._spoke = False
 
     def feed(self, data: bytes) -> list[Delta]:
         """Events complete with ``data``."""
@@ -123,21 +134,31 @@ class OllamaEvents:
         raise_reported(value)
         message = value.get("message")
         text = text_of(message.get("content")) if isinstance(message, dict) else ""
-        tools = tools_of(message.get("tool_calls")) if isinstance(message, dict) else ()
-        self._spoke = self._spoke or bool(text.strip())
-        # A tool that nobody has offered is no answer; behind one it does not matter.
-        if not set(tools) <= {END_CALL} and not self._spoke:
-            raise ReportedError("the model calls a tool that it does not have")
-        return _event(value, text, tools)
+        pieces = CallPieces()  # Ollama's calls come whole
+        if isinstance(message, dict):
+            pieces.add(message.get("tool_calls"))
+        return _event(value, text, pieces.whole())
 
 
-def _event(value: dict[str, Any], text: str, tools: tuple[str, ...]) -> Delta:
+def _event(value: dict[str, Any], text: str, calls: tuple[WireCall, ...]) -> Delta:
     message = value.get("message")
     if not value.get("done"):
         if not isinstance(message, dict):
             raise MalformedError("a line without a message")
-        return Delta(text, tools=tools)
+        return Delta(text, calls=calls)
     prompt = count(value.get("prompt_eval_count"))
     usage = None if prompt is None else Usage(prompt, None, count(value.get("eval_count")))
     finish = _FINISHES.get(str(value.get("done_reason")), "end")
-    return Delta(text, finish, usage, last=True, tools=tools)
+    return Delta(text, finish, usage, last=True, calls=calls)
+
+
+def _written(message: Message) -> dict[str, Any]:
+    """A message as the protocol has it: calls with arguments as objects, results by the tools' names."""
+    entry: dict[str, Any] = {"role": message["role"], "content": message["content"]}
+    if calls := message.get("calls"):
+        entry["tool_calls"] = [
+            {"function": {"name": call.name, "arguments": dict(call.arguments)}} for call in calls
+        ]
+    if (answers := message.get("answers")) is not None:
+        entry["tool_name"] = answers.name
+    return entry

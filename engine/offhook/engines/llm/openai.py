@@ -10,9 +10,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from offhook.engines.llm.base import END_CALL, FinishReason, Limits
+from offhook.engines.llm.base import FinishReason, Limits, ToolOffer
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.messages import Message, without_system
+from offhook.engines.llm.tool_calls import CallPieces, arguments_text, function_tools
 from offhook.engines.llm.wire import (
     Delta,
     MalformedError,
@@ -23,7 +24,6 @@ from offhook.engines.llm.wire import (
     json_object,
     raise_reported,
     text_of,
-    tools_of,
 )
 from offhook.engines.remote.refusals import Detail, Hints, refused_field, refuses_system
 
@@ -56,7 +56,15 @@ class OpenAi:
         self._system_role = True
         """The server takes messages of the role ``system``."""
 
-    def request(self, messages: Sequence[Message], limits: Limits, n_ctx: int) -> dict[str, Any]:
+    def request(
+        self,
+        messages: Sequence[Message],
+        limits: Limits,
+        n_ctx: int,
+        *,
+        tools: Sequence[ToolOffer] = (),
+        schema: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """The body of a request for an answer."""
         fields: dict[str, Any] = {"max_tokens": limits.max_tokens, "temperature": limits.temperature}
         if limits.temperature > 0:
@@ -64,8 +72,15 @@ class OpenAi:
         if limits.stop:
             fields["stop"] = [stop for stop in limits.stop if stop][:_MAX_STOPS]
         fields["stream_options"] = {"include_usage": True}
-        talk = list(messages) if self._system_role else without_system(messages)
-        body: dict[str, Any] = {"model": self._endpoint.model, "messages": talk, "stream": True}
+        talk = messages if self._system_role else without_system(messages)
+        body: dict[str, Any] = {"model": self._endpoint.model, "messages": _written(talk), "stream": True}
+        if tools:
+            body["tools"] = function_tools(tools)
+        if schema is not None:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": dict(schema)},
+            }
         body |= {name: value for name, value in fields.items() if name not in self._refused}
         if "max_tokens" in self._refused and "max_completion_tokens" not in self._refused:
             body["max_completion_tokens"] = limits.max_tokens
@@ -110,7 +125,7 @@ class OpenAiEvents:
 
     def __init__(self) -> None:
         self._events = ServerSentEvents()
-        self._tools: list[str] = []
+        self._calls = CallPieces()
         self._spoke = False
 
     def feed(self, data: bytes) -> list[Delta]:
@@ -123,7 +138,7 @@ class OpenAiEvents:
 
     def _delta(self, event: str) -> Delta:
         if event.strip() == "[DONE]":
-            return Delta(last=True)
+            return Delta(last=True, calls=self._calls.whole())
         value = json_object(event)
         raise_reported(value | {"error": value} if value.get("object") == "error" else value)
         usage = _usage(value.get("usage"))
@@ -137,18 +152,38 @@ class OpenAiEvents:
         delta = delta if isinstance(delta, dict) else {}
         # Thoughts come in fields of their own, which nobody reads; a refusal is an answer.
         text = text_of(delta.get("content")) + text_of(delta.get("refusal"))
-        tools = tools_of(delta.get("tool_calls")) + tools_of([{"function": delta.get("function_call")}])
-        self._tools += tools
+        calling = self._calls.add(delta.get("tool_calls"))
+        calling = self._calls.add([{"index": 0, "function": delta.get("function_call")}]) or calling
         self._spoke = self._spoke or bool(text.strip())
         reason = choice.get("finish_reason")
-        # A tool that nobody has offered is no answer; behind one it does not matter.
-        calls = reason in _TOOLS and set(self._tools) != {END_CALL} and not self._spoke
-        if reason in _NO_WORDS or calls:
+        calls = self._calls.whole() if reason else ()
+        if reason in _NO_WORDS or (reason in _TOOLS and not calls and not self._spoke):
             raise ReportedError(f"the answer ended with {reason!r}")
         if reason == "content_filter":
             logger.warning("the server's content filter ended an answer")
         finish = _FINISHES.get(str(reason), "end") if reason else ""
-        return Delta(text, finish, usage, tools=tools)
+        return Delta(text, finish, usage, calls=calls, calling=calling)
+
+
+def _written(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages as the protocol has them: calls with their arguments as text, results by the calls' ids."""
+    written: list[dict[str, Any]] = []
+    for message in messages:
+        entry: dict[str, Any] = {"role": message["role"], "content": message["content"]}
+        if calls := message.get("calls"):
+            entry["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": arguments_text(call)},
+                    **call.extra,
+                }
+                for call in calls
+            ]
+        if (answers := message.get("answers")) is not None:
+            entry["tool_call_id"] = answers.id
+        written.append(entry)
+    return written
 
 
 def _usage(value: object) -> Usage | None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 
-from offhook.engines.llm.base import Limits, Mark, Told
+from offhook.engines.llm.base import Grammar, Limits, Mark, Told, ToolOffer
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.exchange import Dialect, RemoteGeneration, Sending, Server, build_request, read_body
 from offhook.engines.llm.loading import ASLEEP_S, LoadKeeper
@@ -157,17 +157,31 @@ class RemoteModel:
             raise ModelError("the language model is closed")
         return self._connections.to(endpoint or self.endpoint)
 
-    def answer(self, script: Script, limits: Limits) -> RemoteGeneration:
+    def answer(
+        self,
+        script: Script,
+        limits: Limits,
+        tools: Sequence[ToolOffer] = (),
+        schema: Mapping[str, Any] | None = None,
+    ) -> RemoteGeneration:
         """Ask for the next message of ``script``, and write it there."""
         messages, tokens = script.messages(), script.tokens
         script.begin_answer()
 
         def body(dialect: Dialect) -> dict[str, Any]:
-            return dialect.request(messages, limits, self.n_ctx_call)
+            return dialect.request(messages, limits, self.n_ctx_call, tools=tools, schema=schema)
 
-        servers = self._servers()
         generation = RemoteGeneration(
-            self.client, servers, body, limits, tokens, script.write, self._keep, self._replaced
+            self.client,
+            self._servers(),
+            body,
+            limits,
+            tokens,
+            script.write,
+            self._keep,
+            self._replaced,
+            tools=tools,
+            called=script.call,
         )
         self._answers.add(generation.task)
 
@@ -300,15 +314,28 @@ class RemoteConversation:
         """None: servers do not tell."""
         return Told()
 
-    def generate(self, limits: Limits, *, draft: str = "") -> RemoteGeneration:
+    def generate(
+        self,
+        limits: Limits,
+        *,
+        draft: str = "",
+        tools: Sequence[ToolOffer] = (),
+        grammar: Grammar | None = None,
+    ) -> RemoteGeneration:
         """Begin an answer; the draft is of no use to a server.
 
-        Raises ValueError when the conversation does not end with a question.
+        Raises ValueError when the conversation does not end with a question, and for a grammar that has
+        no JSON schema or begins in mid-answer: servers take neither.
         """
         self._at_rest()
+        if grammar is not None and (grammar.schema is None or grammar.triggers):
+            raise ValueError(
+                "a server takes a grammar only as a JSON schema that holds from the first word on"
+            )
         if self._script.role != "assistant":
             raise ValueError("nothing to answer: append template.user(...) first")
-        self._generation = self._model.answer(self._script, limits)
+        schema = None if grammar is None else grammar.schema
+        self._generation = self._model.answer(self._script, limits, tools, schema)
         return self._generation
 
     async def close(self) -> None:

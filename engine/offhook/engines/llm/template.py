@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -28,6 +29,7 @@ CHATML = (
 """The format most small models know; used when a model names none."""
 
 _SYSTEM, _USER, _ANSWER = "\u241csystem\u241c", "\u241cuser%d\u241c", "\u241canswer%d\u241c"
+_RESULT = "\u241cresult%d\u241c"
 _UNDERSTOOD = "Understood."
 
 
@@ -35,6 +37,9 @@ class Markup(str):
     """Text in which the model's control tokens count.  Any operation on it gives plain ``str``."""
 
     __slots__ = ()
+
+
+_NONE = Markup("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,12 @@ class ChatTemplate:
     """The model has no system role: the system prompt is the first user message."""
     exact: bool = True
     """False when the model's template rewrites earlier turns, so that appending can only come near it."""
+    tool_open: Markup = _NONE
+    """In front of what a tool answered, behind ``assistant_close``; empty: the model has no form for it."""
+    tool_between: Markup = _NONE
+    """Between the results of two calls."""
+    tool_close: Markup = _NONE
+    """Behind the last result, the assistant's header included."""
 
     def prefix(self, system: str, examples: Sequence[tuple[str, str]] = ()) -> tuple[str, ...]:
         """The fixed beginning of a conversation: system prompt and example exchanges (user, assistant)."""
@@ -71,6 +82,16 @@ class ChatTemplate:
     def user(self, text: str) -> tuple[str, ...]:
         """One turn of the caller's, up to where the answer begins."""
         return (self.user_open, text.strip(), self.user_close)
+
+    def results(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """What the tools answered that the last answer called, in the calls' order, up to where the next
+        answer begins.  It stands behind ``assistant_close``."""
+        if not self.tool_open:
+            return self.user("\n".join(text.strip() for text in texts))
+        pieces: list[str] = [self.tool_open]
+        for text in texts:
+            pieces += [text.strip(), self.tool_between]
+        return (*pieces[:-1], self.tool_close)
 
 
 def chat_template(source: str | None, *, bos: str = "", eos: str = "") -> ChatTemplate:
@@ -109,8 +130,13 @@ class Renderer:
 
     def render(self, messages: Sequence[tuple[str, str]], *, open_answer: bool) -> str:
         """The dialogue as text; ``open_answer`` adds the assistant's header at the end."""
+        entries = [{"role": role, "content": content} for role, content in messages]
+        return self.render_messages(entries, open_answer=open_answer)
+
+    def render_messages(self, messages: Sequence[Mapping[str, Any]], *, open_answer: bool) -> str:
+        """The same of whole messages, calls of tools and their results among them."""
         return self._template.render(
-            messages=[{"role": role, "content": content} for role, content in messages],
+            messages=messages,
             add_generation_prompt=open_answer,
             enable_thinking=False,  # nobody wants to wait on the telephone while a model thinks
             **self._tokens,
@@ -152,18 +178,39 @@ def _cut(renderer: Renderer, *, system_role: bool) -> ChatTemplate:
         + [piece for n in (1, 2) for piece in (*template.user(_USER % n), _ANSWER % n, assistant_close)]
         + [*template.user(_USER % 3)]
     )
+    opened, between_results, closed = _cut_results(renderer, assistant_close)
+    template = replace(template, tool_open=opened, tool_between=between_results, tool_close=closed)
     if ours == whole:
         return template
     logger.info("the model's chat template rewrites earlier turns; they are kept as they were said")
-    return ChatTemplate(
-        template.system_open,
-        template.system_close,
-        template.user_open,
-        template.user_close,
-        template.assistant_close,
-        template.system_as_user,
-        exact=False,
-    )
+    return replace(template, exact=False)
+
+
+def _cut_results(renderer: Renderer, assistant_close: str) -> tuple[Markup, Markup, Markup]:
+    """The markup around two tools' results; empty where the template has none for them."""
+    calls = [
+        {"id": f"call0000{n}", "type": "function", "function": {"name": "x", "arguments": {}}} for n in (1, 2)
+    ]
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": _USER % 1},
+        {"role": "assistant", "content": _ANSWER % 1, "tool_calls": calls},
+        *(
+            {"role": "tool", "name": "x", "tool_call_id": call["id"], "content": _RESULT % n}
+            for n, call in enumerate(calls, 1)
+        ),
+    ]
+    try:
+        whole = renderer.render_messages(messages, open_answer=True)
+        between = _between(whole, _RESULT % 1, _RESULT % 2)
+        closed = _after(whole, _RESULT % 2)
+        del messages[1]["tool_calls"]
+        plain = renderer.render_messages(messages[:3], open_answer=True)
+        opened = _between(plain, _ANSWER % 1, _RESULT % 1)
+    except (jinja2.TemplateError, TypeError, KeyError, AttributeError, ValueError, _NotSeparableError):
+        return _NONE, _NONE, _NONE
+    if not opened.startswith(assistant_close):
+        return _NONE, _NONE, _NONE
+    return Markup(opened.removeprefix(assistant_close)), Markup(between), Markup(closed)
 
 
 def _before(text: str, mark: str) -> str:

@@ -7,7 +7,8 @@ character split between two chunks stays a character.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from offhook.engines.llm.base import FinishReason
@@ -37,6 +38,17 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class WireCall:
+    """A call of a tool as the server wrote it."""
+
+    name: str
+    arguments: object = ""
+    """A JSON object as text, or already read; empty: none."""
+    id: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """One event of an answer.  Parts that an event does not have are empty."""
 
@@ -45,8 +57,10 @@ class Delta:
     usage: Usage | None = None
     last: bool = False
     """Nothing comes after this event."""
-    tools: tuple[str, ...] = ()
-    """Names of the tools that the model calls with this event."""
+    calls: tuple[WireCall, ...] = ()
+    """Calls of tools that are complete with this event."""
+    calling: bool = False
+    """A piece of a call: the answer goes on, although there is nothing to say."""
 
 
 class EventReader(Protocol):
@@ -171,15 +185,6 @@ def _part(part: object) -> str:
     if not isinstance(part, str):
         raise MalformedError("text that is not a string")
     return part
-
-
-def tools_of(calls: object) -> tuple[str, ...]:
-    """The names in a message's ``tool_calls``; the pieces of their arguments have none."""
-    if not isinstance(calls, list):
-        return ()
-    functions = [call.get("function") for call in calls if isinstance(call, dict)]
-    names = [function.get("name") for function in functions if isinstance(function, dict)]
-    return tuple(name for name in names if isinstance(name, str) and name)
 
 
 def count(value: object) -> int | None:
