@@ -53,8 +53,14 @@ def _as_text(model: object) -> object:
 _MODEL_FILES = (".bin", ".gguf", ".onnx")
 
 
+_ON_DISK = frozenset({"moonshine", "whisper", "llama", "espeak", "piper"})
+"""Engines whose models are files here.  For any other a model's name is left as it is written."""
+
+
 def _model(model: str, info: ValidationInfo) -> str:
     """A path lies beside the file that names it; what neither is there nor looks like one is a name."""
+    if info.data.get("engine", "llama") not in _ON_DISK:
+        return model
     beside = _beside(Path(model), info)
     is_file = "/" in model or model.startswith("~") or model.endswith(_MODEL_FILES) or named(beside)
     return str(beside) if is_file else model
@@ -122,7 +128,8 @@ class ConversationConfig(Section):
 class SttConfig(Section):
     """Speech to text."""
 
-    engine: Literal["moonshine", "whisper"] = "moonshine"
+    engine: str = "moonshine"
+    """moonshine, whisper, or another that is installed."""
     model: ModelName | None = None
     """A name of `offhook models list`, or a path. Moonshine: a folder with .ort files (None: the embedded
     one). Whisper: a ggml file."""
@@ -141,6 +148,11 @@ class SttConfig(Section):
     """For one utterance, once a worker has begun it; a worker that takes longer is replaced."""
 
 
+def spoken_languages(stt: SttConfig) -> tuple[str, ...]:
+    """What callers speak, the usual one first."""
+    return tuple(dict.fromkeys((stt.language, *stt.other_languages)))
+
+
 class FallbackConfig(Section):
     """Another model server, asked where the first one fails before the answer's first word."""
 
@@ -156,7 +168,7 @@ class FallbackConfig(Section):
 class LlmConfig(Section):
     """The language model."""
 
-    engine: Literal["llama", "openai", "ollama"] = "llama"
+    engine: str = "llama"
     """llama runs here; openai speaks to any server with ``/chat/completions``, ollama to Ollama."""
     model: str = EMBEDDED_LLM
     """llama: ``smollm2-135m-instruct`` (embedded), another name of `offhook models list`, or a GGUF file's
@@ -208,13 +220,14 @@ class LlmConfig(Section):
     @field_validator("model")
     @classmethod
     def _place(cls, model: str, info: ValidationInfo) -> str:
-        return _model(model, info) if info.data.get("engine") == "llama" else model
+        return _model(model, info)
 
 
 class TtsConfig(Section):
     """Text to speech."""
 
-    engine: Literal["espeak", "piper"] = "espeak"
+    engine: str = "espeak"
+    """espeak, piper, or another that is installed."""
     model: ModelName | None = None
     """A Piper voice: a name of `offhook models list`, or a path; instead of ``voice``."""
     voice: str = "en-us"

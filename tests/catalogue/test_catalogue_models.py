@@ -219,13 +219,17 @@ def test_the_doctor_says_the_same(models: Path, sections: dict[str, dict[str, st
     assert str(caught.value) in finding.what
 
 
+def named(found: chosen.Chosen) -> tuple[str, str | None]:
+    return found.engine.name, found.model
+
+
 def test_a_name_tells_its_engine(models: Path, tmp_path: Path) -> None:
     models_command("import", write_tiny_ctranslate2(tmp_path / "own"))
     models_command("import", write_tiny_piper(tmp_path), "--name", "nice")
     stt, tts = SttConfig(model=Path("own")), TtsConfig(model="nice")
-    assert chosen.recogniser(stt) == ("whisper", models / "own" / "ggml-own.bin")
-    assert chosen.voice(tts) == ("piper", str(next((models / "nice").glob("*.onnx"))))
-    assert chosen.voice(TtsConfig(model="/srv/own.onnx")) == ("piper", "/srv/own.onnx")
+    assert named(chosen.recogniser(stt)) == ("whisper", str(models / "own" / "ggml-own.bin"))
+    assert named(chosen.voice(tts)) == ("piper", str(next((models / "nice").glob("*.onnx"))))
+    assert named(chosen.voice(TtsConfig(model="/srv/own.onnx"))) == ("piper", "/srv/own.onnx")
     with pytest.raises(ConfigError, match=r"tts\.model is one for piper, but tts\.engine is espeak"):
         chosen.voice(TtsConfig(engine="espeak", model="/srv/own.onnx"))
     with pytest.raises(ConfigError, match=r"stt\.model is one for whisper, but stt\.engine is moonshine"):
@@ -235,8 +239,8 @@ def test_a_name_tells_its_engine(models: Path, tmp_path: Path) -> None:
 def test_a_path_stays_a_path(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own.gguf").write_bytes(GGUF)
     monkeypatch.chdir(tmp_path)
-    assert chosen.language_model(LlmConfig(model="own.gguf")) == Path("own.gguf")
-    assert chosen.language_model(LlmConfig(model="/absent.gguf")) == Path("/absent.gguf")
+    assert named(chosen.language_model(LlmConfig(model="own.gguf"))) == ("llama", "own.gguf")
+    assert named(chosen.language_model(LlmConfig(model="/absent.gguf"))) == ("llama", "/absent.gguf")
     assert resolve("~/x.bin", "stt", "stt.model").path == Path.home() / "x.bin"
 
 

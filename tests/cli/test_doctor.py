@@ -123,7 +123,7 @@ class TestModels:
         assert is_healthy(models.check_tts(config))
 
     def test_embedded_models_that_are_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(models, "is_installed", lambda name: False)
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         for check in (models.check_stt, models.check_llm, models.check_tts):
             finding = check(Config())
             assert not is_healthy(finding)

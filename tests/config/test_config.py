@@ -47,7 +47,7 @@ def test_environment_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ("[turns]\n", "did you mean 'turn'"),
         ("[turn]\nzzz = 1\n", "known keys: responsiveness"),
         ("[turn]\npause_ms = 5\n", "turn.pause_ms: Input should be greater than or equal to 40, got 5"),
-        ("[stt]\nengine = 'vosk'\n", "stt.engine: Input should be 'moonshine' or 'whisper'"),
+        ("[stt]\nengine = 7\n", "stt.engine: Input should be a valid string, got 7"),
         ("[llm]\nthreads = 'many'\n", "llm.threads"),
         ("[turn\n", "not valid TOML"),
         ("[daemon]\nmax_calls = 0\n[turn]\npause_ms = 5\n", "(and 1 more)"),

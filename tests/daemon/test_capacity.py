@@ -12,8 +12,15 @@ from offhook.config import Config, LlmConfig
 from offhook.daemon.capacity import ProcessLimits, check_capacity, descriptors_needed, raised_limits
 from offhook.engines.llm.embedded import embedded_model
 from offhook.engines.llm.gguf_file import token_bytes
-from offhook.engines.llm.room import LEAST_SHARE, MOST_CALLS, Room, free_memory_bytes, room_for, share_of
-from offhook.engines.pool import call_tokens
+from offhook.engines.llm.room import (
+    LEAST_SHARE,
+    MOST_CALLS,
+    Room,
+    call_tokens,
+    free_memory_bytes,
+    room_for,
+    share_of,
+)
 from offhook.errors import ConfigError
 from tests.support.engines.tiny_gguf import write_llama, write_mamba
 

@@ -13,7 +13,7 @@ from offhook.agents.loader import Agent, agent_files, check_name, find_agent, lo
 from offhook.cli import try_agent
 from offhook.config import Config, load_config
 from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
-from offhook.engines.pool import call_tokens
+from offhook.engines.llm.room import call_tokens
 from offhook.errors import ConfigError
 from offhook.files import at_home
 from offhook.observe.trace.waterfall import printable

@@ -1,4 +1,4 @@
-"""Which engine runs which files: what ``[stt]``, ``[llm]`` and ``[tts]`` name, looked up in the catalogue.
+"""Which engine runs what: ``[stt]``, ``[llm]`` and ``[tts]``, looked up in the registry and the catalogue.
 
 A model's name tells its engine, so ``stt.model = "whisper-base"`` is enough; an engine that is named as well
 has to be the same one.  Nothing is loaded here: `offhook doctor` asks, too, on a machine without the core.
@@ -6,43 +6,78 @@ has to be the same one.  Nothing is loaded here: `offhook doctor` asks, too, on 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from offhook.catalogue.resolve import Named, resolve
-from offhook.config import LlmConfig, SttConfig, TtsConfig
+from offhook.config import EMBEDDED_LLM, LlmConfig, SttConfig, TtsConfig
+from offhook.engines.engine import Engine, Loading, Stage
+from offhook.engines.llm.endpoint import check_no_endpoint
+from offhook.engines.registry import find
 from offhook.errors import ConfigError
 
 
-def recogniser(stt: SttConfig) -> tuple[str, Path | None]:
-    """Engine and files; None: the engine's own.  Raises ConfigError or ModelError with one line."""
-    if stt.model is None:
-        return stt.engine, None
-    named = resolve(stt.model, "stt", "stt.model")
-    return _engine("stt", stt.engine, "engine" in stt.model_fields_set, named), named.path
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An engine, and what it is to run."""
+
+    engine: Engine
+    model: str | None
+    """A path where the engine's models are files, else the engine's own name for it; None: what the engine
+    brings with it."""
+
+    def files(self) -> list[Path]:
+        """What is read from the disk; nothing where the model comes in a package, or from elsewhere."""
+        if self.engine.files is None or self.model is None:
+            return []
+        return self.engine.files.of(Path(self.model).expanduser())
+
+    def load(self, settings: Any, loading: Loading) -> Any:
+        """Blocks for as long as that takes.  Raises ConfigError or ModelError."""
+        if self.model is None and self.engine.wants:
+            raise ConfigError(f"{self.engine.stage}.engine is {self.engine.name}: {self.engine.wants}")
+        return self.engine.load(settings, self.model, loading)
 
 
-def voice(tts: TtsConfig) -> tuple[str, str]:
-    """Engine and voice: a name for espeak, a path for Piper.  Raises as :func:`recogniser`."""
-    if tts.model is None:
-        return tts.engine, tts.voice
+def recogniser(stt: SttConfig) -> Chosen:
+    """What ``[stt]`` names.  Raises ConfigError or ModelError with one line."""
+    engine = find("stt", stt.engine)
+    if stt.model is None or engine.remote:
+        return Chosen(engine, stt.model)
+    return _local("stt", engine, "engine" in stt.model_fields_set, resolve(stt.model, "stt", "stt.model"))
+
+
+def voice(tts: TtsConfig) -> Chosen:
+    """What ``[tts]`` names; for espeak a voice's name.  Raises as :func:`recogniser`."""
+    engine, is_set = find("tts", tts.engine), "engine" in tts.model_fields_set
+    if tts.model is None or engine.remote:
+        return Chosen(engine, tts.voice if tts.model is None else tts.model)
     if "voice" in tts.model_fields_set:
         raise ConfigError("tts.model and tts.voice both name the voice: keep one of them")
     named = resolve(tts.model, "tts", "tts.model")
-    piper = Named("piper", named.path)  # only its voices are files, so that a path tells the engine, too
-    return _engine("tts", tts.engine, "engine" in tts.model_fields_set, piper), str(named.path)
+    if named.engine is None and not (is_set and engine.files):
+        named = Named("piper", named.path)  # of ours, only its voices are files: a path tells the engine, too
+    return _local("tts", engine, is_set, named)
 
 
-def language_model(llm: LlmConfig) -> Path:
-    """The GGUF file of a model that is not the embedded one.  Raises as :func:`recogniser`."""
-    return resolve(llm.model, "llm", "llm.model").path
+def language_model(llm: LlmConfig) -> Chosen:
+    """What ``[llm]`` names.  Raises as :func:`recogniser`."""
+    engine = find("llm", llm.engine)
+    if engine.remote:
+        return Chosen(engine, llm.model)
+    check_no_endpoint(llm)
+    if engine.embedded is not None and llm.model == EMBEDDED_LLM:
+        return Chosen(engine, None)
+    return _local("llm", engine, "engine" in llm.model_fields_set, resolve(llm.model, "llm", "llm.model"))
 
 
-def _engine(section: str, engine: str, is_set: bool, named: Named) -> str:
-    if named.engine is None:
-        return engine
-    if is_set and engine != named.engine:
-        raise ConfigError(
-            f"{section}.model is one for {named.engine}, but {section}.engine is {engine}:"
-            f" leave {section}.engine away, or name another model"
-        )
-    return named.engine
+def _local(stage: Stage, engine: Engine, is_set: bool, named: Named) -> Chosen:
+    if named.engine is not None and named.engine != engine.name:
+        if is_set:
+            raise ConfigError(
+                f"{stage}.model is one for {named.engine}, but {stage}.engine is {engine.name}:"
+                f" leave {stage}.engine away, or name another model"
+            )
+        engine = find(stage, named.engine)
+    return Chosen(engine, str(named.path))

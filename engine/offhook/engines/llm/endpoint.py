@@ -83,7 +83,7 @@ def check_no_endpoint(llm: LlmConfig) -> None:
     remote = [key for key in _REMOTE_KEYS if key in llm.model_fields_set]
     if remote:
         raise ConfigError(
-            f"llm.{remote[0]} is set, but llm.engine is llama, which runs here:"
+            f"llm.{remote[0]} is set, but llm.engine is {llm.engine}, which runs here:"
             " set llm.engine to openai or ollama, or leave it out"
         )
 

@@ -11,11 +11,14 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from offhook.config import LlmConfig
+from offhook.config import EMBEDDED_LLM, LlmConfig
+from offhook.engines.registry import find
 from offhook.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
+EMBEDDED_TOKENS, LOCAL_TOKENS, REMOTE_TOKENS = 1024, 4096, 32_768
+"""What one call may use of the context where ``llm.n_ctx_call`` does not say."""
 LEAST_SHARE = 512
 """Tokens of context without which a call is not worth beginning."""
 MOST_CALLS = 239
@@ -34,6 +37,16 @@ class Room:
 
     n_ctx: int
     calls: int
+
+
+def call_tokens(llm: LlmConfig, max_calls: int) -> int:
+    """What one call may use of the model's context: as configured, or as suits the engine.
+
+    Raises ConfigError when that is too little to talk in.
+    """
+    if find("llm", llm.engine).remote:
+        return llm.n_ctx_call or REMOTE_TOKENS
+    return share_of(llm, max_calls, EMBEDDED_TOKENS if llm.model == EMBEDDED_LLM else LOCAL_TOKENS)
 
 
 def share_of(llm: LlmConfig, max_calls: int, suits: int) -> int:

@@ -1,0 +1,26 @@
+"""Recognisers.  Here only what is known of them before one is loaded."""
+
+from offhook.engines.engine import Engine, Files, Package
+
+ENGINES = (
+    Engine(
+        "moonshine",
+        "stt",
+        "offhook.engines.stt.moonshine:load",
+        files=Files(
+            "a Moonshine folder",
+            inside=("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"),
+        ),
+        embedded=Package(
+            "moonshine_voice", "pip install 'offhook[embedded]'", "the embedded recogniser (moonshine-voice)"
+        ),
+    ),
+    Engine(
+        "whisper",
+        "stt",
+        "offhook.engines.stt.whisper:load",
+        files=Files("a ggml Whisper file", magic=b"lmgg"),
+        packages=(Package("pywhispercpp", "pip install 'offhook[whisper]'", "whisper.cpp"),),
+        wants="stt.model must name a ggml file, or a model such as whisper-base",
+    ),
+)

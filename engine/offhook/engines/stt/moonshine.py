@@ -20,8 +20,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from offhook.config import SttConfig, spoken_languages
+from offhook.engines.engine import Loading
 from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
-from offhook.errors import ModelError
+from offhook.errors import ConfigError, ModelError
 from offhook.files import check_file, file_exists, model_errors
 
 _ADVICE = "install it with: pip install 'offhook[embedded]'"
@@ -170,3 +172,17 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
+
+
+def load(stt: SttConfig, model: str | None, _loading: Loading) -> Moonshine:
+    """The recogniser of ``[stt]``.  Raises ConfigError or ModelError."""
+    languages = spoken_languages(stt)
+    if languages != ("en",):
+        foreign = next(one for one in languages if one != "en")
+        key = "language" if foreign == stt.language else "other_languages"
+        raise ConfigError(
+            f'stt.{key} is {foreign!r}: Moonshine knows English only; use stt.model = "whisper-base"'
+        )
+    if stt.terms:
+        raise ConfigError('stt.terms: Moonshine takes no words; use stt.model = "whisper-base"')
+    return Moonshine(None if model is None else Path(model), threads=stt.threads)

@@ -30,11 +30,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.config import SttConfig, spoken_languages
+from offhook.engines.engine import Loading
 from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
 from offhook.engines.stt.gate import is_repetition, normalize
 from offhook.engines.stt.ggml_file import ADVICE, check_ggml
 from offhook.engines.stt.whisper_library import Abort, EncoderBegin, WhisperLibrary
 from offhook.errors import ModelError
+from offhook.files import check_file, model_errors
 
 _FRAMES_PER_S = 50
 _SPARE_FRAMES = 64
@@ -302,3 +305,13 @@ def _goes_round(text: str) -> bool:
     words = normalize(text).split()
     periods = range(2, len(words) // 2 + 1)
     return any(words[size:] == words[:-size] for size in periods) or is_repetition(" ".join(words))
+
+
+def load(stt: SttConfig, model: str, _loading: Loading) -> Whisper:
+    """The recogniser of ``[stt]``.  Raises ConfigError or ModelError."""
+    path = Path(model)
+    with model_errors():
+        check_file(path)
+    return Whisper(
+        path, threads=stt.threads, language=spoken_languages(stt), workers=stt.workers, terms=stt.terms
+    )

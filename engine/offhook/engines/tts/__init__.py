@@ -1,0 +1,23 @@
+"""Voices.  Here only what is known of them before one is loaded."""
+
+from offhook.engines.engine import Engine, Files, Package
+
+ENGINES = (
+    Engine(
+        "espeak",
+        "tts",
+        "offhook.engines.tts.espeak:load",
+        packages=(
+            Package(
+                "espeakng_loader", "pip install 'offhook[embedded]'", "the embedded voice (espeakng-loader)"
+            ),
+        ),
+    ),
+    Engine(
+        "piper",
+        "tts",
+        "offhook.engines.tts.piper:load",
+        files=Files("a Piper .onnx file", beside=(".json",)),
+        packages=(Package("piper", "pip install 'offhook[piper]'", "Piper's phonemes (piper-tts)"),),
+    ),
+)

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.config import TtsConfig
+from offhook.engines.engine import Loading
 from offhook.engines.tts.base import never
 from offhook.engines.tts.text import has_words, parts, speakable
 from offhook.errors import ModelError
@@ -189,3 +191,8 @@ def _loader_folder() -> Path:
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()
 _library = _Library()
+
+
+def load(tts: TtsConfig, voice: str, _loading: Loading) -> Espeak:
+    """The voice of ``[tts]``.  Raises ModelError."""
+    return Espeak(voice, rate_wpm=tts.rate_wpm)

@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
+from offhook.config import TtsConfig
+from offhook.engines.engine import Loading
 from offhook.engines.tts.base import never
 from offhook.engines.tts.text import has_words, parts, speakable
 from offhook.engines.tts.vits import Feed, Vits, one_line
@@ -228,3 +230,8 @@ def _speaker_number(path: Path, settings: _VoiceFile, speaker: str | int | None)
         names = ", ".join(list(settings.speaker_id_map)[:8]) or f"0 to {settings.num_speakers - 1}"
         raise ModelError(f"{path}: no speaker {speaker!r}; there are: {names}")
     return number
+
+
+def load(tts: TtsConfig, voice: str, _loading: Loading) -> Piper:
+    """The voice of ``[tts]``.  Raises ModelError."""
+    return Piper(Path(voice).expanduser(), threads=tts.threads)

@@ -1,0 +1,29 @@
+"""Makes a language model of a server, and of another one that takes over where the first one fails."""
+
+from __future__ import annotations
+
+from offhook.config import LlmConfig
+from offhook.engines.engine import Loading
+from offhook.engines.llm.endpoint import endpoint_of, fallback_of
+from offhook.engines.llm.exchange import Server
+from offhook.engines.llm.ollama import Ollama
+from offhook.engines.llm.openai import OpenAi
+from offhook.engines.llm.remote import RemoteModel
+from offhook.engines.llm.room import call_tokens
+
+
+def load(llm: LlmConfig, model: str | None, loading: Loading) -> RemoteModel:
+    """Contacts nobody.  Raises ConfigError."""
+    first, second = _server(llm), fallback_of(llm)
+    return RemoteModel(
+        first.endpoint,
+        first.dialect,
+        n_ctx_call=call_tokens(llm, loading.max_calls),
+        max_conversations=loading.max_calls,
+        fallback=None if second is None else _server(second),
+    )
+
+
+def _server(of: LlmConfig) -> Server:
+    endpoint = endpoint_of(of)
+    return Server(endpoint, Ollama(endpoint) if of.engine == "ollama" else OpenAi(endpoint))
