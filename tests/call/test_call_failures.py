@@ -42,8 +42,7 @@ def spoken(call: ScriptedCall) -> list[str]:
 
 def full_folder(call: ScriptedCall) -> None:
     """From now on files can be made for the call, but nothing can be written into them."""
-    shelf = call.call._shelf
-    assert shelf is not None
+    shelf = call.shelf
     for number in range(shelf._count + 1, shelf._count + 9):
         (shelf.folder / f"{number}.sln").symlink_to("/dev/full")
 

@@ -44,8 +44,8 @@ class Line:
     def read(self, start: int, stop: int) -> tuple[int, NDArray[np.int16]]:
         return start, np.zeros(stop - start, np.int16)
 
-    def played(self, start_ns: int, stop_ns: int, rate_hz: int) -> NDArray[np.int16]:
-        return np.zeros((stop_ns - start_ns) * rate_hz // 10**9, np.int16)
+    def played(self, start_ns: int, stop_ns: int) -> NDArray[np.int16]:
+        return np.zeros((stop_ns - start_ns) * self.rate_hz // 10**9, np.int16)
 
 
 class ByHand(Executor):

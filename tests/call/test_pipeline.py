@@ -29,7 +29,7 @@ from offhook.knowledge.acts import ActGuess
 from offhook.knowledge.store import Knowledge, Ranking
 from offhook.observe.trace import TurnTrace
 from offhook.playout.folder import PlaybackFolder
-from offhook.playout.utterance import Answer
+from offhook.playout.utterance import Utterance
 from offhook.turn_taking import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from tests.support.clock import reached
 from tests.support.engines.engines import (
@@ -71,7 +71,7 @@ class Bench:
             self.policy,
             self.history,
             self.conversation,
-            lambda: Answer(self.shelf, thread, 8_000),
+            lambda: Utterance(8_000, lambda: self.shelf.grow(thread, 8_000)),
             8_000,
             Limits(),
             history_turns,
@@ -344,7 +344,7 @@ async def test_no_words_no_answer(benches: Any) -> None:
     bench = benches([""], [])
     revision = bench.prepare(3)
     assert await whole(revision) == ""
-    assert revision.answer.name is None
+    assert revision.answer.track is None
     assert bench.events == [NothingHeard(3, 500)]
     assert bench.text == ""
 
@@ -382,7 +382,7 @@ async def test_a_failure_reaches_whoever_waits_and_rolls_back(benches: Any, stag
     revision = bench.prepare()
     with pytest.raises(PlaybackError if "disk" in stage else ModelError):
         await whole(revision)
-    assert revision.answer.name is None, "there is nothing to play"
+    assert revision.answer.track is None, "there is nothing to play"
     await revision.cancel()
     assert bench.text == ("" if stage == "stt" else bench.opening("Something unrelated."))
     last = bench.events[-1]

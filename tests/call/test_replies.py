@@ -14,11 +14,13 @@ import pytest
 
 from offhook import turn_taking
 from offhook.agents.loader import load_agent
-from offhook.call.responses import Replies, Tasks
+from offhook.call.output import CallOutput
+from offhook.call.responses import Replies
+from offhook.call.tasks import Tasks
 from offhook.config import Config
 from offhook.conversation.history import History
 from offhook.core import PlayoutThread
-from offhook.doors.eagi.player import Speaker
+from offhook.doors.eagi.player import EagiPlayer
 from offhook.observe.metrics import Metrics
 from offhook.playout.folder import PlaybackFolder
 from tests.support.agi_side import AsteriskSide, by_hand, soon
@@ -34,8 +36,8 @@ class Phrases:
 class Scene:
     """The call's side of a conversation, and the test as Asterisk."""
 
-    def __init__(self, side: AsteriskSide, replies: Replies, speaker: Speaker) -> None:
-        self.side, self.replies, self.speaker = side, replies, speaker
+    def __init__(self, side: AsteriskSide, replies: Replies, output: CallOutput) -> None:
+        self.side, self.replies, self.output = side, replies, output
         self.events: asyncio.Queue[turn_taking.TurnEvent] = asyncio.Queue()
         self.keys: list[str] = []
         self.speaking = False
@@ -48,7 +50,7 @@ class Scene:
 
     def over(self) -> None:
         """It has been played to its end, however fast the test is."""
-        for answer in self.speaker._said:
+        for answer in self.output._said:
             answer.stopped(time.monotonic_ns() + 10**9)
         self.side.say("200 result=0 endpos=4000\n")
 
@@ -65,10 +67,10 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         async with by_hand() as (channel, side):
             made: Scene = cast(Any, None)
             tasks = Tasks(lambda error, name: failures.append(error))
-            speaker = Speaker(channel, folder.silence(8_000), lambda key: made.keys.append(key))
+            player = EagiPlayer(channel, folder, thread, 8_000, lambda key: made.keys.append(key))
+            output = CallOutput(player, 8_000)
             services = SimpleNamespace(
                 config=Config(),
-                playout=thread,
                 ready=Phrases(),
                 metrics=Metrics(),
                 trace=None,
@@ -78,20 +80,18 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
                 "call",
                 agent,
                 cast(Any, services),
-                folder.shelf("call"),
-                speaker,
-                8_000,
+                output,
                 tasks,
                 lambda event: made.events.put_nowait(event),
                 History(),
                 lambda: made.speaking,
             )
-            made = Scene(side, replies, speaker)
+            made = Scene(side, replies, output)
             yield made
             closing = asyncio.create_task(tasks.close())
             side.hang_up()
             await closing
-            await speaker.close()
+            await output.close()
             replies.close()
     folder.close()
     assert not failures

@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from offhook.call.responses import Services
+from offhook.call.services import Services
 from offhook.config import Config, load_config
 from offhook.conversation.base import Policy
 from offhook.daemon.daemon import Daemon, _agent_name
+from offhook.doors.base import CallOffer
 from offhook.errors import BusyError, ConfigError, ModelError
 from offhook.observe.load import LoadGauge, Speculation
 from tests.support.clock import reached
@@ -21,14 +22,17 @@ from tests.support.engines.engines import PlainTemplate
 
 
 class Offer:
-    """A handoff: it is declined, or only has to be taken."""
+    """A line: it is declined, or only has to be taken."""
 
-    def __init__(self, *args: str) -> None:
-        self.hello = SimpleNamespace(args=args)
-        self.taken = False
+    def __init__(self, *arguments: str) -> None:
+        self.offer = CallOffer("test", "1.2", arguments=arguments)
+        self.taken = self.closed = False
 
-    def accepted(self) -> None:
+    def accept(self) -> None:
         self.taken = True
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class SlowModel:
@@ -93,8 +97,8 @@ class House:
         house = self
 
         class Call:
-            def __init__(self, handoff: Offer, policy: Policy, services: Any) -> None:
-                assert handoff.taken, "the launcher is told before anything takes long"
+            def __init__(self, line: Offer, policy: Policy, services: Any) -> None:
+                assert line.taken, "the door is told before anything takes long"
                 house.calls.append(policy)
 
             async def run(self) -> None:
@@ -115,7 +119,7 @@ class House:
 
     async def call(self, *args: str) -> Offer:
         offer = Offer("1.2", *args)
-        await self.daemon._on_call(cast(Any, offer))
+        await self.daemon.take(cast(Any, offer))
         return offer
 
     async def warmed(self) -> None:
@@ -140,7 +144,7 @@ def daemon_with(problem: str | None) -> Daemon:
 async def test_a_model_that_hangs_makes_new_calls_busy() -> None:
     offer = Offer("1.2")
     with pytest.raises(BusyError, match="one batch for 12 s"):
-        await daemon_with("the language model has computed one batch for 12 s")._on_call(cast(Any, offer))
+        await daemon_with("the language model has computed one batch for 12 s").take(cast(Any, offer))
     assert not offer.taken
 
 
@@ -151,7 +155,7 @@ async def test_a_call_that_the_model_has_no_room_for_is_busy_before_it_is_taken(
     await reached(lambda: bool(house.calls), "the first call runs")
     offer = Offer("1.3", "agent=jetty")
     with pytest.raises(BusyError, match="all 1 places of the language model are taken"):
-        await house.daemon._on_call(cast(Any, offer))
+        await house.daemon.take(cast(Any, offer))
     assert not offer.taken
     house.hold.set()
     await running
@@ -162,10 +166,10 @@ async def test_a_stopping_daemon_and_an_unknown_agent_take_no_call() -> None:
     offer = Offer("1.2", "agent=nobody")
     daemon = daemon_with(None)
     with pytest.raises(ConfigError, match=r"no nobody\.toml"):
-        await daemon._on_call(cast(Any, offer))
+        await daemon.take(cast(Any, offer))
     daemon.stop()
     with pytest.raises(BusyError, match="stopping"):
-        await daemon._on_call(cast(Any, offer))
+        await daemon.take(cast(Any, offer))
     assert not offer.taken
 
 

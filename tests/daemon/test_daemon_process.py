@@ -150,8 +150,8 @@ async def test_a_dead_channel_frees_its_place_although_its_launcher_lives(
 ) -> None:
     with Client(daemon.socket) as client:
         client.hello("1699.7")
-        assert await client.answer() == ACCEPTED
         await until_silence_is_played(client)
+        assert await client.answer() == ACCEPTED
         await die(client, how)
         assert await client.answer() == DONE
         assert await asyncio.to_thread(ask, daemon.socket) == DONE

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from offhook.doors.eagi.handoff import (
     MAX_ARGS,
     MAX_PAYLOAD_BYTES,
-    Answer,
-    AnswerKind,
     Descriptors,
     ForeignVersionError,
     Hello,
     Reason,
+    Verdict,
+    VerdictKind,
     receive_hello,
     send_hello,
 )
@@ -108,16 +108,16 @@ def test_arguments_that_do_not_fit_are_not_sent() -> None:
             Hello(args, True).encode()
 
 
-@given(st.sampled_from(AnswerKind), st.sampled_from(Reason))
-def test_answer_comes_back_as_it_was_sent(kind: AnswerKind, reason: Reason) -> None:
-    assert Answer.parse(Answer(kind, reason).encode()) == Answer(kind, reason)
+@given(st.sampled_from(VerdictKind), st.sampled_from(Reason))
+def test_answer_comes_back_as_it_was_sent(kind: VerdictKind, reason: Reason) -> None:
+    assert Verdict.parse(Verdict(kind, reason).encode()) == Verdict(kind, reason)
 
 
 @given(st.binary(max_size=12))
 def test_any_bytes_are_an_answer_or_an_error(packet: bytes) -> None:
     said = ""
     try:
-        assert Answer.parse(packet).encode() == packet
+        assert Verdict.parse(packet).encode() == packet
     except HandoffError as error:
         said = str(error)
     assert "\n" not in said
@@ -126,7 +126,7 @@ def test_any_bytes_are_an_answer_or_an_error(packet: bytes) -> None:
 def test_c_and_python_agree_on_the_numbers() -> None:
     header = (ROOT / "agi" / "handoff.h").read_text()
     twin = (ROOT / "agi" / "offhook_eagi.py").read_text()
-    for kind in AnswerKind:
+    for kind in VerdictKind:
         assert f"OFFHOOK_{kind.name} = {kind.value}," in header
     for reason in Reason:
         assert f"OFFHOOK_REASON_{reason.name} = {reason.value}," in header

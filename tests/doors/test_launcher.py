@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.doors.eagi.handoff import MAX_PAYLOAD_BYTES, Answer, AnswerKind, Hello, Reason
+from offhook.doors.eagi.handoff import MAX_PAYLOAD_BYTES, Hello, Reason, Verdict, VerdictKind
 from tests.support.launchers import (
     HEADER,
     WITHOUT_SIGHUP,
@@ -42,8 +42,8 @@ def test_says_nothing_when_the_call_is_done(run: Starter, door: socket.socket) -
     script = run("helpdesk")
     sock, _, descriptors = take(door)
     with sock, descriptors:
-        sock.send(Answer(AnswerKind.ACCEPTED).encode())
-        sock.send(Answer(AnswerKind.DONE).encode())
+        sock.send(Verdict(VerdictKind.ACCEPTED).encode())
+        sock.send(Verdict(VerdictKind.DONE).encode())
     assert script.finish() == (0, "", "")
 
 
@@ -51,7 +51,7 @@ def test_keeps_no_copy_of_the_audio(run: Starter, door: socket.socket) -> None:
     script = run("helpdesk")
     sock, _, descriptors = take(door)
     with sock:
-        sock.send(Answer(AnswerKind.ACCEPTED).encode())
+        sock.send(Verdict(VerdictKind.ACCEPTED).encode())
         descriptors.close()
         assert script.audio is not None
         assert wait_without_reader(script.audio)
@@ -113,8 +113,8 @@ def test_given_up_in_mid_call(run: Starter, door: socket.socket) -> None:
     script = run("helpdesk")
     sock, _, descriptors = take(door)
     with sock, descriptors:
-        sock.send(Answer(AnswerKind.ACCEPTED).encode())
-        sock.send(Answer(AnswerKind.FAILED, Reason.INTERNAL).encode())
+        sock.send(Verdict(VerdictKind.ACCEPTED).encode())
+        sock.send(Verdict(VerdictKind.FAILED, Reason.INTERNAL).encode())
         assert "gave up the call" in fallen_back(script, "failed")
 
 
@@ -122,7 +122,7 @@ def test_hang_up_kills_it_and_the_daemon_sees_it(run: Starter, door: socket.sock
     script = run("helpdesk")
     sock, _, descriptors = take(door)
     with sock, descriptors:
-        sock.send(Answer(AnswerKind.ACCEPTED).encode())
+        sock.send(Verdict(VerdictKind.ACCEPTED).encode())
         os.kill(script.pid, signal.SIGHUP)
         assert closed(sock)
         assert script.wait() == -signal.SIGHUP
@@ -147,11 +147,11 @@ def test_stop_and_continue_change_nothing(run: Starter, door: socket.socket) -> 
         for _ in range(3):
             os.kill(script.pid, signal.SIGSTOP)
             os.kill(script.pid, signal.SIGCONT)
-        sock.send(Answer(AnswerKind.ACCEPTED).encode())
+        sock.send(Verdict(VerdictKind.ACCEPTED).encode())
         for _ in range(3):
             os.kill(script.pid, signal.SIGSTOP)
             os.kill(script.pid, signal.SIGCONT)
-        sock.send(Answer(AnswerKind.DONE).encode())
+        sock.send(Verdict(VerdictKind.DONE).encode())
     assert script.finish() == (0, "", "")
 
 

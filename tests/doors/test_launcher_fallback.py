@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.doors.eagi.handoff import Answer, AnswerKind, Reason
+from offhook.doors.eagi.handoff import Reason, Verdict, VerdictKind
 from tests.support.launchers import WITHOUT_OVERRIDE, Starter, fallen_back, take
 
 
@@ -75,7 +75,7 @@ def test_busy(run: Starter, door: socket.socket, reason: Reason, words: str) -> 
     script = run("helpdesk")
     sock, _, descriptors = take(door)
     with sock, descriptors:
-        sock.send(Answer(AnswerKind.BUSY, reason).encode())
+        sock.send(Verdict(VerdictKind.BUSY, reason).encode())
         assert words in fallen_back(script, "busy")
 
 
@@ -94,7 +94,7 @@ def test_refused(run: Starter, door: socket.socket, reason: Reason, words: str) 
     script = run("helpdesk")
     sock, _, descriptors = take(door)
     with sock, descriptors:
-        sock.send(Answer(AnswerKind.FAILED, reason).encode())
+        sock.send(Verdict(VerdictKind.FAILED, reason).encode())
         assert words in fallen_back(script, "failed")
 
 
@@ -117,7 +117,7 @@ def test_daemon_that_never_took_the_hello(run: Starter, door: socket.socket) -> 
 def test_daemon_dies_in_mid_call(run: Starter, door: socket.socket) -> None:
     script = run("helpdesk")
     sock, _, descriptors = take(door)
-    sock.send(Answer(AnswerKind.ACCEPTED).encode())
+    sock.send(Verdict(VerdictKind.ACCEPTED).encode())
     descriptors.close()
     sock.close()
     assert "died during the call" in fallen_back(script, "failed")
@@ -128,7 +128,7 @@ def test_daemon_dies_with_its_pipes_non_blocking_and_replies_unread(
 ) -> None:
     script = run("helpdesk")
     sock, _, descriptors = take(door)
-    sock.send(Answer(AnswerKind.ACCEPTED).encode())
+    sock.send(Verdict(VerdictKind.ACCEPTED).encode())
     os.set_blocking(descriptors.command_in, False)
     os.set_blocking(descriptors.command_out, False)
     script.reply(b"200 result=0 endpos=160\n")  # to a command of the daemon's; nobody reads it any more
@@ -152,9 +152,9 @@ def test_silent_daemon_is_left_although_it_holds_the_pipes(run: Starter, door: s
     [
         (b"HTTP/1.1", "does not speak offhook's protocol"),
         (b"OFFH", "does not speak offhook's protocol"),
-        (Answer(AnswerKind.ACCEPTED).encode() + b"\0", "does not speak offhook's protocol"),
+        (Verdict(VerdictKind.ACCEPTED).encode() + b"\0", "does not speak offhook's protocol"),
         (struct.pack("<4sHBB", b"OFFH", 1, 9, 0), "does not speak offhook's protocol"),
-        (Answer(AnswerKind.DONE).encode(), "does not speak offhook's protocol"),
+        (Verdict(VerdictKind.DONE).encode(), "does not speak offhook's protocol"),
         (struct.pack("<4sHBB", b"OFFH", 2, 1, 0), "another release"),
         (struct.pack("<4sHBB", b"OFFH", 0x101, 1, 0), "another release"),
     ],
@@ -194,7 +194,7 @@ def test_without_a_console(run: Starter, door: socket.socket) -> None:
     script = run("helpdesk", without=(2,))
     sock, _, descriptors = take(door)
     with sock, descriptors:
-        sock.send(Answer(AnswerKind.BUSY).encode())
+        sock.send(Verdict(VerdictKind.BUSY).encode())
         assert script.read_command() == "SET VARIABLE OFFHOOK_RESULT busy"
         script.reply()
         assert script.wait() == 0

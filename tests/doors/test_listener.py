@@ -13,7 +13,8 @@ import pytest
 from offhook.cli.call import require_daemon
 from offhook.cli.checks.finding import Level
 from offhook.cli.checks.places import check_socket
-from offhook.doors.eagi.handoff import Answer, AnswerKind, Hello, Reason
+from offhook.doors.base import unless_ended
+from offhook.doors.eagi.handoff import Hello, Reason, Verdict, VerdictKind
 from offhook.doors.eagi.listener import Handoff, Listener
 from offhook.doors.eagi.probe import ask, starts
 from offhook.errors import BusyError, ConfigError
@@ -82,14 +83,14 @@ async def test_max_calls(socket_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "answer"),
     [
-        (BusyError("no sequence free"), Answer(AnswerKind.BUSY, Reason.UNWELL)),
+        (BusyError("no sequence free"), Verdict(VerdictKind.BUSY, Reason.UNWELL)),
         (ConfigError("no agent 'x'"), failed(Reason.AGENT)),
         (ZeroDivisionError(), failed(Reason.INTERNAL)),
         (None, failed(Reason.INTERNAL)),
     ],
     ids=["busy", "agent", "crash", "forgot"],
 )
-async def test_call_that_is_not_accepted(socket_path: Path, error: Exception | None, answer: Answer) -> None:
+async def test_call_that_is_not_accepted(socket_path: Path, error: Exception | None, answer: Verdict) -> None:
     async def on_call(handoff: Handoff) -> None:
         if error is not None:
             raise error
@@ -177,10 +178,10 @@ async def test_what_is_made_ready_for_a_caller_ends_when_they_hang_up(socket_pat
 
     async def on_call(handoff: Handoff) -> None:
         handoff.accepted()
-        assert await handoff.unless_closed(seven()) == 7
+        assert await unless_ended(handoff.closed, seven()) == 7
         with pytest.raises(BusyError, match="no place"):
-            await handoff.unless_closed(wrong())
-        await handoff.unless_closed(for_ever())
+            await unless_ended(handoff.closed, wrong())
+        await unless_ended(handoff.closed, for_ever())
 
     async with Listener(socket_path, on_call) as listener:
         with Client(socket_path) as client:
@@ -248,7 +249,7 @@ async def test_bound_but_not_started_is_busy_and_says_why(socket_path: Path) -> 
     try:
         with Client(socket_path) as client:
             client.hello()
-            assert await client.answer() == Answer(AnswerKind.BUSY, Reason.STARTING)
+            assert await client.answer() == Verdict(VerdictKind.BUSY, Reason.STARTING)
         listener.start()
         with Client(socket_path) as client:
             client.hello()

@@ -8,18 +8,18 @@ import os
 import socket
 from pathlib import Path
 
-from offhook.doors.eagi.handoff import Answer, AnswerKind, Hello, Reason, send_hello
+from offhook.doors.eagi.handoff import Hello, Reason, Verdict, VerdictKind, send_hello
 from offhook.doors.eagi.listener import Handoff
 
 WAIT_S = 60.0
 
-ACCEPTED = Answer(AnswerKind.ACCEPTED)
-BUSY = Answer(AnswerKind.BUSY)
-DONE = Answer(AnswerKind.DONE)
+ACCEPTED = Verdict(VerdictKind.ACCEPTED)
+BUSY = Verdict(VerdictKind.BUSY)
+DONE = Verdict(VerdictKind.DONE)
 
 
-def failed(reason: Reason) -> Answer:
-    return Answer(AnswerKind.FAILED, reason)
+def failed(reason: Reason) -> Verdict:
+    return Verdict(VerdictKind.FAILED, reason)
 
 
 class Calls:
@@ -60,14 +60,14 @@ class Client:
             socket.send_fds(self.sock, [packet], (self.launchers * 20)[:count])
         return self
 
-    async def answer(self) -> Answer | None:
+    async def answer(self) -> Verdict | None:
         """The daemon's next answer; None when it has closed."""
         loop = asyncio.get_running_loop()
         try:
             packet = await asyncio.wait_for(loop.sock_recv(self.sock, 100), WAIT_S)
         except ConnectionResetError:
             return None
-        return Answer.parse(packet) if packet else None
+        return Verdict.parse(packet) if packet else None
 
     def close(self) -> None:
         self.sock.close()

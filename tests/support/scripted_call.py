@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 from offhook.agents.loader import Agent
 from offhook.call.call import Call
 from offhook.call.prompts import ReadyPhrases
-from offhook.call.responses import Services
+from offhook.call.services import Services
 from offhook.config import Config
 from offhook.conversation.policies.chat import Chat
 from offhook.core import PlayoutThread
-from offhook.doors.eagi.lifeline import Handoff
+from offhook.doors.eagi.lifeline import HandoffState
+from offhook.doors.eagi.line import EagiLine
+from offhook.doors.eagi.player import EagiPlayer
+from offhook.doors.media import Media
 from offhook.engines.llm.base import LanguageModel, Mark
 from offhook.engines.pool import Models
 from offhook.engines.stt.base import Transcript
@@ -35,7 +38,7 @@ from offhook.events import SpeechPaused, SpeechStarted, SpeechStopped
 from offhook.knowledge.store import Knowledge
 from offhook.observe.load import LoadGauge
 from offhook.observe.metrics import Metrics
-from offhook.playout.folder import PlaybackFolder
+from offhook.playout.folder import PlaybackFolder, Shelf
 from tests.support.agi_side import StdioAsterisk
 from tests.support.clock import Clock, reached
 from tests.support.engines.engines import PlainTemplate, ScriptedConversation, ScriptedVoice
@@ -129,27 +132,24 @@ class ScriptedCall:
         self.models = Models(cast(Any, self.words), model, voice)
         self.closed = asyncio.Event()
         self._null = os.open("/dev/null", os.O_RDONLY)
-        handoff = SimpleNamespace(
-            peer=SimpleNamespace(pid=1),
+        self._handoff = SimpleNamespace(
             closed=self.closed,
+            hello=SimpleNamespace(args=()),
+            state=HandoffState.FINISHED,
             descriptors=SimpleNamespace(
                 take_agi=lambda: self.line.channel_fds, audio=self._null, take_audio=lambda: None
             ),
-            done=lambda: None,
             refuse=lambda reason: None,
         )
-        handoff.unless_closed = lambda work: Handoff.unless_closed(cast(Any, handoff), work)
         self._position = 0
         stream = SimpleNamespace(rate_hz=RATE_HZ, read=self._read, written_samples=0, close=lambda: None)
         hearing = SimpleNamespace(add=lambda *what, **how: stream, remove=lambda stream: None)
+        self._media = Media(cast(Any, hearing), self.playout, self.playback)
         self.judging = ThreadPoolExecutor(1)
         self.services = Services(
             config,
             self.models,
             self.voice,
-            cast(Any, hearing),
-            self.playout,
-            self.playback,
             self.ready,
             LoadGauge(lambda: (0.0, 0.0)),
             Metrics(),
@@ -159,8 +159,16 @@ class ScriptedCall:
             None,
         )
         self.policy = Chat(agent, model.template, Knowledge(agent))
-        self.call = Call(cast(Any, handoff), self.policy, self.services)
+        self.call: Call
         self.over: asyncio.Task[str] | None = None
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where what is said lies, once something has been said."""
+        player = self.call._output._player
+        assert isinstance(player, EagiPlayer)
+        assert player._shelf is not None
+        return player._shelf
 
     @property
     def remembered(self) -> str:
@@ -175,6 +183,8 @@ class ScriptedCall:
     async def begin(self) -> None:
         """Make the phrases, pick up, and hear the greeting to its end."""
         await self.ready.make(self.agent, RATE_HZ)
+        line = await EagiLine.open(cast(Any, self._handoff), self._media)
+        self.call = Call(line, self.policy, self.services)
         self.over = asyncio.create_task(self.call.run())
         await self.listening()
 

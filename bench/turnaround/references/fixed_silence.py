@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.turnaround.references.frame import RATE_HZ, SILENCE_MS, Line, Office, open_office, options, serve
-from offhook.call.speech_source import Hearing
 from offhook.config import Config
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.policies.grounded import Grounded
 from offhook.core import resample
+from offhook.doors.base import Listening
+from offhook.doors.media import Hearing
 from offhook.engines.pool import Models, load_models
 from offhook.engines.stt.base import STT_RATE_HZ
 from offhook.engines.tts.slin import to_slin
@@ -51,7 +52,7 @@ class FixedSilence:
         audio = line.handoff.descriptors.audio
         assert audio is not None
         stream = self._hearing.add(
-            audio, RATE_HZ, events.put_nowait, pause_ms=100, endpointing_ms=SILENCE_MS, ring_s=25.0
+            audio, RATE_HZ, events.put_nowait, Listening(pause_ms=100, endpointing_ms=SILENCE_MS, ring_s=25.0)
         )
         line.handoff.descriptors.take_audio()
         history = History()

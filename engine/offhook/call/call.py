@@ -1,9 +1,8 @@
-"""One call, from handoff to hang-up.
+"""One call, from the moment it is taken to its end.
 
 The call feeds every fact it learns (speech, words, playback, keys, hang-up, time) to
 :func:`offhook.turn_taking.step` and carries out the actions that come back.  It owns the
-AGI channel, the audio stream, the conversation and the playback shelf, and gives
-all of them back whatever happens.
+line, what is said on it and the conversation, and gives all of them back whatever happens.
 """
 
 from __future__ import annotations
@@ -19,24 +18,21 @@ from offhook.barge_in import JudgeSettings
 from offhook.call.caller_audio import POST_ROLL_MS, CallerAudio
 from offhook.call.dtmf import DigitCollector
 from offhook.call.ears import Ears
+from offhook.call.output import CallOutput
 from offhook.call.parts import Parts
 from offhook.call.pipeline import Pipeline
 from offhook.call.prompts import Kind
-from offhook.call.responses import Replies, Services, Tasks
+from offhook.call.responses import Replies
 from offhook.call.second_hearing import SecondHearing
+from offhook.call.services import Services
+from offhook.call.tasks import Tasks
 from offhook.conversation.base import Policy
 from offhook.conversation.history import History
-from offhook.core import Stream
-from offhook.doors.eagi import audio_format
-from offhook.doors.eagi.agi import AgiChannel
-from offhook.doors.eagi.handoff import Reason
-from offhook.doors.eagi.lifeline import Handoff
-from offhook.doors.eagi.player import Speaker
+from offhook.doors.base import HANGUP, Line, Listening, unless_ended
 from offhook.engines.llm.base import Conversation, Limits
-from offhook.errors import BusyError, ConfigError, HangupError, OffhookError
+from offhook.errors import BusyError, HangupError, OffhookError
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
 from offhook.observe.load import Speculation
-from offhook.playout.folder import Shelf
 
 _log = logging.getLogger("offhook.call.call")
 
@@ -49,16 +45,17 @@ PUT_OFF_S = 0.01
 JUDGE_TICK_S = 0.02
 """While the caller and we speak at once."""
 EVENTS_WAITING = 256
-RESULT_VARIABLE = "OFFHOOK_RESULT"
 
 
 class Call:
-    """One Asterisk channel in our hands."""
+    """One caller in our hands, whichever door they came through."""
 
-    def __init__(self, handoff: Handoff, policy: Policy, services: Services) -> None:
-        self.id = f"pid-{handoff.peer.pid}"
-        """The channel's unique id, once the AGI header is read."""
-        self._handoff = handoff
+    def __init__(self, line: Line, policy: Policy, services: Services) -> None:
+        """``line`` is accepted, and the call's from now on."""
+        offer = line.offer
+        self.id = offer.call_id
+        self._line = line
+        self._rate_hz = offer.rate_hz
         self._policy = policy
         self._agent = policy.agent
         self._history = History()
@@ -73,18 +70,23 @@ class Call:
         """The call was ended because nobody talked with us, though there were sounds."""
         self._failure: OffhookError | None = None
         self._tasks = Tasks(self._failed)
-        self._agi: AgiChannel | None = None
-        self._stream: Stream | None = None
-        self._shelf: Shelf | None = None
+        self._output = CallOutput(line.player(self._key_pressed), offer.rate_hz)
+        self._replies = Replies(
+            self.id,
+            policy.agent,
+            services,
+            self._output,
+            self._tasks,
+            self._post,
+            self._history,
+            lambda: self._state.speaking_since_ns is not None,
+        )
         self._conversation: Conversation | None = None
         self._pipeline: Pipeline | None = None
-        self._speaker: Speaker | None = None
-        self._replies: Replies | None = None
         self._ears: Ears | None = None
         self._audio: CallerAudio | None = None
         self._parts: Parts | None = None
         self._again: SecondHearing | None = None
-        self._rate_hz = 8_000
 
     # --- life ------------------------------------------------------------------------------
 
@@ -94,14 +96,14 @@ class Call:
         started_ns = time.monotonic_ns()
         result = "failed"
         try:
-            self._tasks.spawn(self._watch_lifeline())
-            await self._handoff.unless_closed(self._open())
+            self._tasks.spawn(self._watch_line())
+            await unless_ended(self._line.ended, self._open())
             await self._converse(started_ns)
             if self._failure is not None:
                 raise self._failure
-            result = "hangup" if self._handoff.closed.is_set() else "nobody" if self._nobody else "ok"
+            result = HANGUP if self._line.ended.is_set() else "nobody" if self._nobody else "ok"
         except HangupError:
-            result = "hangup"
+            result = HANGUP
         except OffhookError as error:
             # Before the conversation has begun, the machine has no place for it; afterwards, it has failed.
             if isinstance(error, BusyError) and self._pipeline is None:
@@ -114,42 +116,26 @@ class Call:
             await self._close(result)
             seconds = (time.monotonic_ns() - started_ns) / 1e9
             self._services.metrics.call_ended(result)
-            turns = 0 if self._replies is None else self._replies.turns
+            turns = self._replies.turns
             _log.info("call=%s ended result=%s turns=%d seconds=%.1f", self.id, result, turns, seconds)
         return result
 
     async def _open(self) -> None:
-        services, descriptors = self._services, self._handoff.descriptors
-        self._agi = AgiChannel(*descriptors.take_agi())
-        self._tasks.spawn(self._agi.gone())
-        self.id = (await self._agi.read_header()).uniqueid
-        self._rate_hz = await audio_format.ask_rate_hz(self._agi, self.id)
-        if descriptors.audio is None:
-            raise ConfigError("no caller's audio: the dialplan has to run EAGI(), not AGI()")
-        config = services.config.turn
-        self._stream = services.hearing.add(
-            descriptors.audio,
-            self._rate_hz,
+        services, config = self._services, self._services.config.turn
+        stream = self._line.hear(
             self._post,
-            pause_ms=config.pause_ms,
-            endpointing_ms=self._settings.endpointing.longest_ms,
-            ring_s=config.max_utterance_s,
+            Listening(
+                pause_ms=config.pause_ms,
+                endpointing_ms=self._settings.endpointing.longest_ms,
+                ring_s=config.max_utterance_s,
+            ),
         )
-        descriptors.take_audio()  # the media thread's from now on
-        _log.info("call=%s started agent=%s rate_hz=%d", self.id, self._agent.name, self._rate_hz)
-        self._shelf = services.folder.shelf("call")
-        self._speaker = Speaker(self._agi, services.folder.silence(self._rate_hz), self._key_pressed)
-        self._replies = Replies(
+        _log.info(
+            "call=%s started door=%s agent=%s rate_hz=%d",
             self.id,
-            self._agent,
-            services,
-            self._shelf,
-            self._speaker,
+            self._line.offer.door,
+            self._agent.name,
             self._rate_hz,
-            self._tasks,
-            self._post,
-            self._history,
-            lambda: self._state.speaking_since_ns is not None,
         )
         await self._say_phrase("greeting")
         self._conversation = await services.models.language_model.conversation(self._policy.prefix())
@@ -159,7 +145,7 @@ class Call:
             self._policy,
             self._history,
             self._conversation,
-            self._replies.new_answer,
+            self._output.utterance,
             self._rate_hz,
             Limits(
                 max_tokens=services.config.llm.max_tokens,
@@ -172,7 +158,7 @@ class Call:
             answer_timeout_s=config.answer_timeout_s,
         )
         pipeline = self._pipeline
-        self._audio = CallerAudio(self._stream, self._speaker)
+        self._audio = CallerAudio(stream, self._output)
         self._again = SecondHearing(self._audio, pipeline, self._post)
         self._parts = Parts(
             self._audio.read,
@@ -183,9 +169,9 @@ class Call:
         )
         settings = JudgeSettings(rate_hz=self._rate_hz, min_speech_ms=config.barge_in_ms)
         self._ears = Ears(
-            self._stream,
+            stream,
             self._pipeline,
-            self._speaker,
+            self._output,
             settings,
             worker=services.judging,
             spawn=self._tasks.spawn,
@@ -234,33 +220,17 @@ class Call:
         await self._tasks.close()
         if self._pipeline is not None:
             await self._pipeline.close()
-        if self._speaker is not None:
-            await self._speaker.close()
-        if self._agi is not None:
-            if result != "hangup":
-                try:
-                    await self._agi.set_variable(RESULT_VARIABLE, result)
-                except OffhookError:
-                    self._handoff.refuse(Reason.INTERNAL)  # then the launcher sets it
-            self._agi.close()
-        if self._stream is not None:
-            self._services.hearing.remove(self._stream)
+        await self._output.close()
+        await self._line.finish(result)
         if self._conversation is not None:
             await self._conversation.close()
-        if self._replies is not None:
-            self._replies.close()
-        if self._shelf is not None:
-            self._shelf.close()
-        self._handoff.done()
+        self._replies.close()
+        self._line.close()
 
     async def _apologise(self) -> None:
         """Say sorry, if anything can still be said; the dialplan's fallback comes next."""
         with contextlib.suppress(OffhookError):
-            if self._replies is not None:
-                await self._replies.apologise()
-            elif self._agi is not None and not self._agi.ended.is_set():  # it has failed before it began
-                apology = await self._services.ready.apology(self._agent)
-                await self._agi.stream_file(apology.name)
+            await self._replies.apologise()
 
     # --- facts in, actions out -------------------------------------------------------------
 
@@ -308,21 +278,16 @@ class Call:
 
     def _tell_our_end(self) -> None:
         """Turn-taking has to know whether the caller speaks into our last word, or behind it."""
-        if (
-            self._speaker is None
-            or self._state.floor is not turn_taking.Floor.ANSWERING
-            or not self._state.heard
-        ):
+        if self._state.floor is not turn_taking.Floor.ANSWERING or not self._state.heard:
             return
         if self._ears is not None and self._ears.echoes:
             return  # there our last word comes back behind it
-        ends_ns = self._speaker.own_voice_ends_ns(time.monotonic_ns(), self._rate_hz)
+        ends_ns = self._output.own_voice_ends_ns(time.monotonic_ns())
         if ends_ns is not None:
             self._take(turn_taking.OwnVoiceEnds(ends_ns))
 
     def _act(self, action: turn_taking.Action) -> None:
         replies, pipeline = self._replies, self._pipeline
-        assert replies is not None
         match action:
             case turn_taking.Prepare():
                 assert pipeline is not None, "events are taken only once the call is open"
@@ -396,7 +361,7 @@ class Call:
         state = self._state
         if self._again is None or not self._again.is_due(state, time.monotonic_ns()):
             return
-        revision = None if self._replies is None else self._replies.get(state.revision)
+        revision = self._replies.get(state.revision)
         start, paused = state.utterance_start_samples, state.paused
         if revision is None or start is None or paused is None:
             return
@@ -415,7 +380,6 @@ class Call:
 
     async def _say_phrase(self, kind: Kind) -> None:
         """A prompt, unless the caller has begun to speak meanwhile: theirs is the floor."""
-        assert self._replies is not None
         answer = await self._replies.phrase(kind)
         if self._state.floor is not turn_taking.Floor.LISTENING:
             answer.drop()
@@ -436,8 +400,8 @@ class Call:
 
     # --- watching --------------------------------------------------------------------------
 
-    async def _watch_lifeline(self) -> None:
-        await self._handoff.closed.wait()
+    async def _watch_line(self) -> None:
+        await self._line.gone()
         self._post(turn_taking.CallEnded())
 
     def _failed(self, error: BaseException, name: str) -> None:

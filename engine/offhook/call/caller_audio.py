@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.call.output import CallOutput
 from offhook.core import Stream
-from offhook.doors.eagi.player import Speaker
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
 
 PRE_ROLL_MS = 200
@@ -20,9 +20,9 @@ ECHO_MS = 500
 class CallerAudio:
     """One call's.  Lives on the event loop."""
 
-    def __init__(self, stream: Stream, speaker: Speaker) -> None:
+    def __init__(self, stream: Stream, output: CallOutput) -> None:
         self._stream = stream
-        self._speaker = speaker
+        self._output = output
         self._clock = (0, 0)
         """A position in the caller's audio and its time, both of the latest event."""
 
@@ -49,4 +49,4 @@ class CallerAudio:
         first, audio = self._stream.read(max(0, start_samples), stop_samples)
         end_ns = at_ns + (first + len(audio) - position) * 10**9 // rate
         start_ns = end_ns - len(audio) * 10**9 // rate - ECHO_MS * 10**6
-        return audio, self._speaker.played(start_ns, end_ns, rate)
+        return audio, self._output.played(start_ns, end_ns)

@@ -18,9 +18,9 @@ from functools import partial
 from typing import Any
 
 from offhook.barge_in import Judgement, JudgeSettings, LineEcho, Verdict, judge
+from offhook.call.output import CallOutput
 from offhook.call.pipeline import Pipeline
 from offhook.core import Stream
-from offhook.doors.eagi.player import Speaker
 from offhook.end_of_turn.levels import is_loud_now
 from offhook.end_of_turn.wait import SHORTEST_PAUSE_MS
 from offhook.errors import BusyError, DeadlineError, ModelError
@@ -49,7 +49,7 @@ class Ears:
         self,
         stream: Stream,
         pipeline: Pipeline,
-        speaker: Speaker,
+        output: CallOutput,
         settings: JudgeSettings,
         *,
         worker: Executor,
@@ -65,7 +65,7 @@ class Ears:
         self._wake = wake
         self._stream = stream
         self._pipeline = pipeline
-        self._speaker = speaker
+        self._output = output
         self._settings = settings
         self._following: asyncio.Task[None] | None = None
         self._onset: tuple[int, int] = (0, 0)
@@ -164,7 +164,7 @@ class Ears:
         first, heard = self._stream.read(wanted, now)
         start_ns = at_ns + (first - position) * _NS_PER_S // rate
         stop_ns = start_ns + len(heard) * _NS_PER_S // rate
-        played = self._speaker.played(start_ns - JUDGED_MS * 1_000_000, stop_ns, rate)
+        played = self._output.played(start_ns - JUDGED_MS * 1_000_000, stop_ns)
         return partial(judge, heard, position - first, played, self._settings, line=copy(self._line))
 
     def learn(self, judged: Judgement) -> bool:

@@ -42,7 +42,7 @@ from offhook.engines.stt.base import STT_RATE_HZ
 from offhook.engines.tts.voice import Clauses, Voice
 from offhook.errors import DeadlineError, HangupError, ModelError, OffhookError, PlaybackError
 from offhook.observe.trace import TurnTrace
-from offhook.playout.utterance import Answer
+from offhook.playout.utterance import Utterance
 from offhook.speech.clauses import split
 from offhook.turn_taking import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 
@@ -70,9 +70,9 @@ Excuse = Callable[[], Awaitable[tuple[str, NDArray[np.int16]] | None]]
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a committed revision: how much of it the caller heard."""
+    """What became of a committed revision: how much of it was audible to the caller."""
 
-    heard_text: str
+    audible_text: str
     complete: bool
 
 
@@ -82,7 +82,7 @@ class Revision:
 
     number: int
     trace: TurnTrace
-    answer: Answer
+    answer: Utterance
     heard: str = ""
     """What the caller said, as recognised."""
     rest: str = ""
@@ -144,7 +144,7 @@ class Pipeline:
         policy: Policy,
         history: History,
         conversation: Conversation,
-        make_answer: Callable[[], Answer],
+        make_answer: Callable[[], Utterance],
         rate_hz: int,
         limits: Limits,
         history_turns: int | None = None,
@@ -379,7 +379,7 @@ class Pipeline:
     async def _remember_failed(self, revision: Revision, outcome: Outcome) -> None:
         """The caller's words, where they are known, and what was audible, excuse included."""
         conversation, policy, turn = self._conversation, self._policy, revision._turn
-        audible = revision.answer.text if outcome.complete else outcome.heard_text
+        audible = revision.answer.text if outcome.complete else outcome.audible_text
         if turn is None:
             self._history.prompted(lambda: audible)
             return
@@ -491,7 +491,7 @@ class Pipeline:
         """
         conversation, policy = self._conversation, self._policy
         whole = revision.answer.text
-        audible = whole if outcome.complete else outcome.heard_text
+        audible = whole if outcome.complete else outcome.audible_text
         self._history.add(Exchange(turn.caller_text, audible, whole, turn.facts, turn.act))
         if asked is None:
             return

@@ -9,33 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offhook import turn_taking
 from offhook.agents.loader import Agent
+from offhook.call.output import CallOutput
 from offhook.call.pipeline import Outcome, Pipeline, Revision
-from offhook.call.prompts import Kind, ReadyPhrases
-from offhook.call.speech_source import Hearing
-from offhook.config import Config
+from offhook.call.prompts import Kind
+from offhook.call.services import Services
+from offhook.call.tasks import Tasks
 from offhook.conversation.history import History
-from offhook.core import PlayoutThread
-from offhook.doors.eagi.player import Speaker
-from offhook.end_of_turn.wait import ProsodyModel, expectation
-from offhook.engines.pool import Models
-from offhook.engines.tts.voice import Voice
+from offhook.end_of_turn.wait import expectation
 from offhook.errors import DeadlineError, ModelError
-from offhook.observe.load import LoadGauge
-from offhook.observe.metrics import Metrics
-from offhook.observe.trace import TraceWriter, TurnTrace, now_ms
-from offhook.observe.transcript import TranscriptWriter
-from offhook.playout.folder import PlaybackFolder, Shelf
-from offhook.playout.utterance import Answer
+from offhook.observe.trace import TurnTrace, now_ms
+from offhook.playout.utterance import Utterance
 
 _log = logging.getLogger("offhook.call.responses")
 
@@ -47,62 +37,6 @@ PROMPT = 0
 """Turn-taking's number for whatever the call itself says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What all calls share."""
-
-    config: Config
-    models: Models
-    voice: Voice
-    hearing: Hearing
-    playout: PlayoutThread
-    folder: PlaybackFolder
-    ready: ReadyPhrases
-    load: LoadGauge
-    metrics: Metrics
-    trace: TraceWriter | None
-    transcript: TranscriptWriter | None
-    judging: Executor
-    """Judges who speaks while we do: nothing else, so that no call's stop waits for a recogniser."""
-    history_turns: int | None
-    """Turns that the language model remembers; None: as many as fit."""
-    prosody: ProsodyModel | None = None
-
-
-class Tasks:
-    """Work beside a call, in tasks; ``failed`` is told of each that ends with an error."""
-
-    def __init__(self, failed: Callable[[BaseException, str], None]) -> None:
-        self._failed = failed
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._clearing: set[asyncio.Task[None]] = set()
-
-    def spawn(
-        self, work: Coroutine[Any, Any, None], name: str | None = None, *, clears: bool = False
-    ) -> asyncio.Task[None]:
-        """Run ``work``.  What ``clears`` up behind something is waited for, and never cancelled."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        if clears:
-            self._clearing.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    async def close(self) -> None:
-        """Cancel what may be cancelled, and wait for everything."""
-        for task in self._tasks - self._clearing:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._clearing.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self._failed(error, task.get_name())
-
-
 class Replies:
     """One call's side of the conversation.  Lives on the event loop."""
 
@@ -111,9 +45,7 @@ class Replies:
         call_id: str,
         agent: Agent,
         services: Services,
-        shelf: Shelf,
-        speaker: Speaker,
-        rate_hz: int,
+        output: CallOutput,
         tasks: Tasks,
         post: Callable[[turn_taking.TurnEvent], None],
         history: History,
@@ -132,9 +64,7 @@ class Replies:
         self._call_id = call_id
         self._agent = agent
         self._services = services
-        self._shelf = shelf
-        self._speaker = speaker
-        self._rate_hz = rate_hz
+        self._output = output
         self._tasks = tasks
         self._post = post
         self._history = history
@@ -143,7 +73,7 @@ class Replies:
         """What is said may be interrupted, by voice or key."""
         self._revisions: dict[int, Revision] = {}
         """Those that are neither cancelled nor settled."""
-        self._prompt: Answer | None = None
+        self._prompt: Utterance | None = None
         self._player: asyncio.Task[None] | None = None
         self._wasted_revisions = 0
         self._failed_turns = 0
@@ -152,9 +82,6 @@ class Replies:
     def get(self, number: int) -> Revision | None:
         """A revision that is neither cancelled nor settled."""
         return self._revisions.get(number)
-
-    def new_answer(self) -> Answer:
-        return Answer(self._shelf, self._services.playout, self._rate_hz)
 
     # --- revisions -------------------------------------------------------------------------
 
@@ -175,9 +102,9 @@ class Replies:
         trace = self._new_trace(action.revision)
         trace.voiced_ms = action.voiced_ms
         trace.speech_end_ns = action.speech_end_ns
-        said_ns = (action.stop_samples - action.start_samples) * 10**9 // self._rate_hz
+        said_ns = (action.stop_samples - action.start_samples) * 10**9 // self._output.rate_hz
         since_ns = action.speech_end_ns - said_ns - ECHO_BACK_MS * 10**6
-        saying = self._speaker.said_between(since_ns, action.speech_end_ns)
+        saying = self._output.played_text(since_ns, action.speech_end_ns)
         self._revisions[action.revision] = pipeline.prepare(
             action.revision, audio, trace, played=played, saying=saying, echoes=echoes, parts=parts
         )
@@ -200,7 +127,7 @@ class Replies:
         self._services.metrics.wasted(revision.trace)
         if self._player is not None and self._player.get_name() == _player_name(number):
             self._player.cancel()
-            self._tasks.spawn(self._speaker.stop())  # and what announced it
+            self._tasks.spawn(self._output.stop())  # and what announced it
         self._tasks.spawn(revision.cancel(), clears=True)
 
     def commit(self, number: int, pipeline: Pipeline, due_ns: int | None) -> None:
@@ -215,13 +142,13 @@ class Replies:
 
     def stop(self, action: turn_taking.StopPlayback) -> None:
         """Stop what is heard."""
-        self._tasks.spawn(self._speaker.stop())
+        self._tasks.spawn(self._output.stop())
         revision = self._revisions.get(action.revision)
         if revision is not None:
             revision.trace.interrupted = True
             if action.premature:
                 self._services.metrics.premature.inc()
-                self._remember(revision, revision.answer.heard_text(time.monotonic_ns()))
+                self._remember(revision, revision.answer.audible_text(time.monotonic_ns()))
                 self.cancel(action.revision)
 
     def resume(self, number: int) -> None:
@@ -240,11 +167,11 @@ class Replies:
         revision = self._revisions.pop(number, None)
         if revision is None:  # a prompt: the language model knows nothing of it
             return
-        heard = revision.answer.heard_text(time.monotonic_ns())
-        whole = revision.answer.finished and heard == revision.answer.text
+        audible = revision.answer.audible_text(time.monotonic_ns())
+        whole = revision.answer.finished and audible == revision.answer.text
         revision.trace.interrupted = revision.trace.interrupted and not whole  # only silence was left
-        self._remember(revision, heard)
-        self._tasks.spawn(revision.settle(Outcome(heard, complete=whole)), clears=True)
+        self._remember(revision, audible)
+        self._tasks.spawn(revision.settle(Outcome(audible, complete=whole)), clears=True)
 
     def close(self) -> None:
         """Remove whatever files there are."""
@@ -262,14 +189,14 @@ class Replies:
     async def _play(self, revision: Revision) -> None:
         """Play a committed revision, from where it was stopped if it was; its end is a fact."""
 
-        def heard() -> None:
+        def audible() -> None:
             trace = revision.trace
             if trace.playback_started_ns is None:
                 trace.playback_started_ns = time.monotonic_ns()
                 self.turns += 1
             self._post(turn_taking.PlaybackStarted(revision.number))
 
-        whole = await self._speaker.say(revision.answer, keys_cut=self._barge_in, heard=heard)
+        whole = await self._output.say(revision.answer, keys_cut=self._barge_in, audible=audible)
         if not whole:
             return  # whoever stopped it says what becomes of it
         if revision.error is not None and not revision.excused:
@@ -282,7 +209,7 @@ class Replies:
         self.ending = self.ending or revision.ends_call
         self._finished(revision.number)
 
-    def _remember(self, revision: Revision, heard_text: str) -> None:
+    def _remember(self, revision: Revision, audible_text: str) -> None:
         """The turn is over: what is known of it is written down."""
         self._wasted_revisions = 0
         self._failed_turns = 0 if revision.error is None else self._failed_turns + 1
@@ -295,14 +222,14 @@ class Replies:
         if self._services.trace is not None:
             self._services.trace.write(trace)
         if self._services.transcript is not None:
-            self._services.transcript.write(self._call_id, trace.turn, revision.heard, heard_text)
+            self._services.transcript.write(self._call_id, trace.turn, revision.heard, audible_text)
 
     # --- the agent's own phrases -----------------------------------------------------------
 
-    async def phrase(self, kind: Kind) -> Answer:
+    async def phrase(self, kind: Kind) -> Utterance:
         """One of the agent's fixed phrases, ready to be played.  Raises ModelError or PlaybackError."""
-        phrase = await self._services.ready.phrase(self._agent, kind, self._rate_hz)
-        answer = self.new_answer()
+        phrase = await self._services.ready.phrase(self._agent, kind, self._output.rate_hz)
+        answer = self._output.utterance()
         answer.clause(phrase.text)
         answer.write(phrase.audio)
         answer.finish()
@@ -313,18 +240,18 @@ class Replies:
         if self._failed_turns + 1 >= MOST_FAILED:
             return None
         try:
-            phrase = await self._services.ready.phrase(self._agent, "excuse", self._rate_hz)
+            phrase = await self._services.ready.phrase(self._agent, "excuse", self._output.rate_hz)
         except (ModelError, DeadlineError):
             return None
         self._services.metrics.failed_turns.inc()
         return phrase.text, phrase.audio
 
-    def prompt(self, kind: Kind, answer: Answer) -> tuple[turn_taking.TurnEvent, ...]:
+    def prompt(self, kind: Kind, answer: Utterance) -> tuple[turn_taking.TurnEvent, ...]:
         """Say a phrase now, with the floor; what turn-taking has to be told first."""
         old, self._prompt = self._prompt, answer
         if old is not None:
             old.drop()
-        self._history.prompted(lambda: answer.heard_text(time.monotonic_ns()))
+        self._history.prompted(lambda: answer.audible_text(time.monotonic_ns()))
         interruptible = kind not in self._agent.heard_in_full
         self._player = self._tasks.spawn(
             self._play_prompt(answer, keys_cut=interruptible), _player_name(PROMPT)
@@ -356,7 +283,7 @@ class Replies:
             return
         self._services.metrics.holding.inc()
         try:
-            await self._speaker.say(answer, keys_cut=False, heard=lambda: None)
+            await self._output.say(answer, keys_cut=False, audible=lambda: None)
         finally:
             answer.drop()
 
@@ -365,13 +292,13 @@ class Replies:
         if self._player is not None:
             self._player.cancel()
             await asyncio.wait([self._player])
-        await self._speaker.stop()
-        await self._speaker.say_file(await self._services.ready.apology(self._agent))
+        await self._output.stop()
+        await self._output.say_file(await self._services.ready.apology(self._agent))
 
-    async def _play_prompt(self, answer: Answer, *, keys_cut: bool = True, last: bool = False) -> None:
+    async def _play_prompt(self, answer: Utterance, *, keys_cut: bool = True, last: bool = False) -> None:
         """``last``: it ends the call, be it said to its end or not."""
         keys_cut = keys_cut and self._barge_in
-        whole = await self._speaker.say(answer, keys_cut=keys_cut, heard=lambda: None)
+        whole = await self._output.say(answer, keys_cut=keys_cut, audible=lambda: None)
         if whole or last:
             self._finished(PROMPT)
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from offhook.agents.loader import Agent, find_agent, load_agent
 from offhook.call.call import Call
 from offhook.call.prompts import ReadyPhrases
-from offhook.call.responses import Services, Tasks
-from offhook.call.speech_source import Hearing
+from offhook.call.services import Services
+from offhook.call.tasks import Tasks
 from offhook.config import Config
 from offhook.conversation.base import Policy
 from offhook.conversation.lookup import search_workers
@@ -26,7 +26,11 @@ from offhook.daemon import systemd
 from offhook.daemon.capacity import check_capacity, raised_limits
 from offhook.daemon.reload import merged
 from offhook.daemon.watchdog import Beat, Watchdog
-from offhook.doors.eagi.listener import Handoff, Listener
+from offhook.doors.base import CallOffer, Line
+from offhook.doors.eagi.lifeline import Handoff
+from offhook.doors.eagi.line import EagiLine
+from offhook.doors.eagi.listener import Listener
+from offhook.doors.media import Hearing, Media
 from offhook.engines.pool import load_models
 from offhook.engines.tts.voice import Voice
 from offhook.errors import BusyError, ConfigError, OffhookError, UnreadableError
@@ -70,6 +74,8 @@ class Daemon:
         self._reloading = False
         self._searching = search_workers()
         self._services: Services | None = None
+        self._media: Media | None = None
+        """What the doors' lines are made of."""
         self._taken = 0
         """Calls that hold a place in the language model, or will."""
 
@@ -91,7 +97,7 @@ class Daemon:
             # What can fail at once comes before what takes seconds.
             listener = Listener(
                 config.daemon.socket,
-                self._on_call,
+                self._on_eagi,
                 group=config.daemon.group,
                 max_calls=config.daemon.max_calls,
             )
@@ -117,15 +123,13 @@ class Daemon:
             stack.callback(hearing.close)
             playout = PlayoutThread()
             stack.callback(playout.stop)
+            self._media = Media(hearing, playout, folder)
             load = LoadGauge(allowed=_speculation(config))
             self._tasks.spawn(_watch_load(load), "load")
             self._services = Services(
                 config,
                 models,
                 voice,
-                hearing,
-                playout,
-                folder,
                 ReadyPhrases(voice, folder),
                 load,
                 Metrics(),
@@ -153,8 +157,32 @@ class Daemon:
 
     # --- calls -----------------------------------------------------------------------------
 
-    async def _on_call(self, handoff: Handoff) -> None:
-        """One launcher.  Raises BusyError or ConfigError before the caller hears anything from us."""
+    async def _on_eagi(self, handoff: Handoff) -> None:
+        """One launcher."""
+        if self._media is None:
+            raise BusyError("the daemon is starting")
+        await self.take(await EagiLine.open(handoff, self._media))
+
+    async def take(self, line: Line) -> None:
+        """Take a call, whichever door brings it, and hold it to its end.
+
+        Raises BusyError or ConfigError before the caller hears anything from us: then the door declines it.
+        ``line`` is closed in any case.
+        """
+        try:
+            policy = self._admit(line.offer)
+            line.accept()
+            self._taken += 1
+            try:
+                assert self._services is not None
+                await Call(line, policy, self._services).run()
+            finally:
+                self._taken -= 1
+        finally:
+            line.close()
+
+    def _admit(self, offer: CallOffer) -> Policy:
+        """Who answers.  Raises BusyError or ConfigError when nobody does."""
         if self._services is None or self._stopping.is_set():
             raise BusyError("the daemon is starting or stopping")
         models, voice = self._services.models, self._services.voice
@@ -164,13 +192,7 @@ class Daemon:
         places = models.language_model.places
         if self._taken >= places:
             raise BusyError(f"all {places} places of the language model are taken")
-        policy = self._policy(_agent_name(handoff.hello.args) or self._config.agent.default)
-        handoff.accepted()
-        self._taken += 1
-        try:
-            await Call(handoff, policy, self._services).run()
-        finally:
-            self._taken -= 1
+        return self._policy(_agent_name(offer.arguments) or self._config.agent.default)
 
     def _policy(self, name: str, agent: Agent | None = None) -> Policy:
         """An agent's policy; on first use its file is read.

@@ -1,17 +1,17 @@
-"""One thing that we say: its words, its audio in a growing file, and how far it was heard."""
+"""One thing that we say: its words, its audio on a track, and how far it was audible to the caller."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.core import PlayoutThread
 from offhook.errors import PlaybackError
-from offhook.playout.folder import GrowingClip, Shelf
 
 TAIL_MS = 60
 """The end of an answer that the clocks of Asterisk and ours may disagree about."""
@@ -27,30 +27,81 @@ class _Clause:
     """Of its last sound: the silence behind it is part of no word."""
 
 
-class Answer:
-    """Written by the pipeline while it is made, played by the speaker, perhaps at the same time.
+class Track(Protocol):
+    """Where an utterance's audio lies while it is made and played, such as a file that grows.
 
-    Positions count samples of its audio; silence that was put in because audio came late does not
-    count.  One that was stopped goes on where it was, in the same file.
+    *Content* is what :meth:`write` was given; positions count its samples.  An *offset* is where a playback
+    begins, in whatever the track is made of; silence that was put in where content came late counts there.
+    Times are monotonic.
     """
 
-    def __init__(self, shelf: Shelf, thread: PlayoutThread, rate_hz: int) -> None:
+    @property
+    def written_samples(self) -> int:
+        """Content so far."""
+        ...
+
+    @property
+    def underruns(self) -> int:
+        """How often content came late, however long it took."""
+        ...
+
+    def write(self, audio: NDArray[np.int16], /) -> None:
+        """Append ``[samples]`` int16.  Raises PlaybackError (disk full, now or earlier)."""
+        ...
+
+    def finish(self) -> None:
+        """Nothing more will come.  Any number of times.  Raises PlaybackError as :meth:`write` does."""
+        ...
+
+    def offset_samples(self, position: int, /) -> int:
+        """Where a playback has to begin that goes on from ``position``, or up to a frame before."""
+        ...
+
+    def start(self, at_ns: int, offset_samples: int = 0, /) -> None:
+        """It is played from that offset on."""
+        ...
+
+    def stop(self, at_ns: int, /) -> None:
+        """The playback was cut, or is over.  Harmless when none runs."""
+        ...
+
+    def position(self, now_ns: int, /) -> int:
+        """How much of the content had been played by then. [samples]"""
+        ...
+
+    def played(self, start_ns: int, stop_ns: int, /) -> NDArray[np.int16]:
+        """What was in the air between two moments: ``[samples]``, zeros where nothing was."""
+        ...
+
+    def drop(self) -> None:
+        """Give it up; what was played can still be asked for.  Any number of times."""
+        ...
+
+
+class Utterance:
+    """Written by the pipeline while it is made, played by the call's output, perhaps at the same time.
+
+    Positions count samples of its audio; silence that was put in because audio came late does not
+    count.  One that was stopped goes on where it was.
+    """
+
+    def __init__(self, rate_hz: int, make_track: Callable[[], Track]) -> None:
+        """``make_track`` is called with the first audio; it raises PlaybackError."""
         self.rate_hz = rate_hz
         self.ready = asyncio.Event()
         """Set when there is something to play, or never will be."""
         self.finished = False
         """Nothing more will be added."""
         self.restarts = 0
-        """Times that Asterisk met the file's end before the answer's, and was sent on."""
-        self._shelf = shelf
-        self._thread = thread
-        self._clip: GrowingClip | None = None
-        self._past: GrowingClip | None = None
-        """The clip when its file is gone: what was in the air can still be asked for."""
+        """Times that its playback ended before it did, and was begun again."""
+        self._make_track = make_track
+        self._track: Track | None = None
+        self._past: Track | None = None
+        """The track when it is given up: what was in the air can still be asked for."""
         self._dropped = False
         self._clauses: list[_Clause] = []
-        self._heard_samples = 0
-        """How far it was heard when it was last cut."""
+        self._audible_samples = 0
+        """How far it was audible when it was last cut."""
         self._playing = False
         self._underruns = 0
 
@@ -65,16 +116,16 @@ class Answer:
         """Add audio: ``[samples]`` int16.  Raises PlaybackError (disk full, folder gone)."""
         if not len(block) or self._dropped:
             return
-        if self._clip is None:
-            self._clip = self._shelf.grow(self._thread, self.rate_hz)
+        if self._track is None:
+            self._track = self._make_track()
         try:
-            self._clip.write(block)
+            self._track.write(block)
         except PlaybackError:
-            if not self._clip.written_samples:  # a file that holds nothing is not played
-                empty, self._clip = self._clip, None
+            if not self._track.written_samples:  # a track that holds nothing is not played
+                empty, self._track = self._track, None
                 empty.drop()
             if self._clauses and self._clauses[-1].stop_samples == self._clauses[-1].start_samples:
-                self._clauses.pop()  # nobody will hear these words
+                self._clauses.pop()  # nobody will ever hear these words
             raise
         sounds = np.flatnonzero(np.abs(block.astype(np.int32)) > QUIET_SAMPLE)
         if self._clauses and len(sounds):
@@ -82,15 +133,15 @@ class Answer:
         self.ready.set()
 
     def finish(self) -> None:
-        """Nothing more will come.  Raises PlaybackError, once, when the file's end could not be written.
+        """Nothing more will come.  Raises PlaybackError, once, when the end could not be written.
 
         Whoever waits for :attr:`ready` goes on in any case.
         """
         if not self.finished:
             self.finished = True
             try:
-                if self._clip is not None:
-                    self._clip.finish()
+                if self._track is not None:
+                    self._track.finish()
             finally:
                 self.ready.set()
 
@@ -101,53 +152,55 @@ class Answer:
 
     @property
     def written_samples(self) -> int:
-        return 0 if self._clip is None else self._clip.written_samples
+        return 0 if self._track is None else self._track.written_samples
 
     @property
     def underruns(self) -> int:
         """Times that its audio ran dry and silence was put in."""
-        return self._underruns if self._clip is None else self._clip.underruns
+        return self._underruns if self._track is None else self._track.underruns
 
     # --- playing it ------------------------------------------------------------------------------
 
     @property
-    def name(self) -> str | None:
-        """What STREAM FILE wants; None when there is nothing to play."""
-        return None if self._clip is None else self._clip.name
+    def track(self) -> Track | None:
+        """What is played; None when there is nothing to play."""
+        return self._track
 
     @property
     def offset_samples(self) -> int:
-        """Where in the file STREAM FILE has to begin: at what was not heard yet."""
-        return 0 if self._clip is None else self._clip.offset_samples(self._heard_samples)
+        """Where on the track a playback has to begin: at what was not audible yet."""
+        return 0 if self._track is None else self._track.offset_samples(self._audible_samples)
 
     @property
-    def heard_all(self) -> bool:
-        """Nothing is left, though a frame or two more may be Asterisk's to lose."""
-        return self.finished and self.written_samples - self._heard_samples <= self.rate_hz * TAIL_MS // 1000
+    def all_audible(self) -> bool:
+        """Nothing is left, though a frame or two more may be somebody else's to lose."""
+        return (
+            self.finished and self.written_samples - self._audible_samples <= self.rate_hz * TAIL_MS // 1000
+        )
 
     def started(self, at_ns: int) -> None:
-        """STREAM FILE is about to be written at ``at_ns``, to begin at :attr:`offset_samples`."""
-        if self._clip is not None:
+        """A playback begins at ``at_ns``, at :attr:`offset_samples`."""
+        if self._track is not None:
             offset = self.offset_samples
             self._playing = True
-            self._clip.start(at_ns, offset)
+            self._track.start(at_ns, offset)
 
     def stopped(self, at_ns: int) -> None:
         """Playback was cut, or ended by itself, at ``at_ns``."""
-        if self._playing and self._clip is not None:
+        if self._playing and self._track is not None:
             self._playing = False
-            self._clip.stop(at_ns)
-            self._heard_samples = self._clip.position(at_ns)
+            self._track.stop(at_ns)
+            self._audible_samples = self._track.position(at_ns)
 
     def played(self, start_ns: int, stop_ns: int) -> NDArray[np.int16]:
         """What the caller was sent between two times: ``[samples]`` int16, zeros where nothing was."""
-        clip = self._clip or self._past
-        if clip is None:
+        track = self._track or self._past
+        if track is None:
             return np.zeros(max(0, (stop_ns - start_ns) * self.rate_hz // 1_000_000_000), np.int16)
-        return clip.played(start_ns, stop_ns)
+        return track.played(start_ns, stop_ns)
 
-    def heard_text(self, now_ns: int) -> str:
-        """The words that were heard by ``now_ns``; the last one perhaps not to its end."""
+    def audible_text(self, now_ns: int) -> str:
+        """The words that were audible by ``now_ns``; the last one perhaps not to its end."""
         position = self._position(now_ns)
         words: list[str] = []
         for clause in self._clauses:
@@ -161,10 +214,10 @@ class Answer:
 
     def text_between(self, start_ns: int, stop_ns: int) -> str:
         """The words that were in the air between two times, those included that were only begun or ended."""
-        clip = self._clip or self._past
-        if clip is None:
+        track = self._track or self._past
+        if track is None:
             return ""
-        first, last = clip.position(start_ns), clip.position(stop_ns)
+        first, last = track.position(start_ns), track.position(stop_ns)
         words: list[str] = []
         for clause in self._clauses:
             length = clause.stop_samples - clause.start_samples
@@ -175,16 +228,16 @@ class Answer:
         return " ".join(words)
 
     def drop(self) -> None:
-        """Remove the file.  Any number of times."""
+        """Give its track up.  Any number of times."""
         self.stopped(time.monotonic_ns())
-        clip, self._clip, self._dropped = self._clip, None, True
+        track, self._track, self._dropped = self._track, None, True
         self.ready.set()
-        if clip is not None:
-            self._past = clip
-            self._underruns = clip.underruns
-            clip.drop()
+        if track is not None:
+            self._past = track
+            self._underruns = track.underruns
+            track.drop()
 
     def _position(self, now_ns: int) -> int:
-        if self._playing and self._clip is not None:
-            return self._clip.position(now_ns)
-        return self._heard_samples
+        if self._playing and self._track is not None:
+            return self._track.position(now_ns)
+        return self._audible_samples

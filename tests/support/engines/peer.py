@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offhook.doors.eagi.handoff import Answer, AnswerKind, Hello
+from offhook.doors.eagi.handoff import Hello, Verdict, VerdictKind
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class Peer:
             with lifeline:
                 try:
                     line = Line(fds[1], fds[0], fds[2], lifeline, Hello.parse(packet).args)
-                    lifeline.send(Answer(AnswerKind.ACCEPTED).encode())
+                    lifeline.send(Verdict(VerdictKind.ACCEPTED).encode())
                     while text := line.read_line():
                         name, _, value = text.partition(": ")
                         line.header[name] = value
@@ -100,7 +100,7 @@ class Peer:
                         os.close(fd)
                     if self._say_done:
                         with contextlib.suppress(BrokenPipeError):  # killed at hang-up
-                            lifeline.send(Answer(AnswerKind.DONE).encode())
+                            lifeline.send(Verdict(VerdictKind.DONE).encode())
         except BaseException as error:
             self._error = error
 

@@ -7,7 +7,7 @@ import logging
 from offhook.doors.eagi.agi import AgiChannel
 from offhook.errors import ConfigError
 
-_log = logging.getLogger("offhook.call.call")
+_log = logging.getLogger("offhook.doors.eagi.audio_format")
 
 VARIABLE = "EAGI_AUDIO_FORMAT"
 """Channel variable that the dialplan sets before ``EAGI()``."""

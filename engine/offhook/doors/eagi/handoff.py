@@ -42,7 +42,7 @@ class NoHelloError(HandoffError):
     """The connection ended before a hello came: somebody asked how the daemon is, or died in between."""
 
 
-class AnswerKind(enum.IntEnum):
+class VerdictKind(enum.IntEnum):
     """What the daemon tells the launcher."""
 
     ACCEPTED = 1
@@ -68,17 +68,17 @@ class Reason(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Verdict:
     """One packet from the daemon to the launcher."""
 
-    kind: AnswerKind
+    kind: VerdictKind
     reason: Reason = Reason.NONE
 
     def encode(self) -> bytes:
         return _ANSWER.pack(MAGIC, VERSION, self.kind, self.reason)
 
     @classmethod
-    def parse(cls, packet: bytes) -> Answer:
+    def parse(cls, packet: bytes) -> Verdict:
         """Raises :class:`HandoffError` unless ``packet`` is exactly one answer of our version."""
         if len(packet) != _ANSWER.size or packet[:4] != MAGIC:
             raise HandoffError(f"answer of {len(packet)} bytes is not from an offhook daemon")
@@ -86,7 +86,7 @@ class Answer:
         if version != VERSION:
             raise ForeignVersionError(f"answer has version {version}, this release speaks {VERSION}")
         try:
-            return cls(AnswerKind(kind), Reason(reason))
+            return cls(VerdictKind(kind), Reason(reason))
         except ValueError as error:
             raise HandoffError(f"answer with unknown kind {kind} or reason {reason}") from error
 

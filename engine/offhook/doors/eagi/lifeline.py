@@ -7,16 +7,11 @@ import contextlib
 import enum
 import logging
 import socket
-from collections.abc import Coroutine
-from typing import Any, TypeVar
 
-from offhook.doors.eagi.handoff import Answer, AnswerKind, Descriptors, Hello, Reason
+from offhook.doors.eagi.handoff import Descriptors, Hello, Reason, Verdict, VerdictKind
 from offhook.doors.eagi.unix_socket import Peer
-from offhook.errors import HangupError
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class HandoffState(enum.Enum):
@@ -31,7 +26,7 @@ class Handoff:
     """A call brought by a launcher, and the lifeline to it.
 
     ``closed`` is set the moment the launcher's end closes: Asterisk hung up and killed it.
-    The answers never raise: a launcher that is gone needs none, and ``closed`` tells.
+    What the launcher is told never raises: one that is gone needs nothing, and ``closed`` tells.
     """
 
     def __init__(self, sock: socket.socket, hello: Hello, descriptors: Descriptors, peer: Peer) -> None:
@@ -49,42 +44,25 @@ class Handoff:
         if self.state is not HandoffState.OFFERED:
             raise RuntimeError(f"a call that is {self.state.value} cannot be accepted")
         self.state = HandoffState.ACCEPTED
-        self._send(Answer(AnswerKind.ACCEPTED))
+        self._send(Verdict(VerdictKind.ACCEPTED))
 
     def busy(self, reason: Reason = Reason.NONE) -> None:
         """Decline for want of a place, or for ``reason``: the launcher sets OFFHOOK_RESULT=busy."""
         if self.state is not HandoffState.OFFERED:
             raise RuntimeError(f"a call that is {self.state.value} cannot be declined as busy")
-        self._finish(Answer(AnswerKind.BUSY, reason))
+        self._finish(Verdict(VerdictKind.BUSY, reason))
 
     def refuse(self, reason: Reason) -> None:
         """Decline or give up: the launcher sets OFFHOOK_RESULT=failed.  Harmless at the end."""
         if self.state is not HandoffState.FINISHED:
-            self._finish(Answer(AnswerKind.FAILED, reason))
+            self._finish(Verdict(VerdictKind.FAILED, reason))
 
     def done(self) -> None:
         """The call is over and OFFHOOK_RESULT has been set by us.  Harmless at the end."""
         if self.state is HandoffState.OFFERED:
             raise RuntimeError("a call that was never accepted cannot be done")
         if self.state is HandoffState.ACCEPTED:
-            self._finish(Answer(AnswerKind.DONE))
-
-    async def unless_closed(self, work: Coroutine[Any, Any, T]) -> T:
-        """What ``work`` results in; it is cancelled when the launcher's end closes meanwhile.
-
-        Raises HangupError then: whoever makes something ready for a caller does not hold their place on.
-        """
-        working = asyncio.ensure_future(work)
-        closed = asyncio.ensure_future(self.closed.wait())
-        try:
-            await asyncio.wait({working, closed}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise HangupError("the caller has hung up")
-            return working.result()
-        finally:
-            for each in (working, closed):
-                each.cancel()
-            await asyncio.wait({working, closed})
+            self._finish(Verdict(VerdictKind.DONE))
 
     def close(self) -> None:
         """Close the descriptors and the connection; a second time is harmless."""
@@ -95,14 +73,14 @@ class Handoff:
         self.state = HandoffState.FINISHED
         self.closed.set()
 
-    def _finish(self, answer: Answer) -> None:
+    def _finish(self, verdict: Verdict) -> None:
         self.state = HandoffState.FINISHED
-        self._send(answer)
+        self._send(verdict)
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, verdict: Verdict) -> None:
         # At most two packets of 8 bytes ever go this way: the socket's buffer always has room.
         with contextlib.suppress(OSError):
-            self._sock.send(answer.encode())
+            self._sock.send(verdict.encode())
 
     def _on_readable(self) -> None:
         try:

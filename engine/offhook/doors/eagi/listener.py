@@ -21,16 +21,16 @@ from types import TracebackType
 from typing import TypeVar
 
 from offhook.doors.eagi.handoff import (
-    Answer,
-    AnswerKind,
     ForeignVersionError,
     NoHelloError,
     Reason,
+    Verdict,
+    VerdictKind,
     receive_hello,
 )
 from offhook.doors.eagi.lifeline import Handoff, HandoffState
 from offhook.doors.eagi.unix_socket import BoundSocket, Peer, read_peer
-from offhook.errors import BusyError, ConfigError, HandoffError, HangupError
+from offhook.errors import BusyError, ConfigError, HandoffError, HangupError, OffhookError
 
 __all__ = ["Handoff", "Listener"]
 
@@ -216,17 +216,17 @@ class Listener:
             return Handoff(sock, hello, descriptors, peer)
         log.warning("launcher %d (uid %d) refused: %s", peer.pid, peer.uid, problem)
         with contextlib.suppress(OSError):
-            sock.send(Answer(AnswerKind.FAILED, reason).encode())
+            sock.send(Verdict(VerdictKind.FAILED, reason).encode())
         return None
 
-    def _state(self) -> Answer:
+    def _state(self) -> Verdict:
         """What somebody is told who brings no call: what would become of one."""
         if self._stopping:
-            return Answer(AnswerKind.FAILED, Reason.STOPPING)
+            return Verdict(VerdictKind.FAILED, Reason.STOPPING)
         if not self._started:
-            return Answer(AnswerKind.BUSY, Reason.STARTING)
+            return Verdict(VerdictKind.BUSY, Reason.STARTING)
         full = self._max_calls is not None and len(self._calls) >= self._max_calls
-        return Answer(AnswerKind.BUSY if full else AnswerKind.DONE)
+        return Verdict(VerdictKind.BUSY if full else VerdictKind.DONE)
 
     async def _hello_read(self, sock: socket.socket, read: Callable[[], Read]) -> Read:
         """What ``read`` returns, at once or as soon as something has come."""
@@ -250,7 +250,7 @@ class Listener:
             handoff.refuse(Reason.STOPPING)
             return
         state = self._state()
-        if state.kind is AnswerKind.BUSY:
+        if state.kind is VerdictKind.BUSY:
             handoff.busy(state.reason)
             return
         self._calls.add(task)
@@ -270,6 +270,8 @@ class Listener:
             handoff.refuse(Reason.AGENT)
         except HangupError:
             pass  # the caller's right
+        except OffhookError as error:
+            log.error("call given up: %s", error)
         except Exception:
             log.exception("a call failed")
         finally:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from offhook.doors.eagi.handoff import Answer, AnswerKind, Reason
+from offhook.doors.eagi.handoff import Reason, Verdict, VerdictKind
 from offhook.errors import HandoffError
 
 TIMEOUT_S = 2.0
 
 
-def ask(path: Path) -> Answer | None:
+def ask(path: Path) -> Verdict | None:
     """What the daemon at ``path`` says to somebody who brings nothing; see ``agi/handoff.h``.
 
     None: something listens there, and says nothing that we understand.  Raises OSError when nothing
@@ -22,11 +22,11 @@ def ask(path: Path) -> Answer | None:
         sock.connect(str(path))
         try:
             sock.shutdown(socket.SHUT_WR)
-            return Answer.parse(sock.recv(64))
+            return Verdict.parse(sock.recv(64))
         except (HandoffError, OSError):
             return None
 
 
-def starts(answer: Answer | None) -> bool:
+def starts(answer: Verdict | None) -> bool:
     """Whether the daemon has not loaded its models yet."""
-    return answer == Answer(AnswerKind.BUSY, Reason.STARTING)
+    return answer == Verdict(VerdictKind.BUSY, Reason.STARTING)

@@ -1,4 +1,4 @@
-"""One mouth: answers one at a time, silence in between, keys, and stopping at once."""
+"""What EAGI plays for a call: one file an utterance, silence in between, keys, and stopping at once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from offhook.call.output import CallOutput
 from offhook.core import PlayoutThread
-from offhook.doors.eagi.player import KEYS, Speaker
+from offhook.doors.eagi.agi import AgiChannel
+from offhook.doors.eagi.player import KEYS, EagiPlayer
 from offhook.errors import HangupError
-from offhook.playout.folder import PlaybackFolder
-from offhook.playout.utterance import Answer
+from offhook.playout.folder import GrowingClip, PlaybackFolder
+from offhook.playout.utterance import Utterance
 from tests.support.agi_side import WAIT_S, AsteriskSide, by_hand
 
 
@@ -33,18 +35,20 @@ def thread() -> Iterator[PlayoutThread]:
 
 
 class Scene:
-    """A speaker, the test as Asterisk, and what the caller pressed."""
+    """A call's output, the test as Asterisk, and what the caller pressed."""
 
-    def __init__(self, speaker: Speaker, side: AsteriskSide, folder: PlaybackFolder, thread: PlayoutThread):
-        self.speaker, self.side = speaker, side
+    def __init__(
+        self, channel: AgiChannel, side: AsteriskSide, folder: PlaybackFolder, thread: PlayoutThread
+    ):
+        self.side = side
         self.keys: list[str] = []
-        self.heard = asyncio.Event()
-        self._shelf = folder.shelf("call")
-        self._thread = thread
+        self.audible = asyncio.Event()
+        self.player = EagiPlayer(channel, folder, thread, 8_000, self.keys.append)
+        self.output = CallOutput(self.player, 8_000)
 
-    def answer(self, *clauses: str, finished: bool = True) -> Answer:
+    def answer(self, *clauses: str, finished: bool = True) -> Utterance:
         """100 ms of audio per word."""
-        answer = Answer(self._shelf, self._thread, 8_000)
+        answer = self.output.utterance()
         for clause in clauses:
             answer.clause(clause)
             answer.write(np.full(800 * len(clause.split()), 1000, np.int16))
@@ -52,8 +56,8 @@ class Scene:
             answer.finish()
         return answer
 
-    def say(self, answer: Answer, *, keys_cut: bool = True) -> asyncio.Task[bool]:
-        return asyncio.create_task(self.speaker.say(answer, keys_cut=keys_cut, heard=self.heard.set))
+    def say(self, answer: Utterance, *, keys_cut: bool = True) -> asyncio.Task[bool]:
+        return asyncio.create_task(self.output.say(answer, keys_cut=keys_cut, audible=self.audible.set))
 
     async def stream_file(self, *, silence: bool = False) -> list[str]:
         """The next STREAM FILE of an answer, or of silence; whatever ends others is confirmed."""
@@ -72,17 +76,20 @@ class Scene:
         self.side.say(f"200 result=1 ({line.split()[-1]})\n")
 
 
+def file_of(answer: Utterance) -> str:
+    """What STREAM FILE is told."""
+    assert isinstance(answer.track, GrowingClip)
+    return answer.track.name
+
+
 @asynccontextmanager
 async def scene(folder: PlaybackFolder, thread: PlayoutThread) -> AsyncIterator[Scene]:
     async with by_hand() as (channel, side):
-        keys: list[str] = []
-        speaker = Speaker(channel, folder.silence(8_000), keys.append)
-        made = Scene(speaker, side, folder, thread)
-        made.keys = keys
+        made = Scene(channel, side, folder, thread)
         try:
             yield made
         finally:
-            await speaker.close()
+            await made.output.close()
 
 
 async def test_an_answer_is_one_stream_file_and_silence_follows(
@@ -92,10 +99,10 @@ async def test_an_answer_is_one_stream_file_and_silence_follows(
         answer = here.answer("one two three", "four five")
         task = here.say(answer)
         words = await here.stream_file()
-        assert words[2].strip('"') == answer.name
+        assert words[2].strip('"') == file_of(answer)
         assert words[3] == f'"{KEYS}"'
         assert words[4] == "0"
-        await asyncio.wait_for(here.heard.wait(), WAIT_S)
+        await asyncio.wait_for(here.audible.wait(), WAIT_S)
         answer.stopped(time.monotonic_ns() + 10**9)  # a second later, though nobody waited for it
         here.side.say("200 result=0 endpos=4000\n")
         assert await task
@@ -109,7 +116,7 @@ async def test_stopping_ends_the_file_and_says_what_was_heard(
         answer = here.answer("one two three four " * 100)  # 40 s: any machine stops it before its end
         task = here.say(answer)
         await here.stream_file()
-        stopping = asyncio.create_task(here.speaker.stop())
+        stopping = asyncio.create_task(here.output.stop())
         await here.marker()
         await stopping
         assert await task is False
@@ -128,11 +135,11 @@ async def test_a_stop_before_anything_is_ready_means_that_nothing_is_said(
         answer = here.answer(finished=False)
         task = here.say(answer)
         await asyncio.sleep(0)
-        await here.speaker.stop()
+        await here.output.stop()
         answer.clause("too late")
         answer.write(np.zeros(800, np.int16))
         assert await task is False
-        assert not here.heard.is_set()
+        assert not here.audible.is_set()
         assert here.side.silent()
 
 
@@ -159,7 +166,7 @@ async def test_what_has_to_be_heard_in_full_goes_on_after_a_key_which_is_reporte
         pressed = "5#1" * 50  # more than the restarts that are borne
         for key in pressed:
             words = await here.stream_file()
-            assert words[2].strip('"') == answer.name
+            assert words[2].strip('"') == file_of(answer)
             assert words[3] == f'"{KEYS}"', "a key that is not named is lost"
             here.side.say(f"200 result={ord(key)} endpos=100\n")
         await here.stream_file()
@@ -178,7 +185,7 @@ async def test_an_answer_that_met_its_files_end_too_early_goes_on(
         await here.stream_file()
         here.side.say("200 result=0 endpos=100\n")  # long before 800 ms
         words = await here.stream_file()
-        assert words[2].strip('"') == answer.name
+        assert words[2].strip('"') == file_of(answer)
         assert answer.restarts == 1
         task.cancel()
 
@@ -186,7 +193,7 @@ async def test_an_answer_that_met_its_files_end_too_early_goes_on(
 async def test_an_answer_without_audio_is_over_at_once(folder: PlaybackFolder, thread: PlayoutThread) -> None:
     async with scene(folder, thread) as here:
         assert await here.say(here.answer())
-        assert not here.heard.is_set()
+        assert not here.audible.is_set()
 
 
 async def test_a_hang_up_reaches_whoever_waits(folder: PlaybackFolder, thread: PlayoutThread) -> None:
@@ -205,7 +212,7 @@ async def played(here: Scene) -> None:
     answer = here.answer("good bye")
     task = here.say(answer)
     await here.stream_file()
-    await asyncio.wait_for(here.heard.wait(), WAIT_S)
+    await asyncio.wait_for(here.audible.wait(), WAIT_S)
     answer.stopped(time.monotonic_ns() + 10**9)  # a second later, though nobody waited for it
     here.side.say("200 result=0 endpos=1600\n")
     await asyncio.wait_for(task, WAIT_S)
@@ -218,7 +225,7 @@ async def test_what_was_said_last_is_on_its_way_while_silence_follows_it(
     monkeypatch.setattr("offhook.doors.eagi.player.ON_ITS_WAY_S", 3_600.0)
     async with scene(folder, thread) as here:
         await played(here)
-        closing = asyncio.create_task(here.speaker.close())
+        closing = asyncio.create_task(here.output.close())
         for _ in range(20):
             await asyncio.sleep(0)
         assert not closing.done(), "the end of it is not yet where the caller hears it"
@@ -235,17 +242,17 @@ async def test_what_was_said_long_ago_has_arrived(
         await played(here)
         later = time.monotonic_ns() + 10**9
         monkeypatch.setattr("offhook.doors.eagi.player.time.monotonic_ns", lambda: later)
-        assert here.speaker._on_its_way_s() == 0.0
-        await here.speaker.close()
+        assert here.player._on_its_way_s() == 0.0
+        await here.output.close()
 
 
 async def test_where_nothing_was_said_nothing_is_on_its_way(
     folder: PlaybackFolder, thread: PlayoutThread
 ) -> None:
     async with scene(folder, thread) as here:
-        here.speaker.listen()
+        here.player.listen()
         await here.stream_file(silence=True)
-        assert here.speaker._on_its_way_s() == 0.0
+        assert here.player._on_its_way_s() == 0.0
 
 
 async def test_a_stopping_daemon_does_not_wait_for_it(
@@ -254,9 +261,9 @@ async def test_a_stopping_daemon_does_not_wait_for_it(
     monkeypatch.setattr("offhook.doors.eagi.player.ON_ITS_WAY_S", 3_600.0)
     async with scene(folder, thread) as here:
         await played(here)
-        silence = here.speaker._hush
+        silence = here.player._hush
         assert silence is not None
-        closing = asyncio.create_task(here.speaker.close())
+        closing = asyncio.create_task(here.output.close())
         await asyncio.sleep(0)
         closing.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -276,7 +283,7 @@ async def test_the_words_that_were_in_the_air(folder: PlaybackFolder, thread: Pl
         def said(start_ms: int, stop_ms: int) -> list[str]:
             offset_ms = answer.offset_samples // 8
             times = (began_ns + (ms - offset_ms) * 1_000_000 for ms in (start_ms, stop_ms))
-            return here.speaker.said_between(*times).split()
+            return here.output.played_text(*times).split()
 
         assert said(-500, 0) == []
         assert said(210, 390) == ["three", "four"]
@@ -298,12 +305,12 @@ async def test_what_is_behind_the_last_word_is_nobodys_voice(
         task = here.say(answer)
         await here.stream_file()
         now_ns = time.monotonic_ns()
-        assert here.speaker.own_voice_ends_ns(now_ns, 8_000) is None, "more may come"
+        assert here.output.own_voice_ends_ns(now_ns) is None, "more may come"
         answer.finish()
-        ends_ns = here.speaker.own_voice_ends_ns(now_ns, 8_000)
+        ends_ns = here.output.own_voice_ends_ns(now_ns)
         assert ends_ns is not None
-        in_the_end = here.speaker.played(ends_ns - 10_000_000, ends_ns + 400_000_000, 8_000)
+        in_the_end = here.output.played(ends_ns - 10_000_000, ends_ns + 400_000_000)
         assert set(in_the_end[:70]) == {1000}
         assert set(in_the_end[90:]) <= {0, 30}
-        assert answer.heard_text(ends_ns).split() == ["one", "two", "three", "four"]
+        assert answer.audible_text(ends_ns).split() == ["one", "two", "three", "four"]
         task.cancel()

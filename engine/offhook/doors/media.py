@@ -1,18 +1,17 @@
-"""Speech events from the media thread to the calls they belong to."""
+"""What the lines of all doors share: threads that hear and play, and the folder that is played from."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from dataclasses import dataclass
 
-from offhook.core import MediaThread, SileroModel, Stream
-from offhook.events import SpeechEvent
-
-OnEvent = Callable[[SpeechEvent], None]
+from offhook.core import MediaThread, PlayoutThread, SileroModel, Stream
+from offhook.doors.base import Listening, OnEvent
+from offhook.playout.folder import PlaybackFolder
 
 
 class Hearing:
-    """Owns the media thread; lives on the running event loop."""
+    """Speech events from the media thread to the calls they belong to.  Lives on the running event loop."""
 
     def __init__(self) -> None:
         """Load the voice-activity network and start listening.  Raises ModelError or OSError."""
@@ -21,11 +20,15 @@ class Hearing:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._media.event_fd, self._dispatch)
 
-    def add(
-        self, fd: int, rate_hz: int, on_event: OnEvent, *, pause_ms: int, endpointing_ms: int, ring_s: float
-    ) -> Stream:
+    def add(self, fd: int, rate_hz: int, on_event: OnEvent, listening: Listening) -> Stream:
         """Hear ``fd`` from now on; what happens on it goes to ``on_event``.  See MediaThread.add."""
-        stream = self._media.add(fd, rate_hz, pause_ms=pause_ms, endpointing_ms=endpointing_ms, ring_s=ring_s)
+        stream = self._media.add(
+            fd,
+            rate_hz,
+            pause_ms=listening.pause_ms,
+            endpointing_ms=listening.endpointing_ms,
+            ring_s=listening.ring_s,
+        )
         self._listeners[stream.id] = on_event
         return stream
 
@@ -48,3 +51,12 @@ class Hearing:
             listener = self._listeners.get(stream_id)
             if listener is not None:  # else: closed while the event was on its way
                 listener(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One process's."""
+
+    hearing: Hearing
+    playout: PlayoutThread
+    folder: PlaybackFolder
