@@ -6,6 +6,9 @@ other calls with it.  It ends by itself should it ever come back.  When :data:`M
 once, none takes the last one's place any more, and :meth:`Workers.problem` says that no call should be
 begun; each work that is still given fails at its limit.
 
+Who is waited for goes first: each piece of work has a :class:`Claim`, which may change while it waits for a
+thread.  What was only tried ahead gives a thread up for anything that is more than that.
+
 Lives on an event loop; the threads are daemons, so that the process can always end.
 """
 
@@ -13,13 +16,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
+import enum
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from offhook.errors import DeadlineError
+from offhook.errors import BusyError, DeadlineError
 
 MOST_LOST = 4
 """Threads that may hang before an engine is taken to be broken: each keeps a stack and what it works on."""
@@ -29,16 +33,56 @@ _JOIN_S = 2.0
 T = TypeVar("T")
 
 
+class Urgency(enum.IntEnum):
+    """Who waits for a piece of work."""
+
+    COMMITTED = 0
+    """A caller, now."""
+    PREPARED = 1
+    """Perhaps a caller: they have paused, and may have finished."""
+    AHEAD = 2
+    """Nobody yet: the caller still speaks."""
+
+
+@dataclass(slots=True)
+class Claim:
+    """What a piece of work is for, and how soon it is needed; shared by all the work of one answer.
+
+    Changes count at once, for what waits for a thread as well.
+    """
+
+    urgency: Urgency = Urgency.COMMITTED
+    since_ns: int = 0
+    """Since when the caller waits, monotonic: of two that are as urgent the longer wait goes first."""
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    """Seconds of processor time, by the name of the workers that have done the work."""
+
+    def hurry(self, other: Claim) -> None:
+        """Be at least as urgent as ``other``."""
+        if (other.urgency, other.since_ns) < (self.urgency, self.since_ns):
+            self.urgency, self.since_ns = other.urgency, other.since_ns
+
+    def charge(self, what: str, seconds: float) -> None:
+        """So much processor time was used for it."""
+        self.cpu_s[what] = self.cpu_s.get(what, 0.0) + seconds
+
+
 class Job(Generic[T]):
     """A piece of work: waits for a thread, is done by one, or is given up."""
 
-    def __init__(self, work: Callable[[Job[T]], T], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, work: Callable[[Job[T]], T], loop: asyncio.AbstractEventLoop, claim: Claim, name: str = ""
+    ) -> None:
         self.loop = loop
+        self.claim = claim
         self.result: asyncio.Future[T] = loop.create_future()
         self.cancelled = False
         """Nobody wants it any more: it is not begun, and what has begun should end."""
         self.begun = False
         """A thread works on it."""
+        self.displaced = False
+        """It was given up for something more urgent."""
+        self._name = name
         self._work = work
         self._since_s = 0.0
 
@@ -55,15 +99,19 @@ class Job(Generic[T]):
         """Do it.  On its thread."""
         self.beat()
         self.begun = True
+        begun_s = time.thread_time()
+        value, error = None, None
         try:
             value = self._work(self)
-        except BaseException as error:
-            self._tell(None, error)
-        else:
-            self._tell(value, None)
+        except BaseException as raised:
+            error = raised
+        if self.displaced:
+            error = BusyError("a caller who waits goes first")
+        self._tell(value, error, time.thread_time() - begun_s)
 
-    def _tell(self, value: T | None, error: BaseException | None) -> None:
+    def _tell(self, value: T | None, error: BaseException | None, cpu_s: float) -> None:
         def tell() -> None:
+            self.claim.charge(self._name, cpu_s)
             if self.result.done():
                 return
             if error is not None:
@@ -95,8 +143,9 @@ class Workers:
         self._what = what
         self._count = count
         self._setting = setting
-        self._jobs: queue.SimpleQueue[Job[object] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._jobs: list[Job[object]] = []
+        """Those that wait for a thread; whoever submits them sees to it that they are not too many."""
+        self._lock = threading.Condition()
         self._seats: list[_Seat] = []
         self._closed = False
 
@@ -105,20 +154,27 @@ class Workers:
         """Threads that hang."""
         return sum(seat.lost for seat in self._seats)
 
-    def submit(self, work: Callable[[Job[T]], T]) -> Job[T]:
-        """Have ``work`` done; set the job's ``cancelled`` when it is not wanted any more."""
+    def submit(self, work: Callable[[Job[T]], T], claim: Claim | None = None) -> Job[T]:
+        """Have ``work`` done; set the job's ``cancelled`` when it is not wanted any more.
+
+        Without a ``claim`` a caller waits for it.  One that was only tried ahead ends with BusyError when
+        its thread is wanted for something more urgent.
+        """
         self.replace_hung()
-        job = Job(work, asyncio.get_running_loop())
-        self._jobs.put(job)  # type: ignore[arg-type]
+        job = Job(work, asyncio.get_running_loop(), claim or Claim(), self._name)
+        with self._lock:
+            self._jobs.append(job)  # type: ignore[arg-type]
+            self._make_way()
+            self._lock.notify()
         return job
 
-    async def run(self, work: Callable[[Job[T]], T]) -> T:
+    async def run(self, work: Callable[[Job[T]], T], claim: Claim | None = None) -> T:
         """What ``work`` returns.  Raises what it raises, and DeadlineError when that takes too long.
 
         Waiting for a thread behind others' work does not count: on a busy machine that is no sign of a
         hang.  Cancelling the awaiting task gives the job up.
         """
-        job = self.submit(work)
+        job = self.submit(work, claim)
         try:
             while not job.result.done():
                 await asyncio.wait({job.result}, timeout=self.patience_s(job))
@@ -167,13 +223,13 @@ class Workers:
 
     def close(self) -> bool:
         """Let the threads end when they have done what they do; False when one hangs, and goes on."""
-        self._closed = True
         with self._lock:
+            self._closed = True
             seats = list(self._seats)
+            self._lock.notify_all()
         for seat in seats:
-            if seat.job is not None:
-                seat.job.cancelled = True
-            self._jobs.put(None)
+            if (held := seat.job) is not None:
+                held.cancelled = True
         for seat in seats:
             if seat.thread is not None and not seat.lost:
                 seat.thread.join(_JOIN_S)
@@ -186,13 +242,36 @@ class Workers:
         seat.thread.start()
 
     def _serve(self, seat: _Seat) -> None:
-        while not seat.lost and (job := self._jobs.get()) is not None:
-            if self._closed or job.cancelled:
-                continue
-            job.beat()
-            seat.job = job
+        while (job := self._next(seat)) is not None:
             job.run()
             seat.job = None
             del job
         with self._lock:
             self._seats.remove(seat)
+
+    def _next(self, seat: _Seat) -> Job[object] | None:
+        """The most urgent job, once there is one; None when the thread has to end."""
+        with self._lock:
+            while True:
+                self._jobs = [job for job in self._jobs if not job.cancelled]
+                if seat.lost or self._closed:
+                    return None
+                if self._jobs:
+                    # min() takes the first of equals: who came first.
+                    job = min(self._jobs, key=lambda job: (job.claim.urgency, job.claim.since_ns))
+                    self._jobs.remove(job)
+                    job.beat()
+                    seat.job = job
+                    return job
+                self._lock.wait()
+
+    def _make_way(self) -> None:
+        """Give up, for what is more urgent, what was only tried ahead: one thread for each."""
+        urgent = sum(not job.cancelled and job.claim.urgency < Urgency.AHEAD for job in self._jobs)
+        seated = [seat for seat in self._seats if not seat.lost]
+        ahead = [
+            job for seat in seated if (job := seat.job) is not None and job.claim.urgency is Urgency.AHEAD
+        ]
+        free = sum(seat.job is None for seat in seated)
+        for job in ahead[: max(0, urgent - free)]:
+            job.displaced = job.cancelled = True

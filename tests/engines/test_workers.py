@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from offhook.errors import DeadlineError, ModelError
-from offhook.workers import MOST_LOST, Job, Workers
+from offhook.errors import BusyError, DeadlineError, ModelError
+from offhook.workers import MOST_LOST, Claim, Job, Urgency, Workers
 from tests.support.clock import Clock, reached
 
 LIMIT_S = 8.0
@@ -145,3 +146,76 @@ async def test_closing_waits_for_work_but_not_for_what_hangs(clock: Clock) -> No
     hanging = await hang(workers, clock)
     assert not workers.close(), "the engine must not be freed"
     hanging.let_go()
+
+
+async def test_who_waits_longest_goes_first_and_guesses_last(workers: Workers) -> None:
+    """The order of everything that waits for one thread, a change of mind included."""
+    done: list[str] = []
+    first = Hanging()
+    tasks = [asyncio.create_task(workers.run(first))]
+    await reached(first.begun.is_set, "the thread is busy")
+
+    def add(name: str, claim: Claim) -> None:
+        def work(job: Job[str]) -> str:
+            done.append(name)
+            return name
+
+        tasks.append(asyncio.create_task(workers.run(work, claim)))
+
+    taken_back, promoted = Claim(Urgency.PREPARED, since_ns=1), Claim(Urgency.PREPARED, since_ns=9)
+    add("ahead", Claim(Urgency.AHEAD))
+    add("prepared late", Claim(Urgency.PREPARED, since_ns=6))
+    add("prepared", Claim(Urgency.PREPARED, since_ns=5))
+    add("committed late", Claim(since_ns=4))
+    add("committed", Claim(since_ns=3))
+    add("promoted", promoted)
+    add("taken back", taken_back)
+    await asyncio.sleep(0)  # all of them are submitted
+    promoted.hurry(Claim(since_ns=2))
+    tasks.pop().cancel()
+    await asyncio.sleep(0)
+    first.let_go()
+    await asyncio.gather(*tasks)
+    assert done == ["promoted", "committed", "committed late", "prepared", "prepared late", "ahead"]
+
+
+async def test_what_is_tried_ahead_gives_its_thread_up(workers: Workers) -> None:
+    begun = threading.Event()
+
+    def patient(job: Job[str]) -> str:
+        begun.set()
+        while not job.cancelled:
+            threading.Event().wait(0.001)
+        return "half a word"
+
+    ahead = asyncio.create_task(workers.run(patient, Claim(Urgency.AHEAD)))
+    await reached(begun.is_set, "the thread is busy")
+    prepared = Claim(Urgency.PREPARED)
+    assert await workers.run(lambda job: "the answer", prepared) == "the answer"
+    with pytest.raises(BusyError, match="a caller who waits goes first"):
+        await ahead
+    assert set(prepared.cpu_s) == {"test"}
+
+
+async def test_work_that_is_not_tried_ahead_is_never_displaced(workers: Workers) -> None:
+    first = Hanging()
+    prepared = asyncio.create_task(workers.run(first, Claim(Urgency.PREPARED)))
+    await reached(first.begun.is_set, "the thread is busy")
+    committed = asyncio.create_task(workers.run(lambda job: "then", Claim()))
+    await asyncio.sleep(0)
+    first.let_go()
+    assert (await prepared, await committed) == ("late", "then")
+
+
+async def test_processor_time_is_charged_to_whom_it_was_for(workers: Workers) -> None:
+    claim = Claim()
+
+    def work(job: Job[int]) -> int:
+        began_s = time.thread_time()
+        while time.thread_time() == began_s:
+            pass
+        return 1
+
+    await workers.run(work, claim)
+    await workers.run(work, claim)
+    assert claim.cpu_s["test"] > 0

@@ -9,8 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.workers import Claim
+
 STT_RATE_HZ = 16_000
-"""All recognisers take 16 kHz mono; the telephone's 8 kHz is resampled before."""
+"""All local recognisers take 16 kHz mono; the telephone's 8 kHz is resampled before."""
+SESSION_S = 60
+"""Audio that one session takes; a turn is cut into parts long before."""
 
 
 def never() -> bool:
@@ -27,6 +31,77 @@ class Transcript:
     compute_ms: float
     language: str = ""
     """What it was recognised in, as a code such as "en"; empty where the recogniser knows one only."""
+
+
+class RecognitionSession(Protocol):
+    """One stretch of a caller's speech while it is recognised: audio goes in as it comes, words come out.
+
+    Lives on the event loop.  Nothing but the two coroutines waits for anything.  The session goes on after
+    :meth:`final`: a caller who has paused goes on in the same one, and its words are of all that was
+    pushed.  Engines that are told audio once (servers) keep it there; local ones keep it here and
+    recognise it again.
+    """
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio pushed."""
+        ...
+
+    @property
+    def usage_s(self) -> float:
+        """Seconds of audio that the engine has worked on, or that its owner charges for."""
+        ...
+
+    @property
+    def turn_over(self) -> float | None:
+        """How probably the caller has finished, as far as the engine itself can tell; None: it cannot."""
+        ...
+
+    def push(self, audio: NDArray[np.int16]) -> None:
+        """The next ``[samples]`` int16, at the rate that the session was opened with; copied.
+
+        Never blocks.  Raises BusyError, and takes nothing, when the session holds :data:`SESSION_S`.
+        """
+        ...
+
+    async def interim(self) -> str:
+        """The words so far, of a caller who still speaks; the last one may be half a word.
+
+        Work that may be thrown away.  Raises BusyError when others' finished turns come first, and what
+        :meth:`final` raises.
+        """
+        ...
+
+    async def final(self, voiced_ms: int, claim: Claim | None = None) -> Transcript:
+        """The words of everything pushed, the last one included.
+
+        ``voiced_ms`` is how much of it is voiced; with too little the text is empty.  ``claim`` says how
+        soon it is needed.  Asked again without new audio, it costs nothing.  Cancelling the awaiting task
+        stops the work.  Raises ModelError, BusyError when too many wait, and DeadlineError.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Nothing more is wanted; what is going on is stopped.  Any number of times."""
+        ...
+
+
+class Recognition(Protocol):
+    """A recogniser as calls use it, local or a server, shared by all calls."""
+
+    name: str
+
+    def session(self, rate_hz: int) -> RecognitionSession:
+        """Begin to listen; audio will be pushed at ``rate_hz``.  Contacts nobody before the first push."""
+        ...
+
+    def problem(self) -> str | None:
+        """Why no call should be begun now, in one line; None while it is well.  Never waits."""
+        ...
+
+    def close(self) -> None:
+        """Free it.  Sessions that are still open end with ModelError."""
+        ...
 
 
 class Transcriber(Protocol):

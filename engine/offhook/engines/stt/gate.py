@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.engines.stt.base import STT_RATE_HZ, Transcriber, Transcript
+from offhook.engines.stt.rerecognition import Rerecognition
 from offhook.errors import BusyError, ModelError
 from offhook.languages.wording import DIGITS, TIMES
 from offhook.languages.wording import words as words_of
-from offhook.workers import Job, Workers
+from offhook.workers import Claim, Job, Workers
 
 FROM_NOISE = frozenset({"you", "the", "uh", "um", "hmm", "oh"})
 """What recognisers make of noise, and people hardly ever say alone; as :func:`normalize` writes it."""
@@ -75,10 +76,17 @@ class Recognizer:
             "offhook-stt", "the recogniser", count=workers, limit_s=timeout_s, setting="stt.timeout_s"
         )
 
-    async def recognize(self, audio: NDArray[np.int16], voiced_ms: int) -> Transcript:
+    def session(self, rate_hz: int) -> Rerecognition:
+        """Begin to listen; see :class:`~offhook.engines.stt.base.Recognition`."""
+        return Rerecognition(rate_hz, self.recognize, clean)
+
+    async def recognize(
+        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim | None = None
+    ) -> Transcript:
         """Recognise ``audio`` (``[samples]`` int16 at 16 kHz, cut to the utterance).
 
-        ``voiced_ms`` is how much of it is voiced; with too little the text is empty.
+        ``voiced_ms`` is how much of it is voiced; with too little the text is empty.  ``claim``: how soon
+        it is needed.
         Cancelling the awaiting task stops the recognition
         between its steps.  Raises ModelError, BusyError when too many wait, and DeadlineError.
         """
@@ -90,7 +98,7 @@ class Recognizer:
         padded = np.concatenate([audio, np.zeros(STT_RATE_HZ * _PAD_MS // 1000, np.int16)])
         self._taken += 1
         try:
-            heard = await self._workers.run(lambda job: self._run(padded, job))
+            heard = await self._workers.run(lambda job: self._run(padded, job), claim)
         finally:
             self._taken -= 1
         return Transcript(clean(heard.text, voiced_ms), audio_ms, heard.compute_ms, heard.language)
