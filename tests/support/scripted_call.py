@@ -18,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook import turn_taking
 from offhook.agents.loader import Agent
 from offhook.call.call import Call
 from offhook.call.prompts import ReadyPhrases
@@ -195,7 +196,7 @@ class ScriptedCall:
 
         def quiet() -> bool:
             state = self.call._state
-            return over.done() or (state.floor.name == "LISTENING" and bool(self.line.played))
+            return over.done() or (isinstance(state.floor, turn_taking.Listening) and bool(self.line.played))
 
         await reached(quiet, "silence after an answer")
 
@@ -220,8 +221,7 @@ class ScriptedCall:
         """Until an answer is waited for that nobody hears yet."""
 
         def waits() -> bool:
-            state = self.call._state
-            return state.floor.name == "ANSWERING" and not state.heard
+            return isinstance(self.call._state.floor, turn_taking.Committed)
 
         await reached(waits, "an answer is waited for")
 

@@ -9,18 +9,24 @@ import pytest
 from offhook.end_of_turn.wait import Asked, Expected, PauseHabit
 from offhook.turn_taking import (
     MS,
+    Answering,
     AskAgain,
     CallerJudged,
     Cancel,
     Commit,
     Expecting,
-    Floor,
+    Hearing,
+    LineLoud,
+    Listening,
+    MachineBusy,
     NothingHeard,
     PlaybackFinished,
     PlaybackStarted,
+    Preparing,
     StopPlayback,
     Tick,
     TurnEvent,
+    Waiting,
     WordsChanged,
 )
 from tests.support.turns import (
@@ -46,32 +52,32 @@ from tests.support.turns import (
 TABLE: Table = {
     "complete words are answered as soon as they are known": (
         ASKED,
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1)],
     ),
     "words that want to go on are waited for": (
         [*ASKED[:2], (1150, words(1, UNSURE)), (1500, Tick()), (1799, Tick())],
-        Floor.PREPARING,
+        Preparing,
         [prepare(1, 60, 1000)],
     ),
     "but not for ever": (
         [*ASKED[:2], (1150, words(1, UNSURE)), (1800, Tick())],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1)],
     ),
     "a second opinion changes the wait": (
         [*ASKED[:2], (1150, words(1, UNSURE)), (1170, words(1, 0.9)), (1175, Tick())],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1)],
     ),
     "a whole turn": (
         [*HEARD, (3000, PlaybackFinished(1))],
-        Floor.LISTENING,
+        Listening,
         [prepare(1, 60, 1000), Commit(1)],
     ),
     "nothing is committed before its words are known, but at the longest wait": (
         [*ASKED[:2], (1790, Tick()), (1800, Tick()), (1810, stopped(1000))],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1)],
     ),
     "a pause inside the turn cancels the premature revision": (
@@ -82,7 +88,7 @@ TABLE: Table = {
             (2100, paused(2000, 900)),
             (2150, words(2)),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Cancel(1), prepare(2, 60, 2000, 900), Commit(2)],
     ),
     "several pauses, several revisions, one answer": (
@@ -96,12 +102,12 @@ TABLE: Table = {
             (2550, words(1)),  # late news of a revision that is gone
             (2560, words(3)),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Cancel(1), prepare(2, 60, 1450), Cancel(2), prepare(3, 60, 2400), Commit(3)],
     ),
     "the caller goes on after the commit, before anything is heard": (
         [*ASKED, (1155, resumed(1140)), (2100, paused(2000)), (2150, words(2))],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1), Cancel(1), prepare(2, 60, 2000), Commit(2)],
     ),
     "an answer that came too early is taken back, and its words are answered with the rest": (
@@ -113,7 +119,7 @@ TABLE: Table = {
             (2100, paused(2000)),
             (2150, words(2, text="what does it cost for children")),
         ],
-        Floor.ANSWERING,
+        Answering,
         [
             prepare(1, 60, 1000),
             Commit(1),
@@ -124,7 +130,7 @@ TABLE: Table = {
     ),
     "noise without words, then silence": (
         [(100, started(60)), (300, paused(200, 80)), (320, NothingHeard(1, 80)), (1010, stopped(200, 80))],
-        Floor.LISTENING,
+        Listening,
         [prepare(1, 60, 200, 80), Cancel(1)],
     ),
     "a voice without words is asked to say it again, twice in a row at most": (
@@ -140,7 +146,7 @@ TABLE: Table = {
                 )
             ),
         ],
-        Floor.LISTENING,
+        Listening,
         [
             prepare(1, 60, 1000, 700),
             Cancel(1),
@@ -161,12 +167,12 @@ TABLE: Table = {
             (1100, paused(1000)),
             (1150, words(2)),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 200, 80), Cancel(1), prepare(2, 60, 1000), Commit(2)],
     ),
     "the recogniser finds no words after the commit": (
         [(100, started(60)), (300, paused(200)), (1010, stopped(200)), (1050, NothingHeard(1, 80))],
-        Floor.LISTENING,
+        Listening,
         [prepare(1, 60, 200), Commit(1), Cancel(1)],
     ),
 }
@@ -182,14 +188,14 @@ def test_on_a_busy_machine_nothing_is_prepared_in_a_short_pause() -> None:
     script: Script = [(100, started(60)), (1100, paused(1000)), (1340, Tick()), (1350, Tick())]
     state, actions = play(script[:3], turn_settings=busy)
     assert actions == []
-    assert state.floor is Floor.WAITING
+    assert isinstance(state.floor, Waiting)
     state, actions = play([*script[3:], (1450, words(1))], state, busy)
     assert actions == [prepare(1, 60, 1000), Commit(1)]
-    assert state.floor is Floor.ANSWERING
+    assert isinstance(state.floor, Answering)
     # Speech that goes on ends the wait.
     state, actions = play([*script[:3], (1345, resumed(1320)), (2500, Tick())], turn_settings=busy)
     assert actions == []
-    assert state.floor is Floor.HEARING
+    assert isinstance(state.floor, Hearing)
 
 
 def test_words_that_change_when_they_are_heard_again_are_answered_anew() -> None:
@@ -200,7 +206,7 @@ def test_words_that_change_when_they_are_heard_again_are_answered_anew() -> None
         Cancel(1),
         replace(prepare(2, 60, 1250), speech_end_ns=1000 * MS),
     ]
-    assert state.floor is Floor.PREPARING
+    assert isinstance(state.floor, Preparing)
     assert play([(1350, words(2))], state)[1] == [Commit(2)]
     # Not once the answer is committed, and not an old revision's.
     assert play([(1310, WordsChanged(1, at(1300)))], state)[1] == []
@@ -208,12 +214,22 @@ def test_words_that_change_when_they_are_heard_again_are_answered_anew() -> None
 
 
 def test_a_sound_at_the_last_moment_puts_the_answer_off_but_not_for_long() -> None:
-    loud = replace(SETTINGS, sound=True)
-    state, actions = play([*ASKED[:2], (1150, words(1, 0.5)), (1460, Tick())], turn_settings=loud)
+    asked: Script = [*ASKED[:2], (1150, words(1, 0.5)), (1450, LineLoud()), (1460, Tick())]
+    state, actions = play(asked)
     assert actions == [prepare(1, 60, 1000)]
-    assert play([(1470, Tick())], state)[1] == [Commit(1)]  # it was a click
+    assert play([(1475, Tick())], state)[1] == [Commit(1)]  # it was a click
     assert play([(1470, resumed(1440))], state)[1] == [Cancel(1)]  # it was the next word
-    assert play([(1600, Tick()), (1610, Tick())], state, loud)[1] == [Commit(1)]  # it is the line
+    line: Script = [(1600, LineLoud()), (1600, Tick()), (1610, LineLoud()), (1610, Tick())]
+    assert play(line[:2], state)[1] == []
+    assert play(line, state)[1] == [Commit(1)]  # it is the line
+
+
+def test_a_machine_that_becomes_busy_makes_no_more_guesses() -> None:
+    script: Script = [(50, MachineBusy(True)), (100, started(60)), (1100, paused(1000)), (1340, Tick())]
+    state, actions = play(script)
+    assert actions == []
+    assert isinstance(state.floor, Waiting)
+    assert play([(1345, MachineBusy(False)), (1360, Tick())], state)[1] == [prepare(1, 60, 1000)]
 
 
 NUMBER = Expecting(Expected(Asked.DIGITS))
@@ -229,7 +245,7 @@ GROUPS: Script = [
 
 def test_a_number_said_in_groups_is_one_turn_and_is_answered_when_it_is_complete() -> None:
     state, _ = play(GROUPS)
-    assert state.floor is Floor.PREPARING
+    assert isinstance(state.floor, Preparing)
     # 1.5 s of silence, then a second group, which is a new utterance for the endpointer.
     state, actions = play([*ticks(1950, 2450), (2550, started(2500)), (3050, paused(3000, 300))], state)
     assert actions == [Cancel(1), prepare(2, 60, 3000, 800)]

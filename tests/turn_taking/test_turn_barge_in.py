@@ -7,12 +7,15 @@ import pytest
 from offhook.end_of_turn.wait import Asked, Expected
 from offhook.turn_taking import (
     MS,
+    Answering,
     CallerDismissed,
     CallerJudged,
     Cancel,
     Commit,
+    Committed,
     Expecting,
-    Floor,
+    Hearing,
+    Listening,
     NothingHeard,
     OwnVoiceEnds,
     PlaybackFinished,
@@ -51,7 +54,7 @@ TABLE: Table = {
             (3100, paused(3000)),
             (3150, words(2, text="no wait")),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1), StopPlayback(1), prepare(2, 2050, 3000), Settle(1), Commit(2)],
     ),
     "a false alarm: the answer goes on": (
@@ -64,7 +67,7 @@ TABLE: Table = {
             (3300, stopped(2400, 300)),
             (4000, PlaybackFinished(1)),
         ],
-        Floor.LISTENING,
+        Listening,
         [
             prepare(1, 60, 1000),
             Commit(1),
@@ -82,7 +85,7 @@ TABLE: Table = {
             (2500, paused(2400, 300)),
             (2550, NothingHeard(2, 300)),
         ],
-        Floor.ANSWERING,
+        Answering,
         [
             prepare(1, 60, 1000),
             Commit(1),
@@ -94,7 +97,7 @@ TABLE: Table = {
     ),
     "an interruption whose words come late: the old answer is over at the commit": (
         [*HEARD, (2100, started(2050)), (2260, CallerJudged()), (3100, paused(3000)), (3810, stopped(3000))],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1), StopPlayback(1), prepare(2, 2050, 3000), Settle(1), Commit(2)],
     ),
     "mm-hm in the middle stops nothing": (
@@ -106,7 +109,7 @@ TABLE: Table = {
             (3150, stopped(2300, 200)),
             (4000, PlaybackFinished(1)),
         ],
-        Floor.LISTENING,
+        Listening,
         [prepare(1, 60, 1000), Commit(1), prepare(2, 2050, 2300, 200), Cancel(2)],
     ),
     "a short word that is no mm-hm does, once it is known": (
@@ -116,7 +119,7 @@ TABLE: Table = {
             (2350, paused(2300, 200)),
             (2400, words(2, text="Stop.")),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1), prepare(2, 2050, 2300, 200), StopPlayback(1), Settle(1), Commit(2)],
     ),
     "a cough after an early answer finds the same words, which are being answered": (
@@ -128,7 +131,7 @@ TABLE: Table = {
             (1550, words(2)),
             (3000, PlaybackFinished(1)),
         ],
-        Floor.LISTENING,
+        Listening,
         [prepare(1, 60, 1000), Commit(1), prepare(2, 60, 1450), Cancel(2)],
     ),
     "mm-hm into our last words is no turn": (
@@ -140,7 +143,7 @@ TABLE: Table = {
             (2400, hum(2)),
             (3150, stopped(2300, 200)),
         ],
-        Floor.LISTENING,
+        Listening,
         [prepare(1, 60, 1000), Commit(1), prepare(2, 2050, 2300, 200), Cancel(2)],
     ),
     "unless we had asked for a yes or a no": (
@@ -153,7 +156,7 @@ TABLE: Table = {
             (2410, hum(2)),
             (2500, Tick()),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1), prepare(2, 2050, 2300, 200), Commit(2)],
     ),
     "speech that begins at the end of our prompt is the next turn": (
@@ -164,7 +167,7 @@ TABLE: Table = {
             (1900, paused(1800)),
             (1950, words(1)),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 850, 1800), Commit(1)],
     ),
     "speech that pauses at the end of our prompt is not lost": (
@@ -175,7 +178,7 @@ TABLE: Table = {
             (1060, PlaybackFinished(0)),
             (1100, words(1)),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 650, 940), Commit(1)],
     ),
     "a greeting is interrupted, too": (
@@ -186,7 +189,7 @@ TABLE: Table = {
             (900, paused(850)),
             (950, words(1)),
         ],
-        Floor.ANSWERING,
+        Answering,
         [StopPlayback(0), prepare(1, 450, 850), Settle(0), Commit(1)],
     ),
     "not a phrase that has to be heard in full": (
@@ -198,7 +201,7 @@ TABLE: Table = {
             (1700, stopped(850)),
             (3000, PlaybackFinished(0)),
         ],
-        Floor.LISTENING,
+        Listening,
         [],
     ),
     "what was begun during such a phrase and goes on after it is heard": (
@@ -209,7 +212,7 @@ TABLE: Table = {
             (1500, paused(1400)),
             (1550, words(1)),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 450, 1400), Commit(1)],
     ),
 }
@@ -225,15 +228,15 @@ def test_barge_in_can_be_closed() -> None:
     script: Script = [(0, PromptStarted()), (500, started(450)), (700, CallerJudged()), (5000, Tick())]
     state, actions = play(script, turn_settings=closed)
     assert actions == []
-    assert state.floor is Floor.ANSWERING
+    assert isinstance(state.floor, Answering)
 
 
 def test_what_is_dismissed_is_no_turn_and_its_echo_no_part_of_the_next() -> None:
     script: Script = [*HEARD, (2100, started(2050)), (2500, CallerDismissed()), (2510, paused(2450))]
     state, actions = play([*script, (3000, PlaybackFinished(1)), (3200, resumed(3150))])
     assert actions == [prepare(1, 60, 1000), Commit(1)]
-    assert state.floor is Floor.HEARING
-    assert state.utterance_start_samples == at(3150)
+    assert isinstance(state.floor, Hearing)
+    assert state.voice.start_samples == at(3150)
 
 
 YES_NO, OPEN_QUESTION = Expected(Asked.YES_NO), Expected(question=True)
@@ -266,7 +269,8 @@ def test_a_yes_at_the_end_of_our_question_is_its_answer(began_ms: int, expected:
     script += [(began_ms + 600, Tick())]
     state, actions = play(script)
     assert actions[-1] == Commit(2)
-    assert (state.floor, state.answered) == (Floor.ANSWERING, "Yes.")
+    assert isinstance(state.floor, Committed)
+    assert state.floor.words == "Yes."
 
 
 @pytest.mark.parametrize(
@@ -288,13 +292,14 @@ def test_a_hum_that_answers_nothing_stays_one(
     script += [(began_ms + 340, paused(began_ms + 300, 250)), (began_ms + 420, yes(2, echo=echo))]
     state, actions = play([*script, (3500, PlaybackFinished(1))])
     assert Commit(2) not in actions
-    assert state.floor is Floor.LISTENING
+    assert isinstance(state.floor, Listening)
 
 
 def test_what_is_begun_in_the_silence_behind_our_last_word_is_a_turn_of_its_own() -> None:
     state, actions = play([*HEARD, *at_the_end(3100)])
     assert actions == [prepare(1, 60, 1000), Commit(1), StopPlayback(1), Settle(1)]
-    assert (state.floor, state.spoke) == (Floor.HEARING, False)
+    assert isinstance(state.floor, Hearing)
+    assert state.voice.over_us is None
 
 
 @pytest.mark.parametrize(
@@ -318,4 +323,4 @@ def test_what_is_begun_in_the_silence_behind_our_last_word_is_a_turn_of_its_own(
 )
 def test_a_pause_in_what_is_said_into_our_answer(more: Script, since_ms: int | None) -> None:
     state, _ = play([*HEARD, *more])
-    assert state.paused_over_us_ns == (None if since_ms is None else since_ms * MS)
+    assert state.voice.paused_over_us_ns == (None if since_ms is None else since_ms * MS)

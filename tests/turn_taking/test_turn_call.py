@@ -9,6 +9,7 @@ import pytest
 from offhook.events import AudioEnded
 from offhook.turn_taking import (
     MS,
+    Answering,
     AskStillThere,
     CallEnded,
     CallerJudged,
@@ -18,8 +19,11 @@ from offhook.turn_taking import (
     Commit,
     DigitPressed,
     DigitsEntered,
-    Floor,
+    Ended,
+    Hearing,
     Leave,
+    Leaving,
+    Listening,
     NothingHeard,
     PlaybackFinished,
     PlaybackStarted,
@@ -30,6 +34,7 @@ from offhook.turn_taking import (
     SayGoodbye,
     SayHolding,
     Settle,
+    Speaking,
     StopPlayback,
     Tick,
     WordsSoFar,
@@ -55,17 +60,17 @@ from tests.support.turns import (
 TABLE: Table = {
     "silence: asked once, then goodbye": (
         [(0, Tick()), (9_900, Tick()), (10_000, Tick()), (15_000, Tick()), (20_000, Tick())],
-        Floor.LISTENING,
+        Listening,
         [AskStillThere(), SayGoodbye()],
     ),
     "keys are a turn": (
         [(0, Tick()), (500, DigitPressed()), (700, DigitPressed()), (700, DigitsEntered("42"))],
-        Floor.ANSWERING,
+        Answering,
         [PrepareDigits(1, "42"), Commit(1)],
     ),
     "a key stops the answer": (
         [*HEARD, (2000, DigitPressed()), (2300, DigitsEntered("4"))],
-        Floor.ANSWERING,
+        Answering,
         [
             prepare(1, 60, 1000),
             Commit(1),
@@ -77,12 +82,12 @@ TABLE: Table = {
     ),
     "keys while a spoken turn is prepared take its place": (
         [*ASKED[:2], (1150, words(1, UNSURE)), (1200, DigitsEntered("7"))],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Cancel(1), PrepareDigits(2, "7"), Commit(2)],
     ),
     "a late answer is announced once": (
         [*ASKED, (2600, Tick()), (2650, Tick()), (4000, Tick()), (9000, Tick())],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1), SayHolding(1)],
     ),
     "not two in a row": (
@@ -97,32 +102,32 @@ TABLE: Table = {
             (6150, words(2)),
             (9000, Tick()),
         ],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1), SayHolding(1), prepare(2, 5060, 6000), Commit(2)],
     ),
     "hang-up while preparing": (
         [(100, started(60)), (1100, paused(1000)), (1200, CallEnded()), (1450, stopped(1000))],
-        Floor.ENDED,
+        Ended,
         [prepare(1, 60, 1000), Cancel(1)],
     ),
     "hang-up with an interrupted answer": (
         [*HEARD, (2100, started(2050)), (2260, CallerJudged()), (2300, CallEnded())],
-        Floor.ENDED,
+        Ended,
         [prepare(1, 60, 1000), Commit(1), StopPlayback(1), Settle(1)],
     ),
     "end of audio while answering": (
         [(0, PromptStarted()), (500, AudioEnded(4000, 500 * MS)), (600, PlaybackFinished(0))],
-        Floor.ENDED,
+        Ended,
         [StopPlayback(0), Settle(0)],
     ),
     "an old revision's end is nobody's business": (
         [*HEARD, (1900, PlaybackFinished(0)), (1950, NothingHeard(7))],
-        Floor.ANSWERING,
+        Answering,
         [prepare(1, 60, 1000), Commit(1)],
     ),
     "hold: no frames come, nothing is heard, and nothing happens": (
         [(0, Tick()), (5_000, Tick())],
-        Floor.LISTENING,
+        Listening,
         [],
     ),
 }
@@ -198,17 +203,18 @@ def test_where_interrupting_is_off_keys_change_nothing_and_are_answered_afterwar
 ) -> None:
     begun: Script = [(0, PromptStarted())] if said == "greeting" else HEARD
     state, _ = play(begun, turn_settings=CLOSED)
-    playing = state.playing
+    assert isinstance(state.floor, Speaking)
+    playing = state.floor.revision
     pressed: Script = [(2000, DigitPressed()) for _ in keys]
     entered: Script = [(5000, DigitsEntered(entry)) for entry in "".join(keys).split("#") if entry]
     state, actions = play([*pressed, *entered], state, CLOSED)
     assert actions == []
-    state, actions = play([(6000, PlaybackFinished(playing or 0))], state, CLOSED)
+    state, actions = play([(6000, PlaybackFinished(playing))], state, CLOSED)
     digits = "".join(keys).replace("#", "")
     if digits:
         assert actions == [PrepareDigits(state.revision, digits), Commit(state.revision)]
     else:
-        assert (actions, state.floor) == ([], Floor.LISTENING)
+        assert (actions, state.floor) == ([], Listening())
         new = state.revision + 1
         _, actions = play([(7000, started(6900)), (8000, paused(7900)), (8100, words(new))], state, CLOSED)
         assert actions == [prepare(new, 6900, 7900), Commit(new)], "and the caller is heard"
@@ -272,14 +278,14 @@ def test_a_line_that_never_falls_silent_and_says_nothing_is_left() -> None:
     # And goes on through the goodbye, which nothing stops.
     late: Script = [(42_200, resumed(42_150)), (42_300, CallerJudged()), (42_400, DigitsEntered("1"))]
     state, actions = play([*late, *ticks(42_450, 44_000)], state)
-    assert (state.floor, actions) == (Floor.ANSWERING, [])
-    assert play([(44_050, CallEnded())], state)[0].floor is Floor.ENDED
+    assert (state.floor, actions) == (Leaving(), [])
+    assert play([(44_050, CallEnded())], state)[0].floor == Ended()
 
 
 def test_who_begins_a_story_after_a_silence_is_not_asked_whether_they_are_there() -> None:
     begun: Script = [(0, Tick()), (9_900, started(9_850)), *ticks(9_950, 39_800)]
     state, actions = play(begun)
-    assert (state.floor, actions) == (Floor.HEARING, [])
+    assert (state.floor, actions) == (Hearing(), [])
 
 
 def test_someone_whose_words_are_known_meanwhile_is_not_taken_for_noise() -> None:
@@ -320,8 +326,8 @@ def test_a_television_is_answered_once_and_then_left() -> None:
 def test_a_call_that_is_overdue_ends_whatever_goes_on(before: Script) -> None:
     state, actions = play([*before, (5_000, CallOverdue())])
     assert actions[-1] == Leave(nobody=False)
-    assert state.leaving
-    assert play([(6_000, started(5_900)), (6_100, CallEnded())], state)[0].floor is Floor.ENDED
+    assert isinstance(state.floor, Leaving)
+    assert play([(6_000, started(5_900)), (6_100, CallEnded())], state)[0].floor == Ended()
 
 
 def test_a_cough_does_not_end_the_patience_with_who_has_asked_for_time() -> None:

@@ -13,6 +13,7 @@ from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechSto
 from offhook.turn_taking import (
     MS,
     Action,
+    Answering,
     CallEnded,
     CallerDismissed,
     CallerJudged,
@@ -22,24 +23,33 @@ from offhook.turn_taking import (
     Commit,
     DigitPressed,
     DigitsEntered,
+    Doubting,
+    Ended,
     Expecting,
-    Floor,
+    Hearing,
     Leave,
+    Leaving,
+    LineLoud,
+    Listening,
+    MachineBusy,
     NothingHeard,
     OwnVoiceEnds,
     PlaybackFinished,
     PlaybackStarted,
     Prepare,
     PrepareDigits,
+    Preparing,
     PromptStarted,
     Repeated,
     ResumePlayback,
     Settle,
+    Speaking,
     StopPlayback,
     Tick,
     TurnEvent,
     TurnSettings,
     TurnState,
+    Waiting,
     WordsChanged,
     WordsHeard,
     WordsSoFar,
@@ -92,7 +102,7 @@ class World:
     log: list[tuple[TurnEvent, tuple[Action, ...]]] = field(default_factory=list)
 
     def tell(self, event: TurnEvent) -> None:
-        was_ended = self.state.floor is Floor.ENDED
+        was_ended = isinstance(self.state.floor, Ended)
         self.state, actions = step(self.state, event, self.now_ms * MS, self.turn_settings)
         self.log.append((event, actions))
         assert not (was_ended and actions), self.log
@@ -146,22 +156,24 @@ class World:
         state = self.state
         waiting_to_be_heard = self.committed - {self.audible, self.suspended}
         assert len(waiting_to_be_heard) + (self.audible is not None) <= 1, self.log
-        if state.floor is Floor.ANSWERING:
-            assert state.playing is not None, self.log
-            assert not state.leaving or self.audible == 0, self.log
-        else:
-            assert state.playing is None, self.log
-            assert self.audible is None, self.log
-        if state.floor is Floor.HEARING:
-            assert state.utterance_start_samples is not None, self.log
+        match state.floor:
+            case Speaking(revision=revision):
+                assert self.audible == revision, self.log
+            case Leaving():
+                assert self.audible == 0, self.log
+            case _:
+                assert self.audible is None, self.log
+        if isinstance(state.floor, Hearing | Waiting | Preparing | Doubting):
+            assert state.voice.start_samples is not None, self.log
         held = self.alive - self.committed
-        if state.floor is Floor.PREPARING:
-            assert held == {state.revision}, self.log
-        elif state.floor is Floor.ANSWERING:
-            assert held == ({state.overlap} if state.overlap is not None else set()), self.log
-        else:
-            assert not held, self.log
-        if state.floor is Floor.ENDED:
+        match state.floor:
+            case Preparing():
+                assert held == {state.revision}, self.log
+            case Speaking(overlap=overlap):
+                assert held == (set() if overlap is None else {overlap}), self.log
+            case _:
+                assert not held, self.log
+        if isinstance(state.floor, Ended):
             assert not self.alive, self.log
 
     # --- what may happen -------------------------------------------------------------------------
@@ -183,9 +195,10 @@ class World:
                 self.voice = "silent"
                 self.tell(SpeechStopped(position, at_ns, 400))
             case "words_done" | "words_unsure" | "hum" | "same" if newest is not None:
-                text = (
-                    self.state.answered if kind == "same" else f"words at {self.now_ms}".translate(NO_DIGITS)
-                )
+                text = f"words at {self.now_ms}".translate(NO_DIGITS)
+                if kind == "same":
+                    floor = self.state.floor
+                    text = floor.words if isinstance(floor, Answering) else ""
                 complete = 0.0 if kind == "words_unsure" else 1.0
                 self.tell(WordsHeard(newest, text or "words", complete, backchannel=kind == "hum"))
             case "nothing" if newest is not None:
@@ -215,8 +228,8 @@ class World:
             case "changed" if newest is not None:
                 self.tell(WordsChanged(newest, position))
             case "loud":
-                self.turn_settings = replace(self.turn_settings, sound=not self.turn_settings.sound)
-            case "prompt" | "closed_prompt" if self.state.floor is Floor.LISTENING:
+                self.tell(LineLoud())
+            case "prompt" | "closed_prompt" if isinstance(self.state.floor, Listening):
                 self.audible = 0
                 self.closed = kind == "closed_prompt"
                 self.tell(PromptStarted(interruptible=not self.closed))
@@ -234,7 +247,7 @@ class World:
                 self.entered += "12"
                 self.tell(DigitsEntered("12"))
             case "busy" | "free":
-                self.turn_settings = replace(self.turn_settings, speculate=kind == "free")
+                self.tell(MachineBusy(kind == "busy"))
             case _:
                 self.tell(Tick())
 
@@ -272,14 +285,14 @@ def test_whatever_happens(script: list[tuple[str, int]], drawn: TurnSettings, ha
         world.tell(CallEnded())
         world.audible = world.suspended = None
         world.settle_down()
-        assert world.state.floor is Floor.ENDED, world.log
+        assert isinstance(world.state.floor, Ended), world.log
         assert not world.alive
     else:
         world.settle_down()
-        assert world.state.floor in (Floor.LISTENING, Floor.ENDED), (world.state, world.log)
+        assert isinstance(world.state.floor, Listening | Ended), (world.state, world.log)
         assert not world.alive, world.log
         if world.ending:
-            assert world.state.floor is Floor.ENDED, world.log
+            assert isinstance(world.state.floor, Ended), world.log
         else:
             assert Counter(world.answered_keys) == Counter(world.entered), world.log
 

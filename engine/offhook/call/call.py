@@ -79,7 +79,7 @@ class Call:
             self._tasks,
             self._post,
             self._history,
-            lambda: self._state.speaking_since_ns is not None,
+            lambda: self._state.voice.speaking_since_ns is not None,
         )
         self._conversation: Conversation | None = None
         self._pipeline: Pipeline | None = None
@@ -180,7 +180,7 @@ class Call:
 
     async def _converse(self, started_ns: int) -> None:
         limit_ns = started_ns + round(self._services.config.turn.max_call_s * 1e9)
-        while self._state.floor is not turn_taking.Floor.ENDED:
+        while not isinstance(self._state.floor, turn_taking.Ended):
             event: turn_taking.TurnEvent
             try:
                 event = await asyncio.wait_for(self._events.get(), self._patience_s())
@@ -195,20 +195,19 @@ class Call:
         late_s = (time.monotonic_ns() - limit_ns) / 1e9
         if late_s < 0:
             return
-        between = self._state.floor is turn_taking.Floor.LISTENING
-        if not self._state.leaving and (between or late_s > LATEST_TURN_S):
+        floor = self._state.floor
+        between = isinstance(floor, turn_taking.Listening)
+        if not isinstance(floor, turn_taking.Leaving) and (between or late_s > LATEST_TURN_S):
             self._take(turn_taking.CallOverdue())
         elif late_s > LATEST_TURN_S + LATEST_GOODBYE_S:
             self._take(turn_taking.CallEnded())
 
     def _patience_s(self) -> float:
         """How long nothing may happen until turn-taking has to look at the clock again."""
-        state = self._state
-        waits = state.floor is turn_taking.Floor.WAITING
-        waits = waits or (state.floor is turn_taking.Floor.PREPARING and state.words is not None)
-        if waits and state.commit_at_ns is not None:
+        look_at_ns = self._state.look_at_ns
+        if look_at_ns is not None:
             # Once it is due, something loud on the line has put it off.
-            due_s = (state.commit_at_ns - time.monotonic_ns()) / 1e9
+            due_s = (look_at_ns - time.monotonic_ns()) / 1e9
             return min(due_s if due_s > 0 else PUT_OFF_S, TICK_S)
         return JUDGE_TICK_S if self._both_speak() else TICK_S
 
@@ -241,20 +240,20 @@ class Call:
         except asyncio.QueueFull:
             # A few events a second, and a loop that has taken none for a minute: give the call up.
             self._failure = self._failure or BusyError("the call's events are not being taken")
-            self._state = turn_taking.TurnState(floor=turn_taking.Floor.ENDED)
+            self._state = turn_taking.TurnState(turn_taking.Ended())
 
     def _take(self, event: turn_taking.TurnEvent) -> None:
-        settings = self._settings
-        if settings.speculate and self._services.load.level is Speculation.OFF:
-            settings = replace(settings, speculate=False)
+        busy = self._services.load.level is Speculation.OFF
+        if busy is not self._state.busy:
+            self._step(turn_taking.MachineBusy(busy))
         if self._audio is not None and isinstance(event, SpeechEvent):
             self._audio.noticed(event)
         if isinstance(event, SpeechStarted | SpeechResumed | turn_taking.PlaybackFinished):
             self._tell_our_end()
-        ears, holds = self._ears, self._state.floor is turn_taking.Floor.PREPARING
+        ears, holds = self._ears, isinstance(self._state.floor, turn_taking.Preparing)
         if ears is not None:
             if isinstance(event, SpeechStarted | SpeechResumed):
-                ears.began(event.position_samples, event.at_ns, self._state.paused_over_us_ns)
+                ears.began(event.position_samples, event.at_ns, self._state.voice.paused_over_us_ns)
             elif isinstance(event, SpeechPaused | turn_taking.PlaybackFinished) and self._both_speak():
                 # Our echo makes words of its own; who speaks when we have ended is heard, though.
                 echo = ears.too_little and isinstance(event, SpeechPaused)
@@ -262,23 +261,28 @@ class Call:
                 if dismissed or echo:
                     self._take(turn_taking.CallerDismissed())
             elif holds and isinstance(event, turn_taking.Tick | turn_taking.WordsHeard) and ears.sound_now():
-                settings = replace(settings, sound=True)
-        self._state, actions = turn_taking.step(self._state, event, time.monotonic_ns(), settings)
+                self._step(turn_taking.LineLoud())
+        actions = self._step(event)
         if self._parts is not None:
-            if isinstance(event, SpeechPaused) and self._state.paused is not None:
-                self._parts.paused(*self._state.paused)
+            pause = self._state.voice.pause
+            if isinstance(event, SpeechPaused) and pause is not None:
+                self._parts.paused(pause.position_samples, pause.voiced_ms)
             elif isinstance(event, SpeechStarted | SpeechResumed):
                 self._parts.went_on(event.position_samples)
         if actions:
             # By name only: what was said is in them, and no business of a log's.
             names = " ".join(type(each).__name__ for each in (event, *actions))
-            _log.debug("call=%s floor=%s: %s", self.id, self._state.floor.name, names)
+            _log.debug("call=%s floor=%s: %s", self.id, type(self._state.floor).__name__, names)
         for action in actions:
             self._act(action)
 
+    def _step(self, event: turn_taking.TurnEvent) -> tuple[turn_taking.Action, ...]:
+        self._state, actions = turn_taking.step(self._state, event, time.monotonic_ns(), self._settings)
+        return actions
+
     def _tell_our_end(self) -> None:
         """Turn-taking has to know whether the caller speaks into our last word, or behind it."""
-        if self._state.floor is not turn_taking.Floor.ANSWERING or not self._state.heard:
+        if not isinstance(self._state.floor, turn_taking.Speaking):
             return
         if self._ears is not None and self._ears.echoes:
             return  # there our last word comes back behind it
@@ -307,9 +311,9 @@ class Call:
                 replies.cancel(action.revision)
             case turn_taking.Commit():
                 assert pipeline is not None
-                replies.commit(action.revision, pipeline, self._state.commit_at_ns)
+                replies.commit(action.revision, pipeline, action.due_ns)
             case turn_taking.StopPlayback():
-                if self._state.floor is not turn_taking.Floor.ENDED:
+                if not isinstance(self._state.floor, turn_taking.Ended):
                     self._services.metrics.stops.inc()
                 replies.stop(action)
             case turn_taking.ResumePlayback():
@@ -333,28 +337,28 @@ class Call:
         """What has to be looked at again and again, as long as the floor is as it is."""
         state = self._state
         if self._ears is not None:
-            follows = (
-                state.floor is turn_taking.Floor.HEARING and self._services.load.level is Speculation.FULL
-            )
-            follows = follows and not turn_taking.is_long(state, time.monotonic_ns()) and not self._in_parts()
-            if follows and self._settings.speculate and state.utterance_start_samples is not None:
+            begun = state.voice.start_samples
+            follows = isinstance(state.floor, turn_taking.Hearing) and self._settings.speculate
+            follows = follows and self._services.load.level is Speculation.FULL
+            follows = follows and not state.is_long(time.monotonic_ns()) and not self._in_parts()
+            if follows and begun is not None:
                 assert self._audio is not None
-                self._ears.follow(max(0, state.utterance_start_samples - self._audio.pre_roll_samples))
+                self._ears.follow(max(0, begun - self._audio.pre_roll_samples))
             else:
                 self._ears.leave()
             if self._ears.wants_the_floor(self._both_speak()):
                 self._take(turn_taking.CallerJudged())
         if self._parts is not None and self._audio is not None:
-            begun = state.utterance_start_samples
-            if begun is None or state.floor is turn_taking.Floor.HEARING:
+            begun = state.voice.start_samples
+            if begun is None or isinstance(state.floor, turn_taking.Hearing):
                 self._parts.attend(begun, self._audio.written_samples, self._audio.pre_roll_samples)
         self._listen_again()
-        entered = self._digits.tick(time.monotonic_ns(), speaking=state.speaking_since_ns is not None)
+        entered = self._digits.tick(time.monotonic_ns(), speaking=state.voice.speaking_since_ns is not None)
         if entered is not None:
             self._take(turn_taking.DigitsEntered(entered))
 
     def _in_parts(self) -> bool:
-        begun = self._state.utterance_start_samples
+        begun = self._state.voice.start_samples
         return self._parts is not None and begun is not None and bool(self._parts.of(begun))
 
     def _listen_again(self) -> None:
@@ -362,26 +366,26 @@ class Call:
         if self._again is None or not self._again.is_due(state, time.monotonic_ns()):
             return
         revision = self._replies.get(state.revision)
-        start, paused = state.utterance_start_samples, state.paused
-        if revision is None or start is None or paused is None:
+        start, pause = state.voice.start_samples, state.voice.pause
+        if revision is None or start is None or pause is None:
             return
         if self._services.load.level is Speculation.FULL:
             assert self._parts is not None
             assert self._audio is not None
             start, _ = self._parts.rest(start, self._audio.pre_roll_samples)
-            self._tasks.spawn(self._again.hear(revision, start, paused[0]))
+            self._tasks.spawn(self._again.hear(revision, start, pause.position_samples))
 
     def _both_speak(self) -> bool:
         """The caller's line carries sound while we are heard, and we may be interrupted."""
         state = self._state
-        speaking = state.speaking_since_ns is not None and state.utterance_start_samples is not None
-        open_ = state.interruptible and self._settings.barge_in
-        return state.floor is turn_taking.Floor.ANSWERING and state.heard and speaking and open_
+        floor, voice = state.floor, state.voice
+        open_ = isinstance(floor, turn_taking.Speaking) and floor.interruptible and self._settings.barge_in
+        return open_ and voice.speaking_since_ns is not None and voice.start_samples is not None
 
     async def _say_phrase(self, kind: Kind) -> None:
         """A prompt, unless the caller has begun to speak meanwhile: theirs is the floor."""
         answer = await self._replies.phrase(kind)
-        if self._state.floor is not turn_taking.Floor.LISTENING:
+        if not isinstance(self._state.floor, turn_taking.Listening):
             answer.drop()
             if kind == "goodbye":
                 self._replies.ending = False  # one that is not said ends nothing

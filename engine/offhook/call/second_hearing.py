@@ -33,12 +33,15 @@ class SecondHearing:
 
     def is_due(self, state: turn_taking.TurnState, now_ns: int) -> bool:
         """Whether the revision that is held is worth a second hearing now."""
-        if state.floor is not turn_taking.Floor.PREPARING or state.words is None or state.paused is None:
+        match state.floor:
+            case turn_taking.Preparing(commit_at_ns=int(commit_at_ns), words=str()):
+                ended_ns = state.voice.ended_ns
+            case _:
+                return False
+        if ended_ns is None or self._checked == state.revision:
             return False
-        if state.commit_at_ns is None or state.speech_end_ns is None or self._checked == state.revision:
-            return False
-        left_ns = state.commit_at_ns - now_ns
-        return now_ns >= state.speech_end_ns + AGAIN_MS * _NS_PER_MS and left_ns > AGAIN_LEFT_MS * _NS_PER_MS
+        left_ns = commit_at_ns - now_ns
+        return now_ns >= ended_ns + AGAIN_MS * _NS_PER_MS and left_ns > AGAIN_LEFT_MS * _NS_PER_MS
 
     async def hear(self, revision: Revision, start_samples: int, paused_samples: int) -> None:
         """Recognise the turn's audio from ``start_samples`` to some way into the pause, and compare."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from offhook.config import TurnConfig
 from offhook.end_of_turn.wait import DIAL
-from offhook.turn_taking.vocabulary import UNSPECULATED_MS, TurnSettings
+from offhook.turn_taking.settings import UNSPECULATED_MS, TurnSettings
 
 
 def configured(config: TurnConfig, *, language: str, barge_in: bool = True) -> TurnSettings:

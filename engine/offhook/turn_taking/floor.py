@@ -5,116 +5,103 @@ from __future__ import annotations
 from dataclasses import replace
 
 from offhook.events import SpeechPaused, SpeechStopped
-from offhook.turn_taking.vocabulary import (
-    MS,
-    Action,
-    Cancel,
-    Commit,
-    Floor,
-    Leave,
-    Prepare,
-    Settle,
+from offhook.turn_taking.actions import Action, Cancel, Commit, Leave, Prepare, Settle, StopPlayback
+from offhook.turn_taking.settings import MS, TurnSettings
+from offhook.turn_taking.state import (
+    PROMPT,
+    Committed,
+    Hearing,
+    Leaving,
+    Listening,
+    Pause,
+    Preparing,
+    Speaking,
     Step,
-    StopPlayback,
-    TurnSettings,
     TurnState,
+    with_silence,
+    with_voice,
 )
 
 
 def give_everything_up(state: TurnState) -> tuple[Action, ...]:
     """End whatever is being prepared, heard or held back."""
-    actions: list[Action] = []
-    if state.floor is Floor.PREPARING:
-        actions.append(Cancel(state.revision))
-    if state.overlap is not None:
-        actions.append(Cancel(state.overlap))
-    if state.playing is not None:
-        if state.heard or state.playing == 0:
-            actions += [StopPlayback(state.playing), Settle(state.playing)]
-        else:
-            actions.append(Cancel(state.playing))
-    if state.interrupted is not None:
-        actions.append(Settle(state.interrupted))
-    return tuple(actions)
+    match state.floor:
+        case Hearing(interrupted=Speaking(revision=revision)):
+            return (Settle(revision),)
+        case Preparing(interrupted=interrupted):
+            settled = () if interrupted is None else (Settle(interrupted.revision),)
+            return (Cancel(state.revision), *settled)
+        case Committed(revision=revision):
+            return (Cancel(revision),)
+        case Speaking(revision=revision, overlap=overlap):
+            cancelled = () if overlap is None else (Cancel(overlap),)
+            return (*cancelled, StopPlayback(revision), Settle(revision))
+        case Leaving():
+            return StopPlayback(PROMPT), Settle(PROMPT)
+    return ()
 
 
-def hearing(state: TurnState) -> TurnState:
-    return replace(state, floor=Floor.HEARING, commit_at_ns=None, words=None, paused=None)
+def hearing(state: TurnState, interrupted: Speaking | None = None) -> TurnState:
+    """The caller has the floor."""
+    return with_voice(replace(state, floor=Hearing(interrupted)), pause=None)
 
 
 def prepare_revision(state: TurnState, event: SpeechPaused | SpeechStopped, settings: TurnSettings) -> Step:
+    """The caller may have finished: begin an answer."""
     revision = state.revision + 1
     latest = event.at_ns + settings.endpointing.longest_ms * MS
-    preparing = replace(
-        state,
-        floor=Floor.PREPARING,
-        revision=revision,
-        words=None,
-        paused=(event.position_samples, event.voiced_ms),
-        speech_end_ns=event.at_ns,
-        commit_at_ns=latest,
-    )
-    return preparing, (preparation(state, event, revision),)
+    interrupted = state.floor.interrupted if isinstance(state.floor, Hearing | Preparing) else None
+    preparing = replace(state, floor=Preparing(latest, interrupted=interrupted), revision=revision)
+    pause = Pause(event.position_samples, event.voiced_ms)
+    return with_voice(preparing, pause=pause, ended_ns=event.at_ns), (preparation(state, event, revision),)
 
 
 def preparation(state: TurnState, event: SpeechPaused | SpeechStopped, revision: int) -> Prepare:
-    start = state.utterance_start_samples
+    """What is to be prepared: everything since the turn began."""
+    start = state.voice.start_samples
     assert start is not None, "the caller has spoken, so an utterance has begun"
     return Prepare(revision, start, event.position_samples, event.voiced_ms, event.at_ns)
 
 
-def commit_revision(state: TurnState, now_ns: int) -> Step:
-    committed = replace(
-        state,
-        floor=Floor.ANSWERING,
-        playing=state.revision,
-        heard=False,
-        interruptible=True,
-        spoke=False,
-        own_voice_ends_ns=None,
-        commit_at_ns=None,
-        committed_ns=now_ns,
-        keyed="",
-        answered=state.words or "",
-        long_turns=0,
-    )
-    if state.words:
+def commit_prepared(state: TurnState, preparing: Preparing, now_ns: int) -> Step:
+    """The turn is over: its newest revision may be heard."""
+    committed, actions = commit_revision(state, now_ns, preparing.words or "", due_ns=preparing.commit_at_ns)
+    if preparing.interrupted is not None:
+        actions = (Settle(preparing.interrupted.revision), *actions)
+    return committed, actions
+
+
+def commit_revision(
+    state: TurnState, now_ns: int, words: str, keys: str = "", due_ns: int | None = None
+) -> Step:
+    """The newest revision, which answers ``words`` or ``keys``, may be heard."""
+    floor = Committed(state.revision, now_ns, words, keys)
+    committed = with_voice(replace(state, floor=floor, long_turns=0), over_us=None)
+    if words:
         committed = words_said(committed, now_ns)
-    actions: tuple[Action, ...] = (Commit(state.revision),)
-    if state.interrupted is not None:
-        actions = (Settle(state.interrupted), *actions)
-    return replace(committed, interrupted=None), actions
+    return committed, (Commit(state.revision, due_ns),)
 
 
 def words_said(state: TurnState, now_ns: int) -> TurnState:
     """The caller has said something, or pressed keys: somebody is there."""
-    waits_for = state.waits_for if state.waits_for == state.revision else None
-    said = replace(state, asked_again=0, silent_since_ns=now_ns, asked_still_there=False)
-    return replace(said, unattended=False, waits_for=waits_for)
+    waits_for = state.silence.waits_for if state.silence.waits_for == state.revision else None
+    said = replace(state, asked_again=0)
+    return with_silence(said, since_ns=now_ns, asked=False, unattended=False, waits_for=waits_for)
 
 
 def leave(state: TurnState, *, nobody: bool) -> Step:
     """End the call with a goodbye that nothing on the line can stop."""
-    last = TurnState(
-        floor=Floor.ANSWERING,
-        revision=state.revision,
-        playing=0,
-        heard=True,
-        interruptible=False,
-        leaving=True,
-    )
-    return last, (*give_everything_up(state), Leave(nobody))
+    return TurnState(Leaving(), state.revision), (*give_everything_up(state), Leave(nobody))
 
 
 def give_floor(state: TurnState, now_ns: int) -> TurnState:
     """Our turn is over; the caller may have begun theirs while our last words were in the air."""
-    free = replace(
-        state, playing=None, heard=False, committed_ns=None, commit_at_ns=None, went_on=False, words=None
-    )
-    if state.spoke and state.utterance_open and state.utterance_start_samples is not None:
-        return replace(free, floor=Floor.HEARING, silent_since_ns=now_ns)
-    return replace(free, floor=Floor.LISTENING, utterance_start_samples=None, silent_since_ns=now_ns)
+    state, voice = with_silence(state, since_ns=now_ns), state.voice
+    if voice.over_us is not None and voice.open and voice.start_samples is not None:
+        return replace(state, floor=Hearing())
+    return with_voice(replace(state, floor=Listening()), start_samples=None)
 
 
-def may_interrupt(state: TurnState, settings: TurnSettings) -> bool:
-    return settings.barge_in and state.interruptible
+def may_interrupt(speaking: Speaking, settings: TurnSettings) -> bool:
+    """Whether what is said may be stopped, by voice or key."""
+    return settings.barge_in and speaking.interruptible

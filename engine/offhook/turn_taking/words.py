@@ -1,0 +1,143 @@
+"""What the recogniser found in a revision's audio: words, nothing, the same again, an announcement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from offhook.end_of_turn.wait import Asked, wait_ms
+from offhook.events import SpeechPaused
+from offhook.turn_taking.actions import Action, AskAgain, Cancel, ResumePlayback, Settle, StopPlayback
+from offhook.turn_taking.clock import tick
+from offhook.turn_taking.events import NothingHeard, WordsChanged, WordsHeard
+from offhook.turn_taking.floor import give_floor, prepare_revision, words_said
+from offhook.turn_taking.settings import MAX_ASKED_AGAIN, MS, TurnSettings
+from offhook.turn_taking.state import (
+    Committed,
+    Doubting,
+    Preparing,
+    Speaking,
+    Step,
+    TurnState,
+    with_silence,
+    with_voice,
+)
+
+
+def words_heard(state: TurnState, event: WordsHeard, now_ns: int, settings: TurnSettings) -> Step:
+    """The words are known: how long to wait for more follows from them."""
+    match state.floor:
+        case Speaking(overlap=overlap) as speaking if overlap == event.revision:
+            return _overlap_heard(state, speaking, event, now_ns, settings)
+        case Committed(revision=revision) | Speaking(revision=revision) if revision == event.revision:
+            return words_said(replace(state, floor=replace(state.floor, words=event.text)), now_ns), ()
+        case Preparing() as preparing if event.revision == state.revision:
+            return _prepared_heard(state, preparing, event, now_ns, settings)
+    return state, ()
+
+
+def _prepared_heard(
+    state: TurnState, preparing: Preparing, event: WordsHeard, now_ns: int, settings: TurnSettings
+) -> Step:
+    interrupted, answers = preparing.interrupted, _answers_us(state, event)
+    if interrupted is not None and event.backchannel and not answers:
+        return _false_alarm(state, interrupted)
+    yes_no = state.expected.asked is Asked.YES_NO and not event.echo
+    if event.backchannel and state.voice.over_us is not None and not yes_no and not answers:
+        # It began while we were still heard, and asks for nothing.
+        return nothing_heard(state, NothingHeard(event.revision), now_ns, settings)
+    actions: tuple[Action, ...] = ()
+    if interrupted is not None:
+        actions = (Settle(interrupted.revision),)
+        preparing = replace(preparing, interrupted=None)
+    assert state.voice.ended_ns is not None
+    wait = wait_ms(
+        event.text, event.complete, state.expected, state.habit, settings.endpointing, settings.language
+    )
+    if event.provisional and wait <= settings.endpointing.longest_ms:
+        return replace(state, floor=preparing), actions  # what is dictated needs no model to be waited for
+    commit_at_ns = state.voice.ended_ns + wait * MS
+    told = replace(state, floor=replace(preparing, words=event.text, commit_at_ns=commit_at_ns))
+    told, more = tick(told, now_ns, settings)
+    return told, (*actions, *more)
+
+
+def words_changed(state: TurnState, event: WordsChanged, settings: TurnSettings) -> Step:
+    """The words were cut off, or misheard: the answer to them is made anew."""
+    if not isinstance(state.floor, Preparing) or event.revision != state.revision:
+        return state, ()
+    pause, ended_ns = state.voice.pause, state.voice.ended_ns
+    assert pause is not None
+    assert ended_ns is not None
+    again = SpeechPaused(event.stop_samples, ended_ns, pause.voiced_ms)
+    redone, prepare = prepare_revision(state, again, settings)
+    return redone, (Cancel(event.revision), *prepare)
+
+
+def nothing_heard(state: TurnState, event: NothingHeard, now_ns: int, settings: TurnSettings) -> Step:
+    """There were no words in it: a noise, a cough, or a voice that could not be understood."""
+    gone = Cancel(event.revision)
+    match state.floor:
+        case Speaking(overlap=overlap) as speaking if overlap == event.revision:
+            return _let_go(state, speaking), (gone,)
+        case Preparing(interrupted=interrupted) if event.revision == state.revision:
+            if interrupted is not None:
+                return _false_alarm(state, interrupted)
+            if state.voice.open:
+                return replace(state, floor=Doubting(event.voiced_ms)), (gone,)
+        case Committed(revision=revision) if event.revision == revision:
+            pass
+        case _:
+            return state, ()
+    # SpeechStopped has come and will not come again.
+    done = with_voice(state, start_samples=None)
+    done, actions = not_understood(done, event.voiced_ms, now_ns, settings)
+    return done, (gone, *actions)
+
+
+def not_understood(state: TurnState, voiced_ms: int, now_ns: int, settings: TurnSettings) -> Step:
+    """No words in a whole utterance: a noise is forgotten, a voice is asked to repeat, not for ever."""
+    listening = give_floor(state, now_ns)
+    if state.silence.since_ns is not None:  # sounds without words are silence
+        listening = with_silence(listening, since_ns=state.silence.since_ns)
+    if voiced_ms < settings.doubtful_voiced_ms or state.asked_again >= MAX_ASKED_AGAIN:
+        return listening, ()
+    return replace(listening, asked_again=state.asked_again + 1), (AskAgain(),)
+
+
+def _overlap_heard(
+    state: TurnState, speaking: Speaking, event: WordsHeard, now_ns: int, settings: TurnSettings
+) -> Step:
+    """What was said into our answer has words: they stop it, unless they ask for nothing."""
+    if speaking.words and _plain(event.text) == _plain(speaking.words):
+        return _let_go(state, speaking), (Cancel(event.revision),)
+    if event.backchannel and not _answers_us(state, event):
+        return with_voice(_let_go(state, speaking), start_samples=None), (Cancel(event.revision),)
+    premature = state.voice.open and speaking.went_on
+    stop: list[Action] = [StopPlayback(speaking.revision, premature)]
+    if not premature:
+        stop.append(Settle(speaking.revision))
+    taken = Preparing(None)
+    heard, more = _prepared_heard(replace(state, floor=taken), taken, event, now_ns, settings)
+    return heard, (*stop, *more)
+
+
+def _answers_us(state: TurnState, event: WordsHeard) -> bool:
+    """A "yes" or "okay" that came while we spoke answers when it was said at the end of a question."""
+    return state.said_at_our_end and not event.echo
+
+
+def _let_go(state: TurnState, speaking: Speaking) -> TurnState:
+    """What was said into our answer was not for us."""
+    start = state.voice.start_samples if state.voice.open else None
+    kept = replace(state, floor=replace(speaking, overlap=None))
+    return with_voice(kept, over_us=None, start_samples=start)
+
+
+def _false_alarm(state: TurnState, interrupted: Speaking) -> Step:
+    """The answer was stopped for nothing: it goes on."""
+    resumed = with_voice(replace(state, floor=interrupted), over_us=None, start_samples=None)
+    return resumed, (Cancel(state.revision), ResumePlayback(interrupted.revision))
+
+
+def _plain(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
