@@ -22,6 +22,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -299,6 +300,9 @@ class TenantsConfig(Section):
     """How often SQLite is asked for changes.  PostgreSQL tells them."""
 
 
+_Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
+
+
 class Config(Section):
     """The whole of ``offhook.toml``."""
 
@@ -311,6 +315,12 @@ class Config(Section):
     turn: TurnConfig = TurnConfig()
     budgets: BudgetConfig = BudgetConfig()
     tenants: TenantsConfig = TenantsConfig()
+    recognisers: dict[_Name, SttConfig] = {}
+    """``[recognisers.NAME]``: as ``[stt]``, for agents that ask for it: ``recogniser = "NAME"``."""
+    models: dict[_Name, LlmConfig] = {}
+    """``[models.NAME]``: as ``[llm]``, for ``model = "NAME"``."""
+    voices: dict[_Name, TtsConfig] = {}
+    """``[voices.NAME]``: as ``[tts]``, for ``voice = "NAME"``."""
 
 
 def load_config(path: Path | None = None) -> Config:
@@ -430,7 +440,8 @@ def _dotted(loc: tuple[int | str, ...]) -> str:
 def _tables(kind: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel]:
     """The table at ``loc``."""
     for part in loc:
-        if isinstance(part, str):  # an index into an array: its element's type was taken with its name
+        # An index into an array, or a name among tables: the element's type was taken with the name of all.
+        if isinstance(part, str) and part in kind.model_fields:
             kind = next(_models_in(kind.model_fields[part].annotation), kind)
     return kind
 

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from offhook.config import Section, clipped, is_path, parse_toml
+from offhook.config import Section, TurnConfig, clipped, is_path, parse_toml
 from offhook.errors import ConfigError
 from offhook.files import at_home, file_exists, named, unreadable
 from offhook.languages import ENGLISH, language
@@ -125,6 +125,15 @@ class Agent(Section):
     """False: the caller cannot interrupt this agent."""
     heard_in_full: tuple[Literal["greeting", "goodbye", "apology"], ...] = ()
     """Phrases that the caller cannot interrupt, where barge-in is open otherwise."""
+    voice: _Filled | None = None
+    """Who speaks: a section ``[voices.NAME]`` of ``offhook.toml``, or a voice of `offhook models list`; None:
+    ``[tts]``."""
+    recogniser: _Filled | None = None
+    """Who listens: ``[recognisers.NAME]``, or a name of the catalogue; None: ``[stt]``."""
+    model: _Filled | None = None
+    """Who thinks: ``[models.NAME]``, or a name of the catalogue; None: ``[llm]``."""
+    turn: TurnConfig = TurnConfig()
+    """What this agent wants otherwise than ``[turn]``; keys that it does not name are everybody's."""
     policy: Literal["auto", "grounded", "chat"] | None = None
     """How this agent's answers are made (``conversation.policy``); None: as the configuration says."""
     persona: Annotated[
@@ -136,6 +145,11 @@ class Agent(Section):
     examples: tuple[Example, ...] = Field((), max_length=8)
     facts: tuple[Annotated[Fact, BeforeValidator(_fact)], ...] = Field((), max_length=10_000)
     """Plain texts, tables with ``text`` and ``keywords``, or some of each."""
+
+    def turn_settings(self, everybodys: TurnConfig) -> TurnConfig:
+        """``everybodys``, but for what the agent wants otherwise."""
+        own = {name: getattr(self.turn, name) for name in self.turn.model_fields_set}
+        return everybodys.model_copy(update=own)
 
     @property
     def voice_language(self) -> str | None:

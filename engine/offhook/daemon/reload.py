@@ -15,6 +15,8 @@ _FIXED: Mapping[str, frozenset[str]] = {
     "tts": frozenset(),
 }
 """Sections that were used up at the start, each with what can change all the same."""
+_NAMED = ("recognisers", "models", "voices")
+"""Loaded with what they had when they were first asked for."""
 
 
 def merged(old: Config, new: Config) -> tuple[Config, list[str]]:
@@ -27,4 +29,6 @@ def merged(old: Config, new: Config) -> tuple[Config, list[str]]:
         waiting = [key for key in changed if key not in changeable]
         kept += [f"{name}.{key}" for key in waiting]
         sections[name] = after.model_copy(update={key: getattr(before, key) for key in waiting})
-    return new.model_copy(update=sections), kept
+    tables = {name: getattr(old, name) for name in _NAMED}
+    kept += [name for name in _NAMED if tables[name] != getattr(new, name)]
+    return new.model_copy(update={**sections, **tables}), kept

@@ -1,32 +1,37 @@
-"""The loaded set of models: one recogniser, one language model, one voice."""
+"""The loaded engines: everybody's recogniser, language model and voice, and those that agents name."""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from offhook.agents.loader import Agent
 from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
 from offhook.engines.chosen import language_model, recogniser, voice
-from offhook.engines.engine import Loading, Progress, silent
+from offhook.engines.engine import Loading, Progress, Stage, silent
 from offhook.engines.llm.base import LanguageModel
+from offhook.engines.named import FIELDS, SECTIONS, settings
 from offhook.engines.stt.gate import Recognizer
 from offhook.engines.tts.base import Synthesizer
-from offhook.errors import ModelError
+from offhook.engines.tts.voice import Voice
+from offhook.errors import ModelError, OffhookError
 from offhook.knowledge.acts import MULTILINGUAL_FILE, ActClassifier
 from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.knowledge.store import Networks
+from offhook.languages.codes import base_language
 
 _log = logging.getLogger("offhook.engines.pool")
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Everything a call needs to hear, answer and speak; shared by all calls."""
+    """Everything a call needs to hear, answer and speak; shared by calls."""
 
     recognizer: Recognizer
     language_model: LanguageModel
@@ -46,8 +51,137 @@ class Models:
             self.synthesizer.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The engines of one agent, with the settings that a call reads of them."""
+
+    models: Models
+    voice: Voice
+    llm: LlmConfig
+
+
+_Key = tuple[Stage, str, str]
+"""Stage, name (empty: everybody's), and language where that makes another engine of it."""
+
+
+class EnginePool:
+    """Engines by name, each loaded once, when it is first asked for, and freed with the pool.
+
+    Any thread may ask; whoever does waits, and nobody loads anything twice.  What could not be loaded is
+    tried again by the next one who asks.
+    """
+
+    def __init__(self, config: Config, models: Models, *, progress: Progress = silent) -> None:
+        """``models``: everybody's, which are the pool's to close from now on."""
+        self._config = config
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._memory = threading.Lock()
+        """Held by whoever loads a language model: each measures what memory is free."""
+        self._knowledge = models.knowledge
+        own_voice = Voice(models.synthesizer, timeout_s=config.tts.timeout_s)
+        self._loaded: dict[_Key, Future[Any]] = {
+            ("stt", "", ""): _done(models.recognizer),
+            ("llm", "", ""): _done(models.language_model),
+            ("tts", "", ""): _done((models.synthesizer, own_voice)),
+        }
+
+    def load_named(self) -> None:
+        """Load what ``offhook.toml`` names beside everybody's.  Raises as :meth:`of`."""
+        for stage, section in SECTIONS.items():
+            for name in getattr(self._config, section):
+                self._get(stage, name, "")
+
+    def ready(self, agent: Agent) -> Engines | None:
+        """The engines of ``agent``, if all of them are loaded; never waits.  Raises ConfigError for a name
+        that nobody knows.
+        """
+        keys = self._keys(agent)
+        with self._lock:
+            known = [self._loaded.get(key) for key in keys]
+        if any(each is None or not each.done() for each in known):
+            for stage, name, language in keys:
+                settings(self._config, stage, name or None, language)
+            return None
+        return self.of(agent)
+
+    def of(self, agent: Agent) -> Engines:
+        """The engines of ``agent``; loads what is missing.  Raises ConfigError or ModelError, in one line
+        that names the agent's key.
+        """
+        hears, thinks, speaks = (self._get(*key) for key in self._keys(agent))
+        synthesizer, spoken = speaks
+        llm: LlmConfig = settings(self._config, "llm", agent.model)
+        return Engines(Models(hears, thinks, synthesizer, self._knowledge), spoken, llm)
+
+    def language_models(self) -> list[LanguageModel]:
+        """Those that are loaded."""
+        with self._lock:
+            loaded = [each for (stage, _, _), each in self._loaded.items() if stage == "llm"]
+        return [each.result() for each in loaded if each.done() and each.exception() is None]
+
+    def close(self) -> None:
+        """Free everything.  No call may use it any more, and nobody may load."""
+        with self._lock:
+            loaded = [(stage, each.result()) for (stage, _, _), each in self._loaded.items() if each.done()]
+            self._loaded.clear()
+        for stage, engine in loaded:
+            if stage != "tts":
+                engine.close()
+                continue
+            synthesizer, spoken = engine
+            if spoken.close():  # else a thread hangs in it
+                synthesizer.close()
+
+    def _keys(self, agent: Agent) -> tuple[_Key, _Key, _Key]:
+        listens = agent.recogniser or ""
+        # A section says what it hears; a model of the catalogue listens to the agent's language.
+        by_language = listens and listens not in self._config.recognisers
+        language = base_language(agent.language) if by_language else ""
+        return ("stt", listens, language), ("llm", agent.model or "", ""), ("tts", agent.voice or "", "")
+
+    def _get(self, stage: Stage, name: str, language: str) -> Any:
+        key = (stage, name, language)
+        with self._lock:
+            future, mine = self._loaded.get(key), False
+            if future is None:
+                future = self._loaded[key] = Future()
+                mine = True
+        if mine:
+            try:
+                future.set_result(self._load(stage, name, language))
+            except BaseException as error:
+                with self._lock:
+                    self._loaded.pop(key, None)
+                future.set_exception(error)
+        return future.result()
+
+    def _load(self, stage: Stage, name: str, language: str) -> Any:
+        chosen = settings(self._config, stage, name, language)
+        what = f"{FIELDS[stage]} {name}"
+        try:
+            if stage == "stt":
+                return _timed(what, lambda: load_recognizer(chosen), self._progress)
+            if stage == "tts":
+                voice = _timed(what, lambda: load_synthesizer(chosen), self._progress)
+                return voice, Voice(voice, timeout_s=chosen.timeout_s)
+            calls = self._config.daemon.max_calls
+            with self._memory:
+                return _timed(
+                    what, lambda: load_language_model(chosen, calls, self._progress), self._progress
+                )
+        except OffhookError as error:
+            raise type(error)(f"{what}: {error}") from error
+
+
+def _done(engine: object) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(engine)
+    return future
+
+
 def load_models(config: Config, progress: Progress = silent) -> Models:
-    """Load what ``config`` names, in parallel.
+    """Load what everybody has: ``[stt]``, ``[llm]``, ``[tts]``, in parallel.
 
     ``progress`` gets one line per step, from any thread.  Raises ModelError or
     ConfigError with one line that says what to do; what was loaded is freed then.
