@@ -126,7 +126,23 @@ class ConversationConfig(Section):
     those that fit the question are put beside it."""
 
 
-class SttConfig(Section):
+class ServiceSection(Section):
+    """An engine that may be somebody else's server."""
+
+    base_url: str | None = None
+    """Where the server is; None: the service's own address, where it has one."""
+    api_key_env: str | None = None
+    """NAME of the environment variable that holds the server's key; never the key itself."""
+    api_key_file: _KeyPath | None = None
+    """File whose only line is the server's key; readable by the daemon and nobody else."""
+    ca_file: ConfigPath | None = None
+    """Certificates that are trusted instead of the system's, for a server with a private authority."""
+    connect_timeout_s: float = Field(3.0, gt=0, le=60)
+    extra: dict[str, Any] = {}
+    """More fields for each request to the server, as its manual names them."""
+
+
+class SttConfig(ServiceSection):
     """Speech to text."""
 
     engine: str = "moonshine"
@@ -224,7 +240,7 @@ class LlmConfig(Section):
         return _model(model, info)
 
 
-class TtsConfig(Section):
+class TtsConfig(ServiceSection):
     """Text to speech."""
 
     engine: str = "espeak"
@@ -240,6 +256,14 @@ class TtsConfig(Section):
     timeout_s: float = Field(10.0, gt=0, le=300)
     """From one piece of audio to the next, once a clause is begun; a voice that takes longer gets another
     thread."""
+    first_audio_timeout_s: float = Field(3.0, gt=0, le=60)
+    """A server's first audio of a clause; connecting and a second try are part of it."""
+    sample_rate_hz: int | None = Field(None, ge=8_000, le=48_000)
+    """In which a server sends its audio; None: as its kind does."""
+    voices: dict[str, str] = {}
+    """A server's voices for other languages: ``{ de = "Katja", fr = "Denise" }``."""
+    path: str | None = None
+    """xtts: ``/tts``, ``/tts_to_audio/`` or ``/tts_stream``."""
 
     @field_validator("voice")
     @classmethod
