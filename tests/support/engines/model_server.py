@@ -81,8 +81,9 @@ Behaviour = Callable[[Request, Wire], Awaitable[None]]
 class ModelServer:
     """The server; an asynchronous context manager."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self._tls = tls
+        self._host = host
         self.script: list[Behaviour] = []
         """What is done with each request; the last one is done again and again."""
         self.requests: list[Request] = []
@@ -93,17 +94,17 @@ class ModelServer:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT``, or https."""
+        """``http://HOST:PORT``, or https."""
         assert self._server is not None
         scheme = "http" if self._tls is None else "https"
-        return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"{scheme}://{self._host}:{self._server.sockets[0].getsockname()[1]}"
 
     def will(self, *script: Behaviour) -> None:
         """Do this with the next requests."""
         self.script = list(script)
 
     async def __aenter__(self) -> ModelServer:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await asyncio.start_server(self._connected, self._host, 0, ssl=self._tls)
         return self
 
     async def __aexit__(

@@ -52,7 +52,16 @@ class HttpSource:
     async def speak(self, text: str, voice: str, language: str) -> Blocks:
         """See :class:`~offhook.engines.tts.remote.Source`."""
         reader = AudioReader(self._service.url, self.rate_hz)
-        body = self._http.stream(self._form.ask(text, voice, language), self._accept)
+
+        def accept(headers: httpx.Headers) -> None:
+            kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+            what = f"{self._service.url} answers with {shown(kind, self._service)} instead of"
+            if kind in _COMPRESSED:
+                raise ModelError(f"{what} raw PCM or WAV")
+            if kind.startswith(_NOT_AUDIO):  # Piper's server says so of WAV files
+                reader.only_wav = f"{what} audio; is tts.base_url right?"
+
+        body = self._http.stream(self._form.ask(text, voice, language), accept)
         try:
             async for data in body:
                 yield reader.feed(data)
@@ -71,13 +80,6 @@ class HttpSource:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._http.aclose()
-
-    def _accept(self, headers: httpx.Headers) -> None:
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind.startswith(_NOT_AUDIO) or kind in _COMPRESSED:
-            what = shown(kind, self._service)
-            wanted = "raw PCM or WAV" if kind in _COMPRESSED else "audio; is tts.base_url right?"
-            raise ModelError(f"{self._service.url} answers with {what} instead of {wanted}")
 
 
 @dataclass(frozen=True, slots=True)

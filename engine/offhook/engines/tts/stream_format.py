@@ -35,6 +35,8 @@ class AudioReader:
         self._resampler: soxr.ResampleStream | None = None
         self.found_rate_hz = rate_hz
         """What the server sends."""
+        self.only_wav = ""
+        """The error for anything but a WAV file; empty: raw PCM is taken, too."""
 
     def feed(self, data: bytes) -> NDArray[np.int16]:
         """Samples that are complete with ``data``.  Raises ModelError for what is no audio."""
@@ -46,6 +48,8 @@ class AudioReader:
     def end(self) -> NDArray[np.int16]:
         """The last samples.  Raises ModelError when the beginning has never been complete."""
         if self._format is None:
+            if self._held and self.only_wav:
+                raise ModelError(self.only_wav)
             if self._held:
                 raise ModelError(f"{self._at}: the audio ended within its first {len(self._held)} bytes")
             return _NONE
@@ -58,6 +62,8 @@ class AudioReader:
         if head != b"RIFF":
             if head[:3] == b"ID3" or head in (b"OggS", b"fLaC"):
                 raise ModelError(f"{self._at} sends compressed audio instead of PCM or WAV")
+            if self.only_wav:
+                raise ModelError(self.only_wav)
             return _Format(2, 1, is_float=False)
         return self._wav()
 
