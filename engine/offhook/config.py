@@ -139,14 +139,16 @@ class ServiceSection(Section):
     """Certificates that are trusted instead of the system's, for a server with a private authority."""
     connect_timeout_s: float = Field(3.0, gt=0, le=60)
     extra: dict[str, Any] = {}
-    """More fields for each request to the server, as its manual names them."""
+    """More fields for each request to the server, as its manual names them:
+    ``chat_template_kwargs = { enable_thinking = false }``, ``reasoning_effort = "none"``."""
 
 
 class SttConfig(ServiceSection):
     """Speech to text."""
 
     engine: str = "moonshine"
-    """moonshine, whisper, or another that is installed."""
+    """moonshine, whisper, or a server: openai, realtime, deepgram, google, wyoming; or another that is
+    installed."""
     model: ModelName | None = None
     """A name of `offhook models list`, or a path. Moonshine: a folder with .ort files (None: the embedded
     one). Whisper: a ggml file."""
@@ -173,20 +175,22 @@ def spoken_languages(stt: SttConfig) -> tuple[str, ...]:
 class FallbackConfig(Section):
     """Another model server, asked where the first one fails before the answer's first word."""
 
-    engine: Literal["openai", "ollama"]
+    engine: Literal["openai", "ollama", "responses", "anthropic", "gemini"]
     model: str
     base_url: str | None = None
     api_key_env: str | None = None
     api_key_file: ConfigPath | None = None
+    ca_file: ConfigPath | None = None
     extra: dict[str, Any] = {}
     """All as in ``[llm]``, whose time limits hold for it, too."""
 
 
-class LlmConfig(Section):
+class LlmConfig(ServiceSection):
     """The language model."""
 
     engine: str = "llama"
-    """llama runs here; openai speaks to any server with ``/chat/completions``, ollama to Ollama."""
+    """llama runs here; openai speaks to any server with ``/chat/completions``, responses to one that has
+    only ``/responses``, ollama, anthropic and gemini to those."""
     model: str = EMBEDDED_LLM
     """llama: ``smollm2-135m-instruct`` (embedded), another name of `offhook models list`, or a GGUF file's
     path; else the server's name for it."""
@@ -216,23 +220,16 @@ class LlmConfig(Section):
     cache_type: Literal["f16", "f32", "q8_0", "q4_0"] = "f16"
     """How keys and values are kept; q8_0 halves the memory of a call and costs a little speed."""
     base_url: str | None = None
-    """openai: up to and with ``/v1``; None is OpenAI's own.  ollama: None is http://127.0.0.1:11434."""
-    api_key_env: str | None = None
-    """NAME of the environment variable that holds the server's key; never the key itself."""
-    api_key_file: _KeyPath | None = None
-    """File whose only line is the server's key; readable by the daemon and nobody else."""
-    connect_timeout_s: float = Field(3.0, gt=0, le=60)
+    """openai, responses: up to and with ``/v1``; None is OpenAI's own.  ollama: None is
+    http://127.0.0.1:11434.  anthropic, gemini: None is the service's own."""
     first_token_timeout_s: float = Field(8.0, gt=0, le=300)
     """From the question to the answer's first word; connecting and a second try are part of it."""
     token_gap_timeout_s: float = Field(5.0, gt=0, le=300)
     """From one piece of the answer to the next."""
     total_timeout_s: float = Field(30.0, gt=0, le=3600)
     """For a whole answer."""
-    extra: dict[str, Any] = {}
-    """More fields for each request to the server, as its manual names them:
-    ``chat_template_kwargs = { enable_thinking = false }``, ``reasoning_effort = "none"``."""
     fallback: FallbackConfig | None = None
-    """A second server, as ``[llm.fallback]``; for engine openai and ollama."""
+    """A second server, as ``[llm.fallback]``; for engines that are servers."""
 
     @field_validator("model")
     @classmethod
@@ -244,7 +241,8 @@ class TtsConfig(ServiceSection):
     """Text to speech."""
 
     engine: str = "espeak"
-    """espeak, piper, or another that is installed."""
+    """espeak, piper, or a server: openai, xtts, elevenlabs, azure, piper-http, wyoming; or another that is
+    installed."""
     model: ModelName | None = None
     """A Piper voice: a name of `offhook models list`, or a path; instead of ``voice``."""
     voice: str = "en-us"

@@ -45,7 +45,12 @@ SPEAKS = answers(AUDIO.tobytes())
 
 
 def voice_at(url: str, **settings: Any) -> RemoteVoice:
-    usual = {"engine": "openai", "base_url": f"{url}/v1", "api_key_env": "VOICE_KEY", "voice": "mara"}
+    usual: dict[str, Any] = {
+        "engine": "openai",
+        "base_url": f"{url}/v1",
+        "api_key_env": "VOICE_KEY",
+        "voice": "mara",
+    }
     usual |= {"first_audio_timeout_s": 30.0, "connect_timeout_s": 30.0}
     return servers.load(TtsConfig.model_validate(usual | settings), None, None)
 

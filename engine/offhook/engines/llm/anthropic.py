@@ -24,7 +24,6 @@ from offhook.engines.remote.refusals import Detail, Hints, refused_field
 
 logger = logging.getLogger(__name__)
 
-VERSION_HEADER = {"anthropic-version": "2023-06-01"}
 _OPTIONAL = ("temperature", "top_p", "stop_sequences", "output_config")
 """Fields that some models refuse; an answer can do without each of them."""
 _FINISHES: dict[str, FinishReason] = {

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,6 +63,7 @@ class Service:
     """Certificates that are trusted instead of the system's."""
     key_header: str = field(default="Authorization", kw_only=True)
     key_scheme: str = field(default="Bearer", kw_only=True)
+    fixed_headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     @property
     def is_local(self) -> bool:
@@ -70,7 +72,8 @@ class Service:
 
     def headers(self) -> dict[str, str]:
         """What every request carries."""
-        return {self.key_header: self.key.header(self.key_scheme)} if self.key is not None else {}
+        own = {self.key_header: self.key.header(self.key_scheme)} if self.key is not None else {}
+        return {**self.fixed_headers, **own}
 
 
 def checked_url(section: str, url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> str:
