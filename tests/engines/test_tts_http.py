@@ -52,7 +52,7 @@ def voice_at(url: str, **settings: Any) -> RemoteVoice:
         "voice": "mara",
     }
     usual |= {"first_audio_timeout_s": 30.0, "connect_timeout_s": 30.0}
-    return servers.load(TtsConfig.model_validate(usual | settings), None, None)
+    return servers.load(TtsConfig.model_validate(usual | settings))
 
 
 async def say(voice: RemoteVoice) -> np.ndarray[Any, np.dtype[np.int16]]:

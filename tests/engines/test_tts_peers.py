@@ -26,7 +26,7 @@ from tests.support.waiting import until
 
 def voice_of(engine: str, url: str) -> RemoteVoice:
     settings = {"engine": engine, "base_url": url, "first_audio_timeout_s": 60.0, "timeout_s": 60.0}
-    return servers.load(TtsConfig.model_validate(settings), None, None)
+    return servers.load(TtsConfig.model_validate(settings))
 
 
 def free_port() -> int:

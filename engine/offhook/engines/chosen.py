@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from offhook.catalogue.resolve import Named, resolve
-from offhook.config import EMBEDDED_LLM, LlmConfig, SttConfig, TtsConfig
+from offhook.config import EMBEDDED_LLM, LlmConfig, ServiceSection, SttConfig, TtsConfig
 from offhook.engines.engine import Engine, Loading, Stage
 from offhook.engines.llm.endpoint import check_no_endpoint
 from offhook.engines.registry import find
+from offhook.engines.remote.settings import check_no_service
 from offhook.errors import ConfigError
 
 
@@ -43,6 +44,7 @@ class Chosen:
 def recogniser(stt: SttConfig) -> Chosen:
     """What ``[stt]`` names.  Raises ConfigError or ModelError with one line."""
     engine = find("stt", stt.engine)
+    _check_here("stt", engine, stt)
     if stt.model is None or engine.remote:
         return Chosen(engine, stt.model)
     return _local("stt", engine, "engine" in stt.model_fields_set, resolve(stt.model, "stt", "stt.model"))
@@ -51,6 +53,7 @@ def recogniser(stt: SttConfig) -> Chosen:
 def voice(tts: TtsConfig) -> Chosen:
     """What ``[tts]`` names; for espeak a voice's name.  Raises as :func:`recogniser`."""
     engine, is_set = find("tts", tts.engine), "engine" in tts.model_fields_set
+    _check_here("tts", engine, tts)
     if tts.model is None or engine.remote:
         return Chosen(engine, tts.voice if tts.model is None else tts.model)
     if "voice" in tts.model_fields_set:
@@ -70,6 +73,12 @@ def language_model(llm: LlmConfig) -> Chosen:
     if engine.embedded is not None and llm.model == EMBEDDED_LLM:
         return Chosen(engine, None)
     return _local("llm", engine, "engine" in llm.model_fields_set, resolve(llm.model, "llm", "llm.model"))
+
+
+def _check_here(stage: Stage, engine: Engine, settings: ServiceSection) -> None:
+    """An engine that runs here has no server: whoever describes one has forgotten to name its engine."""
+    if not engine.remote:
+        check_no_service(stage, settings)
 
 
 def _local(stage: Stage, engine: Engine, is_set: bool, named: Named) -> Chosen:

@@ -50,6 +50,10 @@ class Package:
             return False
 
 
+WEBSOCKETS = Package("websockets", "pip install 'offhook[websocket]'", "the package websockets")
+"""For services that are asked over a WebSocket."""
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """What a model of an engine is on the disk."""

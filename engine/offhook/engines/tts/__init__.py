@@ -1,6 +1,6 @@
 """Voices.  Here only what is known of them before one is loaded."""
 
-from offhook.engines.engine import Engine, Files, Package
+from offhook.engines.engine import WEBSOCKETS, Engine, Files, Package
 
 ENGINES = (
     Engine(
@@ -20,4 +20,9 @@ ENGINES = (
         files=Files("a Piper .onnx file", beside=(".json",)),
         packages=(Package("piper", "pip install 'offhook[piper]'", "Piper's phonemes (piper-tts)"),),
     ),
+    *(
+        Engine(name, "tts", "offhook.engines.tts.servers:load", remote=True)
+        for name in ("openai", "xtts", "azure", "piper-http", "wyoming")
+    ),
+    Engine("elevenlabs", "tts", "offhook.engines.tts.servers:load", packages=(WEBSOCKETS,), remote=True),
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 from offhook.config import TtsConfig
+from offhook.engines.engine import Loading
 from offhook.engines.remote.http import Patience
 from offhook.engines.remote.service import Service
 from offhook.engines.remote.settings import service_of
@@ -26,7 +26,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 ELEVENLABS_URL = "https://api.elevenlabs.io"
 
 
-def load(tts: TtsConfig, model: Any, loading: Any) -> RemoteVoice:
+def load(tts: TtsConfig, model: str | None = None, loading: Loading | None = None) -> RemoteVoice:
     """The voice on the server that ``[tts]`` names.  Raises ConfigError with one line."""
     return _MAKERS[tts.engine](tts)
 
