@@ -75,3 +75,7 @@ class ToolError(OffhookError, RuntimeError):
         """``sent`` False: certainly nothing was changed, and it may be tried once more."""
         super().__init__(message)
         self.sent = sent
+
+
+class TakenError(OffhookError, LookupError):
+    """What is wanted has gone to somebody else, or is not to be had at that time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -22,6 +22,7 @@ from tests.support.postgresql import PrivateCluster
 from tests.support.tenants import fill
 
 TENANT_TABLES = sorted(set(schema.metadata.tables) - {"directory_state"})
+HOUR = timedelta(hours=1)
 LEEDS, YORK = "+441134960000", "+441904960000"
 
 
@@ -43,6 +44,29 @@ def two(postgresql: Database) -> Database:
             connection.execute(
                 schema.chunks.insert().values(
                     tenant_id=stored.tenant_id, document_id=document_id, ordinal=0, text=f"secret of {slug}"
+                )
+            )
+            ours = {"tenant_id": stored.tenant_id}
+            connection.execute(
+                schema.appointments.insert().values(
+                    **ours,
+                    resource=slug,
+                    service="cut",
+                    state="booked",
+                    request_key="1",
+                    starts_at=moment,
+                    ends_at=moment + HOUR,
+                    blocked_until=moment + HOUR,
+                )
+            )
+            connection.execute(
+                schema.tickets.insert().values(
+                    **ours, kind="ticket", reference="1", text=slug, fields={}, request_key="1"
+                )
+            )
+            connection.execute(
+                schema.jobs.insert().values(
+                    **ours, key="1", kind="webhook", body={"of": slug}, state="waiting", due_at=moment
                 )
             )
             connection.execute(
@@ -105,6 +129,8 @@ def test_no_tenant_and_an_unknown_one_see_nothing(console: psycopg.Connection, t
         "INSERT INTO calls (tenant_id, id, did, agent, started_at) VALUES (%(own)s, '1', '1', 'x', now())",
         "UPDATE directory_state SET version = 0",
         "DELETE FROM erasures",
+        "UPDATE appointments SET tenant_id = %(other)s",
+        "UPDATE jobs SET body = '{}'",
         "SELECT * FROM dialplan_route('700')",
         "ALTER TABLE calls DISABLE ROW LEVEL SECURITY",
         "SET ROLE offhook",

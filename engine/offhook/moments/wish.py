@@ -176,9 +176,16 @@ def _windows(
         if refused(day) or day < now.date():
             continue
         windows = _of_day(day, said.times, tz)
-        ahead = [Window(max(window.start, now), window.end) for window in windows if window.end > now]
+        # In UTC: within one zone Python compares the walls' clocks, which show an hour twice in autumn.
+        moment = now.astimezone(UTC)
         if _is_exact(said):
-            ahead = [window for window in windows if window.start >= now]
+            ahead = [window for window in windows if window.start.astimezone(UTC) >= moment]
+        else:
+            ahead = [
+                window if window.start.astimezone(UTC) >= moment else Window(now, window.end)
+                for window in windows
+                if window.end.astimezone(UTC) > moment
+            ]
         found += _open(ahead, day, hours, tz)
     return found
 

@@ -200,3 +200,76 @@ erasures = sa.Table(
     sa.Column("turns", sa.Integer, nullable=False),
 )
 """What was deleted, when and why; nothing here leads back to a caller or their number."""
+
+
+def _moment(name: str, *, now: bool = False, index: bool = False) -> sa.Column[datetime]:
+    return sa.Column(
+        name, UtcTime, nullable=False, index=index, server_default=sa.func.now() if now else None
+    )
+
+
+def _words(name: str, *, index: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="", index=index)
+
+
+appointments = sa.Table(
+    "appointments",
+    metadata,
+    sa.Column("id", sa.Uuid(as_uuid=False), primary_key=True, default=new_id),
+    _tenant_id(),
+    sa.Column("resource", sa.Text, nullable=False),
+    sa.Column("service", sa.Text, nullable=False),
+    _moment("starts_at", index=True),
+    _moment("ends_at"),
+    _moment("blocked_until"),
+    sa.Column("state", sa.Text, nullable=False),
+    _words("name"),
+    _words("phone", index=True),
+    _words("notes"),
+    sa.Column("request_key", sa.Text, nullable=False),
+    _moment("created_at", now=True),
+    sa.UniqueConstraint("tenant_id", "request_key", name="appointments_request"),
+)
+"""``blocked_until`` is the end with the time that has to follow.  Two that are booked and overlap on one
+resource of a tenant cannot be: the constraint :data:`NO_OVERLAP` (an exclusion on PostgreSQL, triggers on
+SQLite) stands in the migration."""
+NO_OVERLAP = "appointments_no_overlap"
+
+tickets = sa.Table(
+    "tickets",
+    metadata,
+    sa.Column("id", sa.Uuid(as_uuid=False), primary_key=True, default=new_id),
+    _tenant_id(),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("reference", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="open"),
+    _words("name"),
+    _words("phone", index=True),
+    _words("subject"),
+    _words("text"),
+    sa.Column("fields", json_type(), nullable=False),
+    sa.Column("due_at", UtcTime),
+    sa.Column("request_key", sa.Text, nullable=False),
+    _moment("created_at", now=True, index=True),
+    sa.UniqueConstraint("tenant_id", "request_key", name="tickets_request"),
+    sa.UniqueConstraint("tenant_id", "reference", name="tickets_reference"),
+)
+"""Tickets, messages for somebody, and wishes to be called back (``due_at``: not before)."""
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.Uuid(as_uuid=False), primary_key=True, default=new_id),
+    _tenant_id(),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", json_type(), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    _moment("due_at", index=True),
+    sa.Column("taken_until", UtcTime),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    _words("last_error"),
+    _moment("created_at", now=True),
+    sa.UniqueConstraint("tenant_id", "key", name="jobs_key"),
+)
+"""What has to be done after a call, at least once.  Whoever works on one has it until ``taken_until``."""
