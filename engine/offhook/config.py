@@ -325,6 +325,19 @@ class TenantsConfig(Section):
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
 
 
+class ToolsConfig(Section):
+    """What agents' tools may do on this machine.  Agent files are yours; tenants' agents may be theirs."""
+
+    ledger: ConfigPath | None = None
+    """What was done, once for each request: a file.  None: /var/lib/offhook/tools.db, or memory where that
+    folder is not ours; then a restart forgets it."""
+    tenants_may_reach: tuple[str, ...] = ()
+    """Hosts and networks of this machine's own neighbourhood that tenants' tools may call, such as
+    ``10.1.2.0/24``; public addresses they always may."""
+    tenants_may_run: bool = False
+    """Tenants' agents may name Python functions and programs of this machine."""
+
+
 class Config(Section):
     """The whole of ``offhook.toml``."""
 
@@ -343,6 +356,7 @@ class Config(Section):
     """``[models.NAME]``: as ``[llm]``, for ``model = "NAME"``."""
     voices: dict[_Name, TtsConfig] = {}
     """``[voices.NAME]``: as ``[tts]``, for ``voice = "NAME"``."""
+    tools: ToolsConfig = ToolsConfig()
 
 
 def load_config(path: Path | None = None) -> Config:

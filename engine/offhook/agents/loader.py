@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from offhook.agents.tools import MOST_TOOLS, ToolEntry, checked_names
 from offhook.config import Section, TurnConfig, clipped, is_path, parse_toml
 from offhook.errors import ConfigError
 from offhook.files import at_home, file_exists, named, unreadable
@@ -145,6 +146,13 @@ class Agent(Section):
     examples: tuple[Example, ...] = Field((), max_length=8)
     facts: tuple[Annotated[Fact, BeforeValidator(_fact)], ...] = Field((), max_length=10_000)
     """Plain texts, tables with ``text`` and ``keywords``, or some of each."""
+    tools: dict[str, ToolEntry] = Field({}, max_length=MOST_TOOLS)
+    """What it can do, by name: ``[tools.NAME]``; see docs/tools.md."""
+
+    @field_validator("tools")
+    @classmethod
+    def _tool_names(cls, tools: dict[str, ToolEntry]) -> dict[str, ToolEntry]:
+        return checked_names(tools, "a tool")
 
     def turn_settings(self, everybodys: TurnConfig) -> TurnConfig:
         """``everybodys``, but for what the agent wants otherwise."""
