@@ -27,7 +27,8 @@ using MediaEventQueue = SpscQueue<MediaEvent>;
 /// The queue of all streams is bounded; so is this.  When both are full, the reader has been away for half
 /// a minute or more, and what it can do without is given up, oldest first: a pause that was
 /// resumed, then a whole utterance (its audio has left the ring by then).  What remains is always
-/// a sequence that could have happened, and AudioEnded is never given up.
+/// a sequence that could have happened, and AudioEnded is never given up.  One MessageReceived stands for
+/// any number: whoever takes messages takes all that are there.
 ///
 /// Media thread only.  Nothing blocks, allocates or throws.
 class EventOutbox {
@@ -35,6 +36,7 @@ class EventOutbox {
   /// Puts the event into queue, or keeps it for flush() when the queue is full or others wait already.
   void send(const MediaEvent& event, MediaEventQueue& queue) noexcept {
     if (count_ == 0 && queue.push(event)) return;
+    if (event.kind == EventKind::kMessageReceived && has_message()) return;
     if (count_ == kPlaces) make_room();
     events_[static_cast<size_t>(count_++)] = event;
   }
@@ -56,6 +58,13 @@ class EventOutbox {
   static constexpr int kPlaces = 32;
 
   EventKind kind(int index) const noexcept { return events_[static_cast<size_t>(index)].kind; }
+
+  bool has_message() const noexcept {
+    for (int i = 0; i < count_; ++i) {
+      if (kind(i) == EventKind::kMessageReceived) return true;
+    }
+    return false;
+  }
 
   void make_room() noexcept {
     for (int i = 0; i + 1 < count_; ++i) {

@@ -45,7 +45,8 @@ MediaLoop::MediaLoop(const SileroModel& model, const Clock& clock, size_t max_st
       batch_(model, kBatch),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       next_gap_check_ns_(kNever),
-      read_buffer_(kReadBytes + 2) {
+      read_buffer_(kReadBytes + 2),
+      samples_(kReadBytes / 2 + 1) {
   if (!epoll_.is_open()) throw os_error("epoll_create1");
   streams_.reserve(max_streams);
   dirty_.reserve(max_streams);
@@ -186,19 +187,19 @@ void MediaLoop::take_commands(int64_t now_ns) noexcept {
 void MediaLoop::attach(MediaStream& stream, int64_t now_ns) noexcept {
   stream.place_ = streams_.size();
   streams_.push_back(&stream);  // reserved: does not allocate
-  stream.last_data_ns_ = stream.newest_ns_ = now_ns;
+  stream.last_data_ns_ = stream.newest_ns_ = stream.begun_ns_ = now_ns;
   next_gap_check_ns_ = std::min(next_gap_check_ns_, now_ns + kGapNs);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = &stream;
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, stream.fd_.get(), &event) != 0) {
     stream.read_errno_.store(errno, std::memory_order_relaxed);
-    end_reading(stream);
+    end_reading(stream, EndReason::kReadError);
   }
 }
 
 void MediaLoop::detach(MediaStream& stream) noexcept {
-  if (stream.fd_.is_open()) end_reading(stream);
+  if (stream.fd_.is_open()) end_reading(stream, EndReason::kNone);
   if (stream.dirty_) std::erase(dirty_, &stream);
   if (!stream.outbox_.empty()) --waiting_outboxes_;
   streams_[stream.place_] = streams_.back();
@@ -207,7 +208,8 @@ void MediaLoop::detach(MediaStream& stream) noexcept {
   stream.retired_.store(true, std::memory_order_release);  // from here on it may be gone at any moment
 }
 
-void MediaLoop::end_reading(MediaStream& stream) noexcept {
+void MediaLoop::end_reading(MediaStream& stream, EndReason reason) noexcept {
+  stream.end_reason_.store(reason, std::memory_order_release);
   // Closing alone would leave it in epoll: the launcher holds the same open pipe.
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, stream.fd_.get(), nullptr);
   stream.fd_.reset();
@@ -226,33 +228,76 @@ void MediaLoop::mark_dirty(MediaStream& stream) noexcept {
 /// One read.  False when there was nothing.
 bool MediaLoop::read_some(MediaStream& stream, int64_t now_ns) noexcept {
   if (!stream.fd_.is_open()) return false;
-  char* const buffer = read_buffer_.data();
-  const size_t kept = stream.has_odd_byte_ ? 1 : 0;
-  buffer[0] = stream.odd_byte_;
-  const ssize_t got = ::read(stream.fd_.get(), buffer + kept, kReadBytes);
+  const ssize_t got = ::read(stream.fd_.get(), read_buffer_.data(), kReadBytes);
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR) return false;
     stream.read_errno_.store(errno, std::memory_order_relaxed);
-    end_reading(stream);
+    end_reading(stream, EndReason::kReadError);
     return true;
   }
   if (got == 0) {
-    end_reading(stream);
+    end_reading(stream, stream.decoder_.closed());
     return true;
   }
-  const size_t bytes = static_cast<size_t>(got) + kept;
-  const size_t samples = bytes / 2;
-  stream.has_odd_byte_ = bytes % 2 != 0;
-  if (stream.has_odd_byte_) stream.odd_byte_ = buffer[bytes - 1];
-  // vector<char> memory is aligned for any type; EAGI audio is in the machine's own byte order.
-  stream.ring_.write(reinterpret_cast<const int16_t*>(buffer), samples);
   stream.last_data_ns_ = stream.newest_ns_ = now_ns;
+  stream.read_bytes_ += got;
   int behind_bytes = 0;
   if (static_cast<size_t>(got) == kReadBytes && ::ioctl(stream.fd_.get(), FIONREAD, &behind_bytes) == 0) {
     stream.newest_ns_ -= to_ns(behind_bytes / 2, stream.rate_hz_);
   }
+  decode(stream, read_buffer_.data(), static_cast<size_t>(got));
   mark_dirty(stream);
+  if (is_too_fast(stream, now_ns) && stream.fd_.is_open()) end_reading(stream, EndReason::kTooFast);
   return true;
+}
+
+void MediaLoop::decode(MediaStream& stream, char* bytes, size_t count) noexcept {
+  for (;;) {
+    const FrameDecoder::Piece piece = stream.decoder_.next(&bytes, &count);
+    switch (piece.kind) {
+      case FrameDecoder::Kind::kNone:
+        return;
+      case FrameDecoder::Kind::kAudio:
+        keep_audio(stream, piece.bytes, piece.size);
+        break;
+      case FrameDecoder::Kind::kMessage:
+        if (!stream.messages_.push(piece.code, piece.bytes, piece.size)) {
+          end_reading(stream, EndReason::kNotListening);
+          return;
+        }
+        {
+          Endpointer::Events events;
+          events.add(EventKind::kMessageReceived, stream.ring_.written());
+          send(stream, events);
+        }
+        break;
+      case FrameDecoder::Kind::kEnd:
+        end_reading(stream, piece.reason);
+        return;
+    }
+  }
+}
+
+void MediaLoop::keep_audio(MediaStream& stream, const char* bytes, size_t count) noexcept {
+  // Audio is in the machine's own byte order, EAGI's and AudioSocket's on all that offhook is built for.
+  int16_t sample = 0;
+  if (stream.has_odd_byte_) {
+    const char halves[2] = {stream.odd_byte_, *bytes++};
+    --count;
+    std::memcpy(&sample, halves, sizeof sample);
+    stream.ring_.write(&sample, 1);
+  }
+  stream.has_odd_byte_ = count % 2 != 0;
+  if (stream.has_odd_byte_) stream.odd_byte_ = bytes[count - 1];
+  std::memcpy(samples_.data(), bytes, count / 2 * 2);
+  stream.ring_.write(samples_.data(), count / 2);
+}
+
+bool MediaLoop::is_too_fast(const MediaStream& stream, int64_t now_ns) const noexcept {
+  if (stream.decoder_.framing() == Framing::kRaw) return false;  // a pipe of this machine's
+  const int64_t allowed_ns = now_ns - stream.begun_ns_ + kMostAheadMs * kNsPerMs;
+  // Frames of 20 ms at 8 kHz have 320 bytes and up to 8 around them; messages are few.
+  return stream.read_bytes_ * 9 / 10 / 2 > to_samples(allowed_ns, stream.rate_hz_);
 }
 
 void MediaLoop::fill_gaps(int64_t now_ns) noexcept {

@@ -48,10 +48,15 @@ class TooManyStreams : public std::runtime_error {
 /// stream counts as silent only after its descriptor was asked again and had nothing, so a late thread does
 /// not invent silence before a backlog.  The newest sample of a backlog is dated by what still waits behind
 /// it (FIONREAD), not by when it was read: events carry the time at which their audio was new.
+///
+/// Strangers.  A framed stream comes from a network.  What is not its protocol ends it, with a reason; so
+/// does a message that finds no room, and audio of kMostAheadMs more than time has passed for: a round reads
+/// no more than kReadBytes of it, so that the others do not wait.
 class MediaLoop {
  public:
   static constexpr size_t kDefaultMaxStreams = 2048;
   static constexpr size_t kDefaultEventPlaces = 4096;
+  static constexpr int kMostAheadMs = 30'000;  ///< a network that stood still may owe so much, not more
 
   /// Allocates everything the loop will need.  Model and clock must outlive the loop.
   /// Throws std::system_error when the kernel refuses descriptors.
@@ -120,7 +125,10 @@ class MediaLoop {
   void attach(MediaStream& stream, int64_t now_ns) noexcept;
   void detach(MediaStream& stream) noexcept;
   bool read_some(MediaStream& stream, int64_t now_ns) noexcept;
-  void end_reading(MediaStream& stream) noexcept;
+  void decode(MediaStream& stream, char* bytes, size_t count) noexcept;
+  void keep_audio(MediaStream& stream, const char* bytes, size_t count) noexcept;
+  bool is_too_fast(const MediaStream& stream, int64_t now_ns) const noexcept;
+  void end_reading(MediaStream& stream, EndReason reason) noexcept;
   void mark_dirty(MediaStream& stream) noexcept;
   void fill_gaps(int64_t now_ns) noexcept;
   void insert_silence(MediaStream& stream, int64_t now_ns) noexcept;
@@ -157,6 +165,7 @@ class MediaLoop {
   bool notify_ = false;  ///< events were queued in this round
   int waiting_outboxes_ = 0;
   std::vector<char> read_buffer_;
+  std::vector<int16_t> samples_;  ///< of a piece that lies at an odd place
   const float* windows_[kBatch] = {};
   SileroState* states_[kBatch] = {};
   MediaStream* batched_[kBatch] = {};

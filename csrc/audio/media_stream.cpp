@@ -9,6 +9,8 @@ namespace {
 // A round may read this much before the detector looks at it.
 constexpr int kLeastRingMs = 2'000;
 constexpr int kMostRingMs = 600'000;
+// Keys and chan_websocket's events: some thirty of the latter, which come a few a second.
+constexpr size_t kMessageRingBytes = 8192;
 
 size_t ring_samples(const StreamOptions& options) {
   if (!SpeechDetector::supports(options.rate_hz)) {
@@ -29,6 +31,8 @@ MediaStream::MediaStream(uint64_t id, const StreamOptions& options)
       rate_hz_(options.rate_hz),
       ring_(ring_samples(options)),
       endpointing_ms_(options.endpointing_ms),
+      messages_(options.framing == Framing::kRaw ? 0 : kMessageRingBytes),
+      decoder_(options.framing, options.rate_hz),
       detector_(options.rate_hz, options.pause_ms, options.endpointing_ms),
       applied_endpointing_ms_(options.endpointing_ms) {}
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 
 #include "audio/event_outbox.h"
+#include "audio/frame_decoder.h"
+#include "audio/message_ring.h"
 #include "audio/ring_buffer.h"
 #include "base/file_descriptor.h"
 #include "base/live_objects.h"
@@ -19,6 +21,7 @@ struct StreamOptions {
   int pause_ms = 100;        ///< silence that is announced as a pause
   int endpointing_ms = 450;  ///< silence that ends an utterance
   int ring_ms = 25'000;      ///< how much of the past is kept, at least
+  Framing framing = Framing::kRaw;
 };
 
 /// The state of one stream.
@@ -52,6 +55,12 @@ class MediaStream : Counted<MediaStream> {
   uint64_t windows_skipped() const noexcept { return windows_skipped_.load(std::memory_order_relaxed); }
   /// errno that ended the stream; 0 while it runs or after a plain end of file.
   int read_errno() const noexcept { return read_errno_.load(std::memory_order_relaxed); }
+  /// Why it ended; kNone while it runs.  Set before kAudioEnded is sent.
+  EndReason end_reason() const noexcept { return end_reason_.load(std::memory_order_acquire); }
+
+  /// What the other side sent beside audio, oldest first; one taker at a time.  kMessageReceived tells that
+  /// there is some.
+  MessageRing& messages() noexcept { return messages_; }
 
   /// Silence that ends an utterance, from the next hop on. [ms]
   void set_endpointing_ms(int endpointing_ms) noexcept {
@@ -70,11 +79,14 @@ class MediaStream : Counted<MediaStream> {
   std::atomic<uint64_t> windows_run_{0};
   std::atomic<uint64_t> windows_skipped_{0};
   std::atomic<int> read_errno_{0};
+  std::atomic<EndReason> end_reason_{EndReason::kNone};
+  MessageRing messages_;
   std::atomic<bool> retired_{false};  ///< the loop has let go for good
   bool closing_ = false;              ///< control side: remove() was called
 
   // The loop's own.
   FileDescriptor fd_;  ///< closed at the end of the stream
+  FrameDecoder decoder_;
   SpeechDetector detector_;
   EventOutbox outbox_;
   int applied_endpointing_ms_;
@@ -84,6 +96,8 @@ class MediaStream : Counted<MediaStream> {
   bool end_sent_ = false;
   bool has_odd_byte_ = false;
   char odd_byte_ = 0;
+  int64_t begun_ns_ = 0;      ///< when reading began
+  int64_t read_bytes_ = 0;    ///< since then
   int64_t last_data_ns_ = 0;  ///< when the last bytes came
   int64_t newest_ns_ = 0;     ///< the time of the newest sample, inserted ones included
 };

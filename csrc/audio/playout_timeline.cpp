@@ -154,20 +154,29 @@ void PlayoutTimeline::played(int64_t start_ns, int16_t* out, int64_t count) cons
     const int64_t shift = playback.offset_samples + samples_in(start_ns - playback.start_ns);
     const int64_t from = std::max(shift, playback.offset_samples);
     const int64_t to = std::min(shift + count, read_by(playback, playback.stop_ns));
-    // Its content lies in runs: before, between and behind the gaps.
-    int64_t run_file = 0, run_content = 0;
-    const auto take = [&](int64_t run_stop) {
-      const int64_t first = std::max(from, run_file), last = std::min(to, run_stop);
-      if (first >= last) return;
-      std::copy_n(content_.data() + run_content + first - run_file, last - first, out + first - shift);
-    };
-    for (const Gap& gap : gaps_) {
-      take(gap.file_start);
-      run_file = gap.file_start + gap.samples;
-      run_content = gap.content_before;
-    }
-    take(file_samples_);
+    if (from < to) copy_content(from, to, out + (from - shift));
   }
+}
+
+void PlayoutTimeline::copy_content(int64_t from, int64_t to, int16_t* out) const noexcept {
+  // It lies in runs: before, between and behind the gaps.
+  int64_t run_file = 0, run_content = 0;
+  const auto take = [&](int64_t run_stop) {
+    const int64_t first = std::max(from, run_file), last = std::min(to, run_stop);
+    if (first >= last) return;
+    std::copy_n(content_.data() + run_content + first - run_file, last - first, out + (first - from));
+  };
+  for (const Gap& gap : gaps_) {
+    take(gap.file_start);
+    run_file = gap.file_start + gap.samples;
+    run_content = gap.content_before;
+  }
+  take(file_samples_);
+}
+
+void PlayoutTimeline::file_audio(int64_t start, int16_t* out, int64_t count) const noexcept {
+  std::fill_n(out, count, int16_t{0});
+  copy_content(std::max<int64_t>(0, start), std::min(file_samples_, start + count), out);
 }
 
 void PlayoutTimeline::copy(int64_t start, int64_t stop, int16_t* out) const noexcept {

@@ -83,6 +83,8 @@ class PlayoutTimeline {
   /// What was in the air from start_ns on; zeros where nothing was.  Times to come hold what will be played
   /// if nothing changes.
   void played(int64_t start_ns, int16_t* out, int64_t count) const noexcept;
+  /// What the file holds from start on: content and silence, and zeros behind its end.
+  void file_audio(int64_t start, int16_t* out, int64_t count) const noexcept;
   /// Copies content; the range has to lie within it.
   void copy(int64_t start, int64_t stop, int16_t* out) const noexcept;
 
@@ -100,6 +102,8 @@ class PlayoutTimeline {
   };
 
   void add_gap(int64_t samples);
+  /// Copies the content among the file's [from, to), which is out's [0, to - from); leaves the rest alone.
+  void copy_content(int64_t from, int64_t to, int16_t* out) const noexcept;
   int64_t content_before(int64_t file_samples) const noexcept;
   /// File samples that a playback has read by then.
   int64_t read_by(const Playback& playback, int64_t now_ns) const noexcept;

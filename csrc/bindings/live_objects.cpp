@@ -2,6 +2,7 @@
 
 #include "audio/media_thread.h"
 #include "audio/playout_thread.h"
+#include "audio/sender_thread.h"
 #include "bindings/module.h"
 #include "llm/engine.h"
 #include "vad/silero.h"
@@ -20,6 +21,9 @@ void bind_live_objects(py::module_& module) {
         counts["media_threads"] = MediaThread::live();
         counts["playout_files"] = PlayoutFile::live();
         counts["playout_threads"] = PlayoutThread::live();
+        counts["playout_buffers"] = PlayoutBuffer::live();
+        counts["senders"] = Sender::live();
+        counts["sender_threads"] = SenderThread::live();
         const llm::LiveObjects llm = llm::live_objects();
         counts["llm_engines"] = llm.engines;
         counts["llm_conversations"] = llm.conversations;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <string>
 
+#include "bindings/framing.h"
 #include "bindings/module.h"
 
 namespace offhook {
@@ -20,6 +22,18 @@ class Stream {
 
   MediaStream& get() { return *stream_; }
   void close() { thread_->loop().remove(stream_); }
+
+  /// All of them: one event may stand for several.  With the GIL, so there is one taker at a time.
+  py::list take_messages() {
+    py::list list;
+    uint8_t code = 0;
+    for (int size = 0; (size = stream_->messages().next_size(&code)) >= 0;) {
+      std::string bytes(static_cast<size_t>(size), '\0');
+      stream_->messages().pop(bytes.data());
+      list.append(py::make_tuple(static_cast<int>(code), py::bytes(bytes)));
+    }
+    return list;
+  }
 
   py::tuple read(int64_t start, int64_t stop) {
     // Never allocate for more than exists, whatever was asked.
@@ -44,12 +58,13 @@ class Stream {
 };
 
 std::unique_ptr<Stream> add(const std::shared_ptr<MediaThread>& thread, int fd, int rate_hz, int pause_ms,
-                            int endpointing_ms, double ring_s) {
+                            int endpointing_ms, double ring_s, const std::string& framing) {
   StreamOptions options;
   options.rate_hz = rate_hz;
   options.pause_ms = pause_ms;
   options.endpointing_ms = endpointing_ms;
   options.ring_ms = static_cast<int>(std::clamp(ring_s, 0.0, 1e6) * 1000);
+  options.framing = framing_of(framing);
   return std::make_unique<Stream>(thread, thread->loop().add(fd, options));
 }
 
@@ -67,6 +82,32 @@ py::list poll(MediaThread& thread) {
   return list;
 }
 
+const char* name_of(EndReason reason) {
+  switch (reason) {
+    case EndReason::kNone:
+      return "";
+    case EndReason::kEndOfFile:
+      return "end of file";
+    case EndReason::kReadError:
+      return "read error";
+    case EndReason::kHangUp:
+      return "hang-up";
+    case EndReason::kPeerError:
+      return "peer error";
+    case EndReason::kMalformed:
+      return "malformed";
+    case EndReason::kCutShort:
+      return "cut short";
+    case EndReason::kOtherFormat:
+      return "other format";
+    case EndReason::kTooFast:
+      return "too fast";
+    case EndReason::kNotListening:
+      return "not listening";
+  }
+  return "";
+}
+
 template <auto Method>
 auto stream_value(Stream& stream) {
   return (stream.get().*Method)();
@@ -76,7 +117,8 @@ auto stream_value(Stream& stream) {
 
 void bind_media_thread(py::module_& module) {
   module.def("event_kinds", [] {
-    return py::make_tuple("SpeechStarted", "SpeechPaused", "SpeechResumed", "SpeechStopped", "AudioEnded");
+    return py::make_tuple("SpeechStarted", "SpeechPaused", "SpeechResumed", "SpeechStopped", "AudioEnded",
+                          "MessageReceived");
   });
   py::classh<Stream>(module, "Stream")
       .def_property_readonly("id", &stream_value<&MediaStream::id>)
@@ -88,6 +130,8 @@ void bind_media_thread(py::module_& module) {
       .def_property_readonly("windows_run", &stream_value<&MediaStream::windows_run>)
       .def_property_readonly("windows_skipped", &stream_value<&MediaStream::windows_skipped>)
       .def_property_readonly("read_errno", &stream_value<&MediaStream::read_errno>)
+      .def_property_readonly("end_reason", [](Stream& stream) { return name_of(stream.get().end_reason()); })
+      .def("take_messages", &Stream::take_messages)
       .def("read", &Stream::read, py::arg("start_samples"), py::arg("stop_samples"))
       .def(
           "set_endpointing_ms", [](Stream& stream, int ms) { stream.get().set_endpointing_ms(ms); },
@@ -102,7 +146,7 @@ void bind_media_thread(py::module_& module) {
       .def("wake", [](MediaThread& thread) { thread.loop().wake(); })
       .def_property_readonly("stream_count", [](MediaThread& thread) { return thread.loop().stream_count(); })
       .def("add", &add, py::arg("fd"), py::arg("rate_hz"), py::kw_only(), py::arg("pause_ms"),
-           py::arg("endpointing_ms"), py::arg("ring_s") = 25.0)
+           py::arg("endpointing_ms"), py::arg("ring_s") = 25.0, py::arg("framing") = "raw")
       .def("poll", &poll)
       .def("stop", &MediaThread::stop, py::call_guard<py::gil_scoped_release>());
 }

@@ -11,5 +11,6 @@ PYBIND11_MODULE(_core, module) {
   offhook::bind_endpointer(module);
   offhook::bind_media_thread(module);
   offhook::bind_playout(module);
+  offhook::bind_sender(module);
   offhook::bind_llm(module);
 }

@@ -9,7 +9,14 @@
 
 namespace offhook {
 
-enum class EventKind : uint8_t { kSpeechStarted, kSpeechPaused, kSpeechResumed, kSpeechStopped, kAudioEnded };
+enum class EventKind : uint8_t {
+  kSpeechStarted,
+  kSpeechPaused,
+  kSpeechResumed,
+  kSpeechStopped,
+  kAudioEnded,
+  kMessageReceived,  ///< not heard but told: see MediaStream::messages()
+};
 
 /// A fact about one stream, at a sample position of the stream's own rate.
 struct SpeechEvent {

@@ -11,9 +11,11 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +73,12 @@ SILERO_RATE_HZ: Final = 16_000
 SILERO_WINDOW_SAMPLES: Final = 512
 _NS_PER_S: Final = 1_000_000_000
 _KINDS: Final = _core.event_kinds()
+_MESSAGE: Final = _KINDS.index("MessageReceived")
+
+Framing = Literal["raw", "audiosocket", "websocket"]
+"""How a door's bytes are framed; csrc/audio/frame_decoder.h."""
+OnMessage = Callable[[int, bytes], None]
+"""AudioSocket's type or the websocket's opcode, and the payload."""
 
 
 def live_objects() -> dict[str, int]:
@@ -180,8 +188,9 @@ class Stream:
     Closing ends the reading; audio heard before can still be read.
     """
 
-    def __init__(self, native: _core.Stream) -> None:
+    def __init__(self, native: _core.Stream, on_message: OnMessage | None = None) -> None:
         self._native = native
+        self._on_message = on_message
 
     @property
     def id(self) -> int:
@@ -227,6 +236,21 @@ class Stream:
         """The errno that ended the stream; 0 while it runs and after a plain end of file."""
         return self._native.read_errno
 
+    @property
+    def end_reason(self) -> str:
+        """Why the stream ended, such as ``hang-up`` or ``malformed``; empty while it runs.
+
+        All of them are named in csrc/audio/frame_decoder.h.
+        """
+        return self._native.end_reason
+
+    def give_messages(self) -> None:
+        """Hand out what the other side has sent beside audio; :meth:`MediaThread.poll` calls this."""
+        messages = self._native.take_messages()
+        if self._on_message is not None:
+            for code, payload in messages:
+                self._on_message(code, payload)
+
     def read(self, start_samples: int, stop_samples: int) -> tuple[int, NDArray[np.int16]]:
         """Copy what still exists of ``[start, stop)``: its first position and ``[samples]`` int16.
 
@@ -261,6 +285,7 @@ class MediaThread:
     def __init__(self, model: SileroModel, *, max_streams: int = 2048) -> None:
         """Start the thread.  Raises OSError when the system has no descriptors or threads left."""
         self._native = _core.MediaThread(model._native, max_streams=max_streams)
+        self._framed: weakref.WeakValueDictionary[int, Stream] = weakref.WeakValueDictionary()
 
     @property
     def event_fd(self) -> int:
@@ -284,26 +309,43 @@ class MediaThread:
         return rounds
 
     def add(
-        self, fd: int, rate_hz: int, *, pause_ms: int = 100, endpointing_ms: int = 450, ring_s: float = 25.0
+        self,
+        fd: int,
+        rate_hz: int,
+        *,
+        pause_ms: int = 100,
+        endpointing_ms: int = 450,
+        ring_s: float = 25.0,
+        framing: Framing = "raw",
+        on_message: OnMessage | None = None,
     ) -> Stream:
         """Read ``fd`` (a pipe or socket of int16 at 8 or 16 kHz) from now on; it then belongs to the thread.
 
         The last ``ring_s`` seconds (2 to 600) stay readable.  On failure ``fd`` stays the caller's.
+        ``on_message`` is called within :meth:`poll`.
         Raises ValueError, OSError (not a pipe or socket), or :class:`~offhook.errors.BusyError`.
         """
-        return Stream(
-            self._native.add(fd, rate_hz, pause_ms=pause_ms, endpointing_ms=endpointing_ms, ring_s=ring_s)
+        native = self._native.add(
+            fd, rate_hz, pause_ms=pause_ms, endpointing_ms=endpointing_ms, ring_s=ring_s, framing=framing
         )
+        stream = Stream(native, on_message)
+        if framing != "raw":
+            self._framed[stream.id] = stream
+        return stream
 
     def poll(self) -> list[tuple[int, SpeechEvent]]:
         """Everything that happened since the last call, as ``(stream_id, event)``.  Never waits.
 
-        Events of one stream are in order.  A stream closed meanwhile may still appear.
+        Events of one stream are in order.  A stream closed meanwhile may still appear.  Messages go to
+        their stream's ``on_message``, before the list comes back.
         """
-        return [
-            (stream_id, _event(kind, position, at_ns, voiced_ms))
-            for stream_id, kind, position, at_ns, voiced_ms in self._native.poll()
-        ]
+        events: list[tuple[int, SpeechEvent]] = []
+        for stream_id, kind, position, at_ns, voiced_ms in self._native.poll():
+            if kind != _MESSAGE:
+                events.append((stream_id, _event(kind, position, at_ns, voiced_ms)))
+            elif (stream := self._framed.get(stream_id)) is not None:
+                stream.give_messages()
+        return events
 
     def stop(self) -> None:
         """End the thread and wait for it (one round of work).  Any number of times."""
@@ -464,6 +506,178 @@ class PlayoutThread:
 
     def stop(self) -> None:
         """End the thread and wait for it.  Files stay, but are no longer kept ahead.  Any number of times."""
+        self._native.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class PlayoutBuffer:
+    """One answer in memory, which we send ourselves, by a :class:`Sender`, while it grows.
+
+    Otherwise what :class:`PlayoutFile` is.  Any thread may call anything.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        """Raises ValueError unless ``rate_hz`` is 8000 or 16000."""
+        self._native = _core.PlayoutBuffer(rate_hz)
+
+    @property
+    def rate_hz(self) -> int:
+        return self._native.rate_hz
+
+    @property
+    def playing(self) -> bool:
+        """It is being sent."""
+        return self._native.playing
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more will come."""
+        return self._native.finished
+
+    @property
+    def written_samples(self) -> int:
+        """Content so far."""
+        return self._native.written_samples
+
+    @property
+    def padded_samples(self) -> int:
+        """Silence put in because content came late."""
+        return self._native.padded_samples
+
+    @property
+    def underruns(self) -> int:
+        """How often content came late, however long it took."""
+        return self._native.underruns
+
+    def write(self, audio: NDArray[np.int16]) -> None:
+        """Append ``[samples]`` int16.  Raises ValueError (finished, more than 120 s)."""
+        self._native.write(np.ascontiguousarray(audio))
+
+    def finish(self) -> None:
+        """Nothing more will come: the sending ends with the content.  Any number of times."""
+        self._native.finish()
+
+    def position(self, now_ns: int) -> int:
+        """How much of the content had been heard by then, frames on their way included."""
+        return self._native.position(now_ns)
+
+    def file_position(self, content_samples: int) -> int:
+        """The offset that plays on from that content, behind the silence if there is some."""
+        return self._native.file_position(content_samples)
+
+    def played(self, start_ns: int, stop_ns: int) -> NDArray[np.int16]:
+        """What was in the air between two moments; see :meth:`PlayoutFile.played`."""
+        return self._native.played(start_ns, stop_ns)
+
+    def content(self, start_samples: int, stop_samples: int) -> NDArray[np.int16]:
+        """Copy content, as far as it exists: ``[samples]``."""
+        return self._native.content(start_samples, stop_samples)
+
+
+class Sender:
+    """What one line is sent, in 20 ms frames on our own clock.  Made by :meth:`SenderThread.add`.
+
+    csrc/audio/sender.h says how; close it, or leave it to the collector.
+    """
+
+    def __init__(self, native: _core.Sender) -> None:
+        self._native = native
+
+    @property
+    def id(self) -> int:
+        """What :meth:`SenderThread.poll` calls this sender; never used twice."""
+        return self._native.id
+
+    @property
+    def playing(self) -> bool:
+        return self._native.playing
+
+    @property
+    def broken(self) -> bool:
+        """Nothing can be sent any more: the other side has gone, or takes nothing."""
+        return self._native.broken
+
+    @property
+    def frames_sent(self) -> int:
+        return self._native.frames_sent
+
+    @property
+    def skipped_ns(self) -> int:
+        """Time given up because this machine or the other one stood still."""
+        return self._native.skipped_ns
+
+    def play(self, audio: PlayoutBuffer, offset_samples: int = 0) -> int:
+        """Send ``audio`` from that offset on, from now on; returns the playback's number.
+
+        Raises OSError (the line is broken), ValueError (something is being sent, another rate, too short).
+        """
+        return self._native.play(audio._native, offset_samples)
+
+    def stop(self) -> bool:
+        """Send nothing more of it.  False when nothing was being sent."""
+        return self._native.stop()
+
+    def send_message(self, code: int, payload: bytes = b"") -> None:
+        """Send a message between two frames, at once or as soon as the line takes it.
+
+        Raises OSError (the line is broken), ValueError (over 125 bytes, or too many waiting).
+        """
+        self._native.send_message(code, payload)
+
+    def close(self) -> None:
+        """Send nothing any more.  Any number of times."""
+        self._native.close()
+
+
+class SenderThread:
+    """The native thread that sends to all lines whose clock we are.
+
+    Watch :attr:`event_fd` for input (``loop.add_reader``), then call :meth:`poll`.
+    """
+
+    def __init__(self, *, max_senders: int = 1024) -> None:
+        """Start the thread.  Raises OSError when the system has no descriptors or threads left."""
+        self._native = _core.SenderThread(max_senders=max_senders)
+
+    @property
+    def event_fd(self) -> int:
+        """Readable when :meth:`poll` has something.  Do not read it."""
+        return self._native.event_fd
+
+    @property
+    def sender_count(self) -> int:
+        return self._native.sender_count
+
+    def beat(self) -> int:
+        """Rounds so far, and a wake-up: the number is higher soon, if the thread still moves."""
+        rounds = self._native.rounds
+        self._native.wake()
+        return rounds
+
+    def add(self, fd: int, rate_hz: int, *, framing: Framing, lead_ms: int = 0) -> Sender:
+        """Send on a duplicate of ``fd``, a stream socket, from now on.
+
+        ``lead_ms`` (0 to 2000) is how far ahead, where the other side has a clock of its own.
+        Raises OSError, ValueError (rate, lead, no place left).
+        """
+        return Sender(self._native.add(fd, rate_hz, framing=framing, lead_ms=lead_ms))
+
+    def poll(self) -> list[tuple[int, int, bool]]:
+        """What ended since the last call: ``(sender_id, playback, broken)``.  Never waits.
+
+        ``broken`` False: that playback was heard to its end.  True: nothing can be sent any more.
+        """
+        return self._native.poll()
+
+    def stop(self) -> None:
+        """End the thread and wait for it; nothing is sent any more.  Any number of times."""
         self._native.stop()
 
     def __enter__(self) -> Self:

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
@@ -53,7 +55,7 @@ struct Bench {
 
 std::string kinds(const std::vector<MediaEvent>& events) {
   std::string out;
-  for (const auto& event : events) out += "SPRXE"[static_cast<int>(event.kind)];
+  for (const auto& event : events) out += "SPRXEM"[static_cast<int>(event.kind)];
   return out;
 }
 
@@ -271,7 +273,7 @@ TEST_CASE("events that nobody polls wait for their turn") {
   for (auto& pipe : pipes) pipe.writer.reset();
   bench.step();
   for (int round = 0; round < 100; ++round) {
-    for (const auto& event : bench.events()) got[event.stream_id] += "SPRXE"[static_cast<int>(event.kind)];
+    for (const auto& event : bench.events()) got[event.stream_id] += "SPRXEM"[static_cast<int>(event.kind)];
     bench.step();
   }
   for (const auto& [id, sequence] : got) {
@@ -386,4 +388,121 @@ TEST_CASE("streams that are never removed are closed with the loop") {
   CHECK_FALSE(is_open(fd));
   CHECK(MediaStream::live() == 0);
   CHECK(offhook::RingBuffer::live() == 0);
+}
+
+// --- framed streams -----------------------------------------------------------------------------------
+
+namespace {
+
+std::string tlv(char type, const std::string& payload) {
+  return std::string{type, static_cast<char>(payload.size() >> 8), static_cast<char>(payload.size() & 0xff)} +
+         payload;
+}
+
+std::string bytes_of(const Samples& audio, size_t from, size_t count) {
+  std::string out(count * 2, '\0');
+  std::memcpy(out.data(), audio.data() + from, out.size());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a framed call's audio is kept, and what comes beside it is told") {
+  Bench bench;
+  Pipe pipe;
+  StreamOptions options;
+  options.framing = offhook::Framing::kAudioSocket;
+  const auto stream = bench.add(&pipe, options);
+  const auto audio = call_audio();
+  std::string kinds_seen;
+  for (size_t at = 0; at + 160 <= audio.size(); at += 160) {
+    bench.clock.advance_ms(20);
+    std::string frame = tlv('\x10', bytes_of(audio, at, 160));
+    if (at % 1600 == 0) frame += tlv('\x03', "5");
+    // The network may cut anywhere, within a sample, too.
+    pipe.write(frame.data(), at % 300);
+    bench.step();
+    pipe.write(frame.data() + at % 300, frame.size() - at % 300);
+    bench.step();
+    kinds_seen += kinds(bench.events());
+  }
+  const Samples whole(audio.begin(), audio.begin() + static_cast<std::ptrdiff_t>(audio.size() / 160 * 160));
+  CHECK(everything(stream.get()) == whole);
+  CHECK(kinds_seen.find('S') != std::string::npos);
+  size_t keys = 0;
+  uint8_t code = 0;
+  while (stream->messages().next_size(&code) == 1) {
+    char key = 0;
+    stream->messages().pop(&key);
+    CHECK(code == 3);
+    CHECK(key == '5');
+    ++keys;
+  }
+  CHECK(keys == (audio.size() + 1440) / 1600);
+  CHECK(static_cast<size_t>(std::count(kinds_seen.begin(), kinds_seen.end(), 'M')) == keys);
+  const std::string hang_up = tlv('\0', "");
+  pipe.write(hang_up.data(), hang_up.size());
+  bench.step();
+  CHECK(kinds(bench.events()).back() == 'E');
+  CHECK(stream->end_reason() == offhook::EndReason::kHangUp);
+}
+
+TEST_CASE("strangers are ended with a reason, and nobody else notices") {
+  struct Case {
+    const char* what;
+    std::string bytes;
+    bool close;
+    offhook::EndReason reason;
+  };
+  std::string keys;
+  for (int i = 0; i < 2'200; ++i) keys += tlv('\x03', "1");
+  const Case cases[] = {
+      {"garbage", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", false, offhook::EndReason::kMalformed},
+      {"half a frame", tlv('\x10', std::string(320, 'x')).substr(0, 99), true, offhook::EndReason::kCutShort},
+      {"nothing", "", true, offhook::EndReason::kEndOfFile},
+      {"keys that nobody takes", keys, false, offhook::EndReason::kNotListening},
+  };
+  for (const Case& each : cases) {
+    CAPTURE(each.what);
+    Bench bench;
+    Pipe stranger, neighbour;
+    StreamOptions options;
+    options.framing = offhook::Framing::kAudioSocket;
+    const auto bad = bench.add(&stranger, options), good = bench.add(&neighbour, options);
+    stranger.write(each.bytes.data(), each.bytes.size());
+    if (each.close) stranger.writer.reset();
+    const auto audio = call_audio();
+    for (size_t at = 0; at < 1600; at += 160) {
+      bench.clock.advance_ms(20);
+      const std::string frame = tlv('\x10', bytes_of(audio, at, 160));
+      neighbour.write(frame.data(), frame.size());
+      bench.step();
+    }
+    CHECK(bad->end_reason() == each.reason);
+    CHECK(good->end_reason() == offhook::EndReason::kNone);
+    CHECK(everything(good.get()) == Samples(audio.begin(), audio.begin() + 1600));
+  }
+}
+
+TEST_CASE("a flood of well-formed audio is ended; a network that stood still is not") {
+  Bench bench;
+  Pipe pipe;
+  StreamOptions options;
+  options.framing = offhook::Framing::kAudioSocket;
+  const auto stream = bench.add(&pipe, options);
+  const std::string frame = tlv('\x10', std::string(320, '\0'));
+  const auto send = [&](int frames) {
+    for (int i = 0; i < frames && stream->end_reason() == offhook::EndReason::kNone; ++i) {
+      pipe.write(frame.data(), frame.size());
+      if (i % 20 == 19) bench.step();
+    }
+    bench.step();
+  };
+  bench.clock.advance_ms(10'000);
+  bench.step();
+  send(500);  // the ten seconds that were owed
+  CHECK(stream->end_reason() == offhook::EndReason::kNone);
+  send(100'000);
+  CHECK(stream->end_reason() == offhook::EndReason::kTooFast);
+  CHECK(stream->written_samples() < 8 * 60'000);
 }
