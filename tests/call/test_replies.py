@@ -29,7 +29,7 @@ from tests.support.agi_side import AsteriskSide, by_hand, soon
 class Phrases:
     """Every fixed phrase is half a second of sound."""
 
-    async def phrase(self, agent: Any, kind: str, rate_hz: int) -> Any:
+    async def phrase(self, kind: str, rate_hz: int) -> Any:
         return SimpleNamespace(text=f"The {kind} phrase.", audio=np.full(rate_hz // 2, 1000, np.int16))
 
 
@@ -69,16 +69,14 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             tasks = Tasks(lambda error, name: failures.append(error))
             player = EagiPlayer(channel, folder, thread, 8_000, lambda key: made.keys.append(key))
             output = CallOutput(player, 8_000)
-            services = SimpleNamespace(
-                config=Config(),
-                ready=Phrases(),
-                metrics=Metrics(),
-                trace=None,
-                transcript=None,
+            services = SimpleNamespace(metrics=Metrics(), trace=None, transcript=None)
+            config = Config()
+            profile = SimpleNamespace(
+                agent=agent, turn=config.turn, budgets=config.budgets, phrases=Phrases(), on_turn=None
             )
             replies = Replies(
                 "call",
-                agent,
+                cast(Any, profile),
                 cast(Any, services),
                 output,
                 tasks,

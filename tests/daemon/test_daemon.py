@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from offhook.call.profile import CallProfile
 from offhook.call.services import Services
 from offhook.config import Config, load_config
-from offhook.conversation.base import Policy
-from offhook.daemon.daemon import Daemon, _agent_name
+from offhook.daemon.daemon import Daemon
+from offhook.daemon.profiles import Profiles
+from offhook.daemon.reception import Reception
 from offhook.doors.base import CallOffer
+from offhook.engines.pool import Engines
 from offhook.errors import BusyError, ConfigError, ModelError
 from offhook.observe.load import LoadGauge, Speculation
+from offhook.observe.metrics import Metrics
 from tests.support.clock import reached
 from tests.support.engines.engines import PlainTemplate
 
@@ -27,6 +30,7 @@ class Offer:
     def __init__(self, *arguments: str) -> None:
         self.offer = CallOffer("test", "1.2", arguments=arguments)
         self.taken = self.closed = False
+        self.ended = asyncio.Event()
 
     def accept(self) -> None:
         self.taken = True
@@ -64,9 +68,32 @@ class Ready:
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.closed: list[str] = []
 
-    async def make(self, agent: Any, rate_hz: int) -> None:
-        self.made.append(agent.name)
+    def of(self, agent: Any, voice: Any) -> Any:
+        async def phrase(kind: str, rate_hz: int) -> None:
+            self.made.append(f"{agent.name}: {kind}")
+
+        async def make(rate_hz: int) -> None:
+            self.made.append(agent.name)
+
+        return SimpleNamespace(phrase=phrase, make=make, close=lambda: self.closed.append(agent.name))
+
+
+def services() -> Services:
+    return Services(LoadGauge(), Metrics(), None, None, cast(Any, None))
+
+
+def opened(daemon: Daemon, model: Any, ready: Ready, tenancy: Any = None) -> Reception:
+    """A daemon's reception, where one language model is all that is loaded."""
+    models = cast(Any, SimpleNamespace(language_model=model, knowledge=None, problem=model.problem))
+    voice = cast(Any, SimpleNamespace(problem=lambda: None))
+    engines = Engines(models, voice, daemon._config.llm)
+    pool = cast(Any, SimpleNamespace(of=lambda agent: engines, ready=lambda agent: engines))
+    spawn, searching = daemon._tasks.spawn, daemon._searching
+    profiles = Profiles(daemon._config, pool, cast(Any, ready), searching, spawn)
+    daemon._reception = Reception(daemon._config, pool, profiles, services(), searching, spawn, tenancy)
+    return daemon._reception
 
 
 class House:
@@ -74,38 +101,26 @@ class House:
 
     def __init__(self, model: SlowModel, search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.model, self.ready = model, Ready()
-        self.calls: list[Policy] = []
+        self.calls: list[CallProfile] = []
         self.hold: asyncio.Event | None = None
         """Calls last until it is set; None: they are over at once."""
         self.settings = "[agent]\ndefault = 'jetty'\n"
         self.search = search
         self.daemon = Daemon(self.read(), read_again=self.read)
-        models = cast(Any, SimpleNamespace(language_model=model, knowledge=None, problem=model.problem))
-        voice = cast(Any, SimpleNamespace(problem=lambda: None))
-        load = LoadGauge()
-        self.services = Services(
-            **{field.name: cast(Any, None) for field in fields(Services)}
-            | {
-                "config": self.daemon._config,
-                "models": models,
-                "voice": voice,
-                "ready": self.ready,
-                "load": load,
-            }
-        )
-        self.daemon._services = self.services
+        self.reception = opened(self.daemon, model, self.ready)
         house = self
 
         class Call:
-            def __init__(self, line: Offer, policy: Policy, services: Any) -> None:
+            def __init__(self, line: Offer, profile: CallProfile, services: Any) -> None:
                 assert line.taken, "the door is told before anything takes long"
-                house.calls.append(policy)
+                house.calls.append(profile)
 
-            async def run(self) -> None:
+            async def run(self) -> str:
                 if house.hold is not None:
                     await house.hold.wait()
+                return "ok"
 
-        monkeypatch.setattr("offhook.daemon.daemon.Call", Call)
+        monkeypatch.setattr("offhook.daemon.reception.Call", Call)
 
     def read(self) -> Config:
         """The configuration as it is on disk now."""
@@ -136,8 +151,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def daemon_with(problem: str | None) -> Daemon:
     daemon = Daemon(Config())
-    engine = SimpleNamespace(problem=lambda: problem, language_model=SimpleNamespace(places=8))
-    daemon._services = cast(Any, SimpleNamespace(models=engine, voice=engine))
+    opened(daemon, SlowModel(problem), Ready())
     return daemon
 
 
@@ -173,19 +187,14 @@ async def test_a_stopping_daemon_and_an_unknown_agent_take_no_call() -> None:
     assert not offer.taken
 
 
-def test_the_agent_is_an_argument_of_the_dialplan() -> None:
-    assert _agent_name(("1795.3", "agent=helpdesk")) == "helpdesk"
-    assert _agent_name(("1795.3",)) is None
-
-
 async def test_another_agents_call_is_taken_before_the_agent_is_ready(house: House) -> None:
     offer = await house.call("agent=jetty")
     assert offer.taken
     await house.model.begun.wait()
-    assert not house.ready.made, "it is made ready meanwhile"
+    assert house.ready.made == ["Jetty Kayaks: greeting"], "the rest is made ready meanwhile"
     house.model.gate.set()
     await house.warmed()
-    assert house.ready.made == ["Jetty Kayaks"]
+    assert house.ready.made[1:] == ["Jetty Kayaks"]
 
 
 async def test_two_calls_at_once_make_it_ready_once(house: House) -> None:
@@ -194,10 +203,10 @@ async def test_two_calls_at_once_make_it_ready_once(house: House) -> None:
     await house.warmed()
     await house.call("agent=jetty")
     await house.warmed()
-    assert (house.model.preloads, house.ready.made) == (1, ["Jetty Kayaks"])
+    assert (house.model.preloads, house.ready.made) == (1, ["Jetty Kayaks: greeting", "Jetty Kayaks"])
     assert len(house.calls) == 3
-    assert len({id(policy) for policy in house.calls}) == 1, "they share what was made"
-    assert house.calls[0].name == "grounded"
+    assert len({id(profile) for profile in house.calls}) == 1, "they share what was made"
+    assert house.calls[0].policy.name == "grounded"
 
 
 async def test_what_cannot_be_made_ready_is_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:
@@ -248,7 +257,7 @@ async def test_a_changed_agent_answers_new_calls_and_running_ones_keep_theirs(
     write_agent(tmp_path, "Good morning.")
     await running.reload()
     await running.call()
-    before, after = (policy.agent.greeting for policy in running.calls)
+    before, after = (profile.agent.greeting for profile in running.calls)
     assert (before, after) == ("Hello.", "Good morning.")
     assert running.model.preloads == 2, "the new one is made ready"
     assert "reloaded: agent jetty has changed" in caplog.text
@@ -257,7 +266,7 @@ async def test_a_changed_agent_answers_new_calls_and_running_ones_keep_theirs(
 async def test_what_has_not_changed_stays_as_it_is(running: House) -> None:
     await running.reload()
     await running.call()
-    assert running.calls[0] is running.calls[1]
+    assert running.calls[0].policy is running.calls[1].policy
     assert running.model.preloads == 1
 
 
@@ -267,7 +276,7 @@ async def test_a_broken_agent_stays_as_it_was(
     (tmp_path / "jetty.toml").write_text("name = \n")
     await running.reload()
     await running.call()
-    assert running.calls[0] is running.calls[1]
+    assert running.calls[0].policy is running.calls[1].policy
     assert "agent jetty stays as it was: " in caplog.text
     assert "not valid TOML" in caplog.text
 
@@ -287,23 +296,23 @@ async def test_an_agent_that_has_gone_is_refused(
 
 
 async def test_a_changed_configuration_is_for_new_calls(running: House) -> None:
-    old = running.daemon._services
-    running.settings += "[turn]\nresponsiveness = 'patient'\nspeculation = false\n[llm]\nhistory_turns = 3\n"
+    running.settings += (
+        "[turn]\nresponsiveness = 'patient'\nspeculation = false\n[llm]\nhistory_turns = 3\nmax_tokens = 7\n"
+    )
     await running.reload()
-    services = running.daemon._services
-    assert services is not None
-    assert services.config.turn.responsiveness == "patient"
-    assert services.history_turns == 3
-    assert services.load.sample() is Speculation.OFF
-    assert old is running.services
-    assert running.services.config.turn.responsiveness == "balanced", "a call that runs holds these"
+    await running.call()
+    before, after = running.calls
+    assert (after.turn.responsiveness, after.history_turns, after.limits.max_tokens) == ("patient", 3, 7)
+    assert running.reception.services.load.sample() is Speculation.OFF
+    assert before.turn.responsiveness == "balanced", "a call that runs holds these"
+    assert after.policy is before.policy, "nothing had to be made anew for it"
 
 
 async def test_another_way_of_answering_is_taken_over(running: House) -> None:
     running.settings += "[conversation]\npolicy = 'chat'\n"
     await running.reload()
     await running.call()
-    assert [policy.name for policy in running.calls] == ["grounded", "chat"]
+    assert [profile.policy.name for profile in running.calls] == ["grounded", "chat"]
 
 
 async def test_a_broken_configuration_stays_as_it_was_and_agents_are_read_all_the_same(
@@ -324,10 +333,8 @@ async def test_what_cannot_change_while_running_is_said(
     running.settings += "[daemon]\nsocket = '/other.sock'\ndrain_s = 1\n[tts]\nrate_wpm = 200\n"
     await running.reload()
     assert "daemon.socket, tts.rate_wpm cannot change while running: restart the daemon" in caplog.text
-    services = running.daemon._services
-    assert services is not None
-    assert services.config.tts.rate_wpm == 165
-    assert services.config.daemon.drain_s == 1
+    assert running.daemon._config.tts.rate_wpm == 165
+    assert running.daemon._config.daemon.drain_s == 1
 
 
 async def test_another_default_is_taken_when_it_is_there(
@@ -337,7 +344,7 @@ async def test_another_default_is_taken_when_it_is_there(
     await running.reload()
     await running.call()
     assert "the default agent cannot be used: agent 'harbour': no harbour.toml" in caplog.text
-    assert running.calls[-1] is running.calls[0]
+    assert running.calls[-1].policy is running.calls[0].policy
     write_agent(tmp_path, "Harbour master.", "harbour")
     await running.reload()
     await running.call()
@@ -346,10 +353,10 @@ async def test_another_default_is_taken_when_it_is_there(
 
 async def test_a_signal_while_it_starts_is_not_lost(house: House, tmp_path: Path) -> None:
     house.model.gate.set()
-    services, house.daemon._services = house.daemon._services, None
+    house.daemon._reception = None
     house.daemon.reload()
     assert not house.daemon._tasks._tasks
-    house.daemon._services = services
+    house.daemon._reception = house.reception
     write_agent(tmp_path, "Good morning.")
     house.daemon._reload_if_wanted()
     await house.warmed()

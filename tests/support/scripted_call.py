@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from offhook import turn_taking
 from offhook.agents.loader import Agent
 from offhook.call.call import Call
+from offhook.call.profile import CallProfile
 from offhook.call.prompts import ReadyPhrases
 from offhook.call.services import Services
 from offhook.config import Config
@@ -30,7 +31,7 @@ from offhook.doors.eagi.lifeline import HandoffState
 from offhook.doors.eagi.line import EagiLine
 from offhook.doors.eagi.player import EagiPlayer
 from offhook.doors.media import Media
-from offhook.engines.llm.base import LanguageModel, Mark
+from offhook.engines.llm.base import LanguageModel, Limits, Mark
 from offhook.engines.pool import Models
 from offhook.engines.stt.base import Transcript
 from offhook.engines.tts.base import Synthesizer
@@ -127,7 +128,6 @@ class ScriptedCall:
         self.playback = PlaybackFolder(folder)
         self.voice = Voice(voice)
         self.agent = agent
-        self.ready = ReadyPhrases(self.voice, self.playback)
         scripted = SimpleNamespace(conversation=self._open, problem=lambda: None, template=PlainTemplate())
         model = model or cast(Any, scripted)
         self.models = Models(cast(Any, self.words), model, voice)
@@ -147,19 +147,19 @@ class ScriptedCall:
         hearing = SimpleNamespace(add=lambda *what, **how: stream, remove=lambda stream: None)
         self._media = Media(cast(Any, hearing), self.playout, self.playback)
         self.judging = ThreadPoolExecutor(1)
-        self.services = Services(
-            config,
+        self.services = Services(LoadGauge(lambda: (0.0, 0.0)), Metrics(), None, None, self.judging)
+        self.policy = Chat(agent, model.template, Knowledge(agent))
+        self.phrases = ReadyPhrases(self.playback).of(agent, self.voice)
+        self.profile = CallProfile(
+            self.policy,
             self.models,
             self.voice,
-            self.ready,
-            LoadGauge(lambda: (0.0, 0.0)),
-            Metrics(),
+            self.phrases,
+            config.turn,
+            Limits(max_tokens=config.llm.max_tokens),
             None,
-            None,
-            self.judging,
-            None,
+            config.budgets,
         )
-        self.policy = Chat(agent, model.template, Knowledge(agent))
         self.call: Call
         self.over: asyncio.Task[str] | None = None
 
@@ -183,9 +183,9 @@ class ScriptedCall:
 
     async def begin(self) -> None:
         """Make the phrases, pick up, and hear the greeting to its end."""
-        await self.ready.make(self.agent, RATE_HZ)
+        await self.phrases.make(RATE_HZ)
         line = await EagiLine.open(cast(Any, self._handoff), self._media)
-        self.call = Call(line, self.policy, self.services)
+        self.call = Call(line, self.profile, self.services)
         self.over = asyncio.create_task(self.call.run())
         await self.listening()
 

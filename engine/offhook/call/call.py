@@ -21,15 +21,15 @@ from offhook.call.ears import Ears
 from offhook.call.output import CallOutput
 from offhook.call.parts import Parts
 from offhook.call.pipeline import Pipeline
+from offhook.call.profile import CallProfile
 from offhook.call.prompts import Kind
 from offhook.call.responses import Replies
 from offhook.call.second_hearing import SecondHearing
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
-from offhook.conversation.base import Policy
 from offhook.conversation.history import History
 from offhook.doors.base import HANGUP, Line, Listening, unless_ended
-from offhook.engines.llm.base import Conversation, Limits
+from offhook.engines.llm.base import Conversation
 from offhook.errors import BusyError, HangupError, OffhookError
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
 from offhook.observe.load import Speculation
@@ -50,22 +50,22 @@ EVENTS_WAITING = 256
 class Call:
     """One caller in our hands, whichever door they came through."""
 
-    def __init__(self, line: Line, policy: Policy, services: Services) -> None:
+    def __init__(self, line: Line, profile: CallProfile, services: Services) -> None:
         """``line`` is accepted, and the call's from now on."""
         offer = line.offer
         self.id = offer.call_id
         self._line = line
         self._rate_hz = offer.rate_hz
-        self._policy = policy
-        self._agent = policy.agent
+        self._profile = profile
+        self._agent = profile.agent
         self._history = History()
         self._services = services
         self._settings = turn_taking.configured(
-            services.config.turn, language=policy.agent.language, barge_in=policy.agent.barge_in
+            profile.turn, language=profile.agent.language, barge_in=profile.agent.barge_in
         )
         self._state = turn_taking.TurnState()
         self._events: asyncio.Queue[turn_taking.TurnEvent] = asyncio.Queue(EVENTS_WAITING)
-        self._digits = DigitCollector(services.config.turn.digits_timeout_ms)
+        self._digits = DigitCollector(profile.turn.digits_timeout_ms)
         self._nobody = False
         """The call was ended because nobody talked with us, though there were sounds."""
         self._failure: OffhookError | None = None
@@ -73,7 +73,7 @@ class Call:
         self._output = CallOutput(line.player(self._key_pressed), offer.rate_hz)
         self._replies = Replies(
             self.id,
-            policy.agent,
+            profile,
             services,
             self._output,
             self._tasks,
@@ -121,7 +121,7 @@ class Call:
         return result
 
     async def _open(self) -> None:
-        services, config = self._services, self._services.config.turn
+        services, profile, config = self._services, self._profile, self._profile.turn
         stream = self._line.hear(
             self._post,
             Listening(
@@ -131,27 +131,26 @@ class Call:
             ),
         )
         _log.info(
-            "call=%s started door=%s agent=%s rate_hz=%d",
+            "call=%s started door=%s tenant=%s agent=%s rate_hz=%d",
             self.id,
             self._line.offer.door,
+            profile.tenant or "-",
             self._agent.name,
             self._rate_hz,
         )
         await self._say_phrase("greeting")
-        self._conversation = await services.models.language_model.conversation(self._policy.prefix())
+        policy = profile.policy
+        self._conversation = await profile.models.language_model.conversation(policy.prefix())
         self._pipeline = Pipeline(
-            services.models,
-            services.voice,
-            self._policy,
+            profile.models,
+            profile.voice,
+            policy,
             self._history,
             self._conversation,
             self._output.utterance,
             self._rate_hz,
-            Limits(
-                max_tokens=services.config.llm.max_tokens,
-                temperature=services.config.llm.temperature,
-            ),
-            services.history_turns,
+            profile.limits,
+            profile.history_turns,
             post=self._post,
             prosody=services.prosody,
             excuse=self._replies.excuse,
@@ -179,7 +178,7 @@ class Call:
         )
 
     async def _converse(self, started_ns: int) -> None:
-        limit_ns = started_ns + round(self._services.config.turn.max_call_s * 1e9)
+        limit_ns = started_ns + round(self._profile.turn.max_call_s * 1e9)
         while not isinstance(self._state.floor, turn_taking.Ended):
             event: turn_taking.TurnEvent
             try:

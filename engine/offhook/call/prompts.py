@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ Kind = Literal["greeting", "still_there", "unclear", "holding", "excuse", "goodb
 KINDS: tuple[Kind, ...] = ("greeting", "still_there", "unclear", "holding", "excuse", "goodbye", "apology")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Phrase:
     """Words with their audio: ``[samples]`` int16."""
 
@@ -28,47 +29,79 @@ class Phrase:
 APOLOGY_HZ = 8_000
 """Asterisk plays a file of any rate on any channel, so one is enough."""
 
+_Key = tuple[Voice, str, str | None, int]
+"""Voice, text, language and rate: the same of all four is the same audio."""
+
 
 class ReadyPhrases:
-    """Phrases by text and rate.  They stay until the daemon ends.
+    """The phrases of all agents.  Agents that say the same in the same voice share it."""
 
-    Apologies also lie in the playback folder from the beginning: they are wanted when nothing can be
-    synthesised, and when nothing more can be written.
+    def __init__(self, folder: PlaybackFolder) -> None:
+        self._folder = folder
+        self._made: WeakValueDictionary[_Key, Phrase] = WeakValueDictionary()
+
+    def of(self, agent: Agent, voice: Voice) -> AgentPhrases:
+        """Those of one agent, said by one voice."""
+        return AgentPhrases(agent, voice, self._folder, self._made)
+
+
+class AgentPhrases:
+    """One agent's phrases by kind and rate; each is made on first use and stays until :meth:`close`.
+
+    The apology also lies in the playback folder: it is wanted when nothing can be synthesised, and when
+    nothing more can be written.
     """
 
-    def __init__(self, voice: Voice, folder: PlaybackFolder) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        voice: Voice,
+        folder: PlaybackFolder,
+        made: WeakValueDictionary[_Key, Phrase],
+    ) -> None:
+        """``made``: what other agents have."""
+        self._agent = agent
         self._voice = voice
         self._folder = folder
         self._shelf: Shelf | None = None
-        self._phrases: dict[tuple[str, str | None, int], Phrase] = {}
-        self._apologies: dict[tuple[str, str | None], Clip] = {}
+        self._made = made
+        self._phrases: dict[_Key, Phrase] = {}
+        self._apology: Clip | None = None
         self._making = asyncio.Lock()
 
-    async def phrase(self, agent: Agent, kind: Kind, rate_hz: int) -> Phrase:
-        """One phrase of an agent; made on first use.  Raises ModelError."""
-        text: str = getattr(agent, kind)
-        key = (text, agent.voice_language, rate_hz)
+    async def phrase(self, kind: Kind, rate_hz: int) -> Phrase:
+        """Raises ModelError or DeadlineError."""
+        text: str = getattr(self._agent, kind)
+        language = self._agent.voice_language
+        key = (self._voice, text, language, rate_hz)
         if key not in self._phrases:
             async with self._making:
                 if key not in self._phrases:
-                    self._phrases[key] = Phrase(text, await self._say(agent, text, rate_hz))
+                    found = self._made.get(key)
+                    if found is None:
+                        audio = await self._voice.say(text, rate_hz, language=language)
+                        found = self._made[key] = Phrase(text, audio)
+                    self._phrases[key] = found
         return self._phrases[key]
 
-    async def apology(self, agent: Agent) -> Clip:
-        """The file of an agent's apology; made on first use.  Raises ModelError or PlaybackError."""
-        key = (agent.apology, agent.voice_language)
-        if key not in self._apologies:
-            phrase = await self.phrase(agent, "apology", APOLOGY_HZ)
-            if self._shelf is None:
-                self._shelf = self._folder.shelf("ready")
-            self._apologies[key] = self._shelf.keep(phrase.audio, APOLOGY_HZ)
-        return self._apologies[key]
+    async def apology(self) -> Clip:
+        """The apology's file.  Raises ModelError, DeadlineError or PlaybackError."""
+        if self._apology is None:
+            phrase = await self.phrase("apology", APOLOGY_HZ)
+            if self._apology is None:
+                if self._shelf is None:
+                    self._shelf = self._folder.shelf("ready")
+                self._apology = self._shelf.keep(phrase.audio, APOLOGY_HZ)
+        return self._apology
 
-    async def _say(self, agent: Agent, text: str, rate_hz: int) -> NDArray[np.int16]:
-        return await self._voice.say(text, rate_hz, language=agent.voice_language)
-
-    async def make(self, agent: Agent, rate_hz: int) -> None:
-        """Make all of an agent's phrases now, so that no call waits for one."""
-        await self.apology(agent)
+    async def make(self, rate_hz: int) -> None:
+        """Make all of them now, so that no call waits for one."""
+        await self.apology()
         for kind in KINDS:
-            await self.phrase(agent, kind, rate_hz)
+            await self.phrase(kind, rate_hz)
+
+    def close(self) -> None:
+        """No call uses them any more: remove the file.  Any number of times."""
+        shelf, self._shelf, self._apology = self._shelf, None, None
+        if shelf is not None:
+            shelf.close()

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook import turn_taking
-from offhook.agents.loader import Agent
 from offhook.call.output import CallOutput
 from offhook.call.pipeline import Outcome, Pipeline, Revision
+from offhook.call.profile import CallProfile
 from offhook.call.prompts import Kind
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
@@ -43,7 +43,7 @@ class Replies:
     def __init__(
         self,
         call_id: str,
-        agent: Agent,
+        profile: CallProfile,
         services: Services,
         output: CallOutput,
         tasks: Tasks,
@@ -62,14 +62,15 @@ class Replies:
         self.leaving = False
         """And nothing that the caller says or does changes that."""
         self._call_id = call_id
-        self._agent = agent
+        self._profile = profile
+        self._agent = agent = profile.agent
         self._services = services
         self._output = output
         self._tasks = tasks
         self._post = post
         self._history = history
         self._caller_speaks = caller_speaks
-        self._barge_in = services.config.turn.barge_in and agent.barge_in
+        self._barge_in = profile.turn.barge_in and agent.barge_in
         """What is said may be interrupted, by voice or key."""
         self._revisions: dict[int, Revision] = {}
         """Those that are neither cancelled nor settled."""
@@ -218,17 +219,19 @@ class Replies:
         trace.underruns = revision.answer.underruns
         if trace.playback_started_ns is None:
             return
-        self._services.metrics.turn_ended(trace, self._services.config.budgets)
+        self._services.metrics.turn_ended(trace, self._profile.budgets)
         if self._services.trace is not None:
             self._services.trace.write(trace)
-        if self._services.transcript is not None:
+        if self._profile.on_turn is not None:
+            self._profile.on_turn(revision.heard, audible_text, trace)
+        if self._services.transcript is not None and self._profile.transcribed:
             self._services.transcript.write(self._call_id, trace.turn, revision.heard, audible_text)
 
     # --- the agent's own phrases -----------------------------------------------------------
 
     async def phrase(self, kind: Kind) -> Utterance:
         """One of the agent's fixed phrases, ready to be played.  Raises ModelError or PlaybackError."""
-        phrase = await self._services.ready.phrase(self._agent, kind, self._output.rate_hz)
+        phrase = await self._profile.phrases.phrase(kind, self._output.rate_hz)
         answer = self._output.utterance()
         answer.clause(phrase.text)
         answer.write(phrase.audio)
@@ -240,7 +243,7 @@ class Replies:
         if self._failed_turns + 1 >= MOST_FAILED:
             return None
         try:
-            phrase = await self._services.ready.phrase(self._agent, "excuse", self._output.rate_hz)
+            phrase = await self._profile.phrases.phrase("excuse", self._output.rate_hz)
         except (ModelError, DeadlineError):
             return None
         self._services.metrics.failed_turns.inc()
@@ -293,7 +296,7 @@ class Replies:
             self._player.cancel()
             await asyncio.wait([self._player])
         await self._output.stop()
-        await self._output.say_file(await self._services.ready.apology(self._agent))
+        await self._output.say_file(await self._profile.phrases.apology())
 
     async def _play_prompt(self, answer: Utterance, *, keys_cut: bool = True, last: bool = False) -> None:
         """``last``: it ends the call, be it said to its end or not."""

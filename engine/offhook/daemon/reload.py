@@ -13,6 +13,8 @@ _FIXED: Mapping[str, frozenset[str]] = {
     "stt": frozenset(),
     "llm": frozenset({"max_tokens", "temperature", "history_turns"}),
     "tts": frozenset(),
+    # A thread follows the database that was named.
+    "tenants": frozenset(),
 }
 """Sections that were used up at the start, each with what can change all the same."""
 _NAMED = ("recognisers", "models", "voices")

@@ -141,6 +141,13 @@ class Line(Protocol):
         """The call is taken: to be said before anything that takes long."""
         ...
 
+    async def answer(self) -> None:
+        """Take the call off the hook, where nobody has yet; :meth:`accept` comes before.
+
+        Raises as :meth:`gone` does.
+        """
+        ...
+
     def hear(self, on_event: OnEvent, listening: Listening) -> Stream:
         """Hear the caller from now on; once.  :meth:`close` ends it.
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from offhook.tenants.directory import DirectoryHealth
 from offhook.tenants.snapshot import Number, Snapshot
+
+if TYPE_CHECKING:
+    from offhook.tenants.directory import DirectoryHealth
 
 
 class Refusal(StrEnum):

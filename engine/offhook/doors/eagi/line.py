@@ -78,6 +78,9 @@ class EagiLine:
     def accept(self) -> None:
         self._handoff.accepted()
 
+    async def answer(self) -> None:
+        await self._agi.answer()
+
     def hear(self, on_event: OnEvent, listening: Listening) -> Stream:
         if self._problem is not None:
             raise self._problem

@@ -1,0 +1,59 @@
+"""Everything that may differ between two calls, resolved once from the offer and kept to the call's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from offhook.agents.loader import Agent
+from offhook.call.prompts import AgentPhrases
+from offhook.config import BudgetConfig, TurnConfig
+from offhook.conversation.base import Policy
+from offhook.engines.llm.base import Limits
+from offhook.engines.pool import Models
+from offhook.engines.tts.voice import Voice
+from offhook.observe.trace import TurnTrace
+from offhook.tenants.snapshot import Number
+
+OnTurn = Callable[[str, str, TurnTrace], None]
+"""Gets the caller's words, what was audible of the answer, and where the time went."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallProfile:
+    """Who answers, in which voice, how patiently, and for whom.
+
+    A call reads nothing else that an operator or a tenant may change: what they change is for new calls.
+    """
+
+    policy: Policy
+    models: Models
+    voice: Voice
+    phrases: AgentPhrases
+    turn: TurnConfig
+    limits: Limits
+    history_turns: int | None
+    """Turns that the language model remembers; None: as many as fit."""
+    budgets: BudgetConfig
+    number: Number | None = None
+    """The tenant's number that was dialled; None: the agent is the box's own."""
+    on_turn: OnTurn | None = None
+    """Told of each turn when it is over; None: nobody writes it down."""
+
+    @property
+    def agent(self) -> Agent:
+        return self.policy.agent
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant as logs call it."""
+        return None if self.number is None else self.number.tenant.slug
+
+    @property
+    def transcribed(self) -> bool:
+        """Whether what is said may be written down where the box's operator asks for that."""
+        return self.number is None or self.number.tenant.transcripts
+
+    def problem(self) -> str | None:
+        """Why no call should be begun now, in one line; None while all is well.  Never waits."""
+        return self.models.problem() or self.voice.problem()

@@ -1,0 +1,297 @@
+"""Takes calls: says who answers before the caller hears anything from us, and holds the call to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from offhook.agents.loader import Agent, find_agent, load_agent
+from offhook.call.call import Call
+from offhook.call.services import Services
+from offhook.config import Config
+from offhook.daemon.profiles import Key, Prepared, Profiles
+from offhook.doors.base import CallOffer, Line, unless_ended
+from offhook.engines.llm.base import LanguageModel
+from offhook.engines.pool import EnginePool
+from offhook.engines.tts.voice import Voice
+from offhook.errors import BusyError, ConfigError, OffhookError, UnreadableError
+from offhook.files import named
+from offhook.tenants.admission import Refusal
+from offhook.tenants.snapshot import Number, Snapshot
+from offhook.workers import Workers
+
+if TYPE_CHECKING:
+    from offhook.daemon.tenancy import Tenancy
+
+_log = logging.getLogger("offhook.daemon.reception")
+
+AGENT_ARGUMENT = "agent="
+"""``EAGI(offhook-eagi,${UNIQUEID},agent=helpdesk)`` chooses an agent for the call."""
+MOST_FRESH = 16
+"""Agents that a change of the directory has brought are made ready at once when they are so few: then
+somebody is at it, and calls next.  Of more, those that were called not long ago."""
+_BOX, _TENANT = "box", "tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who answers a call."""
+
+    key: Key
+    read: Callable[[], Agent]
+    """Reads the agent's file; blocks.  Raises ConfigError."""
+    number: Number | None = None
+    """The tenant's number; None: an agent of the box's own."""
+
+
+class Reception:
+    """Lives on the event loop."""
+
+    def __init__(
+        self,
+        config: Config,
+        pool: EnginePool,
+        profiles: Profiles,
+        services: Services,
+        searching: Workers,
+        spawn: Callable[..., object],
+        tenancy: Tenancy | None = None,
+    ) -> None:
+        self.config = config
+        self.services = services
+        self._pool = pool
+        self._profiles = profiles
+        self._searching = searching
+        self._spawn = spawn
+        self._tenancy = tenancy
+        self._taken: Counter[int] = Counter()
+        """Calls that hold a place in a language model, or will, by the model."""
+
+    async def begin(self, default: Agent) -> None:
+        """Make the default agent ready, and follow the tenants from now on.  Raises ModelError."""
+        key = _box(self.config.agent.default)
+        await self._profiles.warm(await self._profiles.make(key, default, warm=False))
+        if self._tenancy is not None:
+            loop = asyncio.get_running_loop()
+
+            def tell(before: Snapshot, after: Snapshot) -> None:
+                loop.call_soon_threadsafe(self._changed, *_fresh(before, after))
+
+            self._tenancy.directory.on_change(tell)
+
+    async def take(self, line: Line) -> None:
+        """Take a call, whichever door brings it, and hold it to its end.
+
+        Raises BusyError or ConfigError before the caller hears anything from us: then the door declines it.
+        """
+        who = self._who(line.offer)
+        if isinstance(who, Refusal):
+            await self._refuse(line, who)
+            return
+        with ExitStack() as stack:
+            if who.number is not None and self._tenancy is not None:
+                stack.enter_context(self._tenancy.call(who.number))
+            prepared = self._profiles.get(who.key)
+            if prepared is None:
+                prepared = await self._new(line, who, stack)
+            else:
+                profile = prepared.profile
+                self._check(profile.models.problem(), profile.voice)
+                stack.enter_context(self._place(profile.models.language_model))
+                line.accept()
+            stack.enter_context(prepared.in_use())
+            await self._hold(line, prepared, who.number)
+
+    def _who(self, offer: CallOffer) -> Answerer | Refusal:
+        """Whoever the dialplan names, else the one whose number was dialled, else the default."""
+        name = _argument(offer, AGENT_ARGUMENT)
+        found = self._tenancy.find(offer) if name is None and self._tenancy is not None else None
+        if isinstance(found, Refusal):
+            return found
+        return self._of_name(name or self.config.agent.default) if found is None else _of_number(found)
+
+    def _of_name(self, name: str) -> Answerer:
+        search = self.config.agent.search
+        return Answerer(_box(name), lambda: load_agent(name, search))
+
+    async def _new(self, line: Line, who: Answerer, stack: ExitStack) -> Prepared:
+        """An agent that nobody has called yet: the caller waits for what they hear first, and no longer."""
+        agent = await asyncio.to_thread(who.read)
+        engines = self._pool.ready(agent)
+        if engines is not None:
+            self._check(engines.models.problem(), engines.voice)
+            stack.enter_context(self._place(engines.models.language_model))
+        line.accept()
+        making = self._profiles.make(who.key, agent, of_tenant=who.number is not None)
+        prepared = await unless_ended(line.ended, making)
+        if engines is None:
+            stack.enter_context(self._place(prepared.profile.models.language_model))
+        return prepared
+
+    def _check(self, models: str | None, voice: Voice) -> None:
+        problem = models or voice.problem() or self._searching.problem()
+        if problem is not None:
+            raise BusyError(problem)  # the dialplan finds the caller someone who can answer
+
+    @contextmanager
+    def _place(self, model: LanguageModel) -> Iterator[None]:
+        """A place in the language model.  Raises BusyError when all are taken."""
+        which = id(model)
+        if self._taken[which] >= model.places:
+            raise BusyError(f"all {model.places} places of the language model are taken")
+        self._taken[which] += 1
+        try:
+            yield
+        finally:
+            self._taken[which] -= 1
+
+    async def _hold(self, line: Line, prepared: Prepared, number: Number | None) -> None:
+        profile = prepared.profile
+        if number is None or self._tenancy is None:
+            await Call(line, profile, self.services).run()
+            return
+        notes = self._tenancy.note(line.offer, number, profile.agent.language)
+        result = "failed"
+        try:
+            await line.answer()
+            call = Call(line, replace(profile, number=number, on_turn=notes.turn), self.services)
+            result = await call.run()
+        finally:
+            notes.ended(result)
+
+    async def _refuse(self, line: Line, why: Refusal) -> None:
+        """Say so to the dialplan, which says it to the trunk; nothing was answered."""
+        if why is Refusal.BUSY:
+            raise BusyError("the tenant has as many calls as it takes")
+        _log.info("call=%s refused: %s", line.offer.call_id, why)
+        self.services.metrics.call_ended(why)
+        line.accept()
+        await line.finish(why)
+
+    # --- changes -----------------------------------------------------------------------------
+
+    async def reread(self, before: Config, config: Config) -> list[str]:
+        """Read the box's agents again, for new calls; what has become of them, in words.
+
+        What cannot be read stays as it was, with a line in the log.
+        """
+        self.config = config
+        self._profiles.take_over(config)
+        again = before.conversation != config.conversation
+        news = []
+        for prepared in self._profiles.of_box():
+            news += await self._reread(prepared, make_anew=again)
+        if again:  # made when they are called next
+            for prepared in self._profiles.of_tenants():
+                self._profiles.drop(prepared.key)
+        await self._check_default(before.agent.default)
+        return news
+
+    async def _reread(self, prepared: Prepared, *, make_anew: bool) -> list[str]:
+        name, search = prepared.key[1], self.config.agent.search
+        held = prepared.profile.agent
+        try:
+            if not await asyncio.to_thread(_is_there, name, search):
+                self._profiles.drop(prepared.key)
+                return [f"agent {name} has gone"]
+            agent = await asyncio.to_thread(load_agent, name, search)
+        except ConfigError as error:
+            _log.error("reload: agent %s stays as it was: %s", name, error)
+            agent = held
+        if agent == held and not make_anew:
+            return []
+        try:
+            await self._profiles.make(prepared.key, agent)
+        except OffhookError as error:
+            _log.error("reload: agent %s stays as it was: %s", name, error)
+            return []
+        return [f"agent {name} has changed"]
+
+    async def _check_default(self, before: str) -> None:
+        default = self.config.agent.default
+        who = self._of_name(default)
+        try:
+            if self._profiles.get(who.key) is None:
+                await self._profiles.make(who.key, await asyncio.to_thread(who.read))
+        except OffhookError as error:
+            _log.error("reload: the default agent cannot be used: %s", error)
+            if default != before:
+                agent = self.config.agent.model_copy(update={"default": before})
+                self.config = self.config.model_copy(update={"agent": agent})
+
+    def _changed(self, current: frozenset[Key], fresh: list[Number]) -> None:
+        """The directory has changed: make ready who is likely to be called, and let go of who is not there
+        any more.
+        """
+        old = [each for each in self._profiles.of_tenants() if each.key not in current]
+        called = {each.key[1:3] for each in old}
+        few = len(fresh) <= MOST_FRESH
+        wanted = [_of_number(each) for each in fresh]
+        wanted = [each for each in wanted if few or each.key[1:3] in called]
+        self._spawn(self._renew(wanted, [each.key for each in old]), "tenants")
+
+    async def _renew(self, wanted: list[Answerer], old: list[Key]) -> None:
+        for who in wanted:
+            try:
+                if self._profiles.get(who.key) is None:
+                    agent = await asyncio.to_thread(who.read)
+                    await self._profiles.make(who.key, agent, of_tenant=True)
+            except OffhookError as error:
+                _log.error("tenant's agent %s cannot be made ready: %s", who.key[2], error)
+        for key in old:
+            self._profiles.drop(key)
+
+
+def _box(name: str) -> Key:
+    return (_BOX, name)
+
+
+def _of_number(number: Number) -> Answerer:
+    return Answerer(_key(number), lambda: _agent(number), number)
+
+
+def _key(number: Number) -> Key:
+    tenant, name, version = number.agent.key
+    return (_TENANT, tenant, name, str(version), number.language or "")
+
+
+def _agent(number: Number) -> Agent:
+    """The agent of a number, in the number's language.  Raises ConfigError."""
+    agent = number.agent.read()
+    if number.language is None or number.language == agent.language:
+        return agent
+    # Read anew: what the file does not say is said in that language.
+    return Agent.model_validate({**agent.model_dump(exclude_unset=True), "language": number.language})
+
+
+def _fresh(before: Snapshot, after: Snapshot) -> tuple[frozenset[Key], list[Number]]:
+    """Every agent there is now, by its key, and a number of each that was not there before."""
+    known = {_key(number) for number in before.numbers.values()}
+    now = {_key(number): number for number in after.numbers.values() if number.tenant.active}
+    return frozenset(now), [number for key, number in now.items() if key not in known]
+
+
+def _argument(offer: CallOffer, name: str) -> str | None:
+    for argument in offer.arguments:
+        if argument.startswith(name):
+            return argument.removeprefix(name)
+    return None
+
+
+def _is_there(name: str, search: tuple[Path, ...]) -> bool:
+    """Whether there is an agent of that name, whatever its file is worth.
+
+    Raises ConfigError when a closed folder hides that.
+    """
+    try:
+        return named(find_agent(name, search))
+    except UnreadableError:
+        raise
+    except ConfigError:
+        return False

@@ -1,0 +1,130 @@
+"""The tenants' side of the daemon: whose number was dialled, how many calls they have, what is written down.
+
+Nothing here waits for a database: the directory answers from memory, and calls are written by a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from offhook.config import TenantsConfig
+from offhook.doors.base import CallOffer
+from offhook.observe.trace import TurnTrace
+from offhook.tenants.admission import Refusal, admit
+from offhook.tenants.call_records import CallRecord, TurnRecord
+from offhook.tenants.call_writer import CallWriter
+from offhook.tenants.database import DEFAULT_FILE, Database
+from offhook.tenants.directory import Directory, DirectoryHealth
+from offhook.tenants.snapshot import Number
+
+_log = logging.getLogger("offhook.daemon.tenancy")
+
+NUMBER_ARGUMENT = "did="
+"""``EAGI(offhook-eagi,${UNIQUEID},did=${did})``: the number that was dialled, where the dialplan knows better
+than the channel."""
+
+
+class Tenancy:
+    """Lives on the event loop, :meth:`start` and :meth:`close` aside."""
+
+    def __init__(self, directory: Directory, writer: CallWriter, *, others_answered: bool = False) -> None:
+        """``others_answered``: a number of nobody's is the default agent's, unless the dialplan has named it
+        (``did=``).
+        """
+        self.directory = directory
+        self._writer = writer
+        self.others_answered = others_answered
+        self._running: Counter[str] = Counter()
+
+    @classmethod
+    def of(cls, config: TenantsConfig, *, others_answered: bool = False) -> Tenancy:
+        """Raises ConfigError when ``tenants.database`` cannot be one."""
+        database = Database(config.database or f"sqlite:///{DEFAULT_FILE}")
+        return cls(Directory.of(config), CallWriter(database), others_answered=others_answered)
+
+    def start(self) -> None:
+        """Blocks while a connection is tried, some seconds at most; does not raise."""
+        self._writer.start()
+        self.directory.start()
+
+    def close(self) -> None:
+        """Blocks while what waits is written, if that is possible."""
+        self.directory.close()
+        self._writer.close()
+
+    @property
+    def health(self) -> DirectoryHealth:
+        return self.directory.health()
+
+    def find(self, offer: CallOffer) -> Number | Refusal | None:
+        """The tenant's number that was dialled, or why its call is not taken; None: no tenant's business."""
+        named = _argument(offer)
+        snapshot, health = self.directory.snapshot, self.directory.health()
+        if named is None and not snapshot.tenants and health.source == "database":
+            return None  # a box without tenants
+        dialled = offer.dialled if named is None else named
+        found = admit(snapshot, health, dialled, self._running)
+        if found is Refusal.UNKNOWN and named is None and self.others_answered:
+            return None
+        return found
+
+    @contextmanager
+    def call(self, number: Number) -> Iterator[None]:
+        """While a call to ``number`` goes on, it counts."""
+        tenant = number.tenant.id
+        self._running[tenant] += 1
+        try:
+            yield
+        finally:
+            self._running[tenant] -= 1
+            if not self._running[tenant]:
+                del self._running[tenant]
+
+    def note(self, offer: CallOffer, number: Number, language: str) -> CallNotes:
+        """What is written of a call, once it has ended."""
+        return CallNotes(offer, number, language, self._writer)
+
+
+class CallNotes:
+    """One call's record in the making: what was said only where the tenant wants that."""
+
+    def __init__(self, offer: CallOffer, number: Number, language: str, writer: CallWriter) -> None:
+        self._offer = offer
+        self._number = number
+        self._language = language
+        self._writer = writer
+        self._began = datetime.now(UTC)
+        self._turns: list[TurnRecord] = []
+
+    def turn(self, caller_text: str, audible_text: str, trace: TurnTrace) -> None:
+        """A turn of the caller's is over, and its answer."""
+        kept = self._number.tenant.transcripts
+        ms = {stage: round(length, 1) for stage, length in trace.stages_ms().items()}
+        self._turns.append(TurnRecord("caller", caller_text if kept else None))
+        self._turns.append(TurnRecord("agent", audible_text if kept else None, ms))
+
+    def ended(self, result: str) -> None:
+        """Hand it to whoever writes; never waits."""
+        record = CallRecord(
+            self._offer.call_id,
+            self._number.did,
+            self._offer.caller or None,
+            self._number.agent,
+            self._began,
+            datetime.now(UTC),
+            result,
+            tuple(self._turns),
+            self._language,
+        )
+        self._writer.put(record)
+
+
+def _argument(offer: CallOffer) -> str | None:
+    for argument in offer.arguments:
+        if argument.startswith(NUMBER_ARGUMENT):
+            return argument.removeprefix(NUMBER_ARGUMENT)
+    return None
