@@ -4,96 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from offhook.call.profile import CallProfile
-from offhook.call.services import Services
 from offhook.config import Config, load_config
 from offhook.daemon.daemon import Daemon
-from offhook.daemon.profiles import Profiles
-from offhook.daemon.reception import Reception
-from offhook.doors.base import CallOffer
-from offhook.engines.pool import Engines
 from offhook.errors import BusyError, ConfigError, ModelError
-from offhook.observe.load import LoadGauge, Speculation
-from offhook.observe.metrics import Metrics
+from offhook.observe.load import Speculation
 from tests.support.clock import reached
-from tests.support.engines.engines import PlainTemplate
-
-
-class Offer:
-    """A line: it is declined, or only has to be taken."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.offer = CallOffer("test", "1.2", arguments=arguments)
-        self.taken = self.closed = False
-        self.ended = asyncio.Event()
-
-    def accept(self) -> None:
-        self.taken = True
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class SlowModel:
-    """A language model that takes its time to read a prompt."""
-
-    template = PlainTemplate()
-    parameters = 135_000_000
-
-    def __init__(self, problem: str | None = None, places: int = 8) -> None:
-        self.says = problem
-        self.places = places
-        self.preloads = 0
-        self.begun, self.gate = asyncio.Event(), asyncio.Event()
-        self.error: ModelError | None = None
-
-    def problem(self) -> str | None:
-        return self.says
-
-    async def preload(self, prefix: tuple[str, ...]) -> None:
-        self.preloads += 1
-        self.begun.set()
-        await self.gate.wait()
-        if self.error is not None:
-            raise self.error
-
-
-class Ready:
-    """Remembers for whom phrases were made."""
-
-    def __init__(self) -> None:
-        self.made: list[str] = []
-        self.closed: list[str] = []
-
-    def of(self, agent: Any, voice: Any) -> Any:
-        async def phrase(kind: str, rate_hz: int) -> None:
-            self.made.append(f"{agent.name}: {kind}")
-
-        async def make(rate_hz: int) -> None:
-            self.made.append(agent.name)
-
-        return SimpleNamespace(phrase=phrase, make=make, close=lambda: self.closed.append(agent.name))
-
-
-def services() -> Services:
-    return Services(LoadGauge(), Metrics(), None, None, cast(Any, None))
-
-
-def opened(daemon: Daemon, model: Any, ready: Ready, tenancy: Any = None) -> Reception:
-    """A daemon's reception, where one language model is all that is loaded."""
-    models = cast(Any, SimpleNamespace(language_model=model, knowledge=None, problem=model.problem))
-    voice = cast(Any, SimpleNamespace(problem=lambda: None))
-    engines = Engines(models, voice, daemon._config.llm)
-    pool = cast(Any, SimpleNamespace(of=lambda agent: engines, ready=lambda agent: engines))
-    spawn, searching = daemon._tasks.spawn, daemon._searching
-    profiles = Profiles(daemon._config, pool, cast(Any, ready), searching, spawn)
-    daemon._reception = Reception(daemon._config, pool, profiles, services(), searching, spawn, tenancy)
-    return daemon._reception
+from tests.support.reception import Offer, Ready, SlowModel, opened
 
 
 class House:
