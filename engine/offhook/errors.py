@@ -25,6 +25,10 @@ class UnreadableError(ConfigError):
         self.remedy = remedy
 
 
+class DocumentError(OffhookError, ValueError):
+    """A document cannot be read, or has nothing that could be said."""
+
+
 class ModelError(OffhookError, RuntimeError):
     """A model is missing, corrupt, of the wrong kind, or failed while running."""
 

@@ -14,6 +14,7 @@ from offhook.conversation.history import Exchange, History
 from offhook.conversation.policies.chat import Chat
 from offhook.knowledge.acts import Act, ActGuess
 from offhook.knowledge.notes import parts
+from offhook.knowledge.passages import Passage
 from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
 from tests.support.engines.engines import PlainTemplate
 
@@ -50,6 +51,7 @@ class ScriptedKnowledge:
         self.items = tuple(
             Item(number, fact.text, tuple(parts(fact.text))) for number, fact in enumerate(AGENT.facts)
         )
+        self.stated = len(self.items)
         self.ranking = ranking
         self.asked: list[tuple[str, str]] = []
 
@@ -104,6 +106,20 @@ def test_facts_stand_in_the_prefix_all_or_none() -> None:
     for fact in AGENT.facts:
         assert fact.text not in system
     assert "What you know" not in system
+
+
+async def test_what_documents_say_is_put_beside_the_words_though_all_facts_are_known() -> None:
+    knowledge = Knowledge(
+        AGENT, passages=[Passage("Small dogs, in a basket.", "Rules > Can I bring my dog?")]
+    )
+    policy = Chat(AGENT, Readable(), knowledge)
+    assert policy.knows_all
+    assert "basket" not in policy.prefix()[0]
+    turn = await policy.turn("Can I bring my dog?", History())
+    assert turn.pieces[1].endswith(
+        "(What you know about this: Can I bring my dog?: Small dogs, in a basket.)"
+    )
+    assert turn.facts == (knowledge.stated,)
 
 
 def test_an_agent_without_facts_has_no_list_of_them() -> None:

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from offhook.agents.tools import MOST_TOOLS, ToolEntry, checked_names
-from offhook.config import Section, TurnConfig, clipped, is_path, parse_toml
+from offhook.config import ConfigPath, Section, TurnConfig, clipped, is_path, parse_toml
 from offhook.errors import ConfigError
 from offhook.files import at_home, file_exists, named, unreadable
 from offhook.languages import ENGLISH, language
@@ -146,6 +146,8 @@ class Agent(Section):
     examples: tuple[Example, ...] = Field((), max_length=8)
     facts: tuple[Annotated[Fact, BeforeValidator(_fact)], ...] = Field((), max_length=10_000)
     """Plain texts, tables with ``text`` and ``keywords``, or some of each."""
+    knowledge: tuple[ConfigPath, ...] = Field((), max_length=100)
+    """Documents, or folders of them, whose statements are known beside the facts."""
     tools: dict[str, ToolEntry] = Field({}, max_length=MOST_TOOLS)
     """What it can do, by name: ``[tools.NAME]``; see docs/tools.md."""
 

@@ -12,9 +12,11 @@ from offhook.agents.check import Finding, Severity, check
 from offhook.agents.loader import Agent, agent_files, check_name, find_agent, load_agent
 from offhook.cli import try_agent
 from offhook.config import Config, load_config
+from offhook.documents.chunks import chunks
+from offhook.documents.reading import files_in, read_file
 from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.engines.llm.room import call_tokens
-from offhook.errors import ConfigError
+from offhook.errors import ConfigError, DocumentError
 from offhook.files import at_home
 from offhook.observe.trace.waterfall import printable
 
@@ -199,7 +201,7 @@ def _check(args: argparse.Namespace) -> int:
     try:
         path = str(find_agent(args.agent, config.agent.search))
         agent = load_agent(path)
-        findings = check(agent, _call_tokens(agent, config))
+        findings = [*_check_documents(agent), *check(agent, _call_tokens(agent, config))]
     except ConfigError as error:
         findings = [Finding(Severity.ERROR, "file", str(error).removeprefix(f"{path}: "))]
     if args.json:
@@ -207,6 +209,27 @@ def _check(args: argparse.Namespace) -> int:
     else:
         print(_report(path, findings))
     return 1 if any(finding.severity is Severity.ERROR for finding in findings) else 0
+
+
+def _check_documents(agent: Agent) -> list[Finding]:
+    """Those that the file names: each is read."""
+    found = []
+    for number, named in enumerate(agent.knowledge):
+        try:
+            paths = files_in(named)
+        except ConfigError as error:
+            found.append(Finding(Severity.ERROR, f"knowledge.{number}", str(error)))
+            continue
+        for path in paths:
+            try:
+                document, _ = read_file(path)
+            except (DocumentError, ConfigError) as error:
+                found.append(Finding(Severity.ERROR, f"knowledge.{number}", str(error)))
+                continue
+            if not chunks(document, agent.language):
+                what = f"{path}: holds nothing that could be said"
+                found.append(Finding(Severity.WARNING, f"knowledge.{number}", what))
+    return found
 
 
 def _call_tokens(agent: Agent, config: Config) -> int | None:

@@ -24,6 +24,7 @@ from offhook.knowledge.acts import MULTILINGUAL_FILE, ActClassifier
 from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.knowledge.store import Networks
+from offhook.knowledge.vectors import default_cache
 from offhook.languages.codes import base_language
 
 _log = logging.getLogger("offhook.engines.pool")
@@ -205,7 +206,7 @@ def load_models(config: Config, progress: Progress = silent) -> Models:
 def load_knowledge_models() -> KnowledgeModels | None:
     """What finds facts by their meaning; None, with a line in the log, where its packages are missing."""
     try:
-        return KnowledgeModels(Networks(Matcher(), ActClassifier()), _other_languages)
+        return KnowledgeModels(Networks(Matcher(), ActClassifier()), _other_languages, default_cache())
     except ModelError as error:
         _log.warning("facts are found by their words only: %s", error)
         return None

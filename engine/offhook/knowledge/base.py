@@ -18,8 +18,9 @@ class Encoded:
 
     vector: Floats
     """``[width]``, of length 1."""
-    tokens: Floats
-    """``[tokens, width]``, with the opening and the closing mark; none where a network has no such view."""
+    tokens: NDArray[np.floating]
+    """``[tokens, width]``, 16 or 32 bits each, with the opening and the closing mark; none where a network
+    has no such view."""
     spans: tuple[tuple[int, int], ...]
     """Where each token stands in the text; (0, 0) for marks."""
     parts: Floats | None = None
@@ -31,6 +32,8 @@ class Encoded:
 class FactMatcher(Protocol):
     """Thread-safe."""
 
+    key: str
+    """Unlike for any two networks whose vectors differ."""
     weighs_context: bool
     """It knows by itself whether the question before matters; else a question is first read alone."""
 

@@ -9,6 +9,8 @@ Facts are encoded once, so a question costs one encoding and a matrix product.
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +34,9 @@ class Matcher:
         """Raises ModelError when a package or a file is missing."""
         if not path.is_file():
             raise ModelError(f"{path} is missing: install offhook again")
-        with np.load(path) as held:
+        content = path.read_bytes()
+        self.key = f"minilm-{hashlib.sha256(content).hexdigest()[:16]}"
+        with np.load(io.BytesIO(content)) as held:
             weights = dict(held)
         heads = {name[5:]: weights.pop(name) for name in list(weights) if name.startswith("head.")}
         self._matters: Floats = heads["matters"]

@@ -10,7 +10,7 @@ import logging
 import math
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,6 +22,8 @@ from offhook.knowledge.acts import NO_GUESS, ActClassifier, ActGuess
 from offhook.knowledge.base import Encoded, FactMatcher
 from offhook.knowledge.marks import marks, telling
 from offhook.knowledge.notes import Part, assemble, parts
+from offhook.knowledge.passages import Passage, read_passages
+from offhook.knowledge.vectors import Progress, VectorCache, encode_facts, unpack
 from offhook.knowledge.words import WordIndex, content_words
 from offhook.languages.codes import base_language
 
@@ -88,8 +90,14 @@ class Models:
 
     name = "MiniLM, trained on"
 
-    def __init__(self, english: Networks, others: Callable[[], Networks]) -> None:
-        """``others`` raises ModelError where there are none: words alone find facts then."""
+    def __init__(
+        self, english: Networks, others: Callable[[], Networks], cache: VectorCache | None = None
+    ) -> None:
+        """``others`` raises ModelError where there are none: words alone find facts then.
+
+        ``cache`` keeps the vectors of facts from one start to the next.
+        """
+        self.cache = cache
         self._english = english
         self._load_others = others
         self._others: Networks | None = None
@@ -112,12 +120,16 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One fact, or one sentence of the persona that states something."""
+    """One fact, one sentence of the persona that states something, or one passage of a document."""
 
     number: int
     text: str
     parts: tuple[Part, ...]
     keywords: tuple[str, ...] = ()
+    about: str = ""
+    """Of a passage: the headings above it, by which it is found as well."""
+    source: str = ""
+    """Of a passage: its document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,35 +216,54 @@ class _Known:
 class Knowledge:
     """One agent's knowledge.  Thread-safe; :meth:`search` takes milliseconds: off the event loop."""
 
-    def __init__(self, agent: Agent, models: Models | None = None) -> None:
+    def __init__(self, agent: Agent, models: Models | None = None, passages: Sequence[Passage] = ()) -> None:
+        """``passages``: of documents, beside those that the agent's file names, which are read now."""
         facts = [(fact.text, tuple(fact.keywords)) for fact in agent.facts]
         facts += [(text, ()) for text in statements(agent.persona)]
-        self.items = tuple(
+        items = [
             Item(number, text, tuple(parts(text)), keywords) for number, (text, keywords) in enumerate(facts)
-        )
+        ]
+        self.stated = len(items)
+        """Items below this number stand in the agent's file, the others in documents."""
+        passages = [*read_passages(agent), *passages] if agent.knowledge else passages
+        stored: dict[int, Passage] = {}
+        seen = {text.casefold() for text, _ in facts}
+        for passage in passages:  # the same sentence stands in many documents, and is one answer
+            if passage.text.casefold() not in seen:
+                seen.add(passage.text.casefold())
+                stored[len(items)] = passage
+                cut = tuple(parts(passage.text))
+                items.append(Item(len(items), passage.text, cut, (), passage.about, passage.source))
+        self.items = tuple(items)
+        self._stored = stored
         self._models = models
         self._language = agent.language
         self._networks = models.of("en") if models and base_language(agent.language) == "en" else None
-        self._index = WordIndex([item.text for item in self.items], [item.keywords for item in self.items])
+        self._index = WordIndex(
+            [f"{item.text} {item.about}".rstrip() for item in items], [item.keywords for item in items]
+        )
         self._known: _Known | None = None
         self._making = threading.Lock()
 
     def prepare(self) -> None:
-        """Compute the vectors of all facts: some 5 ms each.  Until that is done, words decide alone."""
+        """Get the vectors of all facts: some 5 ms each, unless they are kept from the last start.
+
+        Until that is done, words decide alone.
+        """
         if self._models is None or not self.items:
             return
         with self._making:
             self._networks = networks = self._models.of(self._language)
-            if self._known is None and networks is not None:
-                texts = [_with_kinds(item) for item in self.items]
-                said = [[assemble(item.text, [part]) for part in item.parts] for item in self.items]
-                encoded = networks.matcher.encode_facts(texts, said)
-                part_of = [_part_of(item, each) for item, each in zip(self.items, encoded, strict=True)]
-                told = [
-                    [marks(item.text[part.start : part.stop]) for part in item.parts] for item in self.items
-                ]
-                keywords = [[marks(keyword) for keyword in item.keywords] for item in self.items]
-                self._known = _Known(encoded, part_of, keywords, told)
+            if self._known is not None or networks is None:
+                return
+            key = networks.matcher.key
+            stored = {n: one.vectors for n, one in self._stored.items() if one.vectors and one.model == key}
+            encoded = encode_items(self.items, networks.matcher, self._models.cache, stored)
+            part_of = [_part_of(item, each) for item, each in zip(self.items, encoded, strict=True)]
+            told = [[marks(item.text[part.start : part.stop]) for part in item.parts] for item in self.items]
+            keywords = [[marks(keyword) for keyword in item.keywords] for item in self.items]
+            self._known = _Known(encoded, part_of, keywords, told)
+            self._stored = {}
 
     def search(self, question: str, before: str = "", answered: Sequence[int] = ()) -> Ranking:
         """What answers ``question``.
@@ -265,7 +296,8 @@ class Knowledge:
         assert self._networks is not None
         numbers = list(range(len(self.items)))
         if len(numbers) > COMPARED:
-            likely = np.argsort(-(known.vectors @ asked.vector))[:COMPARED]
+            near = known.vectors @ asked.vector
+            likely = np.argpartition(-near, COMPARED)[:COMPARED]
             by_words = [match.number for match in self._index.best(question, BY_WORDS)]
             numbers = list(dict.fromkeys([*answered, *by_words, *(int(n) for n in likely)]))
         matcher = self._networks.matcher
@@ -304,10 +336,35 @@ class Knowledge:
         return found
 
 
-def _with_kinds(item: Item) -> str:
-    """The text and, behind it, its keywords and what its addresses and numbers are called."""
+def encode_items(
+    items: Sequence[Item],
+    matcher: FactMatcher,
+    cache: VectorCache | None = None,
+    stored: Mapping[int, bytes] | None = None,
+    progress: Progress | None = None,
+) -> list[Encoded]:
+    """The vectors of ``items``; ``stored`` has some by their place in ``items``."""
+    packed = pack_items(items, matcher, cache, stored, progress)
+    return [unpack(each, searched(item)) for item, each in zip(items, packed, strict=True)]
+
+
+def pack_items(
+    items: Sequence[Item],
+    matcher: FactMatcher,
+    cache: VectorCache | None = None,
+    stored: Mapping[int, bytes] | None = None,
+    progress: Progress | None = None,
+) -> list[bytes]:
+    """The same as :mod:`.vectors` packs them."""
+    said = [[assemble(item.text, [part]) for part in item.parts] for item in items]
+    return encode_facts(matcher, cache, [searched(item) for item in items], said, stored, progress)
+
+
+def searched(item: Item) -> str:
+    """The text and, behind it, its keywords, its headings, and what its addresses and numbers are called."""
     kinds = [
         *item.keywords[:MOST_KEYWORDS],
+        *([item.about] if item.about else []),
         *(kind for kind, shape in _KINDS.items() if shape.search(item.text)),
     ]
     return f"{item.text} ({', '.join(kinds)})" if kinds else item.text

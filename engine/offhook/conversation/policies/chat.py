@@ -15,7 +15,7 @@ from offhook.conversation.base import FINAL, Template, Turn, plain
 from offhook.conversation.farewell import has_asked, is_farewell
 from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
-from offhook.knowledge.store import Knowledge, Ranking
+from offhook.knowledge.store import Item, Knowledge, Ranking
 from offhook.languages import language
 from offhook.workers import Workers
 
@@ -23,6 +23,8 @@ CHARACTERS_PER_TOKEN = 4
 """An estimate that holds for English within a quarter; other scripts take more tokens."""
 BESIDE = 3
 """Facts put beside a question when not all of them are in the prompt."""
+_WORTH = -4.0
+"""Log-odds from which a fact is put beside a question: the model tells what it is worth."""
 _DRAFTED = 0.0
 """Log-odds from which a fact is tried as the beginning of the answer."""
 LIKELY = 0.6
@@ -112,10 +114,15 @@ class Chat:
         text = plain(caller_text)
         said = text.rstrip(FINAL)
         ranking = await self._search(text, history)
-        beside: Sequence[int] = ()
-        if not self.knows_all:
-            beside = [each.item.number for each in ranking.candidates[:BESIDE] if each.log_odds > -4]
-        pieces = self._template.user(_with_facts(text, [self._knowledge.items[n].text for n in beside]))
+        # What stands in the prompt already is not said twice; what documents say never does.
+        told = self._knowledge.stated if self.knows_all else 0
+        beside: Sequence[int] = [
+            each.item.number
+            for each in ranking.candidates[:BESIDE]
+            if each.item.number >= told and each.log_odds > _WORTH
+        ]
+        shown = [_shown(self._knowledge.items[number]) for number in beside]
+        pieces = self._template.user(_with_facts(text, shown))
         last = history.last
         asked = last is not None and has_asked(last.audible_text, self._language)
         if is_farewell(text, self._language, asked=asked, guess=ranking.act):
@@ -139,6 +146,11 @@ def _opens_a_thought(template: Template) -> bool:
     """The prompt ends with the tag that begins a thought, as those of some reasoning models do."""
     *_, close = template.user("")
     return re.search(r"<(?:think|thinking|thought|reasoning)>\s*$", close) is not None
+
+
+def _shown(item: Item) -> str:
+    """A passage of a document is understood by what stands above it."""
+    return f"{item.about}: {item.text}" if item.about else item.text
 
 
 def _with_facts(caller_text: str, facts: Sequence[str]) -> str:
