@@ -35,14 +35,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def spoken(call: ScriptedCall) -> list[str]:
-    """The answers that the caller heard, in order."""
-    return [each.audible_text for each in call.call._history.exchanges]
-
-
 def full_folder(call: ScriptedCall) -> None:
     """From now on files can be made for the call, but nothing can be written into them."""
-    shelf = call.shelf
+    assert call.eagi is not None
+    shelf = call.eagi.shelf
     for number in range(shelf._count + 1, shelf._count + 9):
         (shelf.folder / f"{number}.sln").symlink_to("/dev/full")
 
@@ -51,12 +47,14 @@ def full_folder(call: ScriptedCall) -> None:
 async def test_a_full_folder_is_an_apology_and_the_fallback(
     tmp_path: Path, clock: Clock, holding_ms: int
 ) -> None:
-    async with scripted_call(tmp_path, clock, [OPEN], holding_ms=holding_ms) as call:
+    async with scripted_call(tmp_path, clock, [OPEN], door="eagi", holding_ms=holding_ms) as call:
         full_folder(call)
         await call.says("When do you open?", wait=False)
         assert await call.ended() == "failed"
-        assert call.line.variables == {"OFFHOOK_RESULT": "failed"}
-        assert call.played == ["ready/1"], "the apology, which was written when there was room"
+        assert call.eagi is not None
+        assert call.eagi.asterisk.variables == {"OFFHOOK_RESULT": "failed"}
+        after_the_greeting = call.eagi.asterisk.played[1:]
+        assert after_the_greeting == ["ready/1"], "the apology, which was written when there was room"
 
 
 async def test_a_folder_that_is_full_at_an_answers_end(
@@ -65,11 +63,12 @@ async def test_a_folder_that_is_full_at_an_answers_end(
     def full(clip: GrowingClip) -> None:
         raise PlaybackError("cannot write: No space left on device")
 
-    async with scripted_call(tmp_path, clock, [OPEN], holding_ms=0) as call:
+    async with scripted_call(tmp_path, clock, [OPEN], door="eagi", holding_ms=0) as call:
         monkeypatch.setattr(GrowingClip, "finish", full)
         await call.says("When do you open?", wait=False)
         assert await call.ended() == "failed"
-        assert call.played[-1] == "ready/1"
+        assert call.eagi is not None
+        assert call.eagi.asterisk.played[-1] == "ready/1"
 
 
 async def test_a_folder_in_which_nothing_can_be_made_for_a_call(tmp_path: Path, clock: Clock) -> None:
@@ -82,9 +81,10 @@ async def test_a_folder_in_which_nothing_can_be_made_for_a_call(tmp_path: Path, 
         made = call.playback.shelf
         call.playback.shelf = shelf  # type: ignore[method-assign]
 
-    async with scripted_call(tmp_path, clock, [], fill=full) as call:
+    async with scripted_call(tmp_path, clock, [], door="eagi", fill=full) as call:
         assert await call.ended() == "failed"
-        assert call.line.played == ["ready/1"]
+        assert call.eagi is not None
+        assert call.eagi.asterisk.played == ["ready/1"]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: type(trouble).__name__)
@@ -96,7 +96,7 @@ async def test_one_failed_turn_costs_one_turn(tmp_path: Path, clock: Clock, trou
         if not isinstance(trouble, ModelError):  # which is tried a second time at once
             call.conversation.answers.pop(0)
         await call.says("What do cakes cost?")
-        assert spoken(call) == ["We open at nine.", EXCUSE, "Four dollars."]
+        assert call.spoken == ["We open at nine.", EXCUSE, "Four dollars."]
         asked = "".join(call.conversation.text)
         assert "And on Sunday?<agent>" + EXCUSE + "<end>" in asked, "what was asked is known all the same"
         assert asked.endswith("What do cakes cost?<agent>Four dollars.<end>")
@@ -105,7 +105,7 @@ async def test_one_failed_turn_costs_one_turn(tmp_path: Path, clock: Clock, trou
 async def test_a_failure_before_the_first_word_is_tried_again_unheard(tmp_path: Path, clock: Clock) -> None:
     async with scripted_call(tmp_path, clock, [["We", ModelError("cut")], OPEN]) as call:
         await call.says("When do you open?")
-        assert spoken(call) == ["We open at nine."]
+        assert call.spoken == ["We open at nine."]
         assert call.remembered.endswith("When do you open?<agent>We open at nine.<end>")
 
 
@@ -114,7 +114,7 @@ async def test_what_was_said_of_a_broken_answer_stays_said(tmp_path: Path, clock
     async with scripted_call(tmp_path, clock, [broken, ["Yes, we do."]]) as call:
         await call.says("When do you open?")
         await call.says("Are you sure?")
-        assert spoken(call) == [f"We open at nine in the morning. {EXCUSE}", "Yes, we do."]
+        assert call.spoken == [f"We open at nine in the morning. {EXCUSE}", "Yes, we do."]
         assert f"<agent>We open at nine in the morning. {EXCUSE}<end>" in call.remembered
         assert "On Sundays" not in call.remembered
 
@@ -125,11 +125,11 @@ async def test_three_failed_turns_in_a_row_end_the_call_with_an_apology(tmp_path
     async with scripted_call(tmp_path, clock, answers) as call:
         for _ in range(5):
             await call.says("When do you open?")
-        assert spoken(call) == [EXCUSE, EXCUSE, "We open at nine.", EXCUSE, EXCUSE]
+        assert call.spoken == [EXCUSE, EXCUSE, "We open at nine.", EXCUSE, EXCUSE]
         await call.says("When do you open?", wait=False)
         assert await call.ended() == "failed"
-        assert call.line.variables == {"OFFHOOK_RESULT": "failed"}
-        assert call.played[-1] == "ready/1"
+        assert call.line.result == "failed"
+        assert call.line.files == [await call.phrases.apology()]
 
 
 @pytest.mark.parametrize("trouble", [ModelError("out of memory"), BusyError("65 utterances wait")])
@@ -142,7 +142,7 @@ async def test_a_recogniser_that_fails_is_excused_too(
             call.words.said.append(trouble)
         await call.says(trouble)
         await call.says("When do you open?")
-        assert spoken(call) == ["We open at nine."]
+        assert call.spoken == ["We open at nine."]
         assert f"<user>(The caller says nothing.)<agent>{EXCUSE}<end>" in call.remembered
 
 
@@ -155,7 +155,7 @@ async def test_a_busy_machine_before_the_conversation_begins_is_busy(tmp_path: P
 
     async with scripted_call(tmp_path, clock, [], fill=busy) as call:
         assert await call.ended() == "busy"
-        assert call.line.played[-1] == "ready/1", "the greeting had begun: nobody is left without a word"
+        assert call.line.files, "the greeting had begun: nobody is left without a word"
 
 
 async def test_an_answer_that_never_comes_is_excused(tmp_path: Path, clock: Clock) -> None:
@@ -166,7 +166,7 @@ async def test_an_answer_that_never_comes_is_excused(tmp_path: Path, clock: Cloc
         clock.pass_by(12.5)
         await call.listening()
         await call.says("When do you open?")
-        assert spoken(call) == [EXCUSE, "We open at nine."]
+        assert call.spoken == [EXCUSE, "We open at nine."]
 
 
 class HangingTranscriber:
@@ -197,7 +197,7 @@ async def test_a_hung_recogniser_costs_one_turn(tmp_path: Path, clock: Clock) ->
         clock.pass_by(8.5)
         await call.listening()
         await call.says("When do you open?")
-        assert spoken(call) == ["We open at nine."]
+        assert call.spoken == ["We open at nine."]
         assert EXCUSE in call.remembered
     transcriber.let_go.set()
     recognizer.close()
@@ -228,5 +228,5 @@ async def test_a_hung_voice_costs_one_turn(tmp_path: Path, clock: Clock, beginni
             clock.pass_by(8.5)
         await call.listening()
         await call.says("What do cakes cost?")
-        assert spoken(call) == [" ".join(["Good question."] * len(beginning) + [EXCUSE]), "Four dollars."]
+        assert call.spoken == [" ".join(["Good question."] * len(beginning) + [EXCUSE]), "Four dollars."]
         voice.let_go.set()

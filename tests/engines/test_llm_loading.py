@@ -135,11 +135,10 @@ async def test_a_cold_model_costs_a_turn_and_no_call(
         await reached(lambda: model.waiting == 2, "the question waits")
         await call.answering()
         clock.pass_by(2.0)
-        await reached(lambda: len(call.played) == 1, "the holding phrase")
+        await reached(lambda: len(call.line.said) == 2, "the holding phrase")
         clock.pass_by(12.0)
         await call.listening()
         model.loaded()
         await call.says("When do you open?")
-        answers = [each.audible_text for each in call.call._history.exchanges]
-        assert answers == [AGENT.excuse, "We open at nine."]
+        assert call.spoken == [AGENT.excuse, "We open at nine."]
         assert (model.begun, model.aborted) == (1, 0)

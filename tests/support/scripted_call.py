@@ -1,16 +1,15 @@
-"""A whole call on scripted engines: a line that plays files in no time, a caller who says what the test says.
+"""A whole call on scripted engines: a line without a protocol, a caller who says what the test says.
 
-Real are the call, its turn-taking, its answers and their files, the AGI session and the playout thread.
+Real are the call, its turn-taking, its output and its answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,80 +19,50 @@ from numpy.typing import NDArray
 
 from offhook import turn_taking
 from offhook.agents.loader import Agent
+from offhook.barge_in import Judgement, Verdict
 from offhook.call.call import Call
 from offhook.call.profile import CallProfile
 from offhook.call.prompts import ReadyPhrases
 from offhook.call.services import Services
 from offhook.config import Config
 from offhook.conversation.policies.chat import Chat
-from offhook.core import PlayoutThread
-from offhook.doors.eagi.lifeline import HandoffState
-from offhook.doors.eagi.line import EagiLine
-from offhook.doors.eagi.player import EagiPlayer
-from offhook.doors.media import Media
+from offhook.doors.base import Line
 from offhook.engines.llm.base import LanguageModel, Limits, Mark
 from offhook.engines.pool import Models
 from offhook.engines.stt.base import Transcript
 from offhook.engines.tts.base import Synthesizer
 from offhook.engines.tts.voice import Voice
-from offhook.events import SpeechPaused, SpeechStarted, SpeechStopped
+from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
 from offhook.knowledge.store import Knowledge
 from offhook.observe.load import LoadGauge
 from offhook.observe.metrics import Metrics
-from offhook.playout.folder import PlaybackFolder, Shelf
-from tests.support.agi_side import StdioAsterisk
+from offhook.playout.folder import PlaybackFolder
 from tests.support.clock import Clock, reached
+from tests.support.eagi_call import EagiCaller
 from tests.support.engines.engines import PlainTemplate, ScriptedConversation, ScriptedVoice
+from tests.support.line import FakeLine
 
 RATE_HZ = 8_000
 AGENT = Agent(name="Miller's bakery", greeting="Miller's bakery, hello.", persona="A bakery.")
 
 
-class Line(StdioAsterisk):
-    """Asterisk and the caller's ear: a file is heard to its end at once; the clock moves by its length."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self.played: list[str] = []
-        """Names of the files that were heard, silence aside, without their folder's."""
-        self.variables: dict[str, str] = {}
-        self._clock = clock
-
-    async def _execute(self, words: list[str]) -> None:
-        match words:
-            case ["STREAM", "FILE", name, _, offset] if "silence" not in name:
-                *_, folder, file = name.split("/")
-                self.played.append(f"{folder.partition('-')[0]}/{file}")
-                length_s = _size_bytes(f"{name}.sln") / 2 / RATE_HZ
-                new_s = length_s - int(offset) / RATE_HZ
-                self._clock.pass_by(new_s + 0.1 if new_s > 0.02 else 1.0)  # silence, while more is made
-                self.say("200 result=0 endpos=8000\n")
-            case ["SET", "VARIABLE", name, value]:
-                self.variables[name] = value
-                self.say("200 result=1\n")
-            case ["GET", "VARIABLE", _]:
-                self.say("200 result=0\n")
-            case _:
-                await super()._execute(words)
-
-
-def _size_bytes(file: str) -> int:
-    return Path(file).stat().st_size
-
-
 class Words:
-    """A recogniser that hears what the caller is to have said; an error is raised, a callable called."""
+    """A recogniser that hears what the caller is to have said; an error is raised, a callable called.
+
+    Asked once more than there is something to hear, it hears the last again.
+    """
 
     name = "scripted"
 
     def __init__(self) -> None:
         self.said: list[Any] = []
+        self._last: Any = ""
 
     def problem(self) -> str | None:
         return None
 
-    async def recognize(self, audio: NDArray[np.int16], voiced_ms: int) -> Transcript:
-        said = self.said.pop(0)
+    async def recognize(self, audio: NDArray[np.int16], voiced_ms: int, *more: Any, **how: Any) -> Transcript:
+        self._last = said = self.said.pop(0) if self.said else self._last
         if callable(said):
             said = await said()
         if isinstance(said, Exception):
@@ -102,6 +71,20 @@ class Words:
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+class Judge(Executor):
+    """Judges whatever is on the caller's line while we speak as the test says, and at once."""
+
+    def __init__(self) -> None:
+        self.verdict = Verdict.WAIT
+        self.asked = 0
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **more: Any) -> Future[Any]:
+        self.asked += 1
+        judged: Future[Any] = Future()
+        judged.set_result(Judgement(self.verdict, 300, 300, 300, 0.0, 120.0))
+        return judged
 
 
 class ScriptedCall:
@@ -117,37 +100,22 @@ class ScriptedCall:
         voice: Synthesizer,
         recognizer: Any,
         model: LanguageModel | None,
+        door: str,
     ) -> None:
         self.clock = clock
-        self.line = Line(clock)
         self.words = recognizer or Words()
         self.conversation = ScriptedConversation(answers)
         self.conversation.text.append("<prefix>")
         self.conversation.start = Mark(1)
-        self.playout = PlayoutThread()
         self.playback = PlaybackFolder(folder)
         self.voice = Voice(voice)
         self.agent = agent
         scripted = SimpleNamespace(conversation=self._open, problem=lambda: None, template=PlainTemplate())
         model = model or cast(Any, scripted)
         self.models = Models(cast(Any, self.words), model, voice)
-        self.closed = asyncio.Event()
-        self._null = os.open("/dev/null", os.O_RDONLY)
-        self._handoff = SimpleNamespace(
-            closed=self.closed,
-            hello=SimpleNamespace(args=()),
-            state=HandoffState.FINISHED,
-            descriptors=SimpleNamespace(
-                take_agi=lambda: self.line.channel_fds, audio=self._null, take_audio=lambda: None
-            ),
-            refuse=lambda reason: None,
-        )
-        self._position = 0
-        stream = SimpleNamespace(rate_hz=RATE_HZ, read=self._read, written_samples=0, close=lambda: None)
-        hearing = SimpleNamespace(add=lambda *what, **how: stream, remove=lambda stream: None)
-        self._media = Media(cast(Any, hearing), self.playout, self.playback)
-        self.judging = ThreadPoolExecutor(1)
-        self.services = Services(LoadGauge(lambda: (0.0, 0.0)), Metrics(), None, None, self.judging)
+        self.judge = Judge()
+        self.metrics = Metrics()
+        self.services = Services(LoadGauge(lambda: (0.0, 0.0)), self.metrics, None, None, self.judge)
         self.policy = Chat(agent, model.template, Knowledge(agent))
         self.phrases = ReadyPhrases(self.playback).of(agent, self.voice)
         self.profile = CallProfile(
@@ -160,16 +128,10 @@ class ScriptedCall:
             None,
             config.budgets,
         )
+        self.line = FakeLine(clock)
+        self.eagi = EagiCaller(clock, self.playback) if door == "eagi" else None
         self.call: Call
         self.over: asyncio.Task[str] | None = None
-
-    @property
-    def shelf(self) -> Shelf:
-        """Where what is said lies, once something has been said."""
-        player = self.call._output._player
-        assert isinstance(player, EagiPlayer)
-        assert player._shelf is not None
-        return player._shelf
 
     @property
     def remembered(self) -> str:
@@ -177,16 +139,27 @@ class ScriptedCall:
         return "".join(self.conversation.text)
 
     @property
-    def played(self) -> list[str]:
-        """What was heard, without the greeting."""
-        return self.line.played[1:]
+    def exchanges(self) -> list[tuple[str, str]]:
+        """What the caller has said, and what was audible to them of each answer."""
+        return [(each.caller_text, each.audible_text) for each in self.call._history.exchanges]
 
-    async def begin(self) -> None:
-        """Make the phrases, pick up, and hear the greeting to its end."""
+    @property
+    def spoken(self) -> list[str]:
+        """The answers that were audible, in order."""
+        return [audible for _, audible in self.exchanges]
+
+    # --- its course ------------------------------------------------------------------------------
+
+    async def pick_up(self) -> None:
+        """Make the phrases and begin."""
         await self.phrases.make(RATE_HZ)
-        line = await EagiLine.open(cast(Any, self._handoff), self._media)
+        line: Line = self.line if self.eagi is None else await self.eagi.pick_up()
         self.call = Call(line, self.profile, self.services)
         self.over = asyncio.create_task(self.call.run())
+
+    async def begin(self) -> None:
+        """Pick up, and hear the greeting to its end."""
+        await self.pick_up()
         await self.listening()
 
     async def listening(self) -> None:
@@ -195,27 +168,14 @@ class ScriptedCall:
         assert over is not None
 
         def quiet() -> bool:
-            state = self.call._state
-            return over.done() or (isinstance(state.floor, turn_taking.Listening) and bool(self.line.played))
+            begun = bool(self.line.said if self.eagi is None else self.eagi.asterisk.played)
+            return over.done() or (isinstance(self.call._state.floor, turn_taking.Listening) and begun)
 
         await reached(quiet, "silence after an answer")
 
-    async def says(self, heard: Any, *, wait: bool = True) -> None:
-        """The caller says something, is understood as ``heard``, and listens to what comes back."""
-        turns = self.call._state.revision
-        if isinstance(self.words, Words):
-            self.words.said.append(heard)
-        start, end = self._position + RATE_HZ, self._position + 2 * RATE_HZ
-        self._position = end
-        self.call._post(SpeechStarted(start, time.monotonic_ns()))
-        self.clock.pass_by(1.0)
-        at_ns = time.monotonic_ns()
-        self.call._post(SpeechPaused(end, at_ns, 900))
-        self.clock.pass_by(1.0)
-        self.call._post(SpeechStopped(end, at_ns, 900))
-        await reached(lambda: self._taken(turns), "the caller's turn is taken")
-        if wait:
-            await self.listening()
+    async def floor(self, kind: type[turn_taking.Floor]) -> None:
+        """Until turn-taking is there."""
+        await reached(lambda: isinstance(self.call._state.floor, kind), f"the floor is {kind.__name__}")
 
     async def answering(self) -> None:
         """Until an answer is waited for that nobody hears yet."""
@@ -231,6 +191,40 @@ class ScriptedCall:
         await reached(self.over.done, "the end of the call")
         return self.over.result()
 
+    # --- the caller ------------------------------------------------------------------------------
+
+    def begins(self, heard: Any, *, resumes: bool = False) -> None:
+        """The caller begins to speak, or goes on, and will be understood as ``heard``."""
+        if isinstance(self.words, Words):
+            self.words.said.append(heard)
+        event = SpeechResumed if resumes else SpeechStarted
+        self._event(event(self.line.position, time.monotonic_ns()))
+
+    def pauses(self, after_s: float = 1.0) -> None:
+        """They have spoken so long, and fall silent."""
+        self.line.time_passes(after_s)
+        self._paused = (self.line.position, time.monotonic_ns())
+        self._event(SpeechPaused(*self._paused, 900))
+
+    def stops(self, after_s: float = 1.0) -> None:
+        """They have been silent so long."""
+        self.line.time_passes(after_s)
+        self._event(SpeechStopped(*self._paused, 900))
+
+    async def says(self, heard: Any, *, wait: bool = True) -> None:
+        """The caller says something, is understood as ``heard``, and listens to what comes back."""
+        turns = self.call._state.revision
+        self.line.time_passes(1.0)
+        self.begins(heard)
+        self.pauses()
+        self.stops()
+        await reached(lambda: self._taken(turns), "the caller's turn is taken")
+        if wait:
+            await self.listening()
+
+    def _event(self, event: Any) -> None:
+        self.call._post(event)  # as the media thread's events come
+
     def _taken(self, turns: int) -> bool:
         assert self.over is not None
         return self.over.done() or self.call._state.revision > turns
@@ -238,19 +232,17 @@ class ScriptedCall:
     async def _open(self, prefix: Any) -> ScriptedConversation:
         return self.conversation
 
-    def _read(self, start: int, stop: int) -> tuple[int, NDArray[np.int16]]:
-        return start, np.zeros(max(0, stop - start), np.int16)
-
     async def close(self) -> None:
         """Hang up, if the call is not over, and give everything back."""
         if self.over is not None:
-            self.closed.set()
+            self.line.hangs_up()
+            if self.eagi is not None:
+                self.eagi.hangs_up()
             await self.over
-        self.playout.stop()
+        if self.eagi is not None:
+            await self.eagi.close()
         self.playback.close()
         self.voice.close()
-        self.judging.shutdown()
-        os.close(self._null)
 
 
 @contextlib.asynccontextmanager
@@ -264,22 +256,25 @@ async def scripted_call(
     recognizer: Any = None,
     model: LanguageModel | None = None,
     fill: Callable[[ScriptedCall], None] | None = None,
+    door: str = "fake",
+    greeted: bool = True,
     **turn: Any,
 ) -> AsyncIterator[ScriptedCall]:
-    """A call in which the greeting has just been heard; ``turn`` are settings of ``[turn]``.
+    """A call in which the greeting has just been heard, if it is ``greeted``; ``turn`` are of ``[turn]``.
 
     ``answers`` are the pieces that the language model writes, turn by turn; an exception among them
-    is raised; ``model`` takes its place.  ``fill`` is called before the call begins.
+    is raised; ``model`` takes its place.  ``fill`` is called before the call begins.  ``door`` "eagi": by an
+    AGI session and real files.
     """
     config = Config.model_validate({"turn": turn})
-    made = ScriptedCall(folder, clock, answers, config, agent, voice or ScriptedVoice(), recognizer, model)
-    asterisk = asyncio.create_task(made.line.run())
+    made = ScriptedCall(
+        folder, clock, answers, config, agent, voice or ScriptedVoice(), recognizer, model, door
+    )
     try:
         if fill is not None:
             fill(made)
-        await made.begin()
+        if greeted:
+            await made.begin()
         yield made
     finally:
         await made.close()
-        await asterisk
-        made.line.hang_up()

@@ -27,6 +27,7 @@ from offhook.call.responses import Replies
 from offhook.call.second_hearing import SecondHearing
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
+from offhook.call.timing import overdue, patience_s
 from offhook.conversation.history import History
 from offhook.doors.base import HANGUP, Line, Listening, unless_ended
 from offhook.engines.llm.base import Conversation
@@ -36,14 +37,6 @@ from offhook.observe.load import Speculation
 
 _log = logging.getLogger("offhook.call.call")
 
-LATEST_TURN_S = 15
-"""A turn may go on so long when the call has lasted as long as it may ..."""
-LATEST_GOODBYE_S = 30
-"""... and its goodbye so long after that."""
-TICK_S = 0.05
-PUT_OFF_S = 0.01
-JUDGE_TICK_S = 0.02
-"""While the caller and we speak at once."""
 EVENTS_WAITING = 256
 
 
@@ -131,12 +124,12 @@ class Call:
             ),
         )
         _log.info(
-            "call=%s started door=%s tenant=%s agent=%s rate_hz=%d",
+            "call=%s started agent=%s tenant=%s rate_hz=%d door=%s",
             self.id,
-            self._line.offer.door,
-            profile.tenant or "-",
             self._agent.name,
+            profile.tenant or "-",
             self._rate_hz,
+            self._line.offer.door,
         )
         await self._say_phrase("greeting")
         policy = profile.policy
@@ -182,33 +175,15 @@ class Call:
         while not isinstance(self._state.floor, turn_taking.Ended):
             event: turn_taking.TurnEvent
             try:
-                event = await asyncio.wait_for(self._events.get(), self._patience_s())
+                wait_s = patience_s(self._state, time.monotonic_ns(), both_speak=self._both_speak())
+                event = await asyncio.wait_for(self._events.get(), wait_s)
             except TimeoutError:
                 event = turn_taking.Tick()
             self._take(event)
             self._attend()
-            self._watch_limit(limit_ns)
-
-    def _watch_limit(self, limit_ns: int) -> None:
-        """End a call that lasts too long: between two turns if that is soon, else in the midst of one."""
-        late_s = (time.monotonic_ns() - limit_ns) / 1e9
-        if late_s < 0:
-            return
-        floor = self._state.floor
-        between = isinstance(floor, turn_taking.Listening)
-        if not isinstance(floor, turn_taking.Leaving) and (between or late_s > LATEST_TURN_S):
-            self._take(turn_taking.CallOverdue())
-        elif late_s > LATEST_TURN_S + LATEST_GOODBYE_S:
-            self._take(turn_taking.CallEnded())
-
-    def _patience_s(self) -> float:
-        """How long nothing may happen until turn-taking has to look at the clock again."""
-        look_at_ns = self._state.look_at_ns
-        if look_at_ns is not None:
-            # Once it is due, something loud on the line has put it off.
-            due_s = (look_at_ns - time.monotonic_ns()) / 1e9
-            return min(due_s if due_s > 0 else PUT_OFF_S, TICK_S)
-        return JUDGE_TICK_S if self._both_speak() else TICK_S
+            end = overdue(self._state, time.monotonic_ns(), limit_ns)
+            if end is not None:
+                self._take(end)
 
     async def _close(self, result: str) -> None:
         if self._ears is not None:

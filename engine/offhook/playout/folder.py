@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.core import PlayoutFile, PlayoutThread
+from offhook.core import PlayoutFile, PlayoutThread, resample
 from offhook.errors import ConfigError, PlaybackError
 from offhook.files import let_group_in, make_folders, user_name
 
@@ -54,6 +54,14 @@ class Clip:
     @property
     def duration_ms(self) -> float:
         return self.samples * 1000 / self.rate_hz
+
+    def read(self, rate_hz: int) -> NDArray[np.int16]:
+        """Its audio at that rate: ``[samples]`` int16.  Raises PlaybackError when the file is gone."""
+        try:
+            audio = np.fromfile(self.file, np.int16)
+        except OSError as error:
+            raise PlaybackError(f"cannot read {self.file}: {error.strerror}") from error
+        return audio if rate_hz == self.rate_hz else resample(audio, self.rate_hz, rate_hz)
 
 
 class GrowingClip:
