@@ -16,7 +16,7 @@ from offhook.appointments.slots import Busy, Slot
 from offhook.errors import DatabaseError, TakenError
 from offhook.tenants import schema
 from offhook.tenants.database import Database
-from offhook.tenants.registry import add_tenant, tenant_or_none
+from offhook.tenants.registry import add_tenant, get_tenant, tenant_or_none
 
 _table = schema.appointments
 OWN_TENANT = "own"
@@ -63,6 +63,18 @@ class Book:
     def in_file(cls, database: Database) -> Book:
         """In a file of one's own, which is made where there is none."""
         return cls(database, own_tenant(database))
+
+    @classmethod
+    def of_tenant(cls, database: Database, tenant: str) -> Book:
+        """By the tenant's slug or id.  Raises DatabaseError, RegistryError."""
+        with database.reading() as connection:
+            database.require_schema(connection)
+            known = connection.execute(
+                sa.select(schema.tenants.c.id).where(
+                    (schema.tenants.c.slug == tenant) | (sa.cast(schema.tenants.c.id, sa.Text) == tenant)
+                )
+            ).scalar_one_or_none()
+            return cls(database, known or get_tenant(connection, tenant).id)
 
     def busy(self, start: datetime, end: datetime) -> dict[str, list[Busy]]:
         """What is taken of ``start`` to ``end``, by resource."""

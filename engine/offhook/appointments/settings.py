@@ -133,6 +133,12 @@ class AppointmentSettings(Section):
     ahead_days: int = Field(60, ge=1, le=366)
     """How far ahead."""
     calendar: CalendarSettings | None = None
+    file: str | None = None
+    """Where the book is, for an agent that is no tenant's: a SQLite file."""
+    ask_phone: bool = False
+    """The number is asked for; otherwise the line's is taken."""
+    changes: bool = True
+    """Callers may move and cancel what is booked under the number that they call from."""
 
     @field_validator("time_zone")
     @classmethod

@@ -21,6 +21,7 @@ MAKERS: dict[str, str] = {
     "transfer": "offhook.tools.builtin.handover:transfer",
     "queue": "offhook.tools.builtin.handover:queue",
     "voicemail": "offhook.tools.builtin.handover:voicemail",
+    "appointments": "offhook.tools.builtin.appointments:appointments",
 }
 """``module:function`` by name."""
 

@@ -1,0 +1,132 @@
+"""What is said about appointments, in writing; an agent's own phrases come before these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from offhook.languages.codes import base_language
+from offhook.moments.naming import join, name_day, name_moment, name_time
+
+_EN = {
+    "service": "What would you like to book?",
+    "day": "On which day?",
+    "time": "At what time?",
+    "name": "In what name, please?",
+    "phone": "Under which telephone number can we reach you?",
+    "with": "With whom?",
+    "appointment": "Which appointment do you mean?",
+    "confirm": "{service} on {day} at {time}, for {name}. Is that right?",
+    "confirm_move": "I move your appointment to {day} at {time}. Is that right?",
+    "confirm_cancel": "I cancel {appointment}. Is that right?",
+    "booked": "{service} is booked for {when}.",
+    "booked_with": "{service} is booked for {when} with {resource}.",
+    "moved": "Your appointment is now {when}.",
+    "cancelled": "Your appointment for {when} is cancelled.",
+    "taken": "{time} is not free on {day}. There is {offers}. Which one suits you?",
+    "full": "On {day} nothing is free. There is {offers}. Does one of these suit you?",
+    "nothing": "I'm sorry, nothing is free then. Which other day would suit you?",
+    "free": "There is {offers}.",
+    "none_of_yours": "I find no appointment under your number.",
+    "one_of_yours": "{service}, {when}",
+    "past": "That has gone by already. On which day shall it be?",
+}
+_DE = {
+    "service": "Was möchten Sie buchen?",
+    "day": "An welchem Tag?",
+    "time": "Um wie viel Uhr?",
+    "name": "Auf welchen Namen, bitte?",
+    "phone": "Unter welcher Telefonnummer erreichen wir Sie?",
+    "with": "Bei wem?",
+    "appointment": "Welchen Termin meinen Sie?",
+    "confirm": "{service} am {day} um {time}, für {name}. Ist das richtig?",
+    "confirm_move": "Ich verlege Ihren Termin auf {day} um {time}. Ist das richtig?",
+    "confirm_cancel": "Ich sage {appointment} ab. Ist das richtig?",
+    "booked": "{service} ist gebucht für {when}.",
+    "booked_with": "{service} ist gebucht für {when}, bei {resource}.",
+    "moved": "Ihr Termin ist jetzt {when}.",
+    "cancelled": "Ihr Termin {when} ist abgesagt.",
+    "taken": "{time} Uhr ist am {day} nicht frei. Frei ist {offers}. Was passt Ihnen?",
+    "full": "Am {day} ist nichts frei. Frei ist {offers}. Passt Ihnen etwas davon?",
+    "nothing": "Da ist leider nichts frei. Welcher andere Tag würde Ihnen passen?",
+    "free": "Frei ist {offers}.",
+    "none_of_yours": "Unter Ihrer Nummer finde ich keinen Termin.",
+    "one_of_yours": "{service}, {when}",
+    "past": "Das ist schon vorbei. An welchem Tag soll es sein?",
+}
+_ES = {
+    "service": "¿Qué desea reservar?",
+    "day": "¿Qué día?",
+    "time": "¿A qué hora?",
+    "name": "¿A qué nombre, por favor?",
+    "phone": "¿En qué número de teléfono le localizamos?",
+    "with": "¿Con quién?",
+    "appointment": "¿Qué cita quiere decir?",
+    "confirm": "{service} el {day} a las {time}, a nombre de {name}. ¿Es correcto?",
+    "confirm_move": "Cambio su cita al {day} a las {time}. ¿Es correcto?",
+    "confirm_cancel": "Anulo {appointment}. ¿Es correcto?",
+    "booked": "{service}: reservado para {when}.",
+    "booked_with": "{service}: reservado para {when} con {resource}.",
+    "moved": "Su cita es ahora {when}.",
+    "cancelled": "Su cita de {when} queda anulada.",
+    "taken": "A las {time} no hay hueco {day}. Hay {offers}. ¿Cuál le viene bien?",
+    "full": "{day} no hay nada libre. Hay {offers}. ¿Le viene bien alguno?",
+    "nothing": "Lo siento, no hay nada libre. ¿Qué otro día le vendría bien?",
+    "free": "Hay {offers}.",
+    "none_of_yours": "No encuentro ninguna cita con su número.",
+    "one_of_yours": "{service}, {when}",
+    "past": "Eso ya ha pasado. ¿Qué día le vendría bien?",
+}
+_ALL = {"en": _EN, "de": _DE, "es": _ES}
+
+
+WHEN_BOOK = {
+    "en": ("I'd like to book an appointment", "Can I make an appointment for tomorrow?"),
+    "de": ("Ich hätte gern einen Termin", "Kann ich für morgen einen Termin ausmachen?"),
+    "es": ("Quisiera pedir cita", "¿Me puede dar cita para mañana?"),
+}
+"""How callers ask for it."""
+WHEN_FIND = {
+    "en": ("When do you have something free?", "Is there still anything free on Thursday?"),
+    "de": ("Wann haben Sie etwas frei?", "Ist am Donnerstag noch etwas frei?"),
+    "es": ("¿Cuándo tienen hueco?", "¿Queda algo libre el jueves?"),
+}
+WHEN_MOVE = {
+    "en": ("I need to move my appointment", "Can I reschedule to another day?"),
+    "de": ("Ich muss meinen Termin verschieben", "Kann ich den Termin auf einen anderen Tag verlegen?"),
+    "es": ("Necesito cambiar mi cita", "¿Puedo pasar la cita a otro día?"),
+}
+WHEN_CANCEL = {
+    "en": ("I want to cancel my appointment", "I can't make it to my appointment"),
+    "de": ("Ich möchte meinen Termin absagen", "Ich kann zu meinem Termin nicht kommen"),
+    "es": ("Quiero anular mi cita", "No puedo ir a la cita"),
+}
+
+
+def text(key: str, language: str) -> str:
+    """A phrase with its places open; English where offhook has none of the language."""
+    return _ALL.get(base_language(language), _EN)[key]
+
+
+def say(key: str, language: str, **values: str) -> str:
+    """A phrase with its places filled, beginning with a capital."""
+    said = text(key, language).format(**values)
+    return said[:1].upper() + said[1:]
+
+
+def name_offers(starts: Sequence[datetime], now: datetime, language: str) -> str:
+    """ "tomorrow at 3 PM, 4 PM or Friday, December 4 at 9 AM": a day only where it changes."""
+    named, before = [], None
+    for start in starts:
+        day = start.date()
+        named.append(name_time(start, language) if day == before else name_moment(start, now, language))
+        before = day
+    return join(named, language)
+
+
+def name_only_times(starts: Sequence[datetime], language: str) -> str:
+    return join([name_time(start, language) for start in starts], language)
+
+
+def day(value: date, now: datetime, language: str) -> str:
+    return name_day(value, now.date(), language)
