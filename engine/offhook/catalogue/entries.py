@@ -20,6 +20,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 """What a model may be called: it names a folder, and stands in configuration files."""
 
 
+NATURAL_VOICE = "piper-en_US-joe-medium"
+"""The English voice that sounds most like a person, of those that may be used for everything."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import os
 import sys
@@ -11,8 +12,11 @@ import tempfile
 from pathlib import Path
 
 import offhook
+from offhook.catalogue.entries import NATURAL_VOICE, find
+from offhook.catalogue.pull import pull
 from offhook.cli.call import add_report_options, report, script
 from offhook.config import load_config
+from offhook.errors import ModelError
 from offhook.evaluation.own_daemon import serving
 from offhook.simulator import ChannelOptions, Say, SimulatedCall, new_uniqueid
 from offhook.simulator.speech import read_wav
@@ -30,6 +34,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "channel (the real launcher, real pipes, real time) with recorded questions, and shows what was "
         "said and where the time went.",
     )
+    parser.add_argument(
+        "--voice",
+        choices=("natural", "espeak-ng"),
+        default="natural",
+        help="who answers: a voice like a person's, fetched once (63 MB), or the small built-in one"
+        " (default: natural where the extra `piper` is installed)",
+    )
     add_report_options(parser)
 
 
@@ -40,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory(prefix="offhook-demo-", dir=memory) as playback,
     ):
         folder = Path(name)
-        config_file = _write_config(folder, Path(playback))
+        config_file = _write_config(folder, Path(playback), _voice(args))
         _tell("starting a daemon with the embedded models ...", args.json)
         with serving(folder, config_file) as daemon:
             _tell(_ready_words(daemon.log), args.json)
@@ -61,14 +72,28 @@ def _questions() -> list[Say]:
     return [Say(read_wav(_ASSETS / f"{name}.wav", _RATE_HZ), text=texts[name]) for name in _CONVERSATION]
 
 
-def _write_config(folder: Path, playback: Path) -> Path:
+def _voice(args: argparse.Namespace) -> str | None:
+    """The catalogue's name of the voice that answers, on this machine by now; None: the built-in one."""
+    if args.voice != "natural" or importlib.util.find_spec("piper") is None:
+        return None
+    entry = find(NATURAL_VOICE)
+    try:
+        pull(entry, lambda line: _tell(line, args.json))
+    except ModelError as error:
+        _tell(f"the built-in voice speaks, because the natural one cannot be had: {error}", args.json)
+        return None
+    return entry.name
+
+
+def _write_config(folder: Path, playback: Path, voice: str | None) -> Path:
     """A configuration with everything in these folders; the rest are the defaults."""
     path = folder / "offhook.toml"
     path.write_text(
         "[daemon]\n"
         f"socket = {json.dumps(str(folder / 'offhook.sock'))}\n"
         f"playback_dir = {json.dumps(str(playback))}\n"
-        f"trace_file = {json.dumps(str(folder / 'trace.jsonl'))}\n",
+        f"trace_file = {json.dumps(str(folder / 'trace.jsonl'))}\n"
+        + ("" if voice is None else f"[tts]\nmodel = {json.dumps(voice)}\n"),
         encoding="utf-8",
     )
     return path

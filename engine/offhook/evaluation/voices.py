@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from offhook.catalogue.entries import NATURAL_VOICE
 from offhook.catalogue.folder import stored
 from offhook.errors import ConfigError, ModelError
 from offhook.files import at_home
@@ -14,8 +15,6 @@ from offhook.simulator.audible import Samples, audible_stretches
 from offhook.simulator.speech import FLITE_VOICE, Voice, engine_voice, find_flite, flite_voice
 
 RATE_HZ = 8_000
-_NATURAL = "piper-en_US-joe-medium"
-"""What the catalogue calls the voice that sounds most like a person."""
 _FORMS = "flite:NAME, espeak:NAME or piper:FILE.onnx"
 
 
@@ -54,7 +53,7 @@ def default_voice(language: str) -> str:
     """The name of the voice that is taken where none is named."""
     if not language.startswith("en"):
         return f"espeak:{language.lower()}"
-    natural = stored(_NATURAL)
+    natural = stored(NATURAL_VOICE)
     if natural is not None and natural.path.is_file() and importlib.util.find_spec("piper") is not None:
         return f"piper:{natural.path}"
     return f"flite:{FLITE_VOICE}" if find_flite() is not None else "espeak:en-us"
