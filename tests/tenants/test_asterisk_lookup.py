@@ -6,9 +6,7 @@ No daemon is there: what a call that was let in hears is the dialplan's fallback
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +14,8 @@ from offhook.tenants.database import Database
 from offhook.tenants.number_registry import change_number, set_home
 from offhook.tenants.numbers import Home
 from offhook.tenants.registry import change_tenant
-from tests.support.asterisk.asterisk_install import AsteriskInstall, NoAsteriskError, find_asterisk
-from tests.support.asterisk.asterisk_server import SHIPPED, TRUNK_HOST, AsteriskServer
+from tests.support.asterisk.asterisk_server import TRUNK_HOST, AsteriskServer
+from tests.support.asterisk.of_tenants import asterisk_of_tenants
 from tests.support.postgresql import PrivateCluster
 from tests.support.sip.sip_client import CallRefusedError, SipCall
 from tests.support.tenants import fill
@@ -26,61 +24,12 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(240)]
 
 LEEDS, YORK, HULL = "+441134960000", "+441904960000", "+441482960000"
-MODULES = ("res_odbc_transaction", "res_odbc", "func_odbc", "func_groupcount", "app_dial")
-
-
-def _install() -> tuple[AsteriskInstall, Path]:
-    """An Asterisk and PostgreSQL's driver that fits it."""
-    try:
-        install = find_asterisk()
-    except NoAsteriskError as error:
-        missing = str(error)
-    else:
-        driver = next(install.modules.parents[1].glob("odbc/psqlodbcw.so"), None)
-        if driver is not None:
-            return install, driver
-        missing = (
-            "no psqlodbcw.so beside this Asterisk: tests/asterisk/install.sh --renew, or odbc-postgresql"
-        )
-    message = f"look-ups by a real Asterisk were NOT run: {missing}"
-    if os.environ.get("CI"):
-        pytest.fail(message, pytrace=False)
-    pytest.skip(message)
 
 
 @pytest.fixture(scope="module")
 def asterisk(cluster: PrivateCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsteriskServer]:
-    """The shipped files; only where the database is, and what a machine decides, is different."""
-    install, driver = _install()
-    odbc = tmp_path_factory.mktemp("odbc")
-    for name, changes in {
-        "odbc.ini": {"Servername = 127.0.0.1": f"Servername = {cluster.folder}", "= offhook\n": "= shared\n"},
-        "odbcinst.ini": {"= psqlodbcw.so": f"= {driver}"},
-    }.items():
-        text = (SHIPPED / name).read_text()
-        for old, new in changes.items():
-            assert old in text
-            text = text.replace(old, new)
-        (odbc / name).write_text(text)
-
-    def adjust(etc: Path) -> None:
-        files = ("extensions.conf", "offhook-tenants.conf")
-        (etc / "extensions.conf").write_text("".join(f'#include "{SHIPPED / name}"\n' for name in files))
-        with (etc / "modules.conf").open("a") as modules:
-            modules.write("\n[modules](+)\n" + "".join(f"load = {name}.so\n" for name in MODULES))
-        pjsip = (SHIPPED / "pjsip.conf").read_text()
-        assert "context = offhook-did" in pjsip
-        (etc / "shipped-pjsip.conf").write_text(pjsip.replace("offhook-did", "offhook-tenants"))
-        written = (etc / "pjsip.conf").read_text()
-        (etc / "pjsip.conf").write_text(written.replace(str(SHIPPED / "pjsip.conf"), "shipped-pjsip.conf"))
-        for name in ("res_odbc.conf", "func_odbc.conf"):
-            (etc / name).write_text(f'#include "{SHIPPED / name}"\n')
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ODBCSYSINI", str(odbc))
-        patch.setenv("ODBCINI", str(odbc / "odbc.ini"))
-        with AsteriskServer(install, [], adjust) as server:
-            yield server
+    with asterisk_of_tenants(cluster, tmp_path_factory.mktemp("odbc")) as server:
+        yield server
 
 
 @pytest.fixture

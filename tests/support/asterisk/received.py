@@ -89,16 +89,18 @@ def sounding(audio: Samples) -> tuple[float, float]:
     return float(loud[-1] - loud[0]) / _PER_MS, float(np.max(np.diff(loud), initial=1)) / _PER_MS
 
 
-def spoken(*clauses: str) -> Samples:
+def spoken(*clauses: str, language: str = "en") -> Samples:
     """What the embedded voice makes of ``clauses``, one after the other, when nothing comes late."""
-    voice = Espeak()
+    ours = Espeak()
+    voice = ours if language == "en" else ours.speaking(language)
     blocks = [
-        to_slin(voice.synthesize(in_words(clause)), voice.sample_rate_hz, RATE_HZ) for clause in clauses
+        to_slin(voice.synthesize(in_words(clause, language)), voice.sample_rate_hz, RATE_HZ)
+        for clause in clauses
     ]
     return np.concatenate([part for clause in blocks for part in without_lead(clause, RATE_HZ)])
 
 
-def likeness(heard: Samples, text: str) -> float:
+def likeness(heard: Samples, text: str, language: str = "en") -> float:
     """How much ``heard`` (8 kHz) is the embedded voice saying ``text``, all of it and nothing else. 0 to 1.
 
     Compared is how loud seven bands of each 20 ms of sound are, second by second: the voice flutters in pace,
@@ -106,7 +108,7 @@ def likeness(heard: Samples, text: str) -> float:
     another one at most 0.31, three quarters of it at most 0.51 (facts and phrases of two agents).  So no
     recogniser is needed, whose mistakes differ from processor to processor, to tell which answer came.
     """
-    got, said = _bands(heard), _bands(spoken(*split(text)))
+    got, said = _bands(heard), _bands(spoken(*split(text), language=language))
     if not len(got):
         return 0.0
     padded = np.pad(got, ((2 * _LAG_FRAMES, _SECOND_FRAMES), (0, 0)), constant_values=got.min())
