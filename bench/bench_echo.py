@@ -185,7 +185,7 @@ def listen(call: Line, rng: Generator) -> list[Row]:
     """Go through a call as ``offhook.call.call`` does: one row an answer."""
     sides: Any = Sides(call)
     unused: Any = None  # its worker is not asked: judgements are made here, one after the other
-    ears = Ears(sides, sides, sides, JudgeSettings(), worker=unused, spawn=unused, wake=unused)
+    ears = Ears(sides, sides, JudgeSettings(), worker=unused, spawn=unused, wake=unused)
     reported = events(call)
     rows, speaking = [], False
     for number, spot in enumerate(call.spots):

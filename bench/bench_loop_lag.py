@@ -95,9 +95,7 @@ class Call:
         self.sides = sides
         self.judged_ms: list[float] = []
         self._running: set[asyncio.Task[None]] = set()
-        self.ears = Ears(
-            sides, sides, sides, JudgeSettings(), worker=worker, spawn=self._spawn, wake=lambda: None
-        )
+        self.ears = Ears(sides, sides, JudgeSettings(), worker=worker, spawn=self._spawn, wake=lambda: None)
 
     def _spawn(self, work: Any) -> None:
         asked = time.monotonic()

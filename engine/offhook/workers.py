@@ -27,6 +27,8 @@ from offhook.errors import BusyError, DeadlineError
 
 MOST_LOST = 4
 """Threads that may hang before an engine is taken to be broken: each keeps a stack and what it works on."""
+LATEST_NS = 1 << 62
+"""Later than any point in time."""
 _JOIN_S = 2.0
 """Wait so long at the end for a thread that works; then it is left behind."""
 
@@ -54,17 +56,22 @@ class Claim:
     urgency: Urgency = Urgency.COMMITTED
     since_ns: int = 0
     """Since when the caller waits, monotonic: of two that are as urgent the longer wait goes first."""
+    others: list[Claim] = field(default_factory=list)
+    """Those who want the same work as well: it is as urgent as the most urgent of them."""
     cpu_s: dict[str, float] = field(default_factory=dict)
     """Seconds of processor time, by the name of the workers that have done the work."""
 
-    def hurry(self, other: Claim) -> None:
-        """Be at least as urgent as ``other``."""
-        if (other.urgency, other.since_ns) < (self.urgency, self.since_ns):
-            self.urgency, self.since_ns = other.urgency, other.since_ns
+    @property
+    def rank(self) -> tuple[Urgency, int]:
+        """What goes first is less."""
+        return min([(self.urgency, self.since_ns), *(other.rank for other in self.others)])
 
     def charge(self, what: str, seconds: float) -> None:
-        """So much processor time was used for it."""
-        self.cpu_s[what] = self.cpu_s.get(what, 0.0) + seconds
+        """So much processor time was used for it, or for the most urgent of the others."""
+        if self.others:
+            min(self.others, key=lambda other: other.rank).charge(what, seconds)
+        else:
+            self.cpu_s[what] = self.cpu_s.get(what, 0.0) + seconds
 
 
 class Job(Generic[T]):
@@ -258,7 +265,7 @@ class Workers:
                     return None
                 if self._jobs:
                     # min() takes the first of equals: who came first.
-                    job = min(self._jobs, key=lambda job: (job.claim.urgency, job.claim.since_ns))
+                    job = min(self._jobs, key=lambda job: job.claim.rank)
                     self._jobs.remove(job)
                     job.beat()
                     seat.job = job
@@ -267,10 +274,10 @@ class Workers:
 
     def _make_way(self) -> None:
         """Give up, for what is more urgent, what was only tried ahead: one thread for each."""
-        urgent = sum(not job.cancelled and job.claim.urgency < Urgency.AHEAD for job in self._jobs)
+        urgent = sum(not job.cancelled and job.claim.rank[0] < Urgency.AHEAD for job in self._jobs)
         seated = [seat for seat in self._seats if not seat.lost]
         ahead = [
-            job for seat in seated if (job := seat.job) is not None and job.claim.urgency is Urgency.AHEAD
+            job for seat in seated if (job := seat.job) is not None and job.claim.rank[0] is Urgency.AHEAD
         ]
         free = sum(seat.job is None for seat in seated)
         for job in ahead[: max(0, urgent - free)]:

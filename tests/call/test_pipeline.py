@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,14 +16,14 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook.agents.loader import load_agent
-from offhook.call.pipeline import Outcome, Pipeline, Revision
+from offhook.call.pipeline import Pipeline
+from offhook.call.revision import Outcome, Revision, Words
 from offhook.conversation.base import FINAL
 from offhook.conversation.history import History
 from offhook.conversation.policies.chat import Chat
 from offhook.core import PlayoutThread
 from offhook.end_of_turn.wait import Asked, Expected
 from offhook.engines.llm.base import Limits, Mark
-from offhook.engines.pool import Models
 from offhook.engines.tts.voice import Voice
 from offhook.errors import DeadlineError, ModelError, PlaybackError
 from offhook.knowledge.acts import ActGuess
@@ -31,8 +32,10 @@ from offhook.observe.trace import TurnTrace
 from offhook.playout.folder import PlaybackFolder
 from offhook.playout.utterance import Utterance
 from offhook.turn_taking import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
+from offhook.workers import Claim
 from tests.support.clock import reached
 from tests.support.engines.engines import (
+    HANG,
     PlainTemplate,
     ScriptedConversation,
     ScriptedRecognizer,
@@ -41,6 +44,18 @@ from tests.support.engines.engines import (
 from tests.support.english import split
 
 AUDIO = np.zeros(8_000, np.int16)
+
+
+class Heard:
+    """What the caller has said, as a scripted recogniser hears it."""
+
+    def __init__(self, recognizer: ScriptedRecognizer) -> None:
+        self._recognizer = recognizer
+
+    async def words(self, trace: TurnTrace, claim: Claim) -> Words:
+        text = (await self._recognizer.recognize(AUDIO, trace.voiced_ms, claim)).text
+        trace.stt_done_ns = time.monotonic_ns()
+        return Words(text, text)
 
 
 class Bench:
@@ -66,7 +81,6 @@ class Bench:
         voice = voice or ScriptedVoice()
         self.voice = Voice(voice)
         self.pipeline = Pipeline(
-            Models(cast(Any, self.recognizer), cast(Any, None), voice),
             self.voice,
             self.policy,
             self.history,
@@ -80,7 +94,7 @@ class Bench:
 
     def prepare(self, number: int = 1, saying: str = "", *, echoes: bool = False) -> Revision:
         trace = TurnTrace("call", 1, voiced_ms=500)
-        return self.pipeline.prepare(number, AUDIO, trace, saying=saying, echoes=echoes)
+        return self.pipeline.prepare(number, Heard(self.recognizer), trace, saying=saying, echoes=echoes)
 
     @property
     def text(self) -> str:
@@ -208,27 +222,6 @@ async def test_what_the_line_says_again_and_again_is_not_answered_and_costs_no_r
     assert len(bench.conversation.drafts) == asked
 
 
-async def test_the_parts_of_a_long_turn_come_first_and_outlive_a_revision(benches: Any) -> None:
-    bench = benches(["and nothing works.", ""], [ANSWER, ANSWER])
-    known: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    async def part() -> str:
-        return await known
-
-    parts = [asyncio.create_task(part())]
-    trace = TurnTrace("call", 1, voiced_ms=500)
-    first = bench.pipeline.prepare(1, AUDIO, trace, parts=parts)
-    await asyncio.sleep(0)
-    await first.cancel()
-    assert not parts[0].cancelled()
-    known.set_result("My name is Katherine Jones")
-    second = bench.pipeline.prepare(2, AUDIO, trace, parts=parts)
-    await whole(second)
-    assert bench.recognizer.texts == []
-    assert second.heard == "My name is Katherine Jones", "also when nothing came after it"
-    await second.cancel()
-
-
 async def test_the_fitting_fact_is_given_as_a_draft(benches: Any) -> None:
     bench = benches(["What are your opening hours?"], [ANSWER])
     await whole(bench.prepare())
@@ -258,6 +251,49 @@ async def test_words_that_go_on_are_computed_once(benches: Any) -> None:
     assert bench.conversation.text[:3] == [*pieces, " come in"]
     await second.settle(Outcome(SAID, complete=True))
     assert bench.text == bench.asked("I would like to come in.") + SAID + "<end>"
+
+
+@pytest.mark.parametrize(
+    ("again", "asked"),
+    [("when do you open", 1), ("When do you close?", 2)],
+    ids=["the words of before", "other words"],
+)
+async def test_words_that_come_out_as_before_keep_their_answer(benches: Any, again: str, asked: int) -> None:
+    said: list[str] = []
+    voice = ScriptedVoice(lambda text: said.append(text))
+    bench = benches(["When do you open?", again], [ANSWER, ANSWER], voice)
+    first = bench.prepare(1)
+    whole_answer = await whole(first)
+    clauses = list(said)
+    await first.cancel()
+    second = bench.prepare(2)
+    assert await whole(second) == whole_answer
+    assert len(bench.conversation.drafts) == asked, "the model was asked so often"
+    assert said == clauses, "and the voice for each clause once"
+    await second.settle(Outcome(SAID, complete=True))
+    assert bench.text == bench.asked(again) + SAID + "<end>"
+
+
+async def test_half_an_answer_is_a_guess_of_the_next_one(benches: Any) -> None:
+    bench = benches(["When do you open?"] * 2, [[*ANSWER[:3], HANG], ANSWER])
+    first = bench.prepare(1)
+    await reached(lambda: bool(first.clauses), "its first clause")
+    await first.cancel()
+    second = bench.prepare(2)
+    assert await whole(second) == SAID
+    assert bench.conversation.drafts[1] == first.clauses[0]
+    await second.settle(Outcome(SAID, complete=True))
+
+
+async def test_what_was_audible_already_is_not_taken_over(benches: Any) -> None:
+    """The caller went on behind the beginning of an answer: it was too early, and is made anew."""
+    bench = benches(["When do you open?"] * 2, [ANSWER, ANSWER])
+    first = bench.prepare(1)
+    await whole(first)
+    first.trace.playback_started_ns = 1
+    await first.cancel()
+    await whole(bench.prepare(2))
+    assert len(bench.conversation.drafts) == 2
 
 
 async def test_words_are_anticipated_and_given_up_when_they_change(benches: Any) -> None:

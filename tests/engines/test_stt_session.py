@@ -70,7 +70,7 @@ async def test_a_guess_that_is_wanted_becomes_urgent_and_is_not_begun_anew() -> 
     guess = asyncio.create_task(session.interim())
     await reached(lambda: bool(recogniser.looks), "the guess has begun")
     wanted = asyncio.create_task(session.final(600, Claim(Urgency.PREPARED, since_ns=7)))
-    await reached(lambda: recogniser.looks[0][2].urgency is Urgency.PREPARED, "it is urgent now")
+    await reached(lambda: recogniser.looks[0][2].rank[0] is Urgency.PREPARED, "it is urgent now")
     guess.cancel()
     recogniser.gate.set()
     assert (await wanted).text == "Yes please"

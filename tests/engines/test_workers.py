@@ -171,7 +171,7 @@ async def test_who_waits_longest_goes_first_and_guesses_last(workers: Workers) -
     add("promoted", promoted)
     add("taken back", taken_back)
     await asyncio.sleep(0)  # all of them are submitted
-    promoted.hurry(Claim(since_ns=2))
+    promoted.others.append(Claim(since_ns=2))
     tasks.pop().cancel()
     await asyncio.sleep(0)
     first.let_go()

@@ -30,6 +30,7 @@ from offhook.doors.base import Line
 from offhook.engines.llm.base import LanguageModel, Limits, Mark
 from offhook.engines.pool import Models
 from offhook.engines.stt.base import Transcript
+from offhook.engines.stt.rerecognition import Rerecognition
 from offhook.engines.tts.base import Synthesizer
 from offhook.engines.tts.voice import Voice
 from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
@@ -37,6 +38,7 @@ from offhook.knowledge.store import Knowledge
 from offhook.observe.load import LoadGauge
 from offhook.observe.metrics import Metrics
 from offhook.playout.folder import PlaybackFolder
+from offhook.workers import Claim
 from tests.support.clock import Clock, reached
 from tests.support.eagi_call import EagiCaller
 from tests.support.engines.engines import PlainTemplate, ScriptedConversation, ScriptedVoice
@@ -61,7 +63,12 @@ class Words:
     def problem(self) -> str | None:
         return None
 
-    async def recognize(self, audio: NDArray[np.int16], voiced_ms: int, *more: Any, **how: Any) -> Transcript:
+    def session(self, rate_hz: int) -> Rerecognition:
+        return Rerecognition(rate_hz, self.recognize, lambda text, voiced_ms: text)
+
+    async def recognize(
+        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim | None = None
+    ) -> Transcript:
         self._last = said = self.said.pop(0) if self.said else self._last
         if callable(said):
             said = await said()

@@ -11,20 +11,18 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import replace
 
 from offhook import turn_taking
 from offhook.barge_in import JudgeSettings
-from offhook.call.caller_audio import POST_ROLL_MS, CallerAudio
+from offhook.call.caller_audio import CallerAudio
 from offhook.call.dtmf import DigitCollector
 from offhook.call.ears import Ears
 from offhook.call.output import CallOutput
-from offhook.call.parts import Parts
 from offhook.call.pipeline import Pipeline
 from offhook.call.profile import CallProfile
 from offhook.call.prompts import Kind
+from offhook.call.recognition import CallerWords
 from offhook.call.responses import Replies
-from offhook.call.second_hearing import SecondHearing
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
 from offhook.call.timing import overdue, patience_s
@@ -78,8 +76,7 @@ class Call:
         self._pipeline: Pipeline | None = None
         self._ears: Ears | None = None
         self._audio: CallerAudio | None = None
-        self._parts: Parts | None = None
-        self._again: SecondHearing | None = None
+        self._words: CallerWords | None = None
 
     # --- life ------------------------------------------------------------------------------
 
@@ -135,7 +132,6 @@ class Call:
         policy = profile.policy
         self._conversation = await profile.models.language_model.conversation(policy.prefix())
         self._pipeline = Pipeline(
-            profile.models,
             profile.voice,
             policy,
             self._history,
@@ -145,24 +141,21 @@ class Call:
             profile.limits,
             profile.history_turns,
             post=self._post,
-            prosody=services.prosody,
             excuse=self._replies.excuse,
             answer_timeout_s=config.answer_timeout_s,
         )
-        pipeline = self._pipeline
         self._audio = CallerAudio(stream, self._output)
-        self._again = SecondHearing(self._audio, pipeline, self._post)
-        self._parts = Parts(
-            self._audio.read,
-            lambda audio, played, voiced_ms: pipeline.hear(audio, voiced_ms, played),
-            lambda: self._post(turn_taking.WordsSoFar()),
-            self._rate_hz,
-            config.max_utterance_s,
+        self._words = CallerWords(
+            profile.models.recognizer,
+            self._audio,
+            ring_s=config.max_utterance_s,
+            anticipate=self._pipeline.anticipate,
+            post=self._post,
+            prosody=services.prosody,
         )
         settings = JudgeSettings(rate_hz=self._rate_hz, min_speech_ms=config.barge_in_ms)
         self._ears = Ears(
             stream,
-            self._pipeline,
             self._output,
             settings,
             worker=services.judging,
@@ -186,10 +179,8 @@ class Call:
                 self._take(end)
 
     async def _close(self, result: str) -> None:
-        if self._ears is not None:
-            self._ears.leave()
-        if self._parts is not None:
-            self._parts.close()
+        if self._words is not None:
+            self._words.close()
         await self._tasks.close()
         if self._pipeline is not None:
             await self._pipeline.close()
@@ -237,12 +228,12 @@ class Call:
             elif holds and isinstance(event, turn_taking.Tick | turn_taking.WordsHeard) and ears.sound_now():
                 self._step(turn_taking.LineLoud())
         actions = self._step(event)
-        if self._parts is not None:
+        if self._words is not None:
             pause = self._state.voice.pause
             if isinstance(event, SpeechPaused) and pause is not None:
-                self._parts.paused(pause.position_samples, pause.voiced_ms)
+                self._words.paused(pause.position_samples, pause.voiced_ms)
             elif isinstance(event, SpeechStarted | SpeechResumed):
-                self._parts.went_on(event.position_samples)
+                self._words.went_on(event.position_samples)
         if actions:
             # By name only: what was said is in them, and no business of a log's.
             names = " ".join(type(each).__name__ for each in (event, *actions))
@@ -269,15 +260,10 @@ class Call:
         match action:
             case turn_taking.Prepare():
                 assert pipeline is not None, "events are taken only once the call is open"
-                assert self._parts is not None
-                assert self._audio is not None
-                end = action.stop_samples + self._audio.samples(POST_ROLL_MS)
-                start, in_parts_ms = self._parts.rest(action.start_samples, self._audio.pre_roll_samples)
-                audio, played = self._audio.read(start, end)
+                assert self._words is not None
                 echoes = self._ears is not None and self._ears.echoes
-                parts = self._parts.of(action.start_samples)
-                action = replace(action, voiced_ms=max(0, action.voiced_ms - in_parts_ms))
-                replies.prepare(action, pipeline, audio, played, echoes=echoes, parts=parts)
+                said = self._words.said(action.start_samples, action.stop_samples, action.voiced_ms)
+                replies.prepare(action, pipeline, said, voiced_ms=said.voiced_ms, echoes=echoes)
             case turn_taking.PrepareDigits():
                 assert pipeline is not None
                 replies.prepare_digits(action, pipeline)
@@ -309,45 +295,29 @@ class Call:
 
     def _attend(self) -> None:
         """What has to be looked at again and again, as long as the floor is as it is."""
-        state = self._state
-        if self._ears is not None:
-            begun = state.voice.start_samples
-            follows = isinstance(state.floor, turn_taking.Hearing) and self._settings.speculate
-            follows = follows and self._services.load.level is Speculation.FULL
-            follows = follows and not state.is_long(time.monotonic_ns()) and not self._in_parts()
-            if follows and begun is not None:
-                assert self._audio is not None
-                self._ears.follow(max(0, begun - self._audio.pre_roll_samples))
-            else:
-                self._ears.leave()
-            if self._ears.wants_the_floor(self._both_speak()):
-                self._take(turn_taking.CallerJudged())
-        if self._parts is not None and self._audio is not None:
-            begun = state.voice.start_samples
-            if begun is None or isinstance(state.floor, turn_taking.Hearing):
-                self._parts.attend(begun, self._audio.written_samples, self._audio.pre_roll_samples)
+        state, now_ns = self._state, time.monotonic_ns()
+        if self._words is not None:
+            follows = self._settings.speculate and self._services.load.level is Speculation.FULL
+            speaks = isinstance(state.floor, turn_taking.Hearing)
+            follows = follows and not state.is_long(now_ns)
+            self._words.attend(state.voice.start_samples, speaks=speaks, follow=follows)
+        if self._ears is not None and self._ears.wants_the_floor(self._both_speak()):
+            self._take(turn_taking.CallerJudged())
         self._listen_again()
         entered = self._digits.tick(time.monotonic_ns(), speaking=state.voice.speaking_since_ns is not None)
         if entered is not None:
             self._take(turn_taking.DigitsEntered(entered))
 
-    def _in_parts(self) -> bool:
-        begun = self._state.voice.start_samples
-        return self._parts is not None and begun is not None and bool(self._parts.of(begun))
-
     def _listen_again(self) -> None:
-        state = self._state
-        if self._again is None or not self._again.is_due(state, time.monotonic_ns()):
+        state, words = self._state, self._words
+        if words is None or not words.again_is_due(state, time.monotonic_ns()):
             return
         revision = self._replies.get(state.revision)
         start, pause = state.voice.start_samples, state.voice.pause
         if revision is None or start is None or pause is None:
             return
         if self._services.load.level is Speculation.FULL:
-            assert self._parts is not None
-            assert self._audio is not None
-            start, _ = self._parts.rest(start, self._audio.pre_roll_samples)
-            self._tasks.spawn(self._again.hear(revision, start, pause.position_samples))
+            self._tasks.spawn(words.look_again(revision, start, pause.position_samples))
 
     def _both_speak(self) -> bool:
         """The caller's line carries sound while we are heard, and we may be interrupted."""

@@ -32,6 +32,10 @@ class CallerAudio:
         return self._stream.written_samples
 
     @property
+    def rate_hz(self) -> int:
+        return self._stream.rate_hz
+
+    @property
     def pre_roll_samples(self) -> int:
         return self.samples(PRE_ROLL_MS)
 
@@ -42,6 +46,11 @@ class CallerAudio:
         """Something was noticed, somewhere at some time: what ties positions to the clock."""
         if isinstance(event, SpeechStarted | SpeechPaused | SpeechResumed):
             self._clock = (event.position_samples, event.at_ns)
+
+    def only(self, start_samples: int, stop_samples: int) -> NDArray[np.int16]:
+        """The caller's audio as far as it exists: ``[samples]``."""
+        _, audio = self._stream.read(max(0, start_samples), stop_samples)
+        return audio
 
     def read(self, start_samples: int, stop_samples: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """The caller's audio as far as it exists, and what we sent until its end: ``[samples]`` each."""

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offhook import turn_taking
 from offhook.call.output import CallOutput
-from offhook.call.pipeline import Outcome, Pipeline, Revision
+from offhook.call.pipeline import Pipeline
 from offhook.call.profile import CallProfile
 from offhook.call.prompts import Kind
+from offhook.call.revision import Outcome, Revision, Said
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
 from offhook.conversation.history import History
@@ -90,24 +91,23 @@ class Replies:
         self,
         action: turn_taking.Prepare,
         pipeline: Pipeline,
-        audio: NDArray[np.int16],
-        played: NDArray[np.int16],
+        said: Said,
         *,
+        voiced_ms: int,
         echoes: bool = False,
-        parts: Sequence[asyncio.Task[str]] = (),
     ) -> None:
-        """Begin a revision on ``audio``; ``played`` is what we sent meanwhile.
+        """Begin a revision on what the caller has ``said``, with so much voice in it.
 
-        ``echoes``: the line has given our voice back before.  ``parts``: the words before ``audio``.
+        ``echoes``: the line has given our voice back before.
         """
         trace = self._new_trace(action.revision)
-        trace.voiced_ms = action.voiced_ms
+        trace.voiced_ms = voiced_ms
         trace.speech_end_ns = action.speech_end_ns
         said_ns = (action.stop_samples - action.start_samples) * 10**9 // self._output.rate_hz
         since_ns = action.speech_end_ns - said_ns - ECHO_BACK_MS * 10**6
         saying = self._output.played_text(since_ns, action.speech_end_ns)
         self._revisions[action.revision] = pipeline.prepare(
-            action.revision, audio, trace, played=played, saying=saying, echoes=echoes, parts=parts
+            action.revision, said, trace, saying=saying, echoes=echoes
         )
         self._services.metrics.revisions.inc()
 

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from offhook.engines.llm.base import GenerationStats, Grammar, Limits, Mark, Told, ToolCall, ToolOffer
 from offhook.engines.stt.base import Transcript
+from offhook.engines.stt.rerecognition import Rerecognition
 from offhook.engines.tts.base import never
+from offhook.workers import Claim
 
 
 @dataclass
@@ -25,7 +27,12 @@ class ScriptedRecognizer:
     gate: asyncio.Event | None = None
     """When given, recognition waits for it."""
 
-    async def recognize(self, audio: NDArray[np.int16], voiced_ms: int) -> Transcript:
+    def session(self, rate_hz: int) -> Rerecognition:
+        return Rerecognition(rate_hz, self.recognize, lambda text, voiced_ms: text)
+
+    async def recognize(
+        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim | None = None
+    ) -> Transcript:
         if self.gate is not None:
             await self.gate.wait()
         text = self.texts.pop(0)

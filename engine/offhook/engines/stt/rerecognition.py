@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from offhook.core import resample
 from offhook.engines.stt.base import SESSION_S, STT_RATE_HZ, Transcript
 from offhook.errors import BusyError, ModelError
-from offhook.workers import Claim, Urgency
+from offhook.workers import LATEST_NS, Claim, Urgency
 
 Recognize = Callable[[NDArray[np.int16], int, Claim], Awaitable[Transcript]]
 """Words of ``[samples]`` int16 at 16 kHz; how many ms are voiced; how soon it is needed."""
@@ -31,8 +31,8 @@ class _Look:
     samples: int
     voiced_ms: int
     claim: Claim
+    """As urgent as the most urgent of those who wait."""
     task: asyncio.Task[Transcript]
-    waiting: int = 0
 
 
 class Rerecognition:
@@ -88,15 +88,14 @@ class Rerecognition:
         again = look is None or look.samples != self._samples or _failed(look)
         if look is None or again or (look.voiced_ms < voiced_ms and claim.urgency < Urgency.AHEAD):
             look = self._look = self._begin(voiced_ms, claim)
-        elif not look.task.done():
-            look.claim.hurry(claim)
-        look.waiting += 1
+        else:
+            look.claim.others.append(claim)
         try:
             return await asyncio.shield(look.task)
         finally:
-            look.waiting -= 1
-            if not look.waiting:
-                look.task.cancel()  # nobody wants it any more; nothing when it is done
+            look.claim.others.remove(claim)
+            # Not at once: whoever takes it over may be just about to ask.
+            asyncio.get_running_loop().call_soon(_drop_unwanted, look)
 
     def _begin(self, voiced_ms: int, claim: Claim) -> _Look:
         self._blocks = [np.concatenate(self._blocks)] if self._blocks else [np.zeros(0, np.int16)]
@@ -104,13 +103,19 @@ class Rerecognition:
         self._used_samples += len(audio)
         if self._rate_hz != STT_RATE_HZ and len(audio):
             audio = resample(audio, self._rate_hz, STT_RATE_HZ)
-        task = asyncio.ensure_future(_as_coroutine(self._recognize(audio, voiced_ms, claim)))
+        shared = Claim(Urgency.AHEAD, since_ns=LATEST_NS, others=[claim])
+        task = asyncio.ensure_future(_as_coroutine(self._recognize(audio, voiced_ms, shared)))
         task.add_done_callback(_seen)
-        return _Look(self._samples, voiced_ms, claim, task)
+        return _Look(self._samples, voiced_ms, shared, task)
 
 
 async def _as_coroutine(words: Awaitable[Transcript]) -> Transcript:
     return await words
+
+
+def _drop_unwanted(look: _Look) -> None:
+    if not look.claim.others:
+        look.task.cancel()  # nothing when it is done
 
 
 def _failed(look: _Look) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from offhook.engines.tts.base import Multilingual, Synthesizer
 from offhook.engines.tts.slin import to_slin
 from offhook.speech import spoken
-from offhook.workers import Job, Workers
+from offhook.workers import Claim, Job, Workers
 
 LEAD_THRESHOLD = 100
 """-50 dBFS: what a voice puts out below this before its first word is silence on a telephone."""
@@ -91,13 +91,14 @@ class Voice:
         known: bool = False,
         clauses: Clauses | None = None,
         language: str | None = None,
+        claim: Claim | None = None,
     ) -> AsyncGenerator[NDArray[np.int16], None]:
         """``text`` as ``[samples]`` int16 blocks at ``rate_hz``, each as soon as it exists.
 
         ``known``: it was written before the call began, and may be kept longer than it; otherwise it is
         kept in the call's own ``clauses``.  ``language``: the agent's, where it names one; None: the
-        voice's.  Closing the iterator stops the synthesis between two blocks.  Raises ModelError or
-        DeadlineError.
+        voice's.  ``claim``: how soon it is needed; None: somebody waits.  Closing the iterator stops the
+        synthesis between two blocks.  Raises ModelError or DeadlineError.
         """
         language = language or self._language
         # The same words sound otherwise in another language.
@@ -112,7 +113,7 @@ class Voice:
             return
         self.misses += 1
         blocks: list[NDArray[np.int16]] = []
-        async for block in self._synthesize(text, rate_hz, language):
+        async for block in self._synthesize(text, rate_hz, language, claim):
             blocks.append(block)
             yield block
         if blocks and kept is not None:
@@ -133,7 +134,7 @@ class Voice:
         return self._synthesizer
 
     async def _synthesize(
-        self, text: str, rate_hz: int, language: str
+        self, text: str, rate_hz: int, language: str, claim: Claim | None
     ) -> AsyncGenerator[NDArray[np.int16], None]:
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[NDArray[np.int16] | None] = asyncio.Queue()
@@ -146,7 +147,7 @@ class Voice:
                 job.beat()
                 loop.call_soon_threadsafe(queue.put_nowait, block)
 
-        job = self._workers.submit(work)
+        job = self._workers.submit(work, claim)
         job.result.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while True:

@@ -1,0 +1,369 @@
+"""The one owner of the caller's words: what they say is recognised here, and nowhere else in a call.
+
+Words are wanted at several moments: again and again while the caller speaks, so that the language model
+can read them ahead; in each pause, for a revision of the answer; once more in a long wait, with the
+silence behind them.  All of these are looks at the same stretch of audio, in one session of the recogniser,
+and what one has found the others need not look for:
+
+* where a look that goes on, or has been, was at as much speech as is wanted, no more audio is given, and the
+  session knows the words;
+* one that a pause had begun and that the caller outran goes on as the next look ahead, unless its thread
+  is wanted for more;
+* a look in the wait is taken only where there is a sound behind what was looked at.
+
+A turn that becomes long is cut into parts (:mod:`offhook.call.parts`).  Where our own voice is on the
+caller's line it is taken out of the utterance as a whole, which is then recognised by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook import turn_taking
+from offhook.barge_in import without_our_voice
+from offhook.call.caller_audio import POST_ROLL_MS, CallerAudio
+from offhook.call.parts import Parts
+from offhook.call.revision import Revision, Words
+from offhook.core import resample
+from offhook.end_of_turn.levels import LEVEL_MS, frame_levels
+from offhook.end_of_turn.wait import ProsodyModel
+from offhook.engines.stt.base import STT_RATE_HZ, Recognition, RecognitionSession, Transcript
+from offhook.engines.stt.gate import clean, normalize
+from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
+from offhook.observe.trace import TurnTrace
+from offhook.workers import Claim, Urgency
+
+_log = logging.getLogger("offhook.call.recognition")
+
+FIRST_MS = 700
+"""Speech before which there is nothing worth recognising."""
+EVERY_MS = 350
+"""Between two looks ahead at a turn that goes on, at least ..."""
+SHARE = 6
+"""... and at least so many times what the last one took: at most a sixth of one core per speaking caller."""
+AGAIN_MS = 250
+"""Silence after which an uncertain turn is looked at a second time: what is there by then stays."""
+AGAIN_LEFT_MS = 120
+"""It has to be worth it: so much of the wait is left."""
+QUIET_DBFS = -50.0
+"""A frame below this is silence on a telephone line."""
+ECHO_DROP_DB = 6.0
+"""A frame that is so much quieter without our own voice was our own voice."""
+_NS_PER_MS = 1_000_000
+
+Samples = NDArray[np.int16]
+T = TypeVar("T")
+
+
+class _Stretch:
+    """Audio of one turn, or of what its parts have left of it, in one session."""
+
+    def __init__(self, start_samples: int, session: RecognitionSession) -> None:
+        self.start_samples = start_samples
+        self.pushed_samples = start_samples
+        self.covers_samples = start_samples
+        """Speech up to this position is in the session, with what belongs behind it."""
+        self.session = session
+        self.looking = 0
+        """Looks that somebody waits for."""
+        self.unseen: str | None = None
+        """The words of the latest look, until they are compared with those of the one before."""
+        self.before: list[str] = []
+        """Words that were compared last."""
+        self.sent = 0
+        """Words that the language model has got ahead."""
+        self.next_s = 0.0
+        """No look ahead before, on the monotonic clock."""
+        self._closed = False
+
+    async def look(self, words: Coroutine[Any, Any, T]) -> T:
+        """Wait for ``words`` of the session."""
+        self.looking += 1
+        began_s = time.monotonic()
+        try:
+            return await words
+        finally:
+            now_s = time.monotonic()
+            self.next_s = now_s + max(EVERY_MS / 1000, (now_s - began_s) * SHARE)
+            self.looking -= 1
+            if self._closed:
+                self.close()
+
+    def close(self) -> None:
+        """The turn is over; who still waits for its words gets them."""
+        self._closed = True
+        if not self.looking:
+            self.session.cancel()
+
+
+class CallerWords:
+    """One call's.  Lives on the event loop."""
+
+    def __init__(
+        self,
+        recognition: Recognition,
+        audio: CallerAudio,
+        *,
+        ring_s: float,
+        anticipate: Callable[[str], Awaitable[None]],
+        post: Callable[[turn_taking.TurnEvent], None],
+        prosody: ProsodyModel | None = None,
+    ) -> None:
+        """``anticipate`` gets the words with which a turn surely begins, while it goes on.
+
+        ``post`` gets WordsSoFar when a part's words are known, and WordsChanged.
+        """
+        self._recognition = recognition
+        self._audio = audio
+        self._anticipate = anticipate
+        self._post = post
+        self._prosody = prosody
+        self._parts = Parts(
+            audio.read, self._once, lambda: post(turn_taking.WordsSoFar()), audio.rate_hz, ring_s
+        )
+        self._stretch: _Stretch | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._checked = 0
+        """The newest revision that was looked at a second time."""
+
+    # --- what goes on --------------------------------------------------------------------------
+
+    def paused(self, position_samples: int, voiced_ms: int) -> None:
+        """The caller has paused there, after ``voiced_ms`` of voiced audio in the turn."""
+        self._parts.paused(position_samples, voiced_ms)
+
+    def went_on(self, position_samples: int) -> None:
+        """They have gone on there."""
+        self._parts.went_on(position_samples)
+
+    def attend(self, turn_samples: int | None, *, speaks: bool, follow: bool) -> None:
+        """The turn that began there goes on; None: there is none.  Asked again and again.
+
+        ``speaks``: the caller does.  ``follow``: look at their words meanwhile.
+        """
+        if turn_samples is None or speaks:
+            self._parts.attend(turn_samples, self._audio.written_samples, self._audio.pre_roll_samples)
+        if turn_samples is None or not follow or not speaks or self._parts.of(turn_samples):
+            self._leave()
+        elif self._following is None or self._following.done():
+            start, _ = self._parts.rest(turn_samples, self._audio.pre_roll_samples)
+            stretch = self._at(start)
+            work = self._follow(stretch, joins=stretch.looking > 0)
+            self._following = asyncio.create_task(work, name="follow")
+
+    def said(self, turn_samples: int, stop_samples: int, voiced_ms: int) -> SaidSoFar:
+        """What the caller has said from there until a pause, after so much voiced audio."""
+        start, in_parts_ms = self._parts.rest(turn_samples, self._audio.pre_roll_samples)
+        audio, played = self._audio.read(start, stop_samples + self._audio.samples(POST_ROLL_MS))
+        said = SaidSoFar(self, audio, played, self._parts.of(turn_samples), max(0, voiced_ms - in_parts_ms))
+        if not said.echoes:
+            said.stretch = self._at(start)
+            self._push(said.stretch, stop_samples, POST_ROLL_MS)
+        return said
+
+    def close(self) -> None:
+        """Nothing is wanted any more."""
+        self._leave()
+        self._parts.close()
+        if self._stretch is not None:
+            self._stretch.close()
+
+    # --- looks -----------------------------------------------------------------------------------
+
+    def _at(self, start_samples: int) -> _Stretch:
+        if self._stretch is None or self._stretch.start_samples != start_samples:
+            if self._stretch is not None:
+                self._stretch.close()
+            self._stretch = _Stretch(start_samples, self._recognition.session(self._audio.rate_hz))
+        return self._stretch
+
+    def _push(self, stretch: _Stretch, speech_samples: int, behind_ms: int) -> None:
+        """See to it that speech until there is in the session, and so much behind it, as far as it exists.
+
+        When the speech is there already nothing is pushed, so that a look that was taken will do.
+        """
+        if stretch.covers_samples >= speech_samples:
+            return
+        stop_samples = min(speech_samples + self._audio.samples(behind_ms), self._audio.written_samples)
+        if stop_samples > stretch.pushed_samples:
+            with contextlib.suppress(BusyError):  # a minute is enough of what nobody has cut into parts
+                stretch.session.push(self._audio.only(stretch.pushed_samples, stop_samples))
+            stretch.pushed_samples = stop_samples
+        stretch.covers_samples = speech_samples
+
+    async def _once(self, audio: Samples, played: Samples, voiced_ms: int, claim: Claim | None = None) -> str:
+        """The words of ``audio`` by itself; ``played`` is what we sent until its end."""
+        if played.any():
+            audio = await asyncio.to_thread(without_our_voice, audio, played, self._audio.rate_hz)
+        return (await self.alone(audio, voiced_ms, claim or Claim(Urgency.PREPARED))).text
+
+    async def alone(self, audio: Samples, voiced_ms: int, claim: Claim) -> Transcript:
+        """``audio`` in a session of its own."""
+        session = self._recognition.session(self._audio.rate_hz)
+        try:
+            session.push(audio)
+            return await session.final(voiced_ms, claim)
+        finally:
+            session.cancel()
+
+    async def without_our_voice(self, audio: Samples, played: Samples) -> tuple[Samples, float]:
+        """``audio`` with our own voice taken out, and the share of its sound that is left."""
+        rate_hz = self._audio.rate_hz
+        own = await asyncio.to_thread(without_our_voice, audio, played, rate_hz)
+        before, after = frame_levels(audio, rate_hz), frame_levels(own, rate_hz)
+        loud = before > QUIET_DBFS
+        kept = loud & (after > QUIET_DBFS) & (after > before - ECHO_DROP_DB)
+        return own, float(kept.sum() / loud.sum()) if loud.any() else 1.0
+
+    async def prosody(self, audio: Samples) -> float | None:
+        """What the melody of ``audio`` says of whether it is the end of a turn."""
+        if self._prosody is None:
+            return None
+        rate_hz = self._audio.rate_hz
+        audio = audio if rate_hz == STT_RATE_HZ else resample(audio, rate_hz, STT_RATE_HZ)
+        return await asyncio.to_thread(self._prosody.turn_over, audio)
+
+    @property
+    def rate_hz(self) -> int:
+        return self._audio.rate_hz
+
+    # --- while the caller speaks -----------------------------------------------------------------
+
+    def _leave(self) -> None:
+        """The caller has paused, or is not looked at any more; a revision may wait for the look already."""
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+
+    async def _follow(self, stretch: _Stretch, *, joins: bool) -> None:
+        """``joins``: a look goes on that was begun in a pause that was none: it is the first one ahead."""
+        rate_hz = self._audio.rate_hz
+        try:
+            while True:
+                if stretch.unseen is None:
+                    if not joins:
+                        spoken_ms = (self._audio.written_samples - stretch.start_samples) * 1000 / rate_hz
+                        wait_s = max((FIRST_MS - spoken_ms) / 1000, stretch.next_s - time.monotonic(), 0.02)
+                        await asyncio.sleep(wait_s)
+                        speech_samples = self._audio.written_samples - self._audio.samples(POST_ROLL_MS)
+                        self._push(stretch, speech_samples, POST_ROLL_MS)
+                    joins = False
+                    stretch.unseen = await stretch.look(stretch.session.interim())
+                words, stretch.unseen = stretch.unseen.split(), None
+                stable = common(stretch.before, words)
+                stretch.before = words
+                if len(stable) > stretch.sent:
+                    stretch.sent = len(stable)
+                    await self._anticipate(" ".join(stable))
+        except BusyError:
+            pass  # others' finished turns come first
+        except (ModelError, DeadlineError) as error:
+            _log.warning("words could not be recognised ahead of the turn's end: %s", error)
+
+    # --- in the wait -----------------------------------------------------------------------------
+
+    def again_is_due(self, state: turn_taking.TurnState, now_ns: int) -> bool:
+        """Whether the revision that is held is worth a second look now."""
+        match state.floor:
+            case turn_taking.Preparing(commit_at_ns=int(commit_at_ns), words=str()):
+                ended_ns = state.voice.ended_ns
+            case _:
+                return False
+        if ended_ns is None or self._checked == state.revision:
+            return False
+        left_ns = commit_at_ns - now_ns
+        return now_ns >= ended_ns + AGAIN_MS * _NS_PER_MS and left_ns > AGAIN_LEFT_MS * _NS_PER_MS
+
+    async def look_again(self, revision: Revision, turn_samples: int, paused_samples: int) -> None:
+        """Recognise the turn with some more of the pause, where there is a sound in it, and compare."""
+        self._checked = revision.number
+        start, _ = self._parts.rest(turn_samples, self._audio.pre_roll_samples)
+        stop_samples = paused_samples + self._audio.samples(AGAIN_MS)
+        audio, played = self._audio.read(start, stop_samples)
+        stretch = self._stretch
+        if played.any() or stretch is None or stretch.start_samples != start:
+            return  # our own echo may be in it, and makes words of its own
+        more = audio[len(audio) - max(0, stop_samples - stretch.pushed_samples) :]
+        if not (frame_levels(more, self._audio.rate_hz) > QUIET_DBFS).any():
+            return  # silence says nothing
+        self._push(stretch, stop_samples, 0)
+        claim, voiced_ms = Claim(Urgency.AHEAD), revision.trace.voiced_ms
+        with contextlib.suppress(OffhookError):  # the words that were heard first will do
+            words = (await stretch.look(stretch.session.final(voiced_ms, claim))).text
+            if words and normalize(words) != normalize(revision.rest):
+                self._checked = revision.number + 1  # what is made anew is not checked again
+                self._post(turn_taking.WordsChanged(revision.number, stop_samples))
+
+
+class SaidSoFar:
+    """See :class:`~offhook.call.revision.Said`; made by :class:`CallerWords`."""
+
+    def __init__(
+        self,
+        owner: CallerWords,
+        audio: Samples,
+        played: Samples,
+        parts: list[asyncio.Task[str]],
+        voiced_ms: int,
+    ) -> None:
+        self.stretch: _Stretch | None = None
+        """None: it is recognised by itself."""
+        self.voiced_ms = voiced_ms
+        self._owner = owner
+        self._audio = audio
+        self._played = played
+        self._parts = parts
+        self._own: Samples | None = None
+
+    @property
+    def echoes(self) -> bool:
+        """Our own voice may be in it."""
+        return bool(self._played.any())
+
+    async def words(self, trace: TurnTrace, claim: Claim) -> Words:
+        audio = await self._without_echo(trace) if self.echoes else self._audio
+        prosody = asyncio.create_task(self._owner.prosody(audio), name="prosody")
+        try:
+            rest = await self._transcript(audio, trace, claim)
+            trace.stt_done_ns = time.monotonic_ns()
+            trace.audio_ms = len(audio) * 1000 // self._owner.rate_hz
+            earlier = [await asyncio.shield(part) for part in self._parts]
+            text = " ".join(words for words in (*earlier, rest) if words)
+            return Words(text, rest, await prosody)
+        finally:
+            prosody.cancel()
+
+    async def _transcript(self, audio: Samples, trace: TurnTrace, claim: Claim) -> str:
+        if self.stretch is None:
+            return (await self._owner.alone(audio, trace.voiced_ms, claim)).text
+        transcript = await self.stretch.look(self.stretch.session.final(trace.voiced_ms, claim))
+        self.stretch.unseen = transcript.text
+        return clean(transcript.text, trace.voiced_ms)
+
+    async def _without_echo(self, trace: TurnTrace) -> Samples:
+        """Take our own voice out, and its share out of what counts as the caller's."""
+        if self._own is None:
+            self._own, share = await self._owner.without_our_voice(self._audio, self._played)
+            loud_ms = len(frame_levels(self._audio, self._owner.rate_hz)) * LEVEL_MS
+            trace.voiced_ms = min(trace.voiced_ms, round(share * loud_ms))
+        return self._own
+
+
+def common(before: list[str], now: list[str]) -> list[str]:
+    """The words that two looks agree on, but the last: it may have been cut in two."""
+    count = 0
+    for one, other in zip(before, now, strict=False):
+        if one != other:
+            break
+        count += 1
+    stable = now[: min(count, len(now) - 1)] if now else []
+    # Punctuation at the end is the recogniser's guess that this is the end.
+    return [*stable[:-1], stable[-1].rstrip(".?!,;:")] if stable else []

@@ -1,0 +1,114 @@
+"""One attempt at a turn's answer, and what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.conversation.base import Turn
+from offhook.engines.llm.base import Generation
+from offhook.errors import OffhookError
+from offhook.observe.trace import TurnTrace
+from offhook.playout.utterance import Utterance
+from offhook.workers import Claim, Urgency
+
+Excuse = Callable[[], Awaitable[tuple[str, NDArray[np.int16]] | None]]
+"""The agent's excuse for a failed turn and its audio, ``[samples]`` int16; None: it was said too often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The caller's words of one turn, as far as it had come."""
+
+    text: str
+    """All of them; empty: none."""
+    rest: str
+    """The end of them, which was recognised now: all, but for the parts of a long turn."""
+    prosody: float | None = None
+    """What the melody says of their end; None: nobody has asked."""
+
+
+class Said(Protocol):
+    """What the caller has said up to a pause."""
+
+    async def words(self, trace: TurnTrace, claim: Claim) -> Words:
+        """Its words; ``trace`` learns what it was, ``claim`` says how soon they are needed.
+
+        May be asked again when it has failed.  Raises ModelError, BusyError or DeadlineError.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a committed revision: how much of it was audible to the caller."""
+
+    audible_text: str
+    complete: bool
+
+
+@dataclass(slots=True)
+class Revision:
+    """One attempt at a turn's answer; made by :class:`~offhook.call.pipeline.Pipeline`."""
+
+    number: int
+    trace: TurnTrace
+    answer: Utterance
+    heard: str = ""
+    """What the caller said, as recognised."""
+    rest: str = ""
+    """The end of it, which was recognised for this revision: all of it, but for the parts of a long turn."""
+    error: OffhookError | None = None
+    """Why there is no answer, or only a part of one."""
+    excused: bool = False
+    """The answer ends with the agent's excuse for that."""
+    due_s: float | None = None
+    """When its first sound is overdue, on the event loop's clock; None before it is committed."""
+    ends_call: bool = False
+    """The caller has taken leave: the call may end after this answer."""
+    committed: bool = False
+    stopped: bool = False
+    """No further clause is wanted."""
+    clauses: list[str] = field(default_factory=list)
+    """Of the answer, as far as it has come."""
+    claim: Claim = field(default_factory=lambda: Claim(Urgency.PREPARED))
+    """How soon it is needed, and what it has cost."""
+    outcome: asyncio.Future[Outcome] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    task: asyncio.Task[None] | None = None
+    generation: Generation | None = None
+    turn: Turn | None = None
+    timer: asyncio.Timeout | None = None
+    """Runs while the answer is made and nothing of it can be heard."""
+
+    def limit(self, due_s: float | None) -> None:
+        """The first sound has to be there at ``due_s``; None: it is there."""
+        self.due_s = due_s
+        if self.timer is not None:
+            self.timer.reschedule(due_s)
+
+    async def cancel(self) -> None:
+        """Forget the revision; returns when the conversation is as it was before."""
+        self.stopped = True
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+        self.answer.drop()
+
+    async def settle(self, outcome: Outcome) -> None:
+        """The revision has been played as far as it will be: remember what was heard of it."""
+        if not outcome.complete:
+            self.stopped = True
+            if self.generation is not None:
+                self.generation.cancel()
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+        if self.task is not None:
+            await asyncio.wait([self.task])
+        self.answer.drop()
