@@ -569,7 +569,7 @@ async def test_the_model_may_end_the_call_but_not_with_a_question(benches: Any) 
 async def test_a_caller_who_asks_for_time_gets_it(benches: Any) -> None:
     bench = benches(["Hold on a second."], [])
     asks_for_time = Ranking((), ActGuess("wait", 0.9))
-    bench.policy._knowledge = SimpleNamespace(search=lambda *what: asks_for_time)
+    bench.policy._knowledge = SimpleNamespace(search=lambda *what: asks_for_time, stated=0)
     revision = bench.prepare(4)
     assert await whole(revision) == bench.policy.agent.take_your_time
     assert CallerWaits(4) in bench.events
