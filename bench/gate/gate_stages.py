@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bench.gate.gauge import gauge
 from offhook.barge_in import JudgeSettings, Verdict, judge
 from offhook.core import Endpointer, PlayoutThread, SileroBatch, SileroModel, resample
-from offhook.doors.eagi.agi_text import AgiEnvironment, parse_reply, quote
+from offhook.doors.agi.agi_text import AgiEnvironment, parse_reply, quote
 from offhook.end_of_turn.wait import Expected, PauseHabit, expectation, wait_ms
 from offhook.engines.llm.base import Limits
 from offhook.engines.llm.embedded import embedded_model

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offhook.doors.eagi.agi import AgiChannel, Digits, PlaybackResult
+from offhook.doors.agi.agi import AgiChannel, Digits, PlaybackResult
 from offhook.doors.eagi.listener import Handoff, Listener
 from offhook.errors import AgiError, HangupError, PlaybackError
 from tests.support.agi_program import agi_program

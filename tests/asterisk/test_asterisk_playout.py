@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook.core import PlayoutThread
-from offhook.doors.eagi.agi import AgiChannel, PlaybackResult
+from offhook.doors.agi.agi import AgiChannel, PlaybackResult
 from offhook.doors.eagi.listener import Handoff, Listener
 from offhook.playout.folder import GrowingClip, PlaybackFolder, Shelf
 from tests.support.agi_program import agi_program

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from offhook.doors.eagi.agi_text import split_command
+from offhook.doors.agi.agi_text import split_command
 from offhook.doors.eagi.probe import ask
 from offhook.simulator import ChannelOptions, HangUp, SimulatedCall, WhenSilent
 from tests.support.agi_side import HEADER

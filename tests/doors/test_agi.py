@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from offhook.doors.eagi.agi import AgiChannel, Digits, PlaybackResult
-from offhook.doors.eagi.agi_text import MAX_COMMAND_BYTES, MAX_HEADER_LINES, split_command
+from offhook.doors.agi.agi import AgiChannel, Digits, PlaybackResult
+from offhook.doors.agi.agi_text import MAX_COMMAND_BYTES, MAX_HEADER_LINES, split_command
 from offhook.errors import AgiError, HangupError, OffhookError, PlaybackError
 from tests.support.agi_side import HEADER, WAIT_S, AsteriskSide, by_hand, soon
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offhook.doors.eagi.agi import Digits, PlaybackResult
+from offhook.doors.agi.agi import Digits, PlaybackResult
 from offhook.errors import HangupError
 from tests.support.agi_side import by_hand, like_asterisk, soon
 from tests.support.launchers import open_descriptors

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from offhook.doors.eagi.agi_text import (
+from offhook.doors.agi.agi_text import (
     AgiEnvironment,
     Reply,
     is_reply_whole,

@@ -13,7 +13,7 @@ import pytest
 
 from offhook.call.output import CallOutput
 from offhook.core import PlayoutThread
-from offhook.doors.eagi.agi import AgiChannel
+from offhook.doors.agi.agi import AgiChannel
 from offhook.doors.eagi.player import KEYS, EagiPlayer
 from offhook.errors import HangupError
 from offhook.playout.folder import GrowingClip, PlaybackFolder

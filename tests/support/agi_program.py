@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from offhook.doors.eagi.agi import AgiChannel
+from offhook.doors.agi.agi import AgiChannel
 from offhook.doors.eagi.listener import Handoff
 
 

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, TypeVar
 
-from offhook.doors.eagi.agi import AgiChannel
-from offhook.doors.eagi.agi_text import split_command
+from offhook.doors.agi.agi import AgiChannel
+from offhook.doors.agi.agi_text import split_command
 
 WAIT_S = 60.0
 HEADER = b"agi_request: offhook-eagi\nagi_channel: PJSIP/trunk-00000001\nagi_uniqueid: 1699.7\n\n"

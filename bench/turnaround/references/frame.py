@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.agents.loader import Agent, load_agent
-from offhook.doors.eagi.agi import AgiChannel
+from offhook.doors.agi.agi import AgiChannel
 from offhook.doors.eagi.lifeline import Handoff
 from offhook.doors.eagi.listener import Listener
 from offhook.errors import HangupError, OffhookError

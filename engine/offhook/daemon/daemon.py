@@ -21,15 +21,16 @@ from offhook.conversation.lookup import search_workers
 from offhook.core import PlayoutThread
 from offhook.daemon import systemd
 from offhook.daemon.capacity import check_capacity, raised_limits
+from offhook.daemon.doors import OtherDoors
 from offhook.daemon.profiles import Profiles
 from offhook.daemon.reception import Reception
 from offhook.daemon.reload import merged
 from offhook.daemon.watchdog import Beat, Watchdog
-from offhook.doors.base import Line
+from offhook.doors.base import CallOffer, Line
 from offhook.doors.eagi.lifeline import Handoff
 from offhook.doors.eagi.line import EagiLine
 from offhook.doors.eagi.listener import Listener
-from offhook.doors.media import Hearing, Media
+from offhook.doors.media import Hearing, Media, Sending
 from offhook.engines.engine import Progress
 from offhook.engines.llm.base import LanguageModel
 from offhook.engines.pool import EnginePool, load_models
@@ -71,6 +72,9 @@ class Daemon:
         self._reloading = False
         self._searching = search_workers()
         self._reception: Reception | None = None
+        self._doors = OtherDoors(config.doors, None)
+        self._calls = 0
+        """Through all doors."""
         self._media: Media | None = None
         """What the doors' lines are made of."""
 
@@ -98,6 +102,9 @@ class Daemon:
             )
             await listener.bind()
             stack.push_async_callback(listener.close)
+            self._doors = doors = OtherDoors(config.doors, group_id(config.daemon.group))
+            doors.bind()
+            stack.push_async_callback(doors.close)
             default = load_agent(config.agent.default, config.agent.search)
             folder = PlaybackFolder(config.daemon.playback_dir, group_id=group_id(config.daemon.group))
             stack.callback(folder.close)
@@ -116,7 +123,10 @@ class Daemon:
             stack.callback(hearing.close)
             playout = PlayoutThread()
             stack.callback(playout.stop)
-            self._media = Media(hearing, playout, folder)
+            sending = Sending() if doors.any else None
+            if sending is not None:
+                stack.callback(sending.close)
+            self._media = Media(hearing, playout, folder, sending)
             load = LoadGauge(allowed=_speculation(config))
             self._tasks.spawn(_watch_load(load), "load")
             services = Services(load, Metrics(), trace, transcript, judging)
@@ -130,10 +140,11 @@ class Daemon:
             await reception.begin(default)
             self._reception = reception
             listener.start()
+            doors.start(self._media, self.take, self._check)
             progress(f"ready in {time.monotonic() - began:.1f} s, listening on {config.daemon.socket}")
             ready()
             systemd.notify("READY=1")
-            self._watch(hearing, playout, pool.language_models())
+            self._watch(hearing, playout, sending, pool.language_models())
             self._reload_if_wanted()
             await self._stopping.wait()
             systemd.notify("STOPPING=1")
@@ -159,9 +170,26 @@ class Daemon:
         try:
             if self._reception is None or self._stopping.is_set():
                 raise BusyError("the daemon is starting or stopping")
-            await self._reception.take(line)
+            self._check_places()
+            self._calls += 1
+            try:
+                await self._reception.take(line)
+            finally:
+                self._calls -= 1
         finally:
             line.close()
+
+    def _check(self, offer: CallOffer) -> str | None:
+        """What :meth:`take` would do with such a call now; see :meth:`Reception.check`."""
+        if self._reception is None or self._stopping.is_set():
+            raise BusyError("the daemon is starting or stopping")
+        self._check_places()
+        return self._reception.check(offer)
+
+    def _check_places(self) -> None:
+        most = self._config.daemon.max_calls
+        if self._calls >= most:
+            raise BusyError(f"there are {most} calls already (daemon.max_calls)")
 
     # --- reading again -----------------------------------------------------------------------
 
@@ -210,13 +238,21 @@ class Daemon:
 
     # --- watching ----------------------------------------------------------------------------
 
-    def _watch(self, hearing: Hearing, playout: PlayoutThread, models: Sequence[LanguageModel]) -> None:
+    def _watch(
+        self,
+        hearing: Hearing,
+        playout: PlayoutThread,
+        sending: Sending | None,
+        models: Sequence[LanguageModel],
+    ) -> None:
         """Tell systemd that all parts move, if it asks (``WatchdogSec=``)."""
         assert self._reception is not None
         limit_s = systemd.watchdog_s()
         if limit_s is None:
             return
         beats: dict[str, Beat] = {"media thread": hearing.beat, "playout thread": playout.beat}
+        if sending is not None:
+            beats["sender thread"] = sending.beat
         for number, model in enumerate(models, 1):
             model_beat = getattr(model, "beat", None)
             if model_beat is not None:  # a server's model has no thread here
@@ -225,13 +261,16 @@ class Daemon:
         self._tasks.spawn(watchdog.run(), "watchdog")
 
     async def _drain(self, listener: Listener) -> None:
-        listener.stop_accepting()
-        if listener.active_calls:
+        doors: tuple[Listener | OtherDoors, ...] = (listener, self._doors)
+        for door in doors:
+            door.stop_accepting()
+        if calls := sum(door.active_calls for door in doors):
             limit_s = self._config.daemon.drain_s
-            _log.info("draining calls=%d for up to %.0f s", listener.active_calls, limit_s)
+            _log.info("draining calls=%d for up to %.0f s", calls, limit_s)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(listener.drained(), limit_s)
-        await listener.close()
+                await asyncio.wait_for(asyncio.gather(*(door.drained() for door in doors)), limit_s)
+        for door in doors:
+            await door.close()
         await self._tasks.close()  # the models that they use are closed next
 
 

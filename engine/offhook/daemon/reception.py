@@ -108,6 +108,24 @@ class Reception:
             stack.enter_context(prepared.in_use())
             await self._hold(line, prepared, who.number)
 
+    def check(self, offer: CallOffer) -> str | None:
+        """What :meth:`take` would do with such a call now: None, or the result for the dialplan.
+
+        Raises BusyError or ConfigError where it would.  It holds no place.
+        """
+        who = self._who(offer)
+        if isinstance(who, Refusal):
+            if who is Refusal.BUSY:
+                raise BusyError("the tenant has as many calls as it takes")
+            return who
+        prepared = self._profiles.get(who.key)
+        if prepared is not None:
+            profile = prepared.profile
+            self._check(profile.models.problem(), profile.voice)
+            with self._place(profile.models.language_model):
+                pass
+        return None
+
     def _who(self, offer: CallOffer) -> Answerer | Refusal:
         """Whoever the dialplan names, else the one whose number was dialled, else the default."""
         name = _argument(offer, AGENT_ARGUMENT)

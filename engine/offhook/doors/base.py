@@ -26,6 +26,8 @@ OnEvent = Callable[[SpeechEvent], None]
 OnKey = Callable[[str], None]
 """Gets one key: a digit, ``*`` or ``#``."""
 
+RESULT_VARIABLE = "OFFHOOK_RESULT"
+"""Where the dialplan finds how a call went."""
 HANGUP = "hangup"
 """The result of a call that the caller has ended: nobody is left who would read it."""
 

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from offhook.core import MediaThread, PlayoutThread, SileroModel, Stream
+from offhook.core import (
+    Framing,
+    MediaThread,
+    OnMessage,
+    PlayoutThread,
+    Sender,
+    SenderThread,
+    SileroModel,
+    Stream,
+)
 from offhook.doors.base import Listening, OnEvent
 from offhook.playout.folder import PlaybackFolder
 
@@ -20,7 +30,16 @@ class Hearing:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._media.event_fd, self._dispatch)
 
-    def add(self, fd: int, rate_hz: int, on_event: OnEvent, listening: Listening) -> Stream:
+    def add(
+        self,
+        fd: int,
+        rate_hz: int,
+        on_event: OnEvent,
+        listening: Listening,
+        *,
+        framing: Framing = "raw",
+        on_message: OnMessage | None = None,
+    ) -> Stream:
         """Hear ``fd`` from now on; what happens on it goes to ``on_event``.  See MediaThread.add."""
         stream = self._media.add(
             fd,
@@ -28,6 +47,8 @@ class Hearing:
             pause_ms=listening.pause_ms,
             endpointing_ms=listening.endpointing_ms,
             ring_s=listening.ring_s,
+            framing=framing,
+            on_message=on_message,
         )
         self._listeners[stream.id] = on_event
         return stream
@@ -53,6 +74,47 @@ class Hearing:
                 listener(event)
 
 
+OnEnded = Callable[[int, bool], None]
+"""A playback's number, and whether the line broke: see :meth:`SenderThread.poll`."""
+
+
+class Sending:
+    """Owns the sender thread; lives on the running event loop."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        self._thread = SenderThread()
+        self._listeners: dict[int, OnEnded] = {}
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._thread.event_fd, self._dispatch)
+
+    def add(self, fd: int, rate_hz: int, on_ended: OnEnded, *, framing: Framing, lead_ms: int = 0) -> Sender:
+        """Send on a duplicate of ``fd`` from now on.  See SenderThread.add."""
+        sender = self._thread.add(fd, rate_hz, framing=framing, lead_ms=lead_ms)
+        self._listeners[sender.id] = on_ended
+        return sender
+
+    def remove(self, sender: Sender) -> None:
+        """Send nothing any more."""
+        self._listeners.pop(sender.id, None)
+        sender.close()
+
+    def beat(self) -> int:
+        """Whether the thread moves; see SenderThread.beat."""
+        return self._thread.beat()
+
+    def close(self) -> None:
+        """Stop the thread.  Any number of times."""
+        self._loop.remove_reader(self._thread.event_fd)
+        self._thread.stop()
+
+    def _dispatch(self) -> None:
+        for sender_id, playback, broken in self._thread.poll():
+            listener = self._listeners.get(sender_id)
+            if listener is not None:  # else: closed while the event was on its way
+                listener(playback, broken)
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """One process's."""
@@ -60,3 +122,5 @@ class Media:
     hearing: Hearing
     playout: PlayoutThread
     folder: PlaybackFolder
+    sending: Sending | None = None
+    """None where no door needs it."""

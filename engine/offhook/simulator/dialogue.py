@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offhook.doors.eagi.agi_text import split_command
+from offhook.doors.agi.agi_text import split_command
 from offhook.simulator.activity import FOREVER_NS, Activity, ChannelState, End, Played
 from offhook.simulator.audible import Samples
 from offhook.simulator.commands import COMMANDS

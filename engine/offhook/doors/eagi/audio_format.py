@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from offhook.doors.eagi.agi import AgiChannel
+from offhook.doors.agi.agi import AgiChannel
 from offhook.errors import ConfigError
 
 _log = logging.getLogger("offhook.doors.eagi.audio_format")

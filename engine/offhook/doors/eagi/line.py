@@ -6,17 +6,24 @@ import asyncio
 from collections.abc import Mapping
 
 from offhook.core import Stream
-from offhook.doors.base import HANGUP, CallOffer, Listening, OnEvent, OnKey, unless_ended
+from offhook.doors.agi.agi import AgiChannel
+from offhook.doors.agi.offer import offer_of
+from offhook.doors.base import (
+    HANGUP,
+    RESULT_VARIABLE,
+    CallOffer,
+    Listening,
+    OnEvent,
+    OnKey,
+    unless_ended,
+)
 from offhook.doors.eagi import audio_format
-from offhook.doors.eagi.agi import AgiChannel
-from offhook.doors.eagi.agi_text import AgiEnvironment
 from offhook.doors.eagi.handoff import Reason
 from offhook.doors.eagi.lifeline import Handoff, HandoffState
 from offhook.doors.eagi.player import EagiPlayer
 from offhook.doors.media import Media
 from offhook.errors import ConfigError, OffhookError
 
-RESULT_VARIABLE = "OFFHOOK_RESULT"
 HEADER_TIMEOUT_S = 1.5
 """Asterisk has written the header before the launcher ran; the launcher waits 2 s for us."""
 
@@ -64,7 +71,7 @@ class EagiLine:
             problem = error  # the call is taken, so that the caller hears an apology
         if handoff.descriptors.audio is None:
             problem = ConfigError("no caller's audio: the dialplan has to run EAGI(), not AGI()")
-        offer = offer_of(header, handoff.hello.args, rate_hz)
+        offer = offer_of("eagi", header, handoff.hello.args, rate_hz)
         return cls(handoff, agi, offer, media, problem)
 
     @property
@@ -134,28 +141,3 @@ class EagiLine:
             self._player.drop_files()
         if self._handoff.state is HandoffState.ACCEPTED:
             self._handoff.done()
-
-
-def offer_of(header: AgiEnvironment, arguments: tuple[str, ...], rate_hz: int) -> CallOffer:
-    """What Asterisk says of a call.
-
-    The dialled number is ``CALLERID(dnid)``, which lasts when the dialplan sends the call somewhere else; on
-    channels without one it is the extension.
-    """
-
-    def said(name: str) -> str:
-        return header.get(name) or ""
-
-    return CallOffer(
-        door="eagi",
-        call_id=header.uniqueid,
-        dialled=said("dnid") or said("extension"),
-        caller=said("callerid"),
-        caller_name=said("calleridname"),
-        account=said("accountcode"),
-        language=said("language"),
-        context=said("context"),
-        extension=said("extension"),
-        arguments=arguments,
-        rate_hz=rate_hz,
-    )

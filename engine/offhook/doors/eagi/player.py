@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 
 from offhook.core import PlayoutThread
+from offhook.doors.agi.agi import AgiChannel
 from offhook.doors.base import OnKey, PlaybackEnd
-from offhook.doors.eagi.agi import AgiChannel
 from offhook.errors import HangupError, OffhookError
 from offhook.playout.folder import Clip, GrowingClip, PlaybackFolder, Shelf
 from offhook.playout.utterance import Utterance

@@ -1,7 +1,7 @@
 """AGI commands, typed: what a call asks of Asterisk, and what Asterisk answers.
 
-How commands and replies are kept in step is :mod:`offhook.doors.eagi.agi_session`; how they
-look is :mod:`offhook.doors.eagi.agi_text`.
+How commands and replies are kept in step is :mod:`offhook.doors.agi.agi_session`; how they
+look is :mod:`offhook.doors.agi.agi_text`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from offhook.doors.eagi.agi_session import AgiSession, Interruption, Lost
-from offhook.doors.eagi.agi_text import AgiEnvironment, Reply, quote, quote_exact
+from offhook.doors.agi.agi_session import AgiSession, Interruption, Lost
+from offhook.doors.agi.agi_text import AgiEnvironment, Reply, quote, quote_exact
 from offhook.errors import AgiError, HangupError, PlaybackError
 
 HEADER_TIMEOUT_S = 5.0

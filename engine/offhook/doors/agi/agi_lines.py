@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections.abc import Callable
 
-from offhook.doors.eagi.agi_text import MAX_LINE_BYTES
+from offhook.doors.agi.agi_text import MAX_LINE_BYTES
 from offhook.errors import AgiError, DeadlineError, HangupError, OffhookError
 
 _CHUNK_BYTES = 65_536

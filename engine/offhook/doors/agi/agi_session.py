@@ -23,8 +23,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from offhook.doors.eagi.agi_lines import AgiLines
-from offhook.doors.eagi.agi_text import (
+from offhook.doors.agi.agi_lines import AgiLines
+from offhook.doors.agi.agi_text import (
     MAX_COMMAND_BYTES,
     MAX_HEADER_BYTES,
     MAX_HEADER_LINES,

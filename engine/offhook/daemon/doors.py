@@ -1,0 +1,120 @@
+"""The doors beside EAGI's: those that are configured, opened and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from offhook.config import DoorsConfig
+from offhook.doors.announced import Announced
+from offhook.doors.audiosocket.door import AudioSocketDoor
+from offhook.doors.base import CallOffer, Line
+from offhook.doors.fastagi.door import FastAgiDoor
+from offhook.doors.media import Media
+from offhook.doors.network import NetworkListener, is_local
+from offhook.errors import ConfigError
+from offhook.files import read_text
+
+_log = logging.getLogger("offhook.daemon.doors")
+
+
+class OtherDoors:
+    """One daemon's.  Lives on the event loop."""
+
+    def __init__(self, config: DoorsConfig, group_id: int | None) -> None:
+        """Check everything.  Raises ConfigError: an address that is none, a secret that is missing."""
+        self._config = config
+        self._announced = Announced()
+        self._login: tuple[str, str] | None = None
+        self._token: str | None = None
+        self._listeners: dict[str, NetworkListener] = {}
+        addresses = {
+            "audiosocket": config.audiosocket.listen,
+            "websocket": config.websocket.listen,
+            "fastagi": config.fastagi.listen,
+        }
+        for door, address in addresses.items():
+            if address is not None:
+                self._listeners[door] = NetworkListener(door, address, group_id=group_id)
+        self._local = {door: is_local(address) for door, address in addresses.items() if address is not None}
+        if "websocket" in self._local:
+            password = self._secret("websocket", "password_file", config.websocket.password_file)
+            self._login = None if password is None else (config.websocket.username, password)
+            if importlib.util.find_spec("websockets") is None:
+                raise ConfigError("doors.websocket needs a library: pip install 'offhook[websocket]'")
+        if "fastagi" in self._local:
+            self._token = self._secret("fastagi", "token_file", config.fastagi.token_file)
+
+    @property
+    def any(self) -> bool:
+        """Whether one is configured."""
+        return bool(self._listeners)
+
+    @property
+    def active_calls(self) -> int:
+        """Calls, and whoever has not said yet what they want."""
+        return sum(listener.active for door, listener in self._listeners.items() if door != "fastagi")
+
+    def bind(self) -> None:
+        """Claim the addresses.  Raises ConfigError."""
+        for listener in self._listeners.values():
+            listener.bind()
+
+    def start(
+        self,
+        media: Media,
+        take: Callable[[Line], Awaitable[None]],
+        check: Callable[[CallOffer], str | None],
+    ) -> None:
+        """Take calls from now on.  ``take`` holds one to its end, ``check`` says whether it would."""
+        config = self._config
+        for door, listener in self._listeners.items():
+            if door == "audiosocket":
+                listener.start(
+                    AudioSocketDoor(
+                        config.audiosocket.agents, self._announced, media, take, local=self._local[door]
+                    ).serve
+                )
+            elif door == "websocket":
+                # Its library is an extra: imported only where the door is open.
+                from offhook.doors.websocket.door import WebSocketDoor
+
+                path = config.websocket.path
+                listener.start(WebSocketDoor(path, self._login, self._announced, media, take, check).serve)
+            else:
+                listener.start(FastAgiDoor(self._token, self._announced, check).serve)
+            _log.info("%s: listening on %s", door, listener.where)
+
+    def stop_accepting(self) -> None:
+        """Take no more calls, but steps of the dialplan that ask how one went."""
+        for door, listener in self._listeners.items():
+            if door != "fastagi":
+                listener.stop_accepting()
+
+    async def drained(self) -> None:
+        """Wait until no call is left."""
+        await asyncio.gather(
+            *(listener.drained() for door, listener in self._listeners.items() if door != "fastagi")
+        )
+
+    async def close(self) -> None:
+        """Any number of times."""
+        for listener in self._listeners.values():
+            await listener.close()
+
+    def _secret(self, door: str, key: str, path: Path | None) -> str | None:
+        """What the file holds; None where none is needed."""
+        if path is None:
+            if self._local[door]:
+                return None
+            raise ConfigError(
+                f"doors.{door}.listen can be reached from other machines: name a file with a secret in"
+                f" doors.{door}.{key}, or listen on 127.0.0.1"
+            )
+        secret = read_text(path).strip()
+        if not secret or len(secret.splitlines()) > 1:
+            raise ConfigError(f"doors.{door}.{key} {path} has to hold the secret, on one line")
+        return secret

@@ -1,0 +1,94 @@
+"""Calls that the dialplan has announced, and what has become of them.
+
+AudioSocket brings nothing but a UUID, and takes nothing back; chan_websocket brings what its URI can say.
+So the dialplan says by one step of FastAGI who calls, gets a UUID for it, and asks by another, once the call
+is back, how it went.  A UUID is made of random bits, serves once and not for long: who has it was told it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from offhook.doors.base import HANGUP, RESULT_VARIABLE, CallOffer
+from offhook.errors import BusyError
+
+CLAIM_WITHIN_S = 30.0
+"""From the announcement to the call; Asterisk connects a moment later."""
+KEEP_S = 300.0
+"""For the dialplan to ask how a call went that is over."""
+MOST = 2048
+"""Announcements and results that are kept."""
+
+
+@dataclass(slots=True)
+class _Call:
+    offer: CallOffer
+    until: float
+    """When it is forgotten; what has been claimed and is not over is never."""
+    claimed: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+class Announced:
+    """One daemon's.  Lives on the event loop."""
+
+    def __init__(self) -> None:
+        self._calls: dict[uuid.UUID, _Call] = {}
+
+    def announce(self, offer: CallOffer) -> uuid.UUID:
+        """A call will come.  Raises BusyError when too many have been announced that did not."""
+        self._forget()
+        if len(self._calls) >= MOST:
+            raise BusyError(f"{MOST} calls have been announced, and not come")
+        key = uuid.uuid4()
+        self._calls[key] = _Call(offer, time.monotonic() + CLAIM_WITHIN_S)
+        return key
+
+    def claim(self, key: uuid.UUID) -> CallOffer | None:
+        """The call that has come, once; None when nobody has announced it, or too long ago."""
+        self._forget()
+        call = self._calls.get(key)
+        if call is None or call.claimed:
+            return None
+        call.claimed = True
+        return call.offer
+
+    def leave(self, key: uuid.UUID, result: str, variables: Mapping[str, str] | None = None) -> None:
+        """A call is over.  The first word counts."""
+        call = self._calls.get(key)
+        if call is None or call.over.is_set():
+            return
+        if result != HANGUP:
+            call.variables = {**(variables or {}), RESULT_VARIABLE: result}
+        call.until = time.monotonic() + KEEP_S
+        call.over.set()
+
+    async def variables(self, key: uuid.UUID, wait_s: float) -> Mapping[str, str]:
+        """What a call has left for the dialplan; waits for one that is not quite over.
+
+        ``unavailable`` is the result of one that never came, ``failed`` of one that says nothing.
+        """
+        self._forget()
+        call = self._calls.get(key)
+        if call is None or not call.claimed:
+            return {RESULT_VARIABLE: "unavailable"}
+        try:
+            await asyncio.wait_for(call.over.wait(), wait_s)
+        except TimeoutError:
+            return {RESULT_VARIABLE: "failed"}
+        self._calls.pop(key, None)
+        return call.variables
+
+    def _forget(self) -> None:
+        now = time.monotonic()
+        for key in [
+            key
+            for key, call in self._calls.items()
+            if call.until < now and (call.over.is_set() or not call.claimed)
+        ]:
+            del self._calls[key]

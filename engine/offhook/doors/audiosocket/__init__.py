@@ -1,0 +1,1 @@
+"""Calls that Asterisk brings by AudioSocket: a TCP connection, or a Unix socket's, for each."""

@@ -1,0 +1,131 @@
+"""The HTTP upgrade that makes a connection a websocket, and the first message on it.
+
+The handshake is the library's (``websockets``, without its I/O); the frames behind it are native, decoded
+and paced on threads that never wait for Python (bench/bench_doors.py has what either costs the event loop).
+So no byte behind the handshake is read here, but for the one message that says what will come.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+from websockets.exceptions import InvalidHandshake
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from offhook.doors.network import Connection
+from offhook.doors.websocket.control import OP_TEXT
+from offhook.errors import ProtocolError
+
+SUBPROTOCOL = "media"
+"""chan_websocket's, by convention: ``protocols = media`` in websocket_client.conf."""
+_MOST_REQUEST_BYTES = 16_384
+_MOST_MESSAGE_BYTES = 65_536
+"""MEDIA_START brings the channel's variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who may come: ``username`` and ``password`` of websocket_client.conf."""
+
+    username: str
+    password: str
+
+    def fits(self, authorization: str) -> bool:
+        scheme, _, encoded = authorization.partition(" ")
+        if scheme.lower() != "basic":
+            return False
+        try:
+            given = base64.b64decode(encoded.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        return hmac.compare_digest(given, f"{self.username}:{self.password}".encode())
+
+
+class Handshake:
+    """One connection's.  :meth:`read` first, then :meth:`accept` or :meth:`refuse`."""
+
+    def __init__(self, connection: Connection, path: str, login: Login | None) -> None:
+        self._connection = connection
+        self._path = path
+        self._login = login
+        self._protocol = ServerProtocol(
+            subprotocols=[Subprotocol(SUBPROTOCOL)], select_subprotocol=_select, max_size=None
+        )
+        self._request: Request | None = None
+
+    async def read(self) -> Mapping[str, str]:
+        """What the URI says of the call.  Raises ProtocolError, and has answered why."""
+        read = 0
+        while self._request is None:
+            data = await self._connection.read_some(4096)
+            read += len(data)
+            if not data or read > _MOST_REQUEST_BYTES:
+                raise ProtocolError("that is no request for a websocket")
+            self._protocol.receive_data(data)
+            for event in self._protocol.events_received():
+                if isinstance(event, Request):
+                    self._request = event
+            if self._protocol.handshake_exc is not None and self._request is None:
+                await self._send()
+                raise ProtocolError("that is no request for a websocket")
+        request, where = self._request, urlsplit(self._request.path)
+        if where.path.rstrip("/") != self._path.rstrip("/"):
+            await self.refuse(404, f"the door is {self._path}")
+            raise ProtocolError(f"it asked for another path than {self._path}")
+        if self._login is not None and not self._login.fits(request.headers.get("Authorization", "")):
+            await self.refuse(401, "user name and password are those of doors.websocket")
+            raise ProtocolError("its user name or password is not that of doors.websocket")
+        return dict(parse_qsl(where.query, max_num_fields=64))
+
+    async def accept(self) -> None:
+        """From now on it is a websocket.  Raises ProtocolError when the request was for none."""
+        assert self._request is not None
+        response = self._protocol.accept(self._request)
+        self._protocol.send_response(response)
+        await self._send()
+        if response.status_code != 101:
+            error = self._protocol.handshake_exc
+            why = str(error) if isinstance(error, InvalidHandshake) else "no websocket"
+            raise ProtocolError(f"its handshake failed: {why}")
+
+    async def refuse(self, status: int, why: str) -> None:
+        """Answer that it will be none."""
+        self._protocol.send_response(self._protocol.reject(status, why + "\n"))
+        await self._send()
+
+    async def _send(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                await self._connection.send(data)
+
+
+def _select(protocol: ServerProtocol, offered: object) -> Subprotocol | None:
+    """Ours, if it is among what the client offers; one that offers none gets none."""
+    return Subprotocol(SUBPROTOCOL) if isinstance(offered, list | tuple) and SUBPROTOCOL in offered else None
+
+
+async def read_text_message(connection: Connection) -> bytes:
+    """The next message, which has to be a text in one frame, and not a byte more.
+
+    Raises ProtocolError for anything else.
+    """
+    first, second = await connection.read_exactly(2)
+    size = second & 0x7F
+    if first != 0x80 | OP_TEXT or not second & 0x80:
+        raise ProtocolError("its first message is not MEDIA_START")
+    if size == 126:
+        size = int.from_bytes(await connection.read_exactly(2))
+    elif size == 127:
+        size = int.from_bytes(await connection.read_exactly(8))
+    if size > _MOST_MESSAGE_BYTES:
+        raise ProtocolError(f"its first message has {size} bytes")
+    mask = await connection.read_exactly(4)
+    payload = await connection.read_exactly(size)
+    return bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
