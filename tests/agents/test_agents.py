@@ -246,7 +246,7 @@ def test_a_closed_folder_is_one_clear_line(
     reader: str, closed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OFFHOOK_CONFIG", raising=False)
-    monkeypatch.setattr("offhook.config.DEFAULT_PATH", closed / "offhook.toml")
+    monkeypatch.setattr("offhook.config.reading.DEFAULT_PATH", closed / "offhook.toml")
     with pytest.raises(ConfigError) as caught:
         READERS[reader](closed)
     said = str(caught.value)

@@ -18,7 +18,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_defaults_need_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("OFFHOOK_CONFIG", raising=False)
-    monkeypatch.setattr("offhook.config.DEFAULT_PATH", tmp_path / "absent.toml")
+    monkeypatch.setattr("offhook.config.reading.DEFAULT_PATH", tmp_path / "absent.toml")
     assert load_config() == Config()
 
 
@@ -26,7 +26,7 @@ def test_a_file_that_was_read_and_has_gone_is_an_error_and_no_reason_for_default
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("OFFHOOK_CONFIG", raising=False)
-    monkeypatch.setattr("offhook.config.DEFAULT_PATH", write(tmp_path, "[turn]\npause_ms = 80\n"))
+    monkeypatch.setattr("offhook.config.reading.DEFAULT_PATH", write(tmp_path, "[turn]\npause_ms = 80\n"))
     found = find_config()
     assert load_config(found).turn.pause_ms == 80
     (tmp_path / "offhook.toml").unlink()

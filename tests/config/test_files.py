@@ -171,7 +171,7 @@ def test_a_default_configuration_that_leads_nowhere_is_not_passed_over(
     monkeypatch.delenv("OFFHOOK_CONFIG", raising=False)
     link = house / "offhook.toml"
     link.symlink_to(house / "gone")
-    monkeypatch.setattr("offhook.config.DEFAULT_PATH", link)
+    monkeypatch.setattr("offhook.config.reading.DEFAULT_PATH", link)
     assert "where nothing is" in refusal(load_config)
 
 

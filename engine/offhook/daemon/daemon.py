@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offhook.agents.loader import load_agent
 from offhook.call.prompts import ReadyPhrases
@@ -36,6 +36,7 @@ from offhook.engines.llm.base import LanguageModel
 from offhook.engines.pool import EnginePool, load_models
 from offhook.errors import BusyError, ConfigError
 from offhook.files import group_id
+from offhook.observe.http import StatusServer
 from offhook.observe.load import LoadGauge, Speculation
 from offhook.observe.metrics import Metrics
 from offhook.observe.trace import TraceWriter
@@ -127,9 +128,9 @@ class Daemon:
             if sending is not None:
                 stack.callback(sending.close)
             self._media = Media(hearing, playout, folder, sending)
-            load = LoadGauge(allowed=_speculation(config))
-            self._tasks.spawn(_watch_load(load), "load")
-            services = Services(load, Metrics(), trace, transcript, judging)
+            load, metrics = LoadGauge(allowed=_speculation(config)), Metrics()
+            self._tasks.spawn(_watch_load(load, metrics), "load")
+            services = Services(load, metrics, trace, transcript, judging)
             profiles = Profiles(config, pool, ReadyPhrases(folder), self._searching, self._tasks.spawn)
             stack.callback(profiles.close)
             reception = Reception(
@@ -137,6 +138,10 @@ class Daemon:
             )
             stack.callback(self._searching.close)
             stack.push_async_callback(self._tasks.close)
+            metrics.watch_calls(reception.running)
+            if config.metrics.listen is not None:
+                status = StatusServer(config.metrics.listen, metrics.registry, self._health)
+                stack.callback(status.close)
             await reception.begin(default)
             self._reception = reception
             listener.start()
@@ -190,6 +195,13 @@ class Daemon:
         most = self._config.daemon.max_calls
         if self._calls >= most:
             raise BusyError(f"there are {most} calls already (daemon.max_calls)")
+
+    def _health(self) -> dict[str, Any]:
+        """For the status page.  Any thread."""
+        if self._reception is None:
+            return {"problem": "the daemon is starting"}
+        state = self._reception.health()
+        return {"problem": "the daemon is stopping"} if self._stopping.is_set() else state
 
     # --- reading again -----------------------------------------------------------------------
 
@@ -274,10 +286,13 @@ class Daemon:
         await self._tasks.close()  # the models that they use are closed next
 
 
-async def _watch_load(load: LoadGauge) -> None:
+async def _watch_load(load: LoadGauge, metrics: Metrics) -> None:
+    loop = asyncio.get_running_loop()
     while True:
         load.sample()
+        due_s = loop.time() + LOAD_SAMPLE_S
         await asyncio.sleep(LOAD_SAMPLE_S)
+        metrics.loop_lag(loop.time() - due_s)
 
 
 async def _load(

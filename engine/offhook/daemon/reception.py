@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from offhook.agents.loader import Agent, find_agent, load_agent
 from offhook.call.call import Call
@@ -94,6 +94,13 @@ class Reception:
         if isinstance(who, Refusal):
             await self._refuse(line, who)
             return
+        try:
+            await self._take(line, who)
+        except BusyError:
+            self.services.metrics.call_refused("busy")
+            raise
+
+    async def _take(self, line: Line, who: Answerer) -> None:
         with ExitStack() as stack:
             if who.number is not None and self._tenancy is not None:
                 stack.enter_context(self._tenancy.call(who.number))
@@ -125,6 +132,33 @@ class Reception:
             with self._place(profile.models.language_model):
                 pass
         return None
+
+    def running(self) -> int:
+        """Calls that are held now.  Any thread."""
+        return sum(list(self._taken.values()))
+
+    def health(self) -> dict[str, Any]:
+        """Whether a call could be taken, and what there is, as JSON.  Any thread; never waits.
+
+        ``problem``: why the default agent could not answer, in one line; None while it can.
+        """
+        problem, places = None, 0
+        prepared = self._profiles.get(_box(self.config.agent.default))
+        if prepared is not None:
+            profile = prepared.profile
+            problem = profile.models.problem() or profile.voice.problem() or self._searching.problem()
+            places = profile.models.language_model.places
+        state: dict[str, Any] = {"problem": problem, "calls": self.running(), "places": places}
+        state["load"] = round(self.services.load.busy, 2)
+        if self._tenancy is not None:
+            known = self._tenancy.health
+            state["tenants"] = {
+                "tenants": known.tenants,
+                "numbers": known.numbers,
+                "from": known.source,
+                "problem": known.problem,
+            }
+        return state
 
     def _who(self, offer: CallOffer) -> Answerer | Refusal:
         """Whoever the dialplan names, else the one whose number was dialled, else the default."""
@@ -185,6 +219,7 @@ class Reception:
 
     async def _refuse(self, line: Line, why: Refusal) -> None:
         """Say so to the dialplan, which says it to the trunk; nothing was answered."""
+        self.services.metrics.call_refused(why)
         if why is Refusal.BUSY:
             raise BusyError("the tenant has as many calls as it takes")
         _log.info("call=%s refused: %s", line.offer.call_id, why)

@@ -6,13 +6,16 @@ A registry of our own, so that two daemons in one process (tests) do not meet.
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from offhook.config import BudgetConfig
 from offhook.observe.trace import STAGES, TurnTrace
 
-_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.5, 2.5, 5.0)
-"""Seconds; finest where a person on the telephone begins to notice."""
+_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.335, 0.5, 0.65, 0.8, 1.0, 1.5, 2.5, 5.0)
+"""Seconds; finest where a person on the telephone begins to notice, with the goals as limits."""
+_LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 
 
 class Metrics:
@@ -21,6 +24,16 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._calls = Counter("offhook_calls", "Calls that have ended", ["result"], registry=registry)
+        self._running = Gauge("offhook_calls_running", "Calls that go on now", registry=registry)
+        self._refused = Counter(
+            "offhook_admission_refused", "Calls that were not taken", ["reason"], registry=registry
+        )
+        self._lag = Histogram(
+            "offhook_event_loop_lag_seconds",
+            "How late the event loop wakes who has waited",
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
         self._turns = Counter("offhook_turns", "Answers that a caller began to hear", registry=registry)
         self._turnaround = Histogram(
             "offhook_turnaround_seconds",
@@ -65,6 +78,18 @@ class Metrics:
     def call_ended(self, result: str) -> None:
         """A call is over; ``result`` is what the dialplan is told."""
         self._calls.labels(result).inc()
+
+    def watch_calls(self, running: Callable[[], int]) -> None:
+        """``running`` is asked whenever the page is read, on any thread."""
+        self._running.set_function(running)
+
+    def call_refused(self, reason: str) -> None:
+        """A call was not taken; ``reason`` is one of a few words."""
+        self._refused.labels(reason).inc()
+
+    def loop_lag(self, seconds: float) -> None:
+        """The event loop woke somebody so late."""
+        self._lag.observe(max(0.0, seconds))
 
     def turn_ended(self, trace: TurnTrace, budgets: BudgetConfig) -> None:
         """An answer was heard, to its end or not."""

@@ -1,20 +1,13 @@
 """``offhook.toml``: every setting, its default, its unit and its range.
 
-A configuration is read once, checked as a whole, and frozen.  Unknown keys are
-errors, with the nearest known key named, because a misspelt limit is a limit
-that does not hold.  A relative path in it begins at the folder that the file lies in.
+Unknown keys are errors, because a misspelt limit is a limit that does not hold.  A relative path begins at
+the folder that the file lies in.
 """
 
 from __future__ import annotations
 
-import difflib
-import os
-import re
-import tomllib
-import typing
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,28 +16,23 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import ErrorDetails
 
-from offhook.errors import ConfigError
-from offhook.files import at_home, folder_of, named, placed, read_text
+from offhook.files import at_home, named, placed
 
 DEFAULT_PATH = Path("/etc/offhook/offhook.toml")
 DEFAULT_SOCKET = Path("/run/offhook/offhook.sock")
 EMBEDDED_LLM = "smollm2-135m-instruct"
 """What ``llm.model`` calls the embedded language model."""
-_FOLDER = "folder"
+FOLDER = "folder"
 """In a validation's context: the folder of the file that is read."""
-_SHOWN = 80
-"""So many characters of a wrong value are shown; a line for people stays a line."""
 
 
 def _beside(path: Path, info: ValidationInfo) -> Path:
     """A relative path lies beside the file that names it (:func:`parse_toml`)."""
-    return placed(path, (info.context or {}).get(_FOLDER))
+    return placed(path, (info.context or {}).get(FOLDER))
 
 
 def _as_text(model: object) -> object:
@@ -384,6 +372,17 @@ class ToolsConfig(Section):
     """Tenants' agents may name Python functions and programs of this machine."""
 
 
+_Address = Annotated[str, StringConstraints(pattern=r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")]
+
+
+class MetricsConfig(Section):
+    """What the daemon tells about itself over HTTP: numbers and health, nothing that was said."""
+
+    listen: _Address | None = None
+    """``HOST:PORT`` of the pages /metrics (Prometheus) and /health; None: no door is opened.  Who reaches it
+    may read it, so let it be ``127.0.0.1:9464``, or an address that only your monitoring reaches."""
+
+
 class Config(Section):
     """The whole of ``offhook.toml``."""
 
@@ -396,6 +395,7 @@ class Config(Section):
     turn: TurnConfig = TurnConfig()
     budgets: BudgetConfig = BudgetConfig()
     doors: DoorsConfig = DoorsConfig()
+    metrics: MetricsConfig = MetricsConfig()
     tenants: TenantsConfig = TenantsConfig()
     recognisers: dict[_Name, SttConfig] = {}
     """``[recognisers.NAME]``: as ``[stt]``, for agents that ask for it: ``recogniser = "NAME"``."""
@@ -404,133 +404,3 @@ class Config(Section):
     voices: dict[_Name, TtsConfig] = {}
     """``[voices.NAME]``: as ``[tts]``, for ``voice = "NAME"``."""
     tools: ToolsConfig = ToolsConfig()
-
-
-def load_config(path: Path | None = None) -> Config:
-    """Read the configuration.
-
-    ``path`` None means ``$OFFHOOK_CONFIG``, then ``/etc/offhook/offhook.toml``, then
-    the defaults.  Raises :class:`ConfigError` with one line: file, key, what is wrong.
-    """
-    found = find_config(path)
-    return Config() if found is None else parse_toml(found, Config)
-
-
-def find_config(path: Path | None = None) -> Path | None:
-    """The file that :func:`load_config` reads; None: there is none, and the defaults hold."""
-    if path is not None:
-        return path
-    variable = os.environ.get("OFFHOOK_CONFIG")
-    if variable:
-        return Path(variable)
-    return DEFAULT_PATH if named(DEFAULT_PATH) else None
-
-
-SectionT = TypeVar("SectionT", bound=Section)
-
-
-def parse_toml(path: Path, kind: type[SectionT]) -> SectionT:
-    """Read ``path`` as TOML into ``kind``; every failure is one ConfigError line."""
-    try:
-        path = at_home(path)
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
-    text = read_text(path)
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}{_toml_hint(str(error), text)}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: not valid TOML: brackets are nested too deeply") from error
-    try:
-        return kind.model_validate(data, context={_FOLDER: folder_of(path)})
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {problem_in_words(error, kind)}") from error
-
-
-def problem_in_words(error: ValidationError, kind: type[Section]) -> str:
-    """The first thing that keeps something from being a ``kind``: where, and what is wrong."""
-    return _first_problem(error.errors(), kind)
-
-
-def _toml_hint(problem: str, text: str) -> str:
-    """What people mean who get this error of the TOML parser."""
-    if "immutable namespace" in problem:
-        return ": write a list as key = [...] or as [[key]] tables, not as both"
-    at = re.search(r"at line (\d+)", problem)
-    line = text.split("\n")[int(at[1]) - 1] if at else ""
-    if re.search(r"[=\[,]\s*[\u2018-\u201f\u00ab]", line):
-        return ': its quotes are typographic, TOML wants straight ones (")'
-    return ""
-
-
-# --- what is wrong, in words ---------------------------------------------------------------------
-
-
-def _first_problem(errors: list[ErrorDetails], kind: type[Section]) -> str:
-    # A key in the wrong place or misspelt explains why another one is missing, so it comes first.
-    problem = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    loc, where, told = problem["loc"], _dotted(problem["loc"]), 1
-    if problem["type"] == "extra_forbidden":
-        line = _unknown_key(kind, loc)
-    elif problem["type"] == "missing":
-        missing = [str(e["loc"][-1]) for e in errors if e["type"] == "missing" and e["loc"][:-1] == loc[:-1]]
-        told = len(missing)
-        example = _tables(kind, loc[:-1]).model_fields[missing[0]].examples
-        place = f"{_dotted(loc[:-1])}: " if loc[:-1] else ""
-        line = f"{place}missing: {', '.join(missing)}" + (f"; for example: {example[0]}" if example else "")
-    else:
-        line = f"{where}: {_in_words(problem)}"
-    return line + (f" (and {len(errors) - told} more)" if len(errors) > told else "")
-
-
-def _in_words(problem: ErrorDetails) -> str:
-    value, limits = problem["input"], problem.get("ctx", {})
-    match problem["type"]:
-        case "value_error":  # our own words; they say what the value is where that helps
-            return str(limits["error"])
-        case "string_too_short" if not value.strip():
-            return "is empty"
-        case "string_too_long":
-            return f"{len(value):,} characters; at most {limits['max_length']:,}: it begins {clipped(value)}"
-        case "too_long":
-            return f"{len(value):,} entries; at most {limits['max_length']:,}"
-        case "tuple_type":
-            return f"a list is wanted, in square brackets, not {clipped(value)}"
-        case _:
-            return f"{problem['msg']}, got {clipped(value)}"
-
-
-def clipped(value: object) -> str:
-    """``value`` as Python writes it, on one short line."""
-    text = repr(value[: 2 * _SHOWN]) if isinstance(value, str) else repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
-
-
-def _unknown_key(kind: type[BaseModel], loc: tuple[int | str, ...]) -> str:
-    known, key = list(_tables(kind, loc[:-1]).model_fields), str(loc[-1])
-    what = f"unknown key {clipped(_dotted(loc))}"
-    if len(loc) > 1 and key in kind.model_fields:
-        return f"{what}; {key!r} belongs to the whole file: move it above the first line in [brackets]"
-    near = difflib.get_close_matches(key, known, n=1)
-    return f"{what}; " + (f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}")
-
-
-def _dotted(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc)
-
-
-def _tables(kind: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel]:
-    """The table at ``loc``."""
-    for part in loc:
-        # An index into an array, or a name among tables: the element's type was taken with the name of all.
-        if isinstance(part, str) and part in kind.model_fields:
-            kind = next(_models_in(kind.model_fields[part].annotation), kind)
-    return kind
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in typing.get_args(annotation):
-        yield from _models_in(inner)

@@ -1,0 +1,65 @@
+"""``offhook.toml``: every setting, its default, its unit and its range.
+
+A configuration is read once, checked as a whole, and frozen.
+"""
+
+from offhook.config.problems import clipped, problem_in_words
+from offhook.config.reading import find_config, load_config, parse_toml
+from offhook.config.sections import (
+    DEFAULT_PATH,
+    DEFAULT_SOCKET,
+    EMBEDDED_LLM,
+    FOLDER,
+    AgentConfig,
+    BudgetConfig,
+    Config,
+    ConfigPath,
+    ConversationConfig,
+    DaemonConfig,
+    DoorsConfig,
+    FallbackConfig,
+    LlmConfig,
+    MetricsConfig,
+    ModelName,
+    Section,
+    ServiceSection,
+    SttConfig,
+    TenantsConfig,
+    ToolsConfig,
+    TtsConfig,
+    TurnConfig,
+    is_path,
+    spoken_languages,
+)
+
+__all__ = [
+    "DEFAULT_PATH",
+    "DEFAULT_SOCKET",
+    "EMBEDDED_LLM",
+    "FOLDER",
+    "AgentConfig",
+    "BudgetConfig",
+    "Config",
+    "ConfigPath",
+    "ConversationConfig",
+    "DaemonConfig",
+    "DoorsConfig",
+    "FallbackConfig",
+    "LlmConfig",
+    "MetricsConfig",
+    "ModelName",
+    "Section",
+    "ServiceSection",
+    "SttConfig",
+    "TenantsConfig",
+    "ToolsConfig",
+    "TtsConfig",
+    "TurnConfig",
+    "clipped",
+    "find_config",
+    "is_path",
+    "load_config",
+    "parse_toml",
+    "problem_in_words",
+    "spoken_languages",
+]
