@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import enum
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -29,6 +30,8 @@ MOST_LOST = 4
 """Threads that may hang before an engine is taken to be broken: each keeps a stack and what it works on."""
 LATEST_NS = 1 << 62
 """Later than any point in time."""
+_PR_SET_NAME, _PR_GET_NAME = 15, 16
+"""linux/prctl.h"""
 _JOIN_S = 2.0
 """Wait so long at the end for a thread that works; then it is left behind."""
 
@@ -92,6 +95,13 @@ class Job(Generic[T]):
         self._name = name
         self._work = work
         self._since_s = 0.0
+        self._given_s = 0.0
+        """Of its thread's time, what it gave to others."""
+
+    def gave(self, cpu_s: float) -> None:
+        """So much of its thread's time went to another job.  From its own thread."""
+        self._given_s += cpu_s
+        self.beat()
 
     def beat(self) -> None:
         """It gets on: its thread is not hanging.  From its own thread."""
@@ -106,7 +116,7 @@ class Job(Generic[T]):
         """Do it.  On its thread."""
         self.beat()
         self.begun = True
-        begun_s = time.thread_time()
+        begun_s, self._given_s = time.thread_time(), 0.0
         value, error = None, None
         try:
             value = self._work(self)
@@ -114,7 +124,7 @@ class Job(Generic[T]):
             error = raised
         if self.displaced:
             error = BusyError("a caller who waits goes first")
-        self._tell(value, error, time.thread_time() - begun_s)
+        self._tell(value, error, time.thread_time() - begun_s - self._given_s)
 
     def _tell(self, value: T | None, error: BaseException | None, cpu_s: float) -> None:
         def tell() -> None:
@@ -210,6 +220,32 @@ class Workers:
         key = f" ({self._setting})" if self._setting else ""
         return DeadlineError(f"{self._what} has given nothing within {self.limit_s:g} s{key}")
 
+    def give_way(self, job: Job[T]) -> None:
+        """Do first, on this thread, what others wait for and ``job`` is only a guess beside.
+
+        Asked by the work itself between two of its steps, where the engine may be used meanwhile.
+        """
+        if job.claim.rank[0] is Urgency.COMMITTED:
+            return
+        seat = next((seat for seat in self._seats if seat.job is job), None)
+        while seat is not None and not job.cancelled:
+            with self._lock:
+                committed = [
+                    each
+                    for each in self._jobs
+                    if not each.cancelled and each.claim.rank[0] is Urgency.COMMITTED
+                ]
+                if not committed or self._closed:
+                    return
+                other = min(committed, key=lambda each: each.claim.rank)
+                self._jobs.remove(other)
+                other.beat()
+                seat.job = other
+            begun_s = time.thread_time()
+            other.run()
+            job.gave(time.thread_time() - begun_s)
+            seat.job = job  # type: ignore[assignment]
+
     def problem(self) -> str | None:
         """Why no call should be begun now, in one line; None while all is well."""
         if self.lost < MOST_LOST:
@@ -220,7 +256,7 @@ class Workers:
         """Give up threads that hang, and fill their places."""
         with self._lock:
             for seat in self._seats:
-                if seat.job is not None and seat.job.quiet_s >= self.limit_s:
+                if (held := seat.job) is not None and held.quiet_s >= self.limit_s:
                     seat.lost = True
             seated = sum(not seat.lost for seat in self._seats)
             lost = len(self._seats) - seated
@@ -249,6 +285,7 @@ class Workers:
         seat.thread.start()
 
     def _serve(self, seat: _Seat) -> None:
+        name_thread(self._name)
         while (job := self._next(seat)) is not None:
             job.run()
             seat.job = None
@@ -282,3 +319,25 @@ class Workers:
         free = sum(seat.job is None for seat in seated)
         for job in ahead[: max(0, urgent - free)]:
             job.displaced = job.cancelled = True
+
+
+def name_thread(name: str) -> None:
+    """Give the calling thread a name that the machine's tools show, and that threads begun by it inherit.
+
+    Python before 3.14 keeps names to itself.  15 characters; no matter where it cannot be done.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+@contextlib.contextmanager
+def threads_named(name: str) -> Iterator[None]:
+    """Threads that are begun meanwhile have this name; the calling one has its own again afterwards."""
+    before = ctypes.create_string_buffer(16)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_GET_NAME, before, 0, 0, 0)
+    name_thread(name)
+    try:
+        yield
+    finally:
+        name_thread(before.value.decode("utf-8", "replace"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -13,6 +14,8 @@ from offhook.engines.tts import voice as voice_module
 from offhook.engines.tts.base import Synthesizer, never
 from offhook.engines.tts.voice import Voice, without_lead
 from offhook.errors import ModelError
+from offhook.workers import Claim, Urgency
+from tests.support.clock import reached
 from tests.support.engines.engines import ScriptedVoice
 
 
@@ -126,3 +129,64 @@ async def test_an_agents_language_reaches_the_normaliser_and_the_synthesizer() -
         await voice.say("Um 9:00.", 8_000, known=True, language=language)
     assert said == [("en", "Um nine o'clock."), ("de", "Um neun Uhr."), ("en", "Um nueve.")]
     assert voice.hits == 1, "the same words sound otherwise in another language"
+
+
+class _Stepping(Blocks):
+    """Waits before each block of "guess" until it may go on; several at once."""
+
+    def __init__(self, concurrency: int) -> None:
+        super().__init__()
+        self.concurrency = concurrency
+        self.may = threading.Semaphore(0)
+        self.order: list[str] = []
+        self.at_once = 0
+        self.most_at_once = 0
+        self._lock = threading.Lock()
+
+    def synthesize(self, text: str, *, cancelled: Callable[[], bool] = never) -> Iterator[NDArray[np.int16]]:
+        with self._lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        for block in super().synthesize(text, cancelled=cancelled):
+            if text.startswith("guess"):
+                self.may.acquire(timeout=60)
+            self.order.append(text)
+            yield block
+        with self._lock:
+            self.at_once -= 1
+
+
+async def test_a_guess_makes_way_between_two_blocks_for_what_is_waited_for() -> None:
+    engine = _Stepping(1)
+    voice = Voice(engine)
+    claim = Claim(Urgency.PREPARED)
+    guess = asyncio.create_task(_audio(voice, "guess", claim))
+    await reached(lambda: engine.at_once == 1, "the guess is being made")
+    asked = asyncio.create_task(_audio(voice, "asked", Claim()))
+    other = asyncio.create_task(_audio(voice, "guess, too", Claim(Urgency.PREPARED)))
+    await asyncio.sleep(0)
+    engine.may.release()
+    await reached(lambda: asked.done(), "the clause that is waited for")
+    assert engine.order == ["guess", "asked", "asked", "asked"]
+    claim.urgency = Urgency.COMMITTED
+    late = asyncio.create_task(_audio(voice, "late", Claim()))
+    await asyncio.sleep(0)
+    engine.may.release(5)
+    assert {len(await each) for each in (guess, asked, other, late)} == {2400}
+    assert engine.order[4:] == ["guess"] * 2 + ["late"] * 3 + ["guess, too"] * 3, "committed: no guess now"
+    voice.close()
+
+
+async def test_as_many_clauses_at_once_as_the_engine_takes() -> None:
+    engine = _Stepping(2)
+    voice = Voice(engine)
+    tasks = [asyncio.create_task(_audio(voice, f"guess {n}", Claim())) for n in range(4)]
+    await reached(lambda: engine.at_once == 2, "two at once")
+    engine.may.release(12)
+    assert [len(audio) for audio in await asyncio.gather(*tasks)] == [2400] * 4
+    assert engine.most_at_once == 2
+    voice.close()
+
+
+async def _audio(voice: Voice, text: str, claim: Claim) -> NDArray[np.int16]:
+    return np.concatenate([block async for block in voice.stream(text, 8_000, claim=claim)])

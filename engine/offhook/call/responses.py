@@ -217,6 +217,7 @@ class Replies:
         trace = revision.trace
         trace.playback_ended_ns = time.monotonic_ns()
         trace.underruns = revision.answer.underruns
+        trace.cpu_ms = {_stage(worker): 1000 * s for worker, s in revision.claim.cpu_s.items()}
         if trace.playback_started_ns is None:
             return
         self._services.metrics.turn_ended(trace, self._profile.budgets)
@@ -313,3 +314,8 @@ class Replies:
 
 def _player_name(revision: int) -> str:
     return f"play-{revision}"
+
+
+def _stage(worker: str) -> str:
+    """What workers of that name are for."""
+    return worker.removeprefix("offhook-")

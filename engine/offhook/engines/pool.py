@@ -26,6 +26,7 @@ from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.knowledge.store import Networks
 from offhook.knowledge.vectors import default_cache
 from offhook.languages.codes import base_language
+from offhook.workers import threads_named
 
 _log = logging.getLogger("offhook.engines.pool")
 
@@ -203,6 +204,7 @@ def load_models(config: Config, progress: Progress = silent) -> Models:
     return Models(*(future.result() for future in futures.values()))
 
 
+@threads_named("offhook-knowledge")
 def load_knowledge_models() -> KnowledgeModels | None:
     """What finds facts by their meaning; None, with a line in the log, where its packages are missing."""
     try:
@@ -218,6 +220,7 @@ def _other_languages() -> Networks:
     return Networks(Multilingual(), ActClassifier(MULTILINGUAL_FILE))
 
 
+@threads_named("offhook-stt")
 def load_recognizer(stt: SttConfig) -> Recognizer:
     """The recogniser that ``[stt]`` names.  Raises ConfigError or ModelError, as all of these."""
     return Recognizer(
@@ -234,6 +237,7 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = sil
     return model
 
 
+@threads_named("offhook-voice")
 def load_synthesizer(tts: TtsConfig) -> Synthesizer:
     """The voice that ``[tts]`` names."""
     synthesizer: Synthesizer = voice(tts).load(tts, Loading())

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from offhook.config import BudgetConfig
+from offhook.observe.cpu import CPU_STAGES, ThreadTimes
 from offhook.observe.trace import STAGES, TurnTrace
 
 _BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.335, 0.5, 0.65, 0.8, 1.0, 1.5, 2.5, 5.0)
@@ -54,6 +55,15 @@ class Metrics:
         self._wasted_s = Counter(
             "offhook_wasted_seconds", "Time spent on answers begun for nothing", registry=registry
         )
+        self._cpu = Counter(
+            "offhook_answer_cpu_seconds",
+            "Processor time of engine threads for answers that were heard; offhook_cpu_seconds has all of it",
+            ["stage"],
+            registry=registry,
+        )
+        for stage in CPU_STAGES:
+            self._cpu.labels(stage)
+        registry.register(ThreadTimes())
         self._underruns = Counter(
             "offhook_playout_underruns", "Times that an answer's audio ran dry", registry=registry
         )
@@ -100,6 +110,8 @@ class Metrics:
             self._turnaround.observe(turnaround_ms / 1000)
         for stage, duration_ms in trace.stages_ms().items():
             self._stage.labels(stage).observe(duration_ms / 1000)
+        for stage, cpu_ms in trace.cpu_ms.items():
+            self._cpu.labels(stage).inc(cpu_ms / 1000)
         for stage in trace.over_budget(budgets):
             self._late.labels(stage).inc()
 

@@ -45,3 +45,11 @@ class Multilingual(Protocol):
         May block, raises nothing; asked once for each clause.
         """
         ...
+
+
+@runtime_checkable
+class Concurrent(Protocol):
+    """A synthesizer that can be asked for several clauses at once, and between two blocks of another one."""
+
+    concurrency: int
+    """Clauses that may be made at once, each on a thread of its own."""

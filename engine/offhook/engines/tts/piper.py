@@ -64,6 +64,9 @@ class _VoiceFile(BaseModel):
 class Piper:
     """One Piper voice.  Thread-safe: the phonemiser has a lock, the network needs none."""
 
+    concurrency = 2
+    """One network for both: more clauses at once only take each other's caches."""
+
     def __init__(self, path: Path, *, speaker: str | int | None = None, threads: int = 1) -> None:
         """Load ``path`` (.onnx) and the settings beside it.
 

@@ -21,6 +21,8 @@ from offhook.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
+CONCURRENCY = 16
+"""Clauses that are asked for at once: waiting for a server takes no core of ours."""
 MAX_PART_CHARS = 1000
 """Longer texts are spoken in parts: services take some thousand characters at once."""
 MAX_AUDIO_S = 180
@@ -72,6 +74,7 @@ class RemoteVoice:
         self._closed = False
         self.name = f"{source.name}-{voice}" if voice else source.name
         self.sample_rate_hz = source.rate_hz
+        self.concurrency = CONCURRENCY
         self.characters = 0
         """What has been sent so far: most services count by it."""
 

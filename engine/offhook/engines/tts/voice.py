@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.engines.tts.base import Multilingual, Synthesizer
+from offhook.engines.tts.base import Concurrent, Multilingual, Synthesizer
 from offhook.engines.tts.slin import to_slin
 from offhook.speech import spoken
 from offhook.workers import Claim, Job, Workers
@@ -57,19 +57,29 @@ class Clauses:
 
 
 class Voice:
-    """One synthesizer for all calls.  Blocking engines run on one worker thread.
+    """One synthesizer for all calls, on as many threads as it can work on at once; one, if it does not say.
 
     Texts are given as they are written, and remembered so; the synthesizer gets them as
     ``language`` speaks them.
     Clauses that recur ("How can I help you?") cost nothing the next time: those that are known
     beforehand are kept for all calls, the others in what the call brings along.
+
+    What callers wait for is made before what is only prepared: waiting clauses by their claims, and a
+    clause that is being prepared makes way between two blocks, where the engine allows that.
     """
 
     def __init__(self, synthesizer: Synthesizer, *, language: str = "en", timeout_s: float = 10.0) -> None:
         """``language``: a tag such as "en" or "en-GB".  ``timeout_s`` from one block of audio to the next."""
         self._synthesizer = synthesizer
         self._language = language
-        self._workers = Workers("offhook-voice", "the voice", limit_s=timeout_s, setting="tts.timeout_s")
+        self._makes_way = isinstance(synthesizer, Concurrent)
+        self._workers = Workers(
+            "offhook-voice",
+            "the voice",
+            count=synthesizer.concurrency if isinstance(synthesizer, Concurrent) else 1,
+            limit_s=timeout_s,
+            setting="tts.timeout_s",
+        )
         self._known = Clauses(CACHE_S)
         self.hits = 0
         """Clauses that were found ready."""
@@ -146,6 +156,8 @@ class Voice:
             for block in without_lead(slin, rate_hz):
                 job.beat()
                 loop.call_soon_threadsafe(queue.put_nowait, block)
+                if self._makes_way:
+                    self._workers.give_way(job)
 
         job = self._workers.submit(work, claim)
         job.result.add_done_callback(lambda _: queue.put_nowait(None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from offhook.config import BudgetConfig
@@ -92,6 +92,9 @@ class TurnTrace:
     """Silence that was waited for before the turn was taken to be over."""
     underruns: int = 0
     """Times that the answer's audio ran dry while it was played."""
+    cpu_ms: dict[str, float] = field(default_factory=dict)
+    """Processor time of the threads that made the answer that was heard, by stage: stt, voice.  Of an engine
+    with several threads a piece, the one that was asked."""
     act: str = ""
     """What kind of answer it was: facts, generated, unknown, farewell, ..."""
     interrupted: bool = False
@@ -176,6 +179,7 @@ class TurnTrace:
         record: dict[str, Any] = {"v": SCHEMA_VERSION, "call": self.call_id, "turn": self.turn}
         record["at_ms"] = self.at_ms
         record.update({name: getattr(self, name) for name in _COUNTS})
+        record["cpu_ms"] = {stage: round(ms, 3) for stage, ms in self.cpu_ms.items()}
         record["act"] = self.act
         record["interrupted"] = self.interrupted
         record["stamps_ns"] = {name: at for name in STAMPS if (at := getattr(self, f"{name}_ns")) is not None}
@@ -207,6 +211,13 @@ class TurnTrace:
         for name, count in whole.items():
             setattr(trace, name, count)
         trace.act = act if isinstance(act, str) else ""
+        cpu_ms = record.get("cpu_ms")
+        if isinstance(cpu_ms, dict):
+            trace.cpu_ms = {
+                stage: float(ms)
+                for stage, ms in cpu_ms.items()
+                if isinstance(ms, int | float) and not isinstance(ms, bool)
+            }
         trace.interrupted = record.get("interrupted") is True
         for name in STAMPS:
             if name in stamps:
