@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.core import PlayoutThread
-from offhook.doors.eagi.lifeline import HandoffState
+from offhook.doors.base import Listening
+from offhook.doors.eagi.lifeline import Handoff, HandoffState
 from offhook.doors.eagi.line import EagiLine
 from offhook.doors.media import Media
 from offhook.playout.folder import PlaybackFolder, Shelf
@@ -62,23 +64,33 @@ class EagiCaller:
         self.playout = PlayoutThread()
         self.closed = asyncio.Event()
         self._null = os.open("/dev/null", os.O_RDONLY)
-        stream = SimpleNamespace(rate_hz=RATE_HZ, read=_read, written_samples=0, close=lambda: None)
-        hearing = SimpleNamespace(add=lambda *what, **how: stream, remove=lambda stream: None)
-        self._media = Media(cast(Any, hearing), self.playout, playback)
+        self.event: Callable[[Any], None]
+        """Something of the caller's voice."""
+        hearing = SimpleNamespace(add=self._hear, remove=lambda stream: None)
+        self.media = Media(cast(Any, hearing), self.playout, playback)
         self._running = asyncio.create_task(self.asterisk.run())
         self.line: EagiLine
 
-    async def pick_up(self) -> EagiLine:
-        handoff = SimpleNamespace(
+    def _hear(self, fd: int, rate_hz: int, on_event: Callable[[Any], None], listening: Listening) -> Any:
+        self.event = on_event
+        return SimpleNamespace(rate_hz=rate_hz, read=_read, written_samples=0, close=lambda: None)
+
+    def handoff(self) -> Handoff:
+        """What a launcher brings, as far as it matters here."""
+        brought = SimpleNamespace(
             closed=self.closed,
             hello=SimpleNamespace(args=()),
             state=HandoffState.FINISHED,
             descriptors=SimpleNamespace(
                 take_agi=lambda: self.asterisk.channel_fds, audio=self._null, take_audio=lambda: None
             ),
+            accepted=lambda: None,
             refuse=lambda reason: None,
         )
-        self.line = await EagiLine.open(cast(Any, handoff), self._media)
+        return cast(Handoff, brought)
+
+    async def pick_up(self) -> EagiLine:
+        self.line = await EagiLine.open(self.handoff(), self.media)
         return self.line
 
     @property

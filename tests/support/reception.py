@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Executor
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -83,8 +84,8 @@ class Ready:
         return SimpleNamespace(phrase=phrase, make=make, close=lambda: self.closed.append(agent.name))
 
 
-def services() -> Services:
-    return Services(LoadGauge(), Metrics(), None, None, cast(Any, None))
+def services(judging: Executor | None = None) -> Services:
+    return Services(LoadGauge(lambda: (0.0, 0.0)), Metrics(), None, None, cast(Any, judging))
 
 
 def opened(

@@ -230,7 +230,7 @@ class ScriptedCall:
             await self.listening()
 
     def _event(self, event: Any) -> None:
-        self.call._post(event)  # as the media thread's events come
+        (self.line if self.eagi is None else self.eagi).event(event)
 
     def _taken(self, turns: int) -> bool:
         assert self.over is not None

@@ -45,6 +45,8 @@ class EagiLine:
         self._offer = offer
         self._media = media
         self._problem = problem
+        self._told = False
+        """The dialplan knows, or nobody is left who would."""
         self._stream: Stream | None = None
         self._player: EagiPlayer | None = None
 
@@ -123,6 +125,7 @@ class EagiLine:
         await self._agi.set_variable(name, value)
 
     async def finish(self, result: str, variables: Mapping[str, str] | None = None) -> None:
+        self._told = True
         if result == HANGUP:
             return
         try:
@@ -139,5 +142,5 @@ class EagiLine:
             self._stream = None
         if self._player is not None:
             self._player.drop_files()
-        if self._handoff.state is HandoffState.ACCEPTED:
-            self._handoff.done()
+        if self._told and self._handoff.state is HandoffState.ACCEPTED:
+            self._handoff.done()  # else the listener tells the launcher that the call has failed
