@@ -79,7 +79,7 @@ def taking_calls(asterisk: AsteriskServer, process: DaemonProcess) -> Iterator[D
     yield process
     asterisk.use_daemon(None)
     deadline = time.monotonic() + 30
-    while (log := process.log()).count(" started door=") != log.count(" ended result="):
+    while (log := process.log()).count(" started agent=") != log.count(" ended result="):
         assert time.monotonic() < deadline, f"a call outlives its channel:\n{log[mark:]}"
         time.sleep(0.05)  # the daemon's log is all there is to see
     print(log[mark:])  # what turn-taking decided, beside a failure

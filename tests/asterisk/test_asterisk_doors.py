@@ -1,0 +1,160 @@
+"""The same conversations through the doors for an offhookd elsewhere: AudioSocket and chan_websocket."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.asterisk.conftest import taking_calls
+from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
+from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
+from tests.support.asterisk.of_doors import EXTENSIONS, Doors, asterisk_of_doors
+from tests.support.asterisk.received import ALIKE, common_length, likeness, sound
+from tests.support.audio.audio import Phrase
+from tests.support.daemon_process import DaemonProcess
+from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, PlaceCall, greeted, new_lines
+from tests.support.sip.sip_client import SipCall
+from tests.support.waiting import eventually
+from tests.support.words import recall, words
+
+MS = 8
+DOORS = ("audiosocket", "websocket")
+
+
+@pytest.fixture(scope="module")
+def doors() -> Doors:
+    return Doors.free()
+
+
+@pytest.fixture(scope="module")
+def doors_server(doors: Doors) -> Iterator[AsteriskServer]:
+    """An Asterisk of its own: its dialplan knows where these doors are."""
+    try:
+        install = find_asterisk()
+    except NoAsteriskError as error:
+        message = f"calls on a real Asterisk were NOT run: {error}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+    with asterisk_of_doors(install, doors) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def doors_daemon(doors: Doors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    agent = json.dumps(str(MUSEUM))
+    settings = f"[agent]\ndefault = {agent}\n[turn]\nmax_silence_s = {MUSEUM_SILENCE_S}\n"
+    settings += doors.settings(tmp_path_factory.mktemp("doors"))
+    with DaemonProcess(settings, max_calls=2) as process:
+        yield process
+
+
+@pytest.fixture
+def daemon(doors_server: AsteriskServer, doors_daemon: DaemonProcess) -> Iterator[DaemonProcess]:
+    with taking_calls(doors_server, doors_daemon) as process:
+        yield process
+    deadline = time.monotonic() + 30
+    while doors_server.channels():
+        assert time.monotonic() < deadline, "a channel outlives the test"
+        time.sleep(0.05)  # Asterisk tells its channel count only when asked
+
+
+@pytest.fixture
+def place_call(doors_server: AsteriskServer) -> PlaceCall:
+    async def place(extension: str) -> SipCall:
+        return await SipCall.place(doors_server.address, extension, user="softphone", password="change-me")
+
+    return place
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_conversation(
+    door: str,
+    daemon: DaemonProcess,
+    doors_server: AsteriskServer,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
+) -> None:
+    """Words on both sides, an interruption, keys, and a goodbye, whose result the dialplan learns."""
+    mark, log, seen = doors_server.log_mark(), len(daemon.log()), len(daemon.transcript())
+    async with await place_call(EXTENSIONS[door]) as call:
+        await greeted(call)
+        received = call.media.received
+        whole = await call.ask(phrases["01_hours"], quiet_ms=1_000)
+        (first,) = await new_lines(daemon, seen, 1)
+        asked = await call.media.say(phrases["01_hours"])
+        await eventually(lambda: len(sound(received, asked.ended_ns)) > 1_000 * MS, "a second of the answer")
+        stop = await call.ask(phrases["stop"], quiet_ms=1_000)
+        _, cut, answered = await new_lines(daemon, seen, 3)
+        heard = sound(received, asked.ended_ns, stop.utterance.ended_ns)
+        await call.media.press("42#")
+        await eventually(lambda: len(daemon.transcript()) >= seen + 4, "the keys are in the transcript")
+        keys = daemon.transcript()[seen + 3]
+        await call.media.quiet(1_000)
+        await call.ask(phrases["06_goodbye"])
+        await call.wait_ended(60)
+        assert call.ended_by == "server", "the agent hangs up after a goodbye"
+    assert recall(phrases["01_hours"].text, first.heard) >= 0.6, first
+    assert likeness(whole.answer, first.answer) >= ALIKE, first
+    # The interruption: what was heard is the answer's beginning, and so is what is remembered.
+    entire = sound(received, whole.utterance.ended_ns, asked.first_audible_ns)
+    assert common_length(heard, entire) > len(heard) - 40 * MS
+    assert len(heard) < 0.7 * len(entire)
+    remembered, all_words = words(cut.answer), words(first.answer)
+    assert remembered == all_words[: len(remembered)]
+    assert abs(len(remembered) / len(all_words) - len(heard) / len(entire)) < 0.2, cut
+    assert recall(phrases["stop"].text, answered.heard) >= 0.6, answered
+    assert keys.heard == "4 2"
+    assert received.lost_packets == 0
+    said = doors_server.log(mark)
+    assert "ended: result=ok" in said
+    assert complaints(said) == []
+    assert re.search(rf"started .*door={door}", daemon.log()[log:]), "through that door"
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_wideband_and_a_caller_who_hangs_up(
+    door: str,
+    daemon: DaemonProcess,
+    doors_server: AsteriskServer,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
+) -> None:
+    mark, log, seen = doors_server.log_mark(), len(daemon.log()), len(daemon.transcript())
+    for name, value in {"OFFHOOK_AUDIO": "slin16", "OFFHOOK_RATE": "16000"}.items():
+        doors_server.cli(f"dialplan set global {name} {value}")
+    try:
+        async with await place_call(EXTENSIONS[door]) as call:
+            await greeted(call)
+            turn = await call.ask(phrases["01_hours"], quiet_ms=1_000)
+            (line,) = await new_lines(daemon, seen, 1)
+            await call.media.say(phrases["01_hours"])
+            await call.media.heard_after(time.monotonic_ns())
+        await eventually(lambda: " ended result=hangup" in daemon.log()[log:], "the call has ended")
+    finally:
+        for name, value in {"OFFHOOK_AUDIO": "slin", "OFFHOOK_RATE": "8000"}.items():
+            doors_server.cli(f"dialplan set global {name} {value}")
+    assert "rate_hz=16000" in daemon.log()[log:]
+    assert recall(phrases["01_hours"].text, line.heard) >= 0.6, line
+    assert likeness(turn.answer, line.answer) >= ALIKE, line
+    assert complaints(doors_server.log(mark)) == []
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_call_that_cannot_be_taken_goes_to_the_fallback(
+    door: str, daemon: DaemonProcess, doors_server: AsteriskServer, place_call: PlaceCall
+) -> None:
+    mark = doors_server.log_mark()
+    async with await place_call(EXTENSIONS[door]) as one, await place_call(EXTENSIONS[door]) as two:
+        await greeted(one)
+        await greeted(two)
+        async with await place_call(EXTENSIONS[door]) as third:  # the daemon takes two
+            await third.wait_ended(60)
+            assert third.ended_by == "server"
+    assert "fallback for call" in doors_server.log(mark)
+    assert "result=busy" in doors_server.log(mark)
