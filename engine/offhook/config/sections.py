@@ -153,6 +153,10 @@ class SttConfig(ServiceSection):
     """Utterances with less voiced audio than this are noise, not words."""
     timeout_s: float = Field(10.0, gt=0, le=300)
     """For one utterance, once a worker has begun it; a worker that takes longer is replaced."""
+    final_timeout_s: float = Field(3.0, gt=0, le=60)
+    """A server's final words, from the moment that they are wanted; connecting is part of it."""
+    path: str | None = None
+    """openai: where audio is uploaded, below ``base_url``; whisper.cpp's own server has ``/inference``."""
 
 
 def spoken_languages(stt: SttConfig) -> tuple[str, ...]:

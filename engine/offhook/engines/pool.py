@@ -17,6 +17,7 @@ from offhook.engines.engine import Loading, Progress, Stage, silent
 from offhook.engines.llm.base import LanguageModel
 from offhook.engines.named import FIELDS, SECTIONS, settings
 from offhook.engines.stt.gate import Recognizer
+from offhook.engines.stt.remote import RemoteRecognition
 from offhook.engines.tts.base import Synthesizer
 from offhook.engines.tts.voice import Voice
 from offhook.errors import ModelError, OffhookError
@@ -35,7 +36,7 @@ _log = logging.getLogger("offhook.engines.pool")
 class Models:
     """Everything a call needs to hear, answer and speak; shared by calls."""
 
-    recognizer: Recognizer
+    recognizer: Recognizer | RemoteRecognition
     language_model: LanguageModel
     synthesizer: Synthesizer
     knowledge: KnowledgeModels | None = None
@@ -221,10 +222,13 @@ def _other_languages() -> Networks:
 
 
 @threads_named("offhook-stt")
-def load_recognizer(stt: SttConfig) -> Recognizer:
+def load_recognizer(stt: SttConfig) -> Recognizer | RemoteRecognition:
     """The recogniser that ``[stt]`` names.  Raises ConfigError or ModelError, as all of these."""
+    loaded = recogniser(stt).load(stt, Loading())
+    if isinstance(loaded, RemoteRecognition):
+        return loaded
     return Recognizer(
-        recogniser(stt).load(stt, Loading()),
+        loaded,
         workers=stt.workers,
         min_voiced_ms=stt.min_voiced_ms,
         timeout_s=stt.timeout_s,

@@ -251,7 +251,9 @@ async def _elevenlabs(fake: SpeechServer) -> AsyncIterator[None]:
         for task in speaking.values():
             task.cancel()
 
-    async with serve(talk, "127.0.0.1", 0, process_request=let_in, compression=None, logger=_quiet) as server:
+    async with serve(
+        talk, "127.0.0.1", 0, process_request=let_in, compression=None, logger=_quiet, max_queue=None
+    ) as server:
         fake.url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
         yield
 

@@ -26,7 +26,7 @@ from offhook.engines.remote.refusals import (
     retry_after_s,
 )
 from offhook.engines.remote.service import Service
-from offhook.errors import BusyError, DeadlineError, OffhookError
+from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +142,7 @@ class HttpService:
                 try:
                     return await self._send(ask)
                 except _PassingError as trouble:
-                    raise trouble.error from trouble.__cause__
+                    raise lasting(trouble.error) from trouble.__cause__
         except TimeoutError:
             raise DeadlineError(f"{self.service.url}: {late}") from None
 
@@ -173,7 +173,14 @@ class HttpService:
         quota = response.status_code == 429 and not isinstance(problem, BusyError)
         if response.status_code in PASSING_STATUS and not quota:
             raise _PassingError(problem, retry_after_s(response.headers) or 0.0)
-        raise problem
+        raise lasting(problem)
+
+
+def lasting(error: OffhookError) -> OffhookError:
+    """The same, marked: it was tried again here already, or trying is of no use."""
+    if isinstance(error, ModelError):
+        error.lasting = True
+    return error
 
 
 class _PassingError(Exception):

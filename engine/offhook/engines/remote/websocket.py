@@ -14,6 +14,7 @@ import httpx
 
 from offhook import __version__
 from offhook.engines.remote.connections import trusted
+from offhook.engines.remote.http import lasting
 from offhook.engines.remote.refusals import Hints, broken, detail_of, refused, shown
 from offhook.engines.remote.service import Service
 from offhook.errors import ConfigError, DeadlineError, ModelError
@@ -69,7 +70,10 @@ class WebSocket:
             async with asyncio.timeout(1.0):
                 await self._connection.close()
         except TimeoutError:
-            self._connection.transport.abort()
+            self.abort()
+        except asyncio.CancelledError:
+            self.abort()
+            raise
 
     def abort(self) -> None:
         """Hang up at once."""
@@ -127,9 +131,8 @@ class WebSockets:
         except InvalidStatus as error:
             response = error.response
             detail = detail_of(bytes(response.body or b""))
-            raise refused(
-                response.status_code, dict(response.headers.raw_items()), detail, service, self._hints
-            ) from error
+            headers = dict(response.headers.raw_items())
+            raise lasting(refused(response.status_code, headers, detail, service, self._hints)) from error
         except TimeoutError:
             raise DeadlineError(
                 f"{service.url}: no connection within {service.connect_timeout_s:g} s:"

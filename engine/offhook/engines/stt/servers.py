@@ -1,0 +1,135 @@
+"""Makes a recogniser of ``[stt]`` for each kind of server.  Nobody is contacted here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from offhook.config import SttConfig, spoken_languages
+from offhook.engines.engine import Loading
+from offhook.engines.remote.http import HttpService, Patience
+from offhook.engines.remote.service import checked_url
+from offhook.engines.remote.settings import service_of
+from offhook.engines.stt.remote import Feed, RemoteRecognition
+from offhook.errors import ConfigError
+
+OPENAI_URL = "https://api.openai.com/v1"
+DEEPGRAM_URL = "https://api.deepgram.com"
+
+Made = tuple[Callable[[int], Feed], Callable[[], Awaitable[None]] | None]
+"""Makes a feed for so many Hz; closes what all feeds share."""
+
+
+def load(stt: SttConfig, model: str | None = None, loading: Loading | None = None) -> RemoteRecognition:
+    """The recogniser on the server that ``[stt]`` names.  Raises ConfigError with one line."""
+    feed, aclose = _MAKERS[stt.engine](stt)
+    return RemoteRecognition(
+        f"{stt.engine}-{stt.model}" if stt.model else stt.engine,
+        feed,
+        final_timeout_s=stt.final_timeout_s,
+        min_voiced_ms=stt.min_voiced_ms,
+        aclose=aclose,
+    )
+
+
+def _openai(stt: SttConfig) -> Made:
+    from offhook.engines.stt.transcriptions import HINTS, TranscriptionFeed
+
+    model = stt.model or "gpt-4o-mini-transcribe"
+    service = service_of("stt", stt, model, url=OPENAI_URL, key_env="OPENAI_API_KEY")
+    http = HttpService(
+        service, HINTS, Patience(stt.final_timeout_s, stt.final_timeout_s, "stt.final_timeout_s")
+    )
+    path = stt.path or "/audio/transcriptions"
+
+    def feed(rate_hz: int) -> Feed:
+        return TranscriptionFeed(http, path, rate_hz, language=stt.language, terms=stt.terms, extra=stt.extra)
+
+    return feed, http.aclose
+
+
+def _realtime(stt: SttConfig) -> Made:
+    from offhook.engines.remote.websocket import WebSockets
+    from offhook.engines.stt.realtime import HINTS, RealtimeFeed
+
+    model = stt.model or "gpt-4o-mini-transcribe"
+    service = service_of("stt", stt, model, url=OPENAI_URL, key_env="OPENAI_API_KEY")
+    sockets = WebSockets(service, HINTS)
+
+    def feed(rate_hz: int) -> Feed:
+        return RealtimeFeed(
+            service, sockets, rate_hz, language=stt.language, terms=stt.terms, extra=stt.extra
+        )
+
+    return feed, None
+
+
+def _deepgram(stt: SttConfig) -> Made:
+    from offhook.engines.remote.websocket import WebSockets
+    from offhook.engines.stt.deepgram import HINTS, FluxFeed, NovaFeed
+
+    model = stt.model or "nova-3"
+    service = service_of("stt", stt, model, url=DEEPGRAM_URL, key_env="DEEPGRAM_API_KEY", key_scheme="Token")
+    sockets = WebSockets(service, HINTS)
+    if not model.startswith("flux"):
+        return lambda rate_hz: NovaFeed(
+            service, sockets, rate_hz, language=stt.language, terms=stt.terms, extra=stt.extra
+        ), None
+    if model.endswith("-en") and stt.language.partition("-")[0] != "en":
+        raise ConfigError(f"stt.model {model} knows English only, and stt.language is {stt.language!r}")
+    return lambda rate_hz: FluxFeed(service, sockets, rate_hz, terms=stt.terms, extra=stt.extra), None
+
+
+def _google(stt: SttConfig) -> Made:
+    from offhook.engines.stt.google import GoogleFeed, GoogleSpeech, recognizer_of
+
+    recognizer = recognizer_of(stt.extra)
+    location = str(stt.extra.get("location", "global"))
+    own = (
+        "https://speech.googleapis.com"
+        if location == "global"
+        else f"https://{location}-speech.googleapis.com"
+    )
+    url = checked_url("stt", stt.base_url or own)
+    named = stt.api_key_file or os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    if named is None and url.startswith("https:"):
+        raise ConfigError(
+            "stt.engine is google: stt.api_key_file, or $GOOGLE_APPLICATION_CREDENTIALS, must name a service"
+            " account's JSON file"
+        )
+    without_key = stt.model_copy(update={"api_key_file": None, "extra": {}})
+    service = service_of("stt", without_key, stt.model or "telephony", url=own)
+    speech = GoogleSpeech(service, None if url.startswith("http:") else Path(str(named)), recognizer)
+    languages = spoken_languages(stt)
+
+    def feed(rate_hz: int) -> Feed:
+        return GoogleFeed(speech, rate_hz, languages=languages, terms=stt.terms)
+
+    return feed, speech.aclose
+
+
+def _wyoming(stt: SttConfig) -> Made:
+    from offhook.engines.remote.wyoming import WyomingLines
+    from offhook.engines.stt.wyoming import WyomingFeed
+
+    service = service_of("stt", stt, stt.model or "", url="tcp://127.0.0.1:10300", schemes=("tcp",))
+    lines = WyomingLines(service)
+
+    async def aclose() -> None:
+        lines.close()
+
+    def feed(rate_hz: int) -> Feed:
+        return WyomingFeed(service, lines, rate_hz, model=stt.model or "", language=stt.language)
+
+    return feed, aclose
+
+
+_MAKERS: dict[str, Callable[[SttConfig], Any]] = {
+    "openai": _openai,
+    "realtime": _realtime,
+    "deepgram": _deepgram,
+    "google": _google,
+    "wyoming": _wyoming,
+}

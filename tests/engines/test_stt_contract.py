@@ -1,0 +1,263 @@
+"""What every recognition session promises, over a local recogniser or on somebody else's server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from offhook.engines.stt.base import SESSION_S, Recognition, Transcript, never
+from offhook.engines.stt.gate import Recognizer
+from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
+from tests.support.engines.hearing_servers import (
+    KINDS,
+    SECRET,
+    STREAMS,
+    HearingServer,
+    hearing_server,
+    speech,
+    understood,
+)
+from tests.support.waiting import eventually
+
+RATE_HZ = 8_000
+LONG_MS = 5_000
+"""Enough voice for any words."""
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARING_KEY", SECRET)
+
+
+class LocalEar:
+    """Understands what the fakes understand."""
+
+    name = "local"
+
+    def transcribe(self, audio: NDArray[np.int16], *, cancelled: Callable[[], bool] = never) -> Transcript:
+        return Transcript(understood(audio, 16_000), len(audio) // 16, 0.0)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+@asynccontextmanager
+async def recognition(kind: str) -> AsyncIterator[Recognition]:
+    if kind == "local":
+        local = Recognizer(LocalEar())
+        yield local
+        local.close()
+    else:
+        async with hearing_server(kind) as server, closing(server.recognition()) as remote:
+            yield remote
+
+
+@asynccontextmanager
+async def closing(remote: Recognition) -> AsyncIterator[Recognition]:
+    try:
+        yield remote
+    finally:
+        await asyncio.to_thread(remote.close)
+
+
+def tell(session: object, words: str, rate_hz: int = RATE_HZ) -> None:
+    """Push words as a line does: in frames of 20 ms."""
+    audio = speech(words, rate_hz)
+    for at in range(0, len(audio), rate_hz // 50):
+        session.push(audio[at : at + rate_hz // 50])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ["local", *KINDS])
+class TestEverySession:
+    async def test_goes_on_after_a_pause(self, kind: str) -> None:
+        async with recognition(kind) as ear:
+            session = ear.session(RATE_HZ)
+            tell(session, "a table for six")
+            first = await session.final(LONG_MS)
+            assert (first.text, first.audio_ms) == ("a table for six", 1_200)
+            assert await session.final(LONG_MS) == first
+            tell(session, "on friday please")
+            assert (await session.final(LONG_MS)).text == "a table for six on friday please"
+            assert session.audio_s == pytest.approx(2.1)
+            session.cancel()
+            session.cancel()
+            with pytest.raises(ModelError, match="given up"):
+                await session.final(LONG_MS)
+
+    async def test_wide_band(self, kind: str) -> None:
+        async with recognition(kind) as ear:
+            session = ear.session(16_000)
+            tell(session, "six people please", 16_000)
+            assert (await session.final(LONG_MS)).text == "six people please"
+            session.cancel()
+
+    async def test_too_little_voice_is_no_words(self, kind: str) -> None:
+        async with recognition(kind) as ear:
+            session = ear.session(RATE_HZ)
+            assert (await session.final(LONG_MS)).text == ""
+            tell(session, "a table")
+            assert (await session.final(100)).text == ""
+            assert (await session.final(LONG_MS)).text == "a table"
+            session.cancel()
+
+    async def test_two_calls_do_not_mix(self, kind: str) -> None:
+        async with recognition(kind) as ear:
+            sessions = [ear.session(RATE_HZ) for _ in range(3)]
+            told = ["a table for six", "six people", "on friday and a chair please"]
+            for session, words in zip(sessions, told, strict=True):
+                tell(session, words)
+            heard = await asyncio.gather(*(session.final(LONG_MS) for session in sessions))
+            assert [transcript.text for transcript in heard] == told
+            for session in sessions:
+                session.cancel()
+
+    async def test_is_bounded(self, kind: str) -> None:
+        async with recognition(kind) as ear:
+            session = ear.session(RATE_HZ)
+            with pytest.raises(BusyError, match=f"more than {SESSION_S} s"):
+                session.push(np.zeros(RATE_HZ * SESSION_S + 1, np.int16))
+            assert session.audio_s == 0
+            session.cancel()
+
+    async def test_giving_up_a_final_leaves_the_session_well(self, kind: str) -> None:
+        async with recognition(kind) as ear:
+            session = ear.session(RATE_HZ)
+            tell(session, "a table for six")
+            waiting = asyncio.create_task(session.final(LONG_MS))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            tell(session, "people")
+            assert (await session.final(LONG_MS)).text == "a table for six people"
+            session.cancel()
+
+
+@pytest.fixture(params=KINDS)
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[HearingServer]:
+    async with hearing_server(request.param) as server:
+        yield server
+
+
+class TestServers:
+    async def test_each_second_is_sent_once(self, server: HearingServer) -> None:
+        """But for the silence that some services need to bring the last word out."""
+        async with closing(server.recognition()) as ear:
+            session = ear.session(RATE_HZ)
+            for words in ("a table for six", "people", "on friday please"):
+                tell(session, words)
+                await session.final(LONG_MS)
+                await session.final(LONG_MS)
+            assert session.usage_s == pytest.approx(session.audio_s)
+            silence_s = {"wyoming": 3 * 0.1, "flux": 3 * 0.24}.get(server.kind, 0.0)
+            assert server.seconds == pytest.approx(session.audio_s + silence_s, abs=0.01)
+            session.cancel()
+
+    async def test_words_come_before_the_end(self, server: HearingServer) -> None:
+        async with closing(server.recognition()) as ear:
+            session = ear.session(RATE_HZ)
+            assert await session.interim() == ""
+            tell(session, "a table for six")
+            if server.kind in STREAMS:
+                words = ""
+
+                def are_known() -> bool:
+                    return words == "a table for six"
+
+                for _ in range(3_000):
+                    words = await session.interim()
+                    if are_known():
+                        break
+                    await asyncio.sleep(0.01)
+                assert are_known()
+            if server.kind == "flux":
+                session.push(np.zeros(RATE_HZ // 4, np.int16))
+                await eventually(lambda: (session.turn_over or 0) > 0.5, "Flux takes the turn to be over")
+                tell(session, "people")
+                await eventually(
+                    lambda: session.turn_over is not None and session.turn_over < 0.5, "it goes on"
+                )
+            session.cancel()
+
+    async def test_a_connection_that_breaks_is_opened_once_more(self, server: HearingServer) -> None:
+        server.mode = "cut"
+        async with closing(server.recognition()) as ear:
+            session = ear.session(RATE_HZ)
+            tell(session, "a table for six")
+            assert (await session.final(LONG_MS)).text == "a table for six"
+            session.cancel()
+
+    @pytest.mark.parametrize(
+        ("mode", "kind", "says"),
+        [
+            ("hang", DeadlineError, r"within 0\.5 s \(stt\.final_timeout_s\)"),
+            ("refuse", ModelError, r"\[key\]"),
+            ("garbage", ModelError, r"not JSON|not speak Wyoming|\[key\]"),
+        ],
+    )
+    async def test_misbehaviour_is_one_line(
+        self, server: HearingServer, mode: str, kind: type[Exception], says: str,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:  # fmt: skip
+        caplog.set_level(logging.DEBUG)
+        server.mode = mode
+        settings = {"final_timeout_s": 0.5} if mode == "hang" else {}
+        async with closing(server.recognition(**settings)) as ear:
+            session = ear.session(RATE_HZ)
+            tell(session, "a table for six")
+            with pytest.raises(OffhookError, match=says) as caught:
+                await session.final(LONG_MS)
+            assert isinstance(caught.value, kind)
+            assert "\n" not in str(caught.value)
+            session.cancel()
+        assert SECRET not in str(caught.value) + caplog.text
+        assert "table" not in caplog.text
+
+    async def test_closing_ends_what_is_open(self, server: HearingServer) -> None:
+        ear = server.recognition()
+        session = ear.session(RATE_HZ)
+        tell(session, "a table")
+        await asyncio.to_thread(ear.close)
+        with pytest.raises(ModelError, match="given up"):
+            await session.interim()
+        with pytest.raises(ModelError, match="closed"):
+            ear.session(RATE_HZ)
+
+
+@pytest.mark.parametrize("kind", ["realtime", "nova", "flux"])
+async def test_a_wrong_key_is_not_tried_again(kind: str) -> None:
+    async with hearing_server(kind) as server:
+        server.key = "another"
+        async with closing(server.recognition()) as ear:
+            session = ear.session(RATE_HZ)
+            tell(session, "a table")
+            with pytest.raises(ModelError, match=r"\(401\): check \$HEARING_KEY") as caught:
+                await session.final(LONG_MS)
+            assert caught.value.lasting
+            session.cancel()
+        assert server.connections == 0
+
+
+async def test_what_the_services_are_asked_for() -> None:
+    expected = {
+        "openai": {"language": "de", "model": "small", "prompt": "Kürbis, Möhre"},
+        "realtime": {"language": "de", "model": "small", "prompt": "Kürbis, Möhre"},
+        "nova": {"language": "de-AT", "model": "small", "keyterm": "Kürbis", "interim_results": "true"},
+        "google": {"language": "de-AT", "model": "small"},
+        "wyoming": {"language": "de", "name": "small"},
+    }
+    for kind, wanted in expected.items():
+        async with hearing_server(kind) as server:
+            settings = {"language": "de-AT", "model": "small", "terms": ["Kürbis", "Möhre"]}
+            async with closing(server.recognition(**settings)) as ear:
+                session = ear.session(RATE_HZ)
+                tell(session, "a table")
+                await session.final(LONG_MS)
+                session.cancel()
+            assert server.queries[0] | wanted == server.queries[0]
