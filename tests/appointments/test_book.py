@@ -12,6 +12,7 @@ from offhook.appointments.book import Book, Person
 from offhook.appointments.slots import Slot
 from offhook.errors import TakenError
 from offhook.tenants.database import Database
+from offhook.tenants.own import opened, own_tenant
 from offhook.tenants.registry import add_tenant, get_tenant
 
 NINE = datetime(2026, 12, 3, 9, tzinfo=UTC)
@@ -103,6 +104,6 @@ def test_move_and_cancel(book: Book) -> None:
 
 def test_a_file_of_ones_own_needs_no_tenants(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/appointments.db")
-    made = Book.in_file(database).add(slot(), "cut", Person("Zoë"), "1")
-    again = Book.in_file(Database(f"sqlite:///{tmp_path}/appointments.db"))
+    made = Book(database, own_tenant(database)).add(slot(), "cut", Person("Zoë"), "1")
+    again = Book(*opened(f"sqlite:///{tmp_path}/appointments.db", None))
     assert again.get(made.id) == made

@@ -17,7 +17,7 @@ from offhook.appointments.slots import Slot
 from offhook.errors import TakenError
 from offhook.moments.reader import listen
 from offhook.moments.wish import settle
-from offhook.tenants.database import Database
+from offhook.tenants.own import opened
 from tests.support.calendars import MemoryCalendar
 from tests.support.salon import salon
 
@@ -31,7 +31,7 @@ AYO = Person("Ayo", "+4312345")
 
 @pytest.fixture
 def book(tmp_path: Path) -> Book:
-    return Book.in_file(Database(f"sqlite:///{tmp_path}/appointments.db"))
+    return Book(*opened(f"sqlite:///{tmp_path}/box.db", None))
 
 
 @pytest.fixture

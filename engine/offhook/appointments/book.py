@@ -16,11 +16,8 @@ from offhook.appointments.slots import Busy, Slot
 from offhook.errors import DatabaseError, TakenError
 from offhook.tenants import schema
 from offhook.tenants.database import Database
-from offhook.tenants.registry import add_tenant, get_tenant, tenant_or_none
 
 _table = schema.appointments
-OWN_TENANT = "own"
-"""Whose appointments a file of one's own has."""
 _MAX_TEXT = 500
 
 
@@ -58,23 +55,6 @@ class Book:
     def __init__(self, database: Database, tenant_id: str) -> None:
         self._database = database
         self._tenant_id = tenant_id
-
-    @classmethod
-    def in_file(cls, database: Database) -> Book:
-        """In a file of one's own, which is made where there is none."""
-        return cls(database, own_tenant(database))
-
-    @classmethod
-    def of_tenant(cls, database: Database, tenant: str) -> Book:
-        """By the tenant's slug or id.  Raises DatabaseError, RegistryError."""
-        with database.reading() as connection:
-            database.require_schema(connection)
-            known = connection.execute(
-                sa.select(schema.tenants.c.id).where(
-                    (schema.tenants.c.slug == tenant) | (sa.cast(schema.tenants.c.id, sa.Text) == tenant)
-                )
-            ).scalar_one_or_none()
-            return cls(database, known or get_tenant(connection, tenant).id)
 
     def busy(self, start: datetime, end: datetime) -> dict[str, list[Busy]]:
         """What is taken of ``start`` to ``end``, by resource."""
@@ -199,14 +179,6 @@ class Book:
 
     def _mine(self, *conditions: sa.ColumnElement[bool]) -> tuple[sa.ColumnElement[bool], ...]:
         return (_table.c.tenant_id == self._tenant_id, *conditions)
-
-
-def own_tenant(database: Database) -> str:
-    """The one tenant of a file of one's own; file and tenant are made where they are not there yet."""
-    database.prepare()
-    with database.writing() as connection:
-        tenant = tenant_or_none(connection, OWN_TENANT) or add_tenant(connection, OWN_TENANT, "This machine")
-    return tenant.id
 
 
 def _is_overlap(error: DatabaseError) -> bool:

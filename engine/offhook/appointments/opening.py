@@ -22,10 +22,7 @@ from offhook.appointments.settings import AppointmentSettings, CalendarSettings,
 from offhook.appointments.tokens import GOOGLE_TOKENS, MICROSOFT_TOKENS, BearerToken
 from offhook.errors import ConfigError
 from offhook.moments.zones import zone
-from offhook.tenants.database import Database
-
-FILE = Path("/var/lib/offhook/appointments.db")
-"""Where an agent without tenants keeps its appointments, unless its settings name another file."""
+from offhook.tenants.own import opened
 
 
 class LazyDesk:
@@ -60,10 +57,8 @@ class LazyDesk:
 
 
 def book_of(database: str | None, tenant: str | None, file: Path | None) -> Callable[[], Book]:
-    """What opens the book: in the tenants' ``database`` for a ``tenant``, else in ``file``."""
-    if tenant is not None and database is not None:
-        return lambda: Book.of_tenant(Database(database), tenant)
-    return lambda: Book.in_file(Database(f"sqlite:///{file or FILE}"))
+    """What opens the book: in the tenants' ``database`` for a ``tenant``, else the box's own or ``file``."""
+    return lambda: Book(*opened(database, tenant, file))
 
 
 def make_calendars(

@@ -134,7 +134,7 @@ class AppointmentSettings(Section):
     """How far ahead."""
     calendar: CalendarSettings | None = None
     file: str | None = None
-    """Where the book is, for an agent that is no tenant's: a SQLite file."""
+    """Where the book is, for an agent that is no tenant's: another SQLite file than the box's own."""
     ask_phone: bool = False
     """The number is asked for; otherwise the line's is taken."""
     changes: bool = True

@@ -57,7 +57,7 @@ class Jobs:
     def put(self, tenant_id: str, jobs: Iterable[NewJob], now: datetime) -> int:
         """Write them down; how many were not there yet."""
         with self._database.writing() as connection:
-            return _put(connection, tenant_id, jobs, now)
+            return put_jobs(connection, tenant_id, jobs, now)
 
     def take(self, now: datetime, lease: timedelta) -> Job | None:
         """The one that has been due longest and that nobody has; None: there is none now."""
@@ -92,7 +92,7 @@ class Jobs:
         """It is done, and what follows from it is written down with that, or neither is."""
         with self._database.writing() as connection:
             if self._settle(connection, job, state="done", body={}, last_error=""):
-                _put(connection, job.tenant_id, following, now)
+                put_jobs(connection, job.tenant_id, following, now)
 
     def again(self, job: Job, due: datetime, error: str) -> None:
         """It is tried again at ``due``."""
@@ -124,7 +124,8 @@ class Jobs:
         return changed.rowcount == 1
 
 
-def _put(connection: sa.Connection, tenant_id: str, jobs: Iterable[NewJob], now: datetime) -> int:
+def put_jobs(connection: sa.Connection, tenant_id: str, jobs: Iterable[NewJob], now: datetime) -> int:
+    """Write them down with what else the transaction writes; how many were not there yet."""
     made = 0
     for job in jobs:
         there = sa.select(_jobs.c.id).where(_jobs.c.tenant_id == tenant_id, _jobs.c.key == job.key)

@@ -22,6 +22,9 @@ MAKERS: dict[str, str] = {
     "queue": "offhook.tools.builtin.handover:queue",
     "voicemail": "offhook.tools.builtin.handover:voicemail",
     "appointments": "offhook.tools.builtin.appointments:appointments",
+    "ticket": "offhook.tools.builtin.tickets:ticket",
+    "message": "offhook.tools.builtin.tickets:message",
+    "callback": "offhook.tools.builtin.tickets:callback",
 }
 """``module:function`` by name."""
 

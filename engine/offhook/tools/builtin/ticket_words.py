@@ -1,0 +1,87 @@
+"""What is asked and said about tickets, messages and calls back."""
+
+from __future__ import annotations
+
+from offhook.languages.codes import base_language
+
+_EN = {
+    "problem": "What is the problem?",
+    "message": "What shall I pass on?",
+    "about": "What is it about?",
+    "to": "Whom is it for?",
+    "name": "What is your name, please?",
+    "phone": "Under which telephone number can we reach you?",
+    "email": "What is your e-mail address?",
+    "ticket_confirm": "I open a ticket: {problem}. For {name}, {phone}. Is that right?",
+    "message_confirm": "I pass on: {message}. From {name}, {phone}. Is that right?",
+    "callback_confirm": "Somebody will call {name} back at {phone}, about {about}. Is that right?",
+    "ticket_done": "Your ticket has the number {number}.",
+    "ticket_made": "Your ticket is open.",
+    "message_done": "I have passed that on.",
+    "callback_done": "Somebody will call you back.",
+}
+_DE = {
+    "problem": "Worum geht es?",
+    "message": "Was soll ich ausrichten?",
+    "about": "Worum geht es?",
+    "to": "Für wen ist das?",
+    "name": "Wie ist Ihr Name, bitte?",
+    "phone": "Unter welcher Telefonnummer erreichen wir Sie?",
+    "email": "Wie ist Ihre E-Mail-Adresse?",
+    "ticket_confirm": "Ich nehme auf: {problem}. Für {name}, {phone}. Ist das richtig?",
+    "message_confirm": "Ich richte aus: {message}. Von {name}, {phone}. Ist das richtig?",
+    "callback_confirm": "Wir rufen {name} unter {phone} zurück, es geht um {about}. Ist das richtig?",
+    "ticket_done": "Ihr Anliegen hat die Nummer {number}.",
+    "ticket_made": "Ihr Anliegen ist aufgenommen.",
+    "message_done": "Das richte ich aus.",
+    "callback_done": "Wir rufen Sie zurück.",
+}
+_ES = {
+    "problem": "¿Cuál es el problema?",
+    "message": "¿Qué recado quiere dejar?",
+    "about": "¿De qué se trata?",
+    "to": "¿Para quién es?",
+    "name": "¿Cómo se llama, por favor?",
+    "phone": "¿En qué número de teléfono le localizamos?",
+    "email": "¿Cuál es su correo electrónico?",
+    "ticket_confirm": "Anoto: {problem}. De {name}, {phone}. ¿Es correcto?",
+    "message_confirm": "Le digo: {message}. De {name}, {phone}. ¿Es correcto?",
+    "callback_confirm": "Llamaremos a {name} al {phone}, sobre {about}. ¿Es correcto?",
+    "ticket_done": "Su solicitud tiene el número {number}.",
+    "ticket_made": "Su solicitud está abierta.",
+    "message_done": "Se lo digo.",
+    "callback_done": "Le devolveremos la llamada.",
+}
+_ALL = {"en": _EN, "de": _DE, "es": _ES}
+_WHEN = {
+    "ticket": {
+        "en": ("I want to report a problem", "Something is broken, can you open a ticket?"),
+        "de": ("Ich möchte ein Problem melden", "Etwas ist kaputt, können Sie das aufnehmen?"),
+        "es": ("Quiero avisar de un problema", "Algo no funciona, ¿puede abrir una incidencia?"),
+    },
+    "message": {
+        "en": ("Can I leave a message?", "Please tell them something from me"),
+        "de": ("Kann ich eine Nachricht hinterlassen?", "Bitte richten Sie ihnen etwas aus"),
+        "es": ("¿Puedo dejar un recado?", "Dígale algo de mi parte, por favor"),
+    },
+    "callback": {
+        "en": ("Can somebody call me back?", "Please have them ring me"),
+        "de": ("Kann mich jemand zurückrufen?", "Bitte rufen Sie mich zurück"),
+        "es": ("¿Me puede llamar alguien?", "Que me devuelvan la llamada, por favor"),
+    },
+}
+
+
+def text(key: str, language: str) -> str:
+    """A phrase with its places open; English where offhook has none of the language."""
+    return _ALL.get(base_language(language), _EN)[key]
+
+
+def say(key: str, language: str, **values: str) -> str:
+    """A phrase with its places filled."""
+    return text(key, language).format(**values)
+
+
+def when(kind: str, language: str) -> tuple[str, ...]:
+    """How callers ask for it; none, where offhook has no words of the language."""
+    return _WHEN[kind].get(language, ())
