@@ -1,0 +1,263 @@
+"""The door for chan_websocket: real sockets, the native threads, and a call that does what the test says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offhook.doors.announced import Announced
+from offhook.doors.base import CallOffer, PlaybackEnd
+from offhook.doors.media import Media
+from offhook.doors.network import NetworkListener
+from offhook.doors.websocket.control import Control, parse_event
+from offhook.doors.websocket.door import WebSocketDoor
+from offhook.errors import BusyError, ProtocolError
+from tests.support.door_peers import HeldLine, Peer, listening, media_of
+from tests.support.lives import check_all_freed
+from tests.support.waiting import eventually
+
+LOGIN = ("asterisk", "open sesame")
+
+
+def counting(samples: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    return np.arange(1, samples + 1).astype(np.int16)
+
+
+def started(audio: str = "slin", *, plain: bool = False) -> str:
+    if plain:
+        return f"MEDIA_START connection_id:offhook channel:WebSocket/1 channel_id:9.1 format:{audio} ptime:20"
+    values = {"connection_id": "offhook", "channel_id": "9.1", "format": audio, "optimal_frame_size": 320}
+    return json.dumps({"event": "MEDIA_START", **values, "channel_variables": {"A": "x" * 300}})
+
+
+@pytest.fixture(autouse=True)
+def everything_is_freed(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    check_all_freed(request, "streams", "senders", "playout_buffers", "sender_threads", "media_threads")
+
+
+@pytest.fixture
+async def media(tmp_path: Path) -> AsyncIterator[Media]:
+    with media_of(tmp_path / "playback") as made:
+        yield made
+
+
+@pytest.fixture
+def held() -> HeldLine:
+    return HeldLine()
+
+
+@pytest.fixture
+def announced() -> Announced:
+    return Announced()
+
+
+@pytest.fixture
+async def door(media: Media, held: HeldLine, announced: Announced) -> AsyncIterator[NetworkListener]:
+    opened = WebSocketDoor("/media", LOGIN, announced, media, held.take, held.check)
+    async with listening("websocket", opened.serve) as listener:
+        yield listener
+
+
+async def answered(door: NetworkListener, held: HeldLine, query: str = "", **said: object) -> Peer:
+    """A call that is taken, and told to be answered."""
+    peer = await Peer.connect(door.where)
+    assert "101" in await peer.upgrade(f"/media{query}", login=":".join(LOGIN))
+    await peer.message(started(**said))  # type: ignore[arg-type]
+    await asyncio.wait_for(held.taken.wait(), 60)
+    opcode, payload = await peer.received()
+    assert (opcode, payload) == (1, b"ANSWER" if said.get("plain") else b'{"command":"ANSWER"}')
+    return peer
+
+
+async def spoken(peer: Peer, samples: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    """So many samples of what is sent."""
+    found = np.zeros(0, np.int16)
+    while len(found) < samples:
+        opcode, payload = await peer.received()
+        assert opcode == 2, payload
+        found = np.concatenate([found, np.frombuffer(payload, np.int16)])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("plain", "audio", "rate_hz"), [(False, "slin", 8_000), (False, "slin16", 16_000), (True, "slin", 8_000)]
+)
+async def test_a_call(door: NetworkListener, held: HeldLine, plain: bool, audio: str, rate_hz: int) -> None:
+    query = "?dialled=%2B4930555&caller=491&language=de&agent=helpdesk&Bad-Name=x"
+    peer = await answered(door, held, query, audio=audio, plain=plain)
+    offer = CallOffer(
+        "websocket",
+        "9.1",
+        dialled="+4930555",
+        caller="491",
+        language="de",
+        arguments=("agent=helpdesk",),
+        rate_hz=rate_hz,
+    )
+    assert held.offers == [offer]
+    frame = rate_hz // 50
+    saying = asyncio.ensure_future(held.say(counting(3 * frame)))
+    np.testing.assert_array_equal(await spoken(peer, 3 * frame), counting(3 * frame))
+    _, mark = await peer.received()
+    assert mark == (b"MARK_MEDIA 1" if plain else b'{"command":"MARK_MEDIA","correlation_id":"1"}')
+    await asyncio.sleep(0)
+    assert not saying.done(), "it is over when Asterisk says so"
+    event = {"event": "MEDIA_MARK_PROCESSED", "channel_id": "9.1", "correlation_id": "1"}
+    await peer.message("MEDIA_MARK_PROCESSED 1" if plain else json.dumps(event))
+    utterance, end = await saying
+    assert end is PlaybackEnd.END
+    assert utterance.all_audible
+    key = {"event": "DTMF_END", "channel_id": "9.1", "digit": "7"}
+    await peer.message("DTMF_END digit:7 channel_id:9.1" if plain else json.dumps(key))
+    await peer.message(counting(frame).tobytes())
+    await eventually(lambda: held.keys == ["7"] and held.stream.written_samples >= frame, "key and audio")
+    np.testing.assert_array_equal(held.stream.read(0, frame)[1], counting(frame))
+    await peer.message(b"hello", opcode=9)
+    assert await peer.received() == (10, b"hello"), "a ping is answered"
+    await peer.message(b"\x03\xe8", opcode=8)
+    await eventually(lambda: not door.active, "the call's end")
+    peer.close()
+
+
+async def test_an_interruption_throws_away_what_asterisk_has_not_played(
+    door: NetworkListener, held: HeldLine
+) -> None:
+    peer = await answered(door, held)
+    whole = counting(8_000)
+    saying = asyncio.ensure_future(held.say(whole))
+    await spoken(peer, 1_760)  # the lead and a frame
+    await held.player.cut()
+    utterance, end = await saying
+    assert end is PlaybackEnd.CUT
+    opcode, payload = await peer.received()
+    while opcode == 2:
+        opcode, payload = await peer.received()
+    assert payload == b'{"command":"FLUSH_MEDIA"}'
+    at = utterance.offset_samples
+    assert at < 1_760, "what was sent ahead was not heard"
+    going_on = asyncio.ensure_future(held.player.play(utterance, keys_cut=False, started=lambda: None))
+    np.testing.assert_array_equal(await spoken(peer, len(whole) - at), whole[at:])
+    await peer.received()
+    await peer.message(json.dumps({"event": "MEDIA_MARK_PROCESSED", "correlation_id": "1"}))
+    assert await going_on is PlaybackEnd.END
+    held.let_go.set()
+    rest = await peer.closed()
+    assert b'{"command":"HANGUP"}' in rest
+    assert rest.endswith(b"\x88\x02\x03\xe8"), "and closed as websockets are"
+    peer.close()
+
+
+async def test_a_mark_that_does_not_come_back_is_not_waited_for(
+    door: NetworkListener, held: HeldLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offhook.doors.websocket.line.MARK_WITHIN_S", 0.01)
+    peer = await answered(door, held)
+    assert (await held.say(counting(320)))[1] is PlaybackEnd.END
+    assert (await held.say(counting(320)))[1] is PlaybackEnd.END
+    peer.close()
+    await eventually(lambda: not door.active, "the call's end")
+
+
+async def test_an_announced_call_keeps_its_offer(
+    door: NetworkListener, held: HeldLine, announced: Announced
+) -> None:
+    key = announced.announce(CallOffer("fastagi", "170.1", dialled="123"))
+    peer = await answered(door, held, f"?uuid={key}&dialled=999")
+    assert held.offers == [CallOffer("websocket", "170.1", dialled="123")]
+    held.let_go.set()
+    await peer.closed()
+    assert await announced.variables(key, 5.0) == {"OFFHOOK_RESULT": "ok", "OFFHOOK_ACTION": "none"}
+    peer.close()
+
+
+async def test_a_call_that_would_be_declined_is_no_websocket(
+    door: NetworkListener, held: HeldLine, announced: Announced
+) -> None:
+    held.refusal = BusyError("full")
+    key = announced.announce(CallOffer("fastagi", "170.1"))
+    peer = await Peer.connect(door.where)
+    assert "503" in await peer.upgrade(f"/media?uuid={key}", login=":".join(LOGIN))
+    await peer.closed()
+    assert await announced.variables(key, 5.0) == {"OFFHOOK_RESULT": "busy"}
+    peer.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "login", "status"),
+    [
+        ("/media", None, "401"),
+        ("/media", "asterisk:wrong", "401"),
+        ("/media", "other:open sesame", "401"),
+        ("/other", "asterisk:open sesame", "404"),
+    ],
+)
+async def test_who_may_not_come(
+    door: NetworkListener, held: HeldLine, path: str, login: str | None, status: str
+) -> None:
+    peer = await Peer.connect(door.where)
+    assert status in await peer.upgrade(path, login=login)
+    await peer.closed()
+    peer.close()
+    assert not held.offers
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        started("ulaw").encode(),
+        b'{"event": "DTMF_END"}',
+        b"{",
+        b'{"event": 1}',
+        b"[" * 2_000,
+        b"\xff\xfe",
+    ],
+    ids=["ulaw", "other-event", "half-json", "no-name", "deep", "no-text"],
+)
+async def test_what_does_not_begin_as_chan_websocket_does(
+    door: NetworkListener, held: HeldLine, first: bytes
+) -> None:
+    peer = await Peer.connect(door.where)
+    await peer.upgrade("/media", login=":".join(LOGIN))
+    await peer.message(first, opcode=1)
+    await peer.closed()
+    peer.close()
+    assert not held.offers
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"\x01\x00\x10" + bytes(16), b"GET /media HTTP/1.1\r\nHost: x\r\n\r\n", b"x" * 20_000, b""],
+    ids=["audiosocket", "no-upgrade", "garbage", "nothing"],
+)
+async def test_strangers(
+    door: NetworkListener, held: HeldLine, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offhook.doors.websocket.door.HELLO_TIMEOUT_S", 0.3)
+    peer = await Peer.connect(door.where)
+    await peer.send(said)
+    await peer.closed()
+    await eventually(lambda: not door.active, "it is let go")
+    peer.close()
+    assert not held.offers
+
+
+def test_control_messages() -> None:
+    event = parse_event(b'{"event":"STATUS","queue_length":3,"queue_full":false,"x":{"deep":1}}')
+    assert event.name == "STATUS"
+    assert dict(event.values) == {"event": "STATUS", "queue_length": "3", "queue_full": "False"}
+    assert parse_event(b"MEDIA_XOFF").name == "MEDIA_XOFF"
+    assert parse_event(b"MEDIA_MARK_PROCESSED 12").get("correlation_id") == "12"
+    assert parse_event(b"DTMF_END digit:# channel_id:1.2").get("digit") == "#"
+    for wrong in (b"", b"1 2", b"\xc3", b"[1]", b'{"event":null}'):
+        with pytest.raises(ProtocolError):
+            parse_event(wrong)
+    assert Control(is_json=False).command("MARK_MEDIA", "4") == b"MARK_MEDIA 4"
+    longest = Control(is_json=True).command("MARK_MEDIA", str(uuid.uuid4()))
+    assert len(longest) <= 125, "Asterisk takes no longer ones, and they fit into one short frame"
