@@ -7,6 +7,7 @@ what the row says, and what is said on the line stands still where a move wants 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ import pytest
 
 from offhook import turn_taking
 from offhook.barge_in import Verdict
-from offhook.errors import AgiError, DeadlineError, HangupError, OffhookError
+from offhook.errors import AgiError, DeadlineError, HangupError, ModelError, OffhookError
 from tests.support.clock import Clock, reached
-from tests.support.engines.engines import HANG
+from tests.support.engines.engines import HANG, ScriptedVoice
 from tests.support.scripted_call import AGENT, ScriptedCall, scripted_call
 
 Move = Callable[[ScriptedCall], Awaitable[None]]
@@ -170,7 +171,7 @@ async def talks_without_end(call: ScriptedCall) -> None:
     await call.floor(turn_taking.Hearing)
 
 
-def hours_pass(seconds: float) -> Move:
+def passes(seconds: float) -> Move:
     async def move(call: ScriptedCall) -> None:
         call.line.time_passes(seconds)
 
@@ -194,6 +195,8 @@ class Dance:
     """Ready-made files that were played: the apology."""
     turn: dict[str, Any] = field(default_factory=dict)
     """Settings of ``[turn]``."""
+    unsayable: str = ""
+    """What the voice cannot say."""
 
 
 DANCES = [
@@ -218,6 +221,15 @@ DANCES = [
         [is_silent(11), is_silent(11)],
         [AGENT.still_there, AGENT.goodbye],
         result="ok",
+    ),
+    Dance(
+        "a phrase that cannot be made costs the phrase",
+        [OPEN],
+        [passes(11), says("When do you open?"), is_silent(11)],
+        [*OPEN, AGENT.goodbye],
+        [("When do you open?", OPEN[0])],
+        result="ok",
+        unsayable=AGENT.still_there,
     ),
     Dance(
         "an interruption: what was audible is remembered, and what was said is answered",
@@ -314,7 +326,7 @@ DANCES = [
     Dance(
         "a television is given up with a goodbye",
         [],
-        [talks_without_end, hours_pass(3_600 + 20), is_led_to_the_end],
+        [talks_without_end, passes(3_600 + 20), is_led_to_the_end],
         [AGENT.goodbye],
         result="ok",
         turn={"max_call_s": 3_600},
@@ -322,7 +334,7 @@ DANCES = [
     Dance(
         "the longest call ends between two turns",
         [OPEN],
-        [says("When do you open?"), hours_pass(3_600), is_led_to_the_end],
+        [says("When do you open?"), passes(3_600), is_led_to_the_end],
         [*OPEN, AGENT.goodbye],
         [("When do you open?", OPEN[0])],
         result="ok",
@@ -339,7 +351,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.mark.parametrize("dance", DANCES, ids=lambda dance: dance.id)
 async def test_a_call(tmp_path: Path, clock: Clock, dance: Dance) -> None:
     answers = [list(answer) for answer in dance.answers]
-    async with scripted_call(tmp_path, clock, answers, **dance.turn) as call:
+    trouble = ModelError("no audio comes")
+    voice = ScriptedVoice(lambda text: copy(trouble) if text == dance.unsayable else None)
+    async with scripted_call(tmp_path, clock, answers, voice=voice, **dance.turn) as call:
         for move in dance.moves:
             await move(call)
         assert await call.ended() == dance.result

@@ -33,6 +33,7 @@ from offhook.engines.stt.base import Transcript
 from offhook.engines.stt.rerecognition import Rerecognition
 from offhook.engines.tts.base import Synthesizer
 from offhook.engines.tts.voice import Voice
+from offhook.errors import ModelError
 from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
 from offhook.knowledge.store import Knowledge
 from offhook.observe.load import LoadGauge
@@ -158,8 +159,9 @@ class ScriptedCall:
     # --- its course ------------------------------------------------------------------------------
 
     async def pick_up(self) -> None:
-        """Make the phrases and begin."""
-        await self.phrases.make(RATE_HZ)
+        """Make the phrases, as far as the voice can, and begin."""
+        with contextlib.suppress(ModelError):
+            await self.phrases.make(RATE_HZ)
         line: Line = self.line if self.eagi is None else await self.eagi.pick_up()
         self.call = Call(line, self.profile, self.services)
         self.over = asyncio.create_task(self.call.run())

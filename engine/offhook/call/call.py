@@ -29,7 +29,7 @@ from offhook.call.timing import overdue, patience_s
 from offhook.conversation.history import History
 from offhook.doors.base import HANGUP, Line, Listening, unless_ended
 from offhook.engines.llm.base import Conversation
-from offhook.errors import BusyError, HangupError, OffhookError
+from offhook.errors import BusyError, DeadlineError, HangupError, ModelError, OffhookError
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
 from offhook.observe.load import Speculation
 
@@ -328,7 +328,13 @@ class Call:
 
     async def _say_phrase(self, kind: Kind) -> None:
         """A prompt, unless the caller has begun to speak meanwhile: theirs is the floor."""
-        answer = await self._replies.phrase(kind)
+        try:
+            answer = await self._replies.phrase(kind)
+        except (ModelError, DeadlineError) as error:
+            if kind in ("greeting", "goodbye"):
+                raise  # nobody would know that there is a call, or that there is none any more
+            _log.warning("call=%s nothing is said instead of %s: %s", self.id, kind, error)
+            return
         if not isinstance(self._state.floor, turn_taking.Listening):
             answer.drop()
             if kind == "goodbye":

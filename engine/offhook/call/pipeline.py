@@ -120,7 +120,7 @@ class Pipeline:
 
     def prepare_text(self, number: int, text: str, trace: TurnTrace) -> Revision:
         """Begin a revision on words that were not spoken, such as keys; returns at once."""
-        revision = Revision(number, trace, self._make_answer(), heard=text)
+        revision = Revision(number, trace, self._make_answer(), caller_text=text)
         return self._begin(revision, self._run(revision, None))
 
     async def anticipate(self, words: str) -> None:
@@ -204,15 +204,15 @@ class Pipeline:
         prosody = None
         if said is not None:
             words = await self._twice(revision, lambda: said.words(revision.trace, revision.claim))
-            revision.heard, revision.rest, prosody = words.text, words.rest, words.prosody
-            if not revision.heard:
+            revision.caller_text, revision.rest, prosody = words.text, words.rest, words.prosody
+            if not revision.caller_text:
                 self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
                 return None
-            if is_announcement(revision.heard, self._history.exchanges):
+            if is_announcement(revision.caller_text, self._history.exchanges):
                 self._post(Repeated(revision.number))
                 return None
-        echo = is_own_words(revision.heard, saying, least)
-        hum = echo or is_backchannel(revision.heard, self._language)
+        echo = is_own_words(revision.caller_text, saying, least)
+        hum = echo or is_backchannel(revision.caller_text, self._language)
         telling = Telling(self._post, revision, prosody, self._language, backchannel=hum, echo=echo)
         telling.begin()
         return telling
@@ -246,16 +246,15 @@ class Pipeline:
             revision.ends_call = False
             revision.trace.act = FAILED
             try:
-                answer.clause(text)
-                answer.write(audio)
+                answer.say(text, audio)
                 answer.finish()
                 revision.excused = True
                 self._post(Expecting(expectation(text, self._language), revision.number))
             except PlaybackError as full:
                 revision.error = full
         # The turn goes on to its commit, where the excuse is heard, or the error seen.
-        complete = completeness(revision.heard, None, self._language) if revision.heard else 1.0
-        self._post(WordsHeard(revision.number, revision.heard, complete))
+        complete = completeness(revision.caller_text, None, self._language) if revision.caller_text else 1.0
+        self._post(WordsHeard(revision.number, revision.caller_text, complete))
         if not revision.excused and not revision.stopped:
             return
         outcome = await revision.outcome
@@ -268,7 +267,7 @@ class Pipeline:
         """Answer, wait for what became of it, and leave the conversation saying just that."""
         conversation, policy = self._conversation, self._policy
         conversation.speculative = not revision.committed
-        revision.turn = turn = await policy.turn(revision.heard, self._history)
+        revision.turn = turn = await policy.turn(revision.caller_text, self._history)
         revision.ends_call = turn.ends_call
         revision.trace.act = turn.act
         written = self._written_before(revision)
@@ -342,12 +341,12 @@ class Pipeline:
         self._written = None
         if revision.error is None and revision.clauses and revision.trace.playback_started_ns is None:
             turns = len(self._history.exchanges)
-            words, clauses = normalize(revision.heard), tuple(revision.clauses)
+            words, clauses = normalize(revision.caller_text), tuple(revision.clauses)
             whole = revision.answer.finished
             self._written = _Written(words, turns, clauses, whole, revision.ends_call)
 
     def _written_before(self, revision: Revision) -> _Written | None:
         written, self._written = self._written, None
-        if written is None or written.words != normalize(revision.heard):
+        if written is None or written.words != normalize(revision.caller_text):
             return None
         return written if written.turns == len(self._history.exchanges) else None

@@ -202,7 +202,7 @@ class Replies:
             return  # whoever stopped it says what becomes of it
         if revision.error is not None and not revision.excused:
             raise revision.error
-        if revision.trace.playback_started_ns is None and not revision.heard:
+        if revision.trace.playback_started_ns is None and not revision.caller_text:
             return  # committed before the recogniser found no words in it
         self._revisions.pop(revision.number, None)
         self._remember(revision, revision.answer.text)
@@ -224,20 +224,19 @@ class Replies:
         if self._services.trace is not None:
             self._services.trace.write(trace)
         if self._profile.on_turn is not None:
-            self._profile.on_turn(revision.heard, audible_text, trace)
+            self._profile.on_turn(revision.caller_text, audible_text, trace)
         if self._services.transcript is not None and self._profile.transcribed:
-            self._services.transcript.write(self._call_id, trace.turn, revision.heard, audible_text)
+            self._services.transcript.write(self._call_id, trace.turn, revision.caller_text, audible_text)
 
     # --- the agent's own phrases -----------------------------------------------------------
 
     async def phrase(self, kind: Kind) -> Utterance:
         """One of the agent's fixed phrases, ready to be played.  Raises ModelError or PlaybackError."""
         phrase = await self._profile.phrases.phrase(kind, self._output.rate_hz)
-        answer = self._output.utterance()
-        answer.clause(phrase.text)
-        answer.write(phrase.audio)
-        answer.finish()
-        return answer
+        utterance = self._output.utterance()
+        utterance.say(phrase.text, phrase.audio)
+        utterance.finish()
+        return utterance
 
     async def excuse(self) -> tuple[str, NDArray[np.int16]] | None:
         """What is said instead of a failed answer; None when the call shall end instead."""

@@ -59,7 +59,7 @@ class Revision:
     number: int
     trace: TurnTrace
     answer: Utterance
-    heard: str = ""
+    caller_text: str = ""
     """What the caller said, as recognised."""
     rest: str = ""
     """The end of it, which was recognised for this revision: all of it, but for the parts of a long turn."""

@@ -37,9 +37,9 @@ class Telling:
 
     def begin(self) -> None:
         """The words are known, and the model has not been asked yet."""
-        heard, number = self._revision.heard, self._revision.number
-        complete = completeness(heard, None, self._language)
-        self._post(WordsHeard(number, heard, complete, provisional=True, **self._flags))
+        caller_text, number = self._revision.caller_text, self._revision.number
+        complete = completeness(caller_text, None, self._language)
+        self._post(WordsHeard(number, caller_text, complete, provisional=True, **self._flags))
 
     async def when_known(self, end_probability: Awaitable[float | None]) -> None:
         """The same, once the model has told, or fails to."""
@@ -47,8 +47,8 @@ class Telling:
         with contextlib.suppress(OffhookError, TimeoutError):  # then the words alone decide
             async with asyncio.timeout(END_TOLD_S):
                 probability = await end_probability
-        heard = self._revision.heard
-        complete = combined(completeness(heard, probability, self._language), self._prosody)
+        caller_text = self._revision.caller_text
+        complete = combined(completeness(caller_text, probability, self._language), self._prosody)
         if self._revision.ends_call:
             complete = 1.0  # nothing comes after a goodbye
-        self._post(WordsHeard(self._revision.number, heard, complete, **self._flags))
+        self._post(WordsHeard(self._revision.number, caller_text, complete, **self._flags))

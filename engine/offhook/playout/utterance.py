@@ -112,6 +112,11 @@ class Utterance:
         end = self.written_samples
         self._clauses.append(_Clause(text, end, end))
 
+    def say(self, text: str, audio: NDArray[np.int16]) -> None:
+        """Add a clause and all of its audio, which are known.  Raises PlaybackError as :meth:`write` does."""
+        self.clause(text)
+        self.write(audio)
+
     def write(self, block: NDArray[np.int16]) -> None:
         """Add audio: ``[samples]`` int16.  Raises PlaybackError (disk full, folder gone)."""
         if not len(block) or self._dropped:

@@ -53,14 +53,14 @@ def expecting(state: TurnState, event: Expecting) -> TurnState:
     """What an answer asks for counts once it is heard; until then the caller answers the question before."""
     match state.floor:
         case Speaking(revision=revision):
-            is_heard = event.revision == revision
+            is_audible = event.revision == revision
         case Hearing(interrupted=Speaking(revision=revision)):
-            is_heard = event.revision == revision
+            is_audible = event.revision == revision
         case Preparing(interrupted=Speaking(revision=revision)):
-            is_heard = event.revision == revision
+            is_audible = event.revision == revision
         case _:
-            is_heard = False
-    if is_heard or event.revision == PROMPT:
+            is_audible = False
+    if is_audible or event.revision == PROMPT:
         return replace(state, expected=event.expected)
     return replace(state, announced=(event.revision, event.expected))
 

@@ -1,0 +1,146 @@
+"""A call's output: one utterance at a time, stops that come early, and who is told of what was sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from offhook.call.output import MAX_RESTARTS, STRETCH_NS, CallOutput
+from offhook.doors.base import CallOffer, PlaybackEnd
+from offhook.errors import PlaybackError
+from offhook.playout.folder import Clip, PlaybackFolder
+from offhook.playout.utterance import Utterance
+from tests.support.clock import Clock
+from tests.support.line import FakeLine, FakePlayer
+
+RATE_HZ = 8_000
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def ramp(seconds: float, start: int) -> NDArray[np.int16]:
+    """Audio that is told from any other: no two samples alike, and none silent."""
+    return (np.arange(round(seconds * RATE_HZ)) % 10_000 + start).astype(np.int16)
+
+
+def spoken(output: CallOutput, text: str, audio: NDArray[np.int16]) -> Utterance:
+    utterance = output.utterance()
+    utterance.say(text, audio)
+    utterance.finish()
+    return utterance
+
+
+async def test_whoever_observes_is_told_of_all_that_was_sent_and_of_nothing_else(
+    tmp_path: Path, clock: Clock
+) -> None:
+    line = FakeLine(clock)
+    output = CallOutput(line.player(lambda key: None), RATE_HZ)
+    told: list[tuple[int, NDArray[np.int16]]] = []
+    await output.say(spoken(output, "nobody observes yet", ramp(0.2, 1)), audible=lambda: None)
+    output.observe(lambda at_ns, audio: told.append((at_ns, audio)))
+
+    first, second = ramp(1.0, 1_000), ramp(2.5 * STRETCH_NS / 1e9, 2_000)
+    line.hold()
+    interrupted = asyncio.create_task(output.say(spoken(output, "one two", first), audible=lambda: None))
+    await line.speaks()
+    line.time_passes(0.25)
+    await output.stop()
+    assert not await interrupted
+    line.let_go()
+    assert await output.say(spoken(output, "three", second), audible=lambda: None)
+    file = tmp_path / "apology.sln"
+    ramp(0.5, 3_000).tofile(file)
+    await output.say_file(Clip(file, RATE_HZ // 2, RATE_HZ))
+    file.unlink()
+    await output.say_file(Clip(file, RATE_HZ // 2, RATE_HZ))  # gone: nothing to tell, and no accident
+
+    audible = [audio[audio != 0] for _, audio in told]
+    np.testing.assert_array_equal(audible[0], first[: RATE_HZ // 4])
+    # Where a stretch ends in the midst of a sample's time, that sample is in neither or in both.
+    assert abs(sum(map(len, audible[1:-1])) - len(second)) <= len(audible)
+    assert len(told) > 4, "what is long is told in stretches"
+    np.testing.assert_array_equal(audible[-1], ramp(0.5, 3_000))
+    ends = [at_ns + len(audio) * 10**9 // RATE_HZ for at_ns, audio in told]
+    assert all(end <= at_ns for end, (at_ns, _) in zip(ends, told[1:], strict=False)), "they do not overlap"
+
+
+class Slow(FakePlayer):
+    """It takes a while until a playback begins, and before that nothing can be cut."""
+
+    def __init__(self, line: FakeLine) -> None:
+        super().__init__(line, lambda key: None)
+        self.asked, self.begins = asyncio.Event(), asyncio.Event()
+
+    async def play(self, utterance: Utterance, *, keys_cut: bool, started: Callable[[], None]) -> PlaybackEnd:
+        self.asked.set()
+        await self.begins.wait()
+        return await super().play(utterance, keys_cut=keys_cut, started=started)
+
+
+async def test_a_stop_while_a_playback_is_about_to_begin_is_not_lost_and_stops_nothing_else(
+    clock: Clock,
+) -> None:
+    line = FakeLine(clock)
+    player = line.ear = Slow(line)
+    output = CallOutput(player, RATE_HZ)
+    line.hold()
+    first = asyncio.create_task(output.say(spoken(output, "one", ramp(1.0, 1)), audible=lambda: None))
+    await player.asked.wait()
+    await output.stop()
+    player.begins.set()
+    assert not await first
+    line.let_go()
+    assert await output.say(spoken(output, "two", ramp(1.0, 1)), audible=lambda: None)
+    assert line.said == ["", "two"]
+
+
+class Restless(FakePlayer):
+    """Every playback is over at once."""
+
+    plays = 0
+
+    async def play(self, utterance: Utterance, *, keys_cut: bool, started: Callable[[], None]) -> PlaybackEnd:
+        self.plays += 1
+        return PlaybackEnd.END
+
+
+async def test_a_playback_that_always_ends_too_early_is_given_up(clock: Clock) -> None:
+    player = Restless(FakeLine(clock), lambda key: None)
+    output = CallOutput(player, RATE_HZ)
+    utterance = spoken(output, "one", ramp(1.0, 1))
+    with pytest.raises(PlaybackError, match="ended too early"):
+        await output.say(utterance, audible=lambda: None)
+    assert (player.plays, utterance.restarts) == (MAX_RESTARTS, MAX_RESTARTS)
+
+
+async def test_one_at_a_time_and_a_stop_is_for_all_that_were_waiting(clock: Clock) -> None:
+    line = FakeLine(clock, CallOffer("fake", "1", rate_hz=16_000))
+    output = CallOutput(line.player(lambda key: None), 16_000)
+    line.hold()
+    saying = [
+        asyncio.create_task(output.say(spoken(output, text, ramp(1.0, 1)), audible=lambda: None))
+        for text in ("one", "two", "three")
+    ]
+    await line.speaks()
+    line.time_passes(1.0)
+    await output.stop()
+    assert await asyncio.gather(*saying) == [False, False, False]
+    assert line.said == ["one"]
+
+
+def test_a_clip_is_read_at_any_rate(tmp_path: Path) -> None:
+    folder = PlaybackFolder(tmp_path)
+    clip = folder.shelf("ready").keep(np.full(800, 1_000, np.int16), 8_000)
+    assert len(clip.read(8_000)) == 800
+    assert len(clip.read(16_000)) == 1_600
+    folder.close()
+    with pytest.raises(PlaybackError, match="cannot read"):
+        clip.read(8_000)
