@@ -51,6 +51,7 @@ class Line:
     """The caller's audio, and the recogniser that hears it; each look waits for :attr:`gate`."""
 
     rate_hz = RATE_HZ
+    streams = False
     pre_roll_samples = PRE_ROLL_MS * RATE_HZ // 1000
 
     def __init__(self, clock: Clock) -> None:
@@ -306,6 +307,45 @@ async def test_the_parts_of_a_long_turn_come_first_and_outlive_a_revision(line: 
     words = await line.heard(line.pause()[0])
     assert (words.text, words.rest) == ("My name is Katherine Jones", ""), "also when nothing came after it"
     assert WordsSoFar() in line.events
+
+
+class Streamed:
+    """A session of a service: what it was given, and what it says by itself."""
+
+    def __init__(self) -> None:
+        self.samples: list[int] = []
+        self.turn_over = 0.9
+        self.looked = 0
+
+    def push(self, audio: NDArray[np.int16]) -> None:
+        self.samples.append(len(audio))
+
+    async def interim(self) -> str:
+        self.looked += 1
+        return "I would like a cake"
+
+    async def final(self, voiced_ms: int, claim: Claim | None = None) -> Transcript:
+        return Transcript("I would like a cake.", 0, 0.0)
+
+    def cancel(self) -> None:
+        """Nothing to stop."""
+
+
+async def test_a_service_is_given_audio_once_and_as_it_comes(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Streamed()
+    line.streams = True
+    monkeypatch.setattr(line, "session", lambda rate_hz: session)
+    for _ in range(20):
+        line.speak(50)
+        line.attend()
+        await asyncio.sleep(0.001)
+    words = await line.heard(line.pause()[0])
+    assert (words.text, words.prosody) == ("I would like a cake.", 0.9)
+    assert len(session.samples) == 21
+    assert sum(session.samples) == line.written_samples - TURN + line.pre_roll_samples
+    assert session.looked <= 3, "what it says costs nothing, and is not asked for all the time either"
 
 
 async def test_a_busy_recogniser_is_not_asked_ahead_again_at_once(line: Line) -> None:

@@ -64,6 +64,8 @@ class Words:
     def problem(self) -> str | None:
         return None
 
+    streams = False
+
     def session(self, rate_hz: int) -> Rerecognition:
         return Rerecognition(rate_hz, self.recognize, lambda text, voiced_ms: text)
 

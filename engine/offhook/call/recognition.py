@@ -151,6 +151,9 @@ class CallerWords:
         """
         if turn_samples is None or speaks:
             self._parts.attend(turn_samples, self._audio.written_samples, self._audio.pre_roll_samples)
+        if turn_samples is not None and speaks and self._recognition.streams:
+            start, _ = self._parts.rest(turn_samples, self._audio.pre_roll_samples)
+            self._push(self._at(start), self._audio.written_samples, 0)
         if turn_samples is None or not follow or not speaks or self._parts.of(turn_samples):
             self._leave()
         elif self._following is None or self._following.done():
@@ -190,7 +193,7 @@ class CallerWords:
 
         When the speech is there already nothing is pushed, so that a look that was taken will do.
         """
-        if stretch.covers_samples >= speech_samples:
+        if stretch.covers_samples >= speech_samples and not self._recognition.streams:
             return
         stop_samples = min(speech_samples + self._audio.samples(behind_ms), self._audio.written_samples)
         if stop_samples > stretch.pushed_samples:
@@ -337,7 +340,10 @@ class SaidSoFar:
             trace.audio_ms = len(audio) * 1000 // self._owner.rate_hz
             earlier = [await asyncio.shield(part) for part in self._parts]
             text = " ".join(words for words in (*earlier, rest) if words)
-            return Words(text, rest, await prosody)
+            over = await prosody
+            if over is None and self.stretch is not None:
+                over = self.stretch.session.turn_over
+            return Words(text, rest, over)
         finally:
             prosody.cancel()
 

@@ -30,7 +30,7 @@ class Words:
     rest: str
     """The end of them, which was recognised now: all, but for the parts of a long turn."""
     prosody: float | None = None
-    """What the melody says of their end; None: nobody has asked."""
+    """What the melody, or the recogniser's own model, says of their end; None: nobody has asked."""
 
 
 class Said(Protocol):

@@ -27,6 +27,8 @@ class ScriptedRecognizer:
     gate: asyncio.Event | None = None
     """When given, recognition waits for it."""
 
+    streams = False
+
     def session(self, rate_hz: int) -> Rerecognition:
         return Rerecognition(rate_hz, self.recognize, lambda text, voiced_ms: text)
 

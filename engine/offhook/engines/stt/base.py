@@ -90,6 +90,9 @@ class Recognition(Protocol):
     """A recogniser as calls use it, local or a server, shared by all calls."""
 
     name: str
+    streams: bool
+    """Audio is given to its sessions as it comes, and recognised there; False: looks at it cost cores of
+    ours, and it is given when one is taken."""
 
     def session(self, rate_hz: int) -> RecognitionSession:
         """Begin to listen; audio will be pushed at ``rate_hz``.  Contacts nobody before the first push."""

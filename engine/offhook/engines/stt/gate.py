@@ -57,6 +57,8 @@ _BRACKETED = re.compile(rf"\[\s*{_SOUND}\s*\]|\(\s*{_SOUND}\s*\)|\*\s*{_SOUND}\s
 class Recognizer:
     """A transcriber with its gate and its worker threads; asyncio-facing."""
 
+    streams = False
+
     def __init__(
         self,
         transcriber: Transcriber,

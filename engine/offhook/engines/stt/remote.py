@@ -69,6 +69,8 @@ class Feed(Protocol):
 class RemoteRecognition:
     """See :class:`~offhook.engines.stt.base.Recognition`."""
 
+    streams = True
+
     def __init__(
         self,
         name: str,
