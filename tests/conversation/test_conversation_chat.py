@@ -12,10 +12,11 @@ import pytest
 from offhook.agents.loader import Agent, Example
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.policies.chat import Chat
+from offhook.documents.passage import Passage
 from offhook.knowledge.acts import Act, ActGuess
+from offhook.knowledge.items import Item
 from offhook.knowledge.notes import parts
-from offhook.knowledge.passages import Passage
-from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
+from offhook.knowledge.store import Candidate, Knowledge, Ranking
 from tests.support.engines.engines import PlainTemplate
 
 AGENT = Agent(
@@ -109,9 +110,9 @@ def test_facts_stand_in_the_prefix_all_or_none() -> None:
 
 
 async def test_what_documents_say_is_put_beside_the_words_though_all_facts_are_known() -> None:
-    knowledge = Knowledge(
-        AGENT, passages=[Passage("Small dogs, in a basket.", "Rules > Can I bring my dog?")]
-    )
+    dogs = Passage("Small dogs, in a basket.", "Rules > Can I bring my dog?")
+    knowledge = Knowledge(AGENT, passages=lambda: [dogs])
+    knowledge.prepare()
     policy = Chat(AGENT, Readable(), knowledge)
     assert policy.knows_all
     assert "basket" not in policy.prefix()[0]

@@ -15,8 +15,9 @@ from offhook.conversation.base import Turn
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.policies.grounded import Grounded
 from offhook.knowledge.acts import Act, ActGuess
+from offhook.knowledge.items import Item
 from offhook.knowledge.notes import parts
-from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
+from offhook.knowledge.store import Candidate, Knowledge, Ranking
 from offhook.languages import ENGLISH
 from offhook.workers import Workers
 from tests.support.engines.engines import PlainTemplate

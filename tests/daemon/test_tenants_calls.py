@@ -17,6 +17,7 @@ from offhook.config import Config
 from offhook.daemon.daemon import Daemon
 from offhook.daemon.reception import MOST_FRESH
 from offhook.daemon.tenancy import Tenancy
+from offhook.documents.passage import Passage
 from offhook.errors import BusyError
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.agent_versions import put_agent
@@ -24,9 +25,11 @@ from offhook.tenants.call_records import export_calls
 from offhook.tenants.call_writer import CallWriter
 from offhook.tenants.database import Database
 from offhook.tenants.directory import Directory
+from offhook.tenants.documents import put_document
 from offhook.tenants.number_registry import change_number, set_home
 from offhook.tenants.numbers import Home
 from offhook.tenants.registry import add_tenant, change_tenant, get_tenant, remove_tenant
+from offhook.tenants.shelf import Shelf
 from tests.support.clock import reached
 from tests.support.reception import Offer, Ready, SlowModel, opened
 from tests.support.tenants import fill, small_agent
@@ -56,7 +59,8 @@ class Block:
         self.writer = CallWriter(database)
         self.writer.start()
         others = "default" in config.agent.model_fields_set
-        self.tenancy = Tenancy(self.directory, self.writer, others_answered=others)
+        shelf = Shelf(database, None)
+        self.tenancy = Tenancy(self.directory, self.writer, shelf, others_answered=others)
         self.model, self.ready = SlowModel(), Ready()
         self.model.gate.set()
         self.daemon = Daemon(config)
@@ -262,6 +266,34 @@ async def test_a_new_version_is_ready_before_it_is_called_and_running_calls_keep
     assert block.ready.closed == ["leeds"], "and goes with it"
     await block.dial(f"did={LEEDS}")
     assert [profile.agent.greeting for profile in block.profiles] == ["leeds, hello.", "Good morning."]
+
+
+async def test_documents_are_known_to_the_next_call(block: Block) -> None:
+    await block.dial(f"did={LEEDS}")
+    with block.database.writing() as connection:
+        tenant = get_tenant(connection, "leeds")
+        put_document(connection, tenant, "/boats.md", "Boats", "0", [Passage("A canoe is $9 an hour.")])
+    await block.change()
+    await block.dial(f"did={LEEDS}")
+    before, after = (cast(Any, profile.policy)._knowledge for profile in block.profiles)
+    assert [item.text for item in after.items] == ["A canoe is $9 an hour."]
+    assert before.items == ()
+
+
+async def test_callers_are_told_who_they_talk_to_and_that_they_are_recorded(block: Block) -> None:
+    with block.database.writing() as connection:
+        change_tenant(connection, "hull", disclosure=True, consent="Wir zeichnen auf.", recordings=True)
+        change_number(connection, HULL, recording=True)
+        change_tenant(
+            connection, "leeds", consent="We record.", recordings=True
+        )  # its number does not want it
+    await block.change()
+    await block.dial(f"did={HULL}")
+    await block.dial(f"did={LEEDS}")
+    assert [profile.agent.greeting for profile in block.profiles] == [
+        "Hier ist der automatische Assistent von hull. Wir zeichnen auf. hull, hello.",
+        "leeds, hello.",
+    ]
 
 
 async def test_a_tenant_that_is_removed_leaves_nothing_ready(block: Block) -> None:

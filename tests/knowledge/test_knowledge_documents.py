@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,63 +10,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 
 from offhook.agents.loader import Agent, load_agent
+from offhook.documents.passage import Passage
 from offhook.knowledge.acts import ActClassifier
 from offhook.knowledge.base import Encoded, Floats
-from offhook.knowledge.passages import Passage
 from offhook.knowledge.store import Knowledge, Models, Networks
 from offhook.knowledge.vectors import VectorCache, pack, unpack
+from tests.support.knowledge import Letters
 
 AGENT = Agent(name="Ferry House", greeting="Hello.", facts=("Breakfast is from seven to ten.",))
 DOGS = Passage("Small ones, in a basket.", "Ferry House > Rules > Can I bring my dog?", "rules.pdf")
-WIDTH = 384
-
-
-class Counting:
-    """A matcher by letters, which counts what it is asked to encode."""
-
-    key = "letters-1"
-    weighs_context = True
-
-    def __init__(self) -> None:
-        self.encoded: list[str] = []
-
-    def encode(self, texts: Sequence[str | tuple[str, str]]) -> list[Encoded]:
-        return [self._one(text if isinstance(text, str) else " ".join(text)) for text in texts]
-
-    def encode_facts(self, texts: Sequence[str], parts: Sequence[Sequence[str]]) -> list[Encoded]:
-        self.encoded += texts
-        return [self._one(text) for text in texts]
-
-    def scores(self, question: Encoded, facts: Sequence[Encoded]) -> Floats:
-        return np.array([10 * float(fact.vector @ question.vector) - 8 for fact in facts], np.float32)
-
-    def parts(self, question: Encoded, fact: Encoded, part_of: NDArray[np.int64], count: int) -> Floats:
-        return np.full(count, 1 / count, np.float32)
-
-    def _one(self, text: str) -> Encoded:
-        vector = np.zeros(WIDTH, np.float32)
-        for letter in text.lower():
-            vector[ord(letter) % 128] += letter.isalpha()
-        vector /= max(float(np.linalg.norm(vector)), 1e-9)
-        return Encoded(vector, np.stack([vector, vector]), ((0, 0), (0, len(text))))
 
 
 def knowledge(
-    matcher: Counting, cache: VectorCache | None, *passages: Passage, agent: Agent = AGENT
+    matcher: Letters, cache: VectorCache | None, *passages: Passage, agent: Agent = AGENT
 ) -> Knowledge:
     def none() -> Networks:
         raise AssertionError("no other language is wanted")
 
-    made = Knowledge(agent, Models(Networks(matcher, ActClassifier()), none, cache), passages)
+    made = Knowledge(agent, Models(Networks(matcher, ActClassifier()), none, cache), lambda: passages)
     made.prepare()
     return made
 
 
 def test_passages_are_found_by_their_headings_and_said_without_them() -> None:
-    found = knowledge(Counting(), None, DOGS).search("Can I bring my dog?").best
+    found = knowledge(Letters(), None, DOGS).search("Can I bring my dog?").best
     assert found is not None
     assert (found.item.text, found.item.source) == (DOGS.text, "rules.pdf")
     assert found.item.about == "Rules, Can I bring my dog?"
@@ -75,7 +43,9 @@ def test_passages_are_found_by_their_headings_and_said_without_them() -> None:
 
 
 def test_words_alone_find_a_passage_by_its_heading() -> None:
-    found = Knowledge(AGENT, None, [DOGS]).search("Can I bring my dog?").best
+    known = Knowledge(AGENT, None, lambda: [DOGS])
+    known.prepare()
+    found = known.search("Can I bring my dog?").best
     assert found is not None
     assert found.item.text == DOGS.text
 
@@ -83,12 +53,12 @@ def test_words_alone_find_a_passage_by_its_heading() -> None:
 def test_the_same_sentence_in_many_documents_is_one_answer() -> None:
     again = Passage("SMALL ones, in a basket.", "Ferry House > Dogs", "other.pdf")
     fact = Passage("Breakfast is from seven to ten.", "Hours", "menu.pdf")
-    items = knowledge(Counting(), None, DOGS, again, fact).items
+    items = knowledge(Letters(), None, DOGS, again, fact).items
     assert [item.text for item in items] == ["Breakfast is from seven to ten.", DOGS.text]
 
 
 def test_what_was_computed_once_is_not_computed_again(tmp_path: Path) -> None:
-    cache, first, second = VectorCache(tmp_path / "cache" / "vectors.db"), Counting(), Counting()
+    cache, first, second = VectorCache(tmp_path / "cache" / "vectors.db"), Letters(), Letters()
     one = knowledge(first, cache, DOGS)
     two = knowledge(second, cache, DOGS, Passage("A new one."))
     assert len(first.encoded) == 2
@@ -97,14 +67,14 @@ def test_what_was_computed_once_is_not_computed_again(tmp_path: Path) -> None:
     assert [each.log_odds for each in one.search(question).candidates[:2]] == pytest.approx(
         [each.log_odds for each in two.search(question).candidates if each.item.number < 2]
     )
-    other = Counting()
+    other = Letters()
     other.key = "letters-2"
     knowledge(other, cache, DOGS)
     assert len(other.encoded) == 2
 
 
 def test_vectors_that_came_with_a_passage_are_used_where_the_network_is_the_same() -> None:
-    matcher = Counting()
+    matcher = Letters()
     packed = pack(matcher.encode_facts(["anything"], [()])[0])
     matcher.encoded.clear()
     knowledge(matcher, None, Passage("One.", vectors=packed, model="letters-1"))
@@ -119,7 +89,7 @@ def test_a_cache_that_cannot_be_used_costs_time_alone(tmp_path: Path) -> None:
     broken.write_bytes(b"no database, and longer than a hundred bytes " * 9)
     (tmp_path / "file").write_text("")
     for cache in (VectorCache(broken), VectorCache(tmp_path / "file" / "vectors.db")):
-        matcher = Counting()
+        matcher = Letters()
         assert knowledge(matcher, cache, DOGS).search("Can I bring my dog?").best is not None
         assert len(matcher.encoded) == 2
 
@@ -149,7 +119,7 @@ def test_an_agents_file_names_documents_beside_it(tmp_path: Path, caplog: pytest
     file = tmp_path / "inn.toml"
     file.write_text('name = "Inn"\ngreeting = "Hello."\nknowledge = ["docs", "gone.txt"]\n')
     with caplog.at_level(logging.WARNING):
-        items = knowledge(Counting(), None, agent=load_agent(str(file))).items
+        items = knowledge(Letters(), None, agent=load_agent(str(file))).items
     assert [(item.text, item.about) for item in items] == [("Pea soup is $4.50.", "Soups")]
     assert [record.getMessage().count("\n") for record in caplog.records] == [0, 0]
     assert "scan.pdf" in caplog.records[0].getMessage()

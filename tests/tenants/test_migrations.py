@@ -44,7 +44,8 @@ def test_the_previous_schema_is_migrated_with_its_data(empty: Database) -> None:
             connection.execute(sa.text(statement.replace(":", r"\:")))
     with pytest.raises(DatabaseError, match=r"its schema is 0001.*run offhook tenants migrate"):
         empty.prepare()
-    assert empty.migrate() == ("0001", newest_revision())
+    assert empty.migrate("0003") == ("0001", "0003")
+    assert empty.migrate() == ("0003", newest_revision())
     empty.prepare()
     with empty.reading() as connection:
         number = read_snapshot(connection).find("+441134960000")

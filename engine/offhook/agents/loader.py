@@ -124,6 +124,8 @@ class Agent(Section):
     """Said when the caller asks nothing and no fact fits their words; empty: the model is told nothing."""
     barge_in: bool = True
     """False: the caller cannot interrupt this agent."""
+    disclosure: bool = False
+    """The greeting begins by saying that this is an automated assistant."""
     heard_in_full: tuple[Literal["greeting", "goodbye", "apology"], ...] = ()
     """Phrases that the caller cannot interrupt, where barge-in is open otherwise."""
     voice: _Filled | None = None
@@ -168,6 +170,13 @@ class Agent(Section):
         An agent that names no language says nothing about the voice: it may have been chosen for it.
         """
         return self.language if "language" in self.model_fields_set else None
+
+    def disclosed(self) -> Agent:
+        """As callers hear it: with ``disclosure`` its greeting says first who they talk to."""
+        if not self.disclosure:
+            return self
+        told = language(self.language).phrases.disclosure.format(name=self.name)
+        return self.model_copy(update={"greeting": f"{told} {self.greeting}", "disclosure": False})
 
     @field_validator("language")
     @classmethod

@@ -15,7 +15,7 @@ from offhook import __version__
 from offhook.errors import OffhookError
 
 COMMANDS = (
-    *("serve", "demo", "call", "agents", "tenants", "numbers", "calls", "models"),
+    *("serve", "demo", "call", "agents", "tenants", "numbers", "kb", "calls", "models"),
     *("eval", "trace", "doctor"),
 )
 _MODULES = {"eval": "evaluate"}

@@ -27,12 +27,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_actions(own, tenant_agents.ACTIONS, dest="agent_action")
 
 
-_COLUMNS = ("tenant", "name", "active", "max calls", "days kept", "transcripts", "recordings")
+_COLUMNS = (
+    *("tenant", "name", "active", "max calls", "days kept"),
+    *("transcripts", "recordings", "misses", "disclosure"),
+)
+_SWITCHES = {
+    "transcripts": "write down what is said, without what leads to a person",
+    "recordings": "numbers may be recorded",
+    "misses": "write down questions that nothing known answers",
+    "disclosure": "the agent says at once that it is one",
+}
 
 
 def _row(tenant: Tenant) -> tuple[object, ...]:
     most, days = tenant.max_calls, tenant.retention_days
-    return (tenant.slug, tenant.name, tenant.active, most, days, tenant.transcripts, tenant.recordings)
+    kept = (tenant.transcripts, tenant.recordings, tenant.misses, tenant.disclosure)
+    return (tenant.slug, tenant.name, tenant.active, most, days, *kept)
 
 
 def _print_tenant(args: argparse.Namespace, tenant: Tenant) -> int:
@@ -64,14 +74,25 @@ def _settings_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="calls are deleted after these",
     )
-    for what in ("transcripts", "recordings"):
+    for what, meaning in _SWITCHES.items():
         parser.add_argument(
-            f"--{what}", type=switch, default=argparse.SUPPRESS, metavar="on|off", help="default: off"
+            f"--{what}",
+            type=switch,
+            default=argparse.SUPPRESS,
+            metavar="on|off",
+            help=f"{meaning}; default: off",
         )
+    parser.add_argument(
+        "--consent",
+        type=or_none(str),
+        default=argparse.SUPPRESS,
+        metavar="TEXT",
+        help="said first on numbers that are recorded; 'none': nothing",
+    )
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
-    named = ("max_calls", "retention_days", "transcripts", "recordings")
+    named = ("max_calls", "retention_days", *_SWITCHES, "consent")
     return {field: getattr(args, field) for field in named if hasattr(args, field)}
 
 

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             runner.run(session.open())
             if terminal:
-                print(f"agent> {printable(agent.greeting)}")
+                print(f"agent> {printable(agent.disclosed().greeting)}")
             for line in _lines(terminal):
                 session.history.found.clear()  # then all that is found belongs to this line
                 answer = runner.run(session.say(line))

@@ -22,7 +22,7 @@ from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.engines.llm.base import Limits
 from offhook.engines.pool import EnginePool
 from offhook.errors import OffhookError
-from offhook.knowledge.store import Knowledge
+from offhook.knowledge.store import Knowledge, ReadPassages
 from offhook.workers import Workers
 
 _log = logging.getLogger("offhook.daemon.profiles")
@@ -109,15 +109,26 @@ class Profiles:
         """Tenants' agents that are ready: those that were called not long ago."""
         return [each for each in self._kept.values() if each.of_tenant]
 
-    async def make(self, key: Key, agent: Agent, *, of_tenant: bool = False, warm: bool = True) -> Prepared:
+    async def make(
+        self,
+        key: Key,
+        agent: Agent,
+        *,
+        of_tenant: bool = False,
+        passages: ReadPassages | None = None,
+        warm: bool = True,
+    ) -> Prepared:
         """``agent``, as it takes calls from now on; loads engines that are missing.
 
         Whoever asks for the same meanwhile gets the same.  What its first call can do without is made ready
-        behind it (``warm``).  Raises ConfigError or ModelError.
+        behind it (``warm``); ``passages`` reads what a tenant's documents say.  Raises ConfigError or
+        ModelError.
         """
         making = self._making.get(key)
         if making is None:
-            making = asyncio.create_task(self._make(key, agent, of_tenant, warm), name=f"make-{agent.name}")
+            making = asyncio.create_task(
+                self._make(key, agent, of_tenant, passages, warm), name=f"make-{agent.name}"
+            )
             self._making[key] = making
             making.add_done_callback(lambda done: self._made(key, done))
         return await asyncio.shield(making)
@@ -149,8 +160,10 @@ class Profiles:
         for key in list(self._kept):
             self.drop(key)
 
-    async def _make(self, key: Key, agent: Agent, of_tenant: bool, warm: bool) -> Prepared:
-        prepared = await asyncio.to_thread(self._build, self.config, key, agent, of_tenant)
+    async def _make(
+        self, key: Key, agent: Agent, of_tenant: bool, passages: ReadPassages | None, warm: bool
+    ) -> Prepared:
+        prepared = await asyncio.to_thread(self._build, self.config, key, agent, of_tenant, passages)
         self._keep(prepared)
         if warm:
             self._spawn(self._warm_later(prepared), f"warm-{prepared.name}")
@@ -162,7 +175,10 @@ class Profiles:
         except OffhookError as error:
             _log.error("agent=%s cannot be made ready: %s", prepared.name, error)
 
-    def _build(self, config: Config, key: Key, agent: Agent, of_tenant: bool) -> Prepared:
+    def _build(
+        self, config: Config, key: Key, agent: Agent, of_tenant: bool, passages: ReadPassages | None
+    ) -> Prepared:
+        agent = agent.disclosed()
         engines = self._pool.of(agent)
         models = engines.models
         kind = policy_name(config.conversation.policy, agent, models.language_model.parameters)
@@ -170,7 +186,7 @@ class Profiles:
             kind,
             agent,
             models.language_model.template,
-            Knowledge(agent, models.knowledge),
+            Knowledge(agent, models.knowledge, passages),
             self._searching,
             knowledge_tokens=config.conversation.knowledge_tokens,
         )

@@ -22,6 +22,7 @@ from offhook.engines.pool import EnginePool
 from offhook.engines.tts.voice import Voice
 from offhook.errors import BusyError, ConfigError, OffhookError, UnreadableError
 from offhook.files import named
+from offhook.knowledge.store import ReadPassages
 from offhook.tenants.admission import Refusal
 from offhook.tenants.snapshot import Number, Snapshot
 from offhook.workers import Workers
@@ -180,11 +181,20 @@ class Reception:
             self._check(engines.models.problem(), engines.voice)
             stack.enter_context(self._place(engines.models.language_model))
         line.accept()
-        making = self._profiles.make(who.key, agent, of_tenant=who.number is not None)
+        making = self._profiles.make(
+            who.key, agent, of_tenant=who.number is not None, passages=self._passages(who.number)
+        )
         prepared = await unless_ended(line.ended, making)
         if engines is None:
             stack.enter_context(self._place(prepared.profile.models.language_model))
         return prepared
+
+    def _passages(self, number: Number | None) -> ReadPassages | None:
+        """What reads the documents of the number's tenant; None: there are none."""
+        if number is None or self._tenancy is None or not number.tenant.knowledge:
+            return None
+        shelf, tenant = self._tenancy.shelf, number.tenant
+        return lambda: shelf.read(tenant)
 
     def _check(self, models: str | None, voice: Voice) -> None:
         problem = models or voice.problem() or self._searching.problem()
@@ -294,7 +304,8 @@ class Reception:
             try:
                 if self._profiles.get(who.key) is None:
                     agent = await asyncio.to_thread(who.read)
-                    await self._profiles.make(who.key, agent, of_tenant=True)
+                    passages = self._passages(who.number)
+                    await self._profiles.make(who.key, agent, of_tenant=True, passages=passages)
             except OffhookError as error:
                 _log.error("tenant's agent %s cannot be made ready: %s", who.key[2], error)
         for key in old:
@@ -311,16 +322,25 @@ def _of_number(number: Number) -> Answerer:
 
 def _key(number: Number) -> Key:
     tenant, name, version = number.agent.key
-    return (_TENANT, tenant, name, str(version), number.language or "")
+    told = (_consent(number), "disclosed" if number.tenant.disclosure else "")
+    return (_TENANT, tenant, name, str(version), number.language or "", number.tenant.knowledge, *told)
 
 
 def _agent(number: Number) -> Agent:
     """The agent of a number, in the number's language.  Raises ConfigError."""
     agent = number.agent.read()
-    if number.language is None or number.language == agent.language:
-        return agent
-    # Read anew: what the file does not say is said in that language.
-    return Agent.model_validate({**agent.model_dump(exclude_unset=True), "language": number.language})
+    if number.language is not None and number.language != agent.language:
+        # Read anew: what the file does not say is said in that language.
+        agent = Agent.model_validate({**agent.model_dump(exclude_unset=True), "language": number.language})
+    consent = _consent(number)
+    greeting = f"{consent} {agent.greeting}".lstrip()
+    disclosure = agent.disclosure or number.tenant.disclosure
+    return agent.model_copy(update={"greeting": greeting, "disclosure": disclosure})
+
+
+def _consent(number: Number) -> str:
+    """What a caller who is recorded is told before the greeting."""
+    return (number.tenant.consent or "") if number.recorded else ""
 
 
 def _fresh(before: Snapshot, after: Snapshot) -> tuple[frozenset[Key], list[Number]]:

@@ -19,6 +19,7 @@ from offhook.tenants.call_records import CallRecord, TurnRecord
 from offhook.tenants.call_writer import CallWriter
 from offhook.tenants.database import DEFAULT_FILE, Database
 from offhook.tenants.directory import Directory, DirectoryHealth
+from offhook.tenants.shelf import Shelf
 from offhook.tenants.snapshot import Number
 
 _log = logging.getLogger("offhook.daemon.tenancy")
@@ -31,12 +32,21 @@ than the channel."""
 class Tenancy:
     """Lives on the event loop, :meth:`start` and :meth:`close` aside."""
 
-    def __init__(self, directory: Directory, writer: CallWriter, *, others_answered: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        writer: CallWriter,
+        shelf: Shelf,
+        *,
+        others_answered: bool = False,
+    ) -> None:
         """``others_answered``: a number of nobody's is the default agent's, unless the dialplan has named it
         (``did=``).
         """
         self.directory = directory
         self._writer = writer
+        self.shelf = shelf
+        """What tenants' documents say; read in threads."""
         self.others_answered = others_answered
         self._running: Counter[str] = Counter()
 
@@ -44,7 +54,9 @@ class Tenancy:
     def of(cls, config: TenantsConfig, *, others_answered: bool = False) -> Tenancy:
         """Raises ConfigError when ``tenants.database`` cannot be one."""
         database = Database(config.database or f"sqlite:///{DEFAULT_FILE}")
-        return cls(Directory.of(config), CallWriter(database), others_answered=others_answered)
+        folder = config.snapshot.with_name(f"{config.snapshot.name}.documents") if config.snapshot else None
+        shelf = Shelf(database, folder)
+        return cls(Directory.of(config), CallWriter(database), shelf, others_answered=others_answered)
 
     def start(self) -> None:
         """Blocks while a connection is tried, some seconds at most; does not raise."""
@@ -104,7 +116,9 @@ class CallNotes:
         """A turn of the caller's is over, and its answer."""
         kept = self._number.tenant.transcripts
         ms = {stage: round(length, 1) for stage, length in trace.stages_ms().items()}
-        self._turns.append(TurnRecord("caller", caller_text if kept else None))
+        missed = trace.act == "unknown"
+        kept_too = missed and self._number.tenant.misses
+        self._turns.append(TurnRecord("caller", caller_text if kept or kept_too else None, missed=missed))
         self._turns.append(TurnRecord("agent", audible_text if kept else None, ms))
 
     def ended(self, result: str) -> None:

@@ -17,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.agents.loader import Agent
+from offhook.documents.passage import Passage
 from offhook.errors import ModelError
 from offhook.knowledge.acts import NO_GUESS, ActClassifier, ActGuess
 from offhook.knowledge.base import Encoded, FactMatcher
+from offhook.knowledge.items import Item, encode_items, part_of
 from offhook.knowledge.marks import marks, telling
-from offhook.knowledge.notes import Part, assemble, parts
-from offhook.knowledge.passages import Passage, read_passages
-from offhook.knowledge.vectors import Progress, VectorCache, encode_facts, unpack
-from offhook.knowledge.words import WordIndex, content_words
+from offhook.knowledge.notes import assemble, parts
+from offhook.knowledge.passages import read_passages
+from offhook.knowledge.vectors import VectorCache
+from offhook.knowledge.words import WordIndex, WordMatch, content_words
 from offhook.languages.codes import base_language
 
 _log = logging.getLogger("offhook.knowledge")
@@ -45,7 +47,6 @@ e to the so many-th for each word that tells it from the others.
 Chosen on the businesses that the matcher was not trained on, where 0.73 of the facts with several parts are
 cut to exactly the needed ones, and 0.81 hold at least these.
 """
-MOST_KEYWORDS = 8
 KEYWORD = 3.0
 """Log-odds that a keyword adds: owners put it there for just these words of callers'."""
 COVERED = 0.6
@@ -62,19 +63,6 @@ _INSTRUCTS = re.compile(
     re.IGNORECASE,
 )
 """... and what shows that it says what to do."""
-
-
-_KINDS = {
-    "our address, where to find us": re.compile(
-        r"\b\d{1,5}[A-Za-z]? (?:[A-Z][\w'\u2019]+ ){1,3}[A-Z][\w'\u2019]+"
-    ),
-    "e-mail address": re.compile(r"\S@\S+\.\w"),
-    "website": re.compile(
-        r"(?<![@\w.])(?:https?://|www\.)\S|(?<![@\w.-])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|co\.uk|example)\b"
-    ),
-    "telephone number": re.compile(r"(?<![\d$£€.,])(?:\+?\d[\d ().-]{5,}\d)(?![\d.,]*\d)"),
-}
-"""What is written without its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +104,6 @@ class Models:
                     self._missing = True
                     _log.warning("facts in other languages than English are found by words: %s", error)
             return self._others
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One fact, one sentence of the persona that states something, or one passage of a document."""
-
-    number: int
-    text: str
-    parts: tuple[Part, ...]
-    keywords: tuple[str, ...] = ()
-    about: str = ""
-    """Of a passage: the headings above it, by which it is found as well."""
-    source: str = ""
-    """Of a passage: its document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,54 +190,59 @@ class _Known:
 class Knowledge:
     """One agent's knowledge.  Thread-safe; :meth:`search` takes milliseconds: off the event loop."""
 
-    def __init__(self, agent: Agent, models: Models | None = None, passages: Sequence[Passage] = ()) -> None:
-        """``passages``: of documents, beside those that the agent's file names, which are read now."""
+    def __init__(
+        self, agent: Agent, models: Models | None = None, passages: ReadPassages | None = None
+    ) -> None:
+        """``passages`` reads what documents say, beside those that the agent's file names."""
         facts = [(fact.text, tuple(fact.keywords)) for fact in agent.facts]
         facts += [(text, ()) for text in statements(agent.persona)]
-        items = [
+        self.items = tuple(
             Item(number, text, tuple(parts(text)), keywords) for number, (text, keywords) in enumerate(facts)
-        ]
-        self.stated = len(items)
-        """Items below this number stand in the agent's file, the others in documents."""
-        passages = [*read_passages(agent), *passages] if agent.knowledge else passages
-        stored: dict[int, Passage] = {}
-        seen = {text.casefold() for text, _ in facts}
-        for passage in passages:  # the same sentence stands in many documents, and is one answer
-            if passage.text.casefold() not in seen:
-                seen.add(passage.text.casefold())
-                stored[len(items)] = passage
-                cut = tuple(parts(passage.text))
-                items.append(Item(len(items), passage.text, cut, (), passage.about, passage.source))
-        self.items = tuple(items)
-        self._stored = stored
-        self._models = models
-        self._language = agent.language
-        self._networks = models.of("en") if models and base_language(agent.language) == "en" else None
-        self._index = WordIndex(
-            [f"{item.text} {item.about}".rstrip() for item in items], [item.keywords for item in items]
         )
+        self.stated = len(self.items)
+        """Items below this number stand in the agent's file, the others in documents."""
+        self._agent = agent
+        self._read = passages
+        self._models = models
+        self._networks = models.of("en") if models and base_language(agent.language) == "en" else None
+        self._index = _index_of(self.items)
         self._known: _Known | None = None
+        self._prepared = False
         self._making = threading.Lock()
 
     def prepare(self) -> None:
-        """Get the vectors of all facts: some 5 ms each, unless they are kept from the last start.
+        """Read the documents, and get the vectors of all that is known: some 5 ms each, unless they are kept.
 
-        Until that is done, words decide alone.
+        Until that is done, words decide alone, and among the facts of the agent's file.
         """
-        if self._models is None or not self.items:
-            return
         with self._making:
-            self._networks = networks = self._models.of(self._language)
-            if self._known is not None or networks is None:
+            if self._prepared:
                 return
-            key = networks.matcher.key
-            stored = {n: one.vectors for n, one in self._stored.items() if one.vectors and one.model == key}
-            encoded = encode_items(self.items, networks.matcher, self._models.cache, stored)
-            part_of = [_part_of(item, each) for item, each in zip(self.items, encoded, strict=True)]
-            told = [[marks(item.text[part.start : part.stop]) for part in item.parts] for item in self.items]
-            keywords = [[marks(keyword) for keyword in item.keywords] for item in self.items]
-            self._known = _Known(encoded, part_of, keywords, told)
-            self._stored = {}
+            passages = read_passages(self._agent)
+            if self._read is not None:
+                passages += self._read()
+            stored = self._add(passages)
+            if self._models is not None and self.items:
+                self._networks = networks = self._models.of(self._agent.language)
+                if networks is not None:
+                    self._known = _known(self.items, networks.matcher, self._models.cache, stored)
+            self._prepared = True
+
+    def _add(self, passages: Sequence[Passage]) -> dict[int, Passage]:
+        """Those that say something new are items from now on; which are which."""
+        items, added = list(self.items), dict[int, Passage]()
+        seen = {item.text.casefold() for item in items}
+        for passage in passages:  # the same sentence stands in many documents, and is one answer
+            if passage.text.casefold() not in seen:
+                seen.add(passage.text.casefold())
+                added[len(items)] = passage
+                cut = tuple(parts(passage.text))
+                items.append(Item(len(items), passage.text, cut, (), passage.about, passage.source))
+        if added:
+            index = _index_of(items)
+            # First the items: numbers that the index finds are theirs.
+            self.items, self._index = tuple(items), index
+        return added
 
     def search(self, question: str, before: str = "", answered: Sequence[int] = ()) -> Ranking:
         """What answers ``question``.
@@ -290,11 +269,22 @@ class Knowledge:
             found = self._match(question, encoded[-1], known, answered)
         return Ranking(tuple(found), act, item)
 
+    def shared_words(self, question: str, most: int) -> list[WordMatch]:
+        """What shares most words with ``question``, whatever it means."""
+        return self._index.best(question, most)
+
+    def cosines(self, question: str) -> NDArray[np.float32] | None:
+        """How alike ``question`` and each item are as a whole, ``[items]``; None without a network."""
+        if self._networks is None or self._known is None:
+            return None
+        alike: NDArray[np.float32] = self._known.vectors @ self._networks.matcher.encode([question])[0].vector
+        return alike
+
     def _match(
         self, question: str, asked: Encoded, known: _Known, answered: Sequence[int]
     ) -> list[Candidate]:
         assert self._networks is not None
-        numbers = list(range(len(self.items)))
+        numbers = list(range(len(known.encoded)))
         if len(numbers) > COMPARED:
             near = known.vectors @ asked.vector
             likely = np.argpartition(-near, COMPARED)[:COMPARED]
@@ -336,44 +326,22 @@ class Knowledge:
         return found
 
 
-def encode_items(
-    items: Sequence[Item],
-    matcher: FactMatcher,
-    cache: VectorCache | None = None,
-    stored: Mapping[int, bytes] | None = None,
-    progress: Progress | None = None,
-) -> list[Encoded]:
-    """The vectors of ``items``; ``stored`` has some by their place in ``items``."""
-    packed = pack_items(items, matcher, cache, stored, progress)
-    return [unpack(each, searched(item)) for item, each in zip(items, packed, strict=True)]
+ReadPassages = Callable[[], Sequence[Passage]]
+"""Blocks; does not raise."""
 
 
-def pack_items(
-    items: Sequence[Item],
-    matcher: FactMatcher,
-    cache: VectorCache | None = None,
-    stored: Mapping[int, bytes] | None = None,
-    progress: Progress | None = None,
-) -> list[bytes]:
-    """The same as :mod:`.vectors` packs them."""
-    said = [[assemble(item.text, [part]) for part in item.parts] for item in items]
-    return encode_facts(matcher, cache, [searched(item) for item in items], said, stored, progress)
+def _index_of(items: Sequence[Item]) -> WordIndex:
+    return WordIndex(
+        [f"{item.text} {item.about}".rstrip() for item in items], [item.keywords for item in items]
+    )
 
 
-def searched(item: Item) -> str:
-    """The text and, behind it, its keywords, its headings, and what its addresses and numbers are called."""
-    kinds = [
-        *item.keywords[:MOST_KEYWORDS],
-        *([item.about] if item.about else []),
-        *(kind for kind, shape in _KINDS.items() if shape.search(item.text)),
-    ]
-    return f"{item.text} ({', '.join(kinds)})" if kinds else item.text
-
-
-def _part_of(item: Item, encoded: Encoded) -> NDArray[np.int64]:
-    found = np.full(len(encoded.spans), -1, np.int64)
-    for place, (start, stop) in enumerate(encoded.spans):
-        for number, part in enumerate(item.parts):
-            if start < stop and part.start <= start < part.stop:
-                found[place] = number
-    return found
+def _known(
+    items: Sequence[Item], matcher: FactMatcher, cache: VectorCache | None, stored: Mapping[int, Passage]
+) -> _Known:
+    usable = {n: one.vectors for n, one in stored.items() if one.vectors and one.model == matcher.key}
+    encoded = encode_items(items, matcher, cache, usable)
+    belongs = [part_of(item, each) for item, each in zip(items, encoded, strict=True)]
+    told = [[marks(item.text[part.start : part.stop]) for part in item.parts] for item in items]
+    keywords = [[marks(keyword) for keyword in item.keywords] for item in items]
+    return _Known(encoded, belongs, keywords, told)

@@ -22,6 +22,8 @@ class Phrases:
     """After "hello?"."""
     machine: str
     """After "am I talking to a robot?"; ``{name}`` is the agent's name."""
+    disclosure: str
+    """Before the greeting, where callers are to know at once what they talk to; ``{name}``."""
     no_transfer: str
     """When the caller wants a person, and nothing the agent knows says how."""
     no_action: str

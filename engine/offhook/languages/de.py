@@ -109,6 +109,7 @@ GERMAN = Language(
     phrases=Phrases(
         welcome="Gern geschehen. Kann ich sonst noch etwas für Sie tun?",
         greeted="Hallo, ja, ich bin da. Wie kann ich Ihnen helfen?",
+        disclosure="Hier ist der automatische Assistent von {name}.",
         machine="Ich bin der automatische Assistent von {name}. Wie kann ich Ihnen helfen?",
         no_transfer="Es tut mir leid, ich kann Sie von hier aus nicht verbinden.",
         no_action="Es tut mir leid, ich kann Fragen beantworten, das aber nicht selbst veranlassen.",

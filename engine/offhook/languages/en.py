@@ -138,6 +138,7 @@ ENGLISH = Language(
     phrases=Phrases(
         welcome="You're welcome. Is there anything else?",
         greeted="Hello, yes, I'm here. How can I help you?",
+        disclosure="This is the automated assistant of {name}.",
         machine="I'm the automated assistant of {name}. How can I help you?",
         no_transfer="I'm sorry, I can't put you through from here.",
         no_action="I'm sorry, I can answer questions, but I can't arrange that myself.",

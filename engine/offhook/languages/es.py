@@ -106,6 +106,7 @@ SPANISH = Language(
     phrases=Phrases(
         welcome="De nada. ¿Puedo ayudarle en algo más?",
         greeted="Hola, sí, aquí estoy. ¿En qué puedo ayudarle?",
+        disclosure="Le atiende el asistente automático de {name}.",
         machine="Soy el asistente automático de {name}. ¿En qué puedo ayudarle?",
         no_transfer="Lo siento, desde aquí no puedo pasarle la llamada.",
         no_action="Lo siento, puedo responder preguntas, pero eso no puedo gestionarlo yo.",

@@ -102,6 +102,7 @@ FRENCH = Language(
     phrases=Phrases(
         welcome="Je vous en prie. Puis-je faire autre chose pour vous ?",
         greeted="Bonjour, oui, je suis là. Comment puis-je vous aider ?",
+        disclosure="Ici l'assistant automatique de {name}.",
         machine="Je suis l'assistant automatique de {name}. Comment puis-je vous aider ?",
         no_transfer="Je suis désolé, je ne peux pas vous passer quelqu'un d'ici.",
         no_action="Je suis désolé, je peux répondre aux questions, mais je ne peux pas m'en occuper moi-mêm"

@@ -36,6 +36,8 @@ class TurnRecord:
     text: str | None = None
     ms: dict[str, float] | None = None
     """Where the time went, by stage. [ms]"""
+    missed: bool = False
+    """Nothing that the agent knows answered it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,9 @@ class Erased:
 def add_call(connection: sa.Connection, record: CallRecord) -> None:
     """Write a call down; what was said, only if its tenant wants that now."""
     tenant_id = record.agent.tenant_id
-    wanted = sa.select(schema.tenants.c.transcripts).where(schema.tenants.c.id == tenant_id)
-    transcripts = connection.execute(wanted).scalar_one_or_none()
-    if transcripts is None:
+    wanted = sa.select(schema.tenants.c.transcripts, schema.tenants.c.misses)
+    wants = connection.execute(wanted.where(schema.tenants.c.id == tenant_id)).one_or_none()
+    if wants is None:
         return  # the tenant was removed while the call went on, and all that was its own with it
     connection.execute(
         sa.insert(_calls).values(
@@ -93,8 +95,11 @@ def add_call(connection: sa.Connection, record: CallRecord) -> None:
             "call_id": record.id,
             "n": number,
             "role": turn.role,
-            "text": redact(turn.text, record.language, region) if transcripts and turn.text else None,
+            "text": redact(turn.text, record.language, region)
+            if turn.text and (wants.transcripts or (wants.misses and turn.missed and turn.role == "caller"))
+            else None,
             "ms": turn.ms,
+            "missed": turn.missed,
         }
         for number, turn in enumerate(record.turns)
     ]
@@ -192,7 +197,7 @@ def _erase(
 
 def _with_turns(connection: sa.Connection, call: dict[str, Any]) -> dict[str, Any]:
     query = (
-        sa.select(_turns.c.role, _turns.c.text, _turns.c.ms)
+        sa.select(_turns.c.role, _turns.c.text, _turns.c.ms, _turns.c.missed)
         .join(schema.tenants, schema.tenants.c.id == _turns.c.tenant_id)
         .where(schema.tenants.c.slug == call["tenant"], _turns.c.call_id == call["id"])
         .order_by(_turns.c.n)

@@ -1,4 +1,4 @@
-"""Reads a whole snapshot from the database: five queries, however many tenants there are."""
+"""Reads a whole snapshot from the database: six queries, however many tenants there are."""
 
 from __future__ import annotations
 

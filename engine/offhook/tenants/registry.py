@@ -7,6 +7,7 @@ before it has changed anything.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _MAX_NAME = 80
 """As for an agent's name."""
 
+_MAX_SPOKEN = 1_000
+
 _LIMITS = {"max_calls": (1, 100_000), "retention_days": (0, 36_500)}
 _COLUMNS = (
     schema.tenants.c.id,
@@ -33,6 +36,9 @@ _COLUMNS = (
     schema.tenants.c.retention_days,
     schema.tenants.c.transcripts,
     schema.tenants.c.recordings,
+    schema.tenants.c.misses,
+    schema.tenants.c.disclosure,
+    schema.tenants.c.consent,
 )
 
 
@@ -49,7 +55,8 @@ def add_tenant(connection: sa.Connection, slug: str, name: str, **settings: Any)
 def list_tenants(connection: sa.Connection) -> list[Tenant]:
     """All of them, by slug."""
     rows = connection.execute(sa.select(*_COLUMNS).order_by(schema.tenants.c.slug))
-    return [Tenant(**row._mapping) for row in rows]
+    stamps = _stamps(connection)
+    return [Tenant(**row._mapping, knowledge=stamps.get(row.id, "")) for row in rows]
 
 
 def get_tenant(connection: sa.Connection, slug: str) -> Tenant:
@@ -62,7 +69,21 @@ def get_tenant(connection: sa.Connection, slug: str) -> Tenant:
 
 def tenant_or_none(connection: sa.Connection, slug: str) -> Tenant | None:
     row = connection.execute(sa.select(*_COLUMNS).where(schema.tenants.c.slug == slug)).one_or_none()
-    return None if row is None else Tenant(**row._mapping)
+    return (
+        None if row is None else Tenant(**row._mapping, knowledge=_stamps(connection, row.id).get(row.id, ""))
+    )
+
+
+def _stamps(connection: sa.Connection, tenant_id: str | None = None) -> dict[str, str]:
+    """For each tenant with documents which they are: every one that is added has a new id."""
+    documents = schema.documents
+    query = sa.select(documents.c.tenant_id, documents.c.id).order_by(documents.c.id)
+    if tenant_id is not None:
+        query = query.where(documents.c.tenant_id == tenant_id)
+    ids: dict[str, list[str]] = {}
+    for row in connection.execute(query):
+        ids.setdefault(row.tenant_id, []).append(row.id)
+    return {tenant: hashlib.sha256(" ".join(each).encode()).hexdigest()[:16] for tenant, each in ids.items()}
 
 
 def change_tenant(connection: sa.Connection, slug: str, **settings: Any) -> Tenant:
@@ -124,4 +145,8 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
         value = settings.get(field)
         if value is not None and not least <= value <= most:
             raise ConfigError(f"{field} {value}: {least} to {most:,} is wanted")
+    if settings.get("consent") is not None:
+        settings["consent"] = settings["consent"].strip() or None
+        if len(settings["consent"] or "") > _MAX_SPOKEN:
+            raise ConfigError(f"consent: at most {_MAX_SPOKEN} characters: nobody listens to more")
     return settings

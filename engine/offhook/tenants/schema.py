@@ -73,6 +73,9 @@ tenants = sa.Table(
     sa.Column("retention_days", sa.Integer, nullable=False, server_default="30"),
     sa.Column("transcripts", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("recordings", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("misses", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("disclosure", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("consent", sa.Text),
     sa.Column("created_at", UtcTime, nullable=False, server_default=sa.func.now()),
 )
 
@@ -142,7 +145,9 @@ documents = sa.Table(
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False, server_default=sa.func.now()),
     sa.UniqueConstraint("tenant_id", "id", name="documents_tenant"),
+    sa.Index("documents_source", "tenant_id", "source", unique=True),
 )
+"""A tenant's documents; one that is added again is a new row with a new id."""
 
 chunks = sa.Table(
     "chunks",
@@ -156,7 +161,8 @@ chunks = sa.Table(
     sa.Column("embedding", sa.LargeBinary),
     _within_tenant("document_id", "documents"),
 )
-"""Pieces of documents that can be spoken; ``embedding`` is by the model that is named beside it."""
+"""Pieces of documents that can be spoken; ``embedding`` (``offhook.knowledge.vectors``) is by the network
+that ``model`` names."""
 
 calls = sa.Table(
     "calls",
@@ -184,10 +190,12 @@ turns = sa.Table(
     sa.Column("role", sa.Text, nullable=False),
     sa.Column("text", sa.Text),
     sa.Column("ms", json_type()),
+    sa.Column("missed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.PrimaryKeyConstraint("tenant_id", "call_id", "n", name="turns_pkey"),
     _within_tenant("call_id", "calls"),
 )
-"""``text`` is empty unless the tenant wants transcripts; ``ms`` is where the time went, by stage. [ms]"""
+"""``text`` is empty unless the tenant wants transcripts, or this is a question that nothing known answered
+(``missed``) and it wants those; ``ms`` is where the time went, by stage. [ms]"""
 
 erasures = sa.Table(
     "erasures",
@@ -198,6 +206,7 @@ erasures = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("calls", sa.Integer, nullable=False),
     sa.Column("turns", sa.Integer, nullable=False),
+    sa.Column("files", sa.Integer, nullable=False, server_default="0"),
 )
 """What was deleted, when and why; nothing here leads back to a caller or their number."""
 

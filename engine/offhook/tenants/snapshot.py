@@ -37,6 +37,14 @@ class Tenant:
     """What was said may be written down."""
     recordings: bool = False
     """Calls may be recorded; a number has to want it, too."""
+    misses: bool = False
+    """Questions that nothing known answered may be written down."""
+    disclosure: bool = False
+    """The agent says at once that it is one."""
+    consent: str | None = None
+    """What a caller to a number that is recorded is told before anything else; None: nothing."""
+    knowledge: str = ""
+    """Which documents it has: another text after every change; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

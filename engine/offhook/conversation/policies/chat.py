@@ -15,7 +15,8 @@ from offhook.conversation.base import FINAL, Template, Turn, plain
 from offhook.conversation.farewell import has_asked, is_farewell
 from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
-from offhook.knowledge.store import Item, Knowledge, Ranking
+from offhook.knowledge.items import Item
+from offhook.knowledge.store import Knowledge, Ranking
 from offhook.languages import language
 from offhook.workers import Workers
 

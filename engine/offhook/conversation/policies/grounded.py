@@ -17,7 +17,8 @@ from offhook.conversation.farewell import has_asked, is_farewell
 from offhook.conversation.grounding import unsupported
 from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
-from offhook.knowledge.store import Candidate, Item, Knowledge, Ranking
+from offhook.knowledge.items import Item
+from offhook.knowledge.store import Candidate, Knowledge, Ranking
 from offhook.languages import language
 from offhook.languages.wording import words
 from offhook.workers import Workers
