@@ -116,15 +116,15 @@ class TestWithCalendars:
         return {"Mirela": MemoryCalendar(), "Joost": MemoryCalendar()}
 
     @pytest.fixture
-    def postponed(self) -> list[tuple[str, Event | None]]:
+    def postponed(self) -> list[tuple[str, str]]:
         return []
 
     @pytest.fixture
     async def desk(
-        self, book: Book, calendars: dict[str, MemoryCalendar], postponed: list[tuple[str, Event | None]]
+        self, book: Book, calendars: dict[str, MemoryCalendar], postponed: list[tuple[str, str]]
     ) -> AsyncIterator[Desk]:
-        async def later(resource: str, uid: str, event: Event | None) -> None:
-            postponed.append((resource, event))
+        async def later(resource: str, uid: str) -> None:
+            postponed.append((resource, uid))
 
         desk = Desk(SETTINGS, book, calendars, later)
         yield desk
@@ -146,7 +146,7 @@ class TestWithCalendars:
         assert not calendars["Joost"].events
 
     async def test_a_calendar_that_is_away_books_nothing_and_one_that_goes_away_gets_it_later(
-        self, desk: Desk, calendars: dict[str, MemoryCalendar], postponed: list[tuple[str, Event | None]]
+        self, desk: Desk, calendars: dict[str, MemoryCalendar], postponed: list[tuple[str, str]]
     ) -> None:
         calendars["Mirela"].away = True
         with pytest.raises(CalendarError, match="is away"):
@@ -155,5 +155,5 @@ class TestWithCalendars:
         made = await desk.book(CUT, FRIDAY_TWO, AYO, "1", NOW)
         calendars["Mirela"].away = True
         assert (await desk.cancel(made.id)).cancelled
-        assert postponed == [("Mirela", None)]
+        assert postponed == [("Mirela", made.id)]
         assert made.id in calendars["Mirela"].events

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from offhook.agents.after_call import AfterCall
 from offhook.agents.tools import MOST_TOOLS, ToolEntry, checked_names
 from offhook.config import ConfigPath, Section, TurnConfig, clipped, is_path, parse_toml
 from offhook.errors import ConfigError
@@ -152,6 +153,9 @@ class Agent(Section):
     """Documents, or folders of them, whose statements are known beside the facts."""
     tools: dict[str, ToolEntry] = Field({}, max_length=MOST_TOOLS)
     """What it can do, by name: ``[tools.NAME]``; see docs/tools.md."""
+
+    after_call: AfterCall = AfterCall()
+    """What follows a call: ``[after_call]``, with webhooks and mail."""
 
     @field_validator("tools")
     @classmethod

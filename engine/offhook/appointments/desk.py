@@ -25,8 +25,8 @@ MAX_OFFERS = 3
 """So many times can be kept in mind."""
 _THREADS = 4
 """For the book; each has one connection at a time."""
-Later = Callable[[str, str, Event | None], Awaitable[None]]
-"""Enter into (an event) or take out of (None) the calendar of a resource, by uid, when it answers again."""
+Later = Callable[[str, str], Awaitable[None]]
+"""Bring the calendar of a resource up to date, when it answers again, as to the appointment of this id."""
 
 
 class Desk:
@@ -192,10 +192,7 @@ class Desk:
 
     async def _show(self, appointment: Appointment) -> None:
         """Copy it to its calendar; the time is the caller's already, so that may come later."""
-        summary = f"{appointment.service}: {appointment.name}" if appointment.name else appointment.service
-        lines = [line for line in (appointment.phone, appointment.notes) if line]
-        event = Event(appointment.id, appointment.start, appointment.end, summary, "\n".join(lines))
-        await self._copy(appointment.resource, appointment.id, event)
+        await self._copy(appointment.resource, appointment.id, event_of(appointment))
 
     async def _hide(self, appointment: Appointment) -> None:
         await self._copy(appointment.resource, appointment.id, None)
@@ -209,15 +206,23 @@ class Desk:
         except CalendarError as error:
             _log.warning("calendar of %s: %s; it is tried again later", resource, error)
             if self._later is not None:
-                await self._later(resource, uid, event)
+                await self._later(resource, uid)
 
     def _of_resource(self, place: str) -> Calendar | None:
-        found = self._calendars.get(place)
-        if found is not None:
-            return found
-        base = place.rsplit(" ", 1)[0]  # "table 3" of five
-        return self._calendars.get(base)
+        return calendar_of(place, self._calendars)
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(work, *args, **kwargs))
+
+
+def event_of(appointment: Appointment) -> Event:
+    """An appointment as calendars show it."""
+    summary = f"{appointment.service}: {appointment.name}" if appointment.name else appointment.service
+    lines = [line for line in (appointment.phone, appointment.notes) if line]
+    return Event(appointment.id, appointment.start, appointment.end, summary, "\n".join(lines))
+
+
+def calendar_of(place: str, calendars: Mapping[str, Calendar]) -> Calendar | None:
+    """Of a resource, or of the one that a place is one of: "table 3" of five tables."""
+    return calendars.get(place) or calendars.get(place.rsplit(" ", 1)[0])

@@ -6,25 +6,31 @@ What is said afterwards is read from the book, and not from what was asked for.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import time
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pydantic import ValidationError
 
 from offhook.agents.tools import ToolEntry
 from offhook.appointments import phrases
 from offhook.appointments.book import Appointment, Person
+from offhook.appointments.desk import Later
 from offhook.appointments.opening import LazyDesk, book_of, make_calendars
 from offhook.appointments.settings import AppointmentSettings
-from offhook.errors import ConfigError, TakenError
+from offhook.errors import ConfigError, DatabaseError, RegistryError, TakenError
 from offhook.languages.codes import base_language
 from offhook.moments.naming import name_moment
 from offhook.moments.reader import listen
 from offhook.moments.wish import Window, settle
 from offhook.moments.zones import end_of
+from offhook.tenants.jobs import Jobs, NewJob
+from offhook.tenants.own import opened
 from offhook.tools.base import Context, Option, Phrases, Refusal, Tool, ToolResult, ToolSpec
 from offhook.tools.builtin import Surroundings
 from offhook.tools.builtin.changing import CancelAppointment, MoveAppointment
@@ -40,6 +46,8 @@ from offhook.tools.builtin.desk import (
     with_value,
 )
 
+_log = logging.getLogger("offhook.appointments")
+
 
 def appointments(entry: ToolEntry, spec: ToolSpec, around: Surroundings) -> Sequence[Tool]:
     """``settings`` are :class:`~offhook.appointments.settings.AppointmentSettings`.  Raises ConfigError."""
@@ -52,10 +60,35 @@ def appointments(entry: ToolEntry, spec: ToolSpec, around: Surroundings) -> Sequ
         file = around.folder / file
     calendars = make_calendars(settings, around.http, around.folder, trusted=trusted)
     desk = LazyDesk(settings, book_of(around.database, around.tenant, file), calendars)
+    if calendars:
+        desk.later = _later(entry, around, file)
     kinds: list[type[OfDesk]] = [FindTimes, BookAppointment]
     if settings.changes:
         kinds += [MoveAppointment, CancelAppointment]
     return [kind(kind.describe(spec, settings, around.language), desk) for kind in kinds]
+
+
+def _later(entry: ToolEntry, around: Surroundings, file: Path | None) -> Later:
+    """Writes a job: a calendar that was away is brought up to date when it is back."""
+
+    def put(resource: str, uid: str) -> None:
+        database, tenant_id = opened(around.database, around.tenant, file)
+        body = {
+            "settings": entry.settings,
+            "folder": str(around.folder or ""),
+            "resource": resource,
+            "uid": uid,
+        }
+        job = NewJob(f"calendar {uid} {uuid4()}", "calendar", body)
+        Jobs(database).put(tenant_id, [job], datetime.now(UTC))
+
+    async def later(resource: str, uid: str) -> None:
+        try:
+            await asyncio.to_thread(put, resource, uid)
+        except (DatabaseError, RegistryError) as error:
+            _log.error("calendar of %s does not get an appointment: %s", resource, error)
+
+    return later
 
 
 def _settings(entry: ToolEntry) -> AppointmentSettings:
