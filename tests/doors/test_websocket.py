@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,10 +16,11 @@ import pytest
 from offhook.doors.announced import Announced
 from offhook.doors.base import CallOffer, PlaybackEnd
 from offhook.doors.media import Media
-from offhook.doors.network import NetworkListener
+from offhook.doors.network import NetworkListener, split_address
+from offhook.doors.tls import TlsRelay, server_context
 from offhook.doors.websocket.control import Control, parse_event
 from offhook.doors.websocket.door import WebSocketDoor
-from offhook.errors import BusyError, ProtocolError
+from offhook.errors import BusyError, ConfigError, ProtocolError
 from tests.support.door_peers import HeldLine, Peer, listening, media_of
 from tests.support.lives import check_all_freed
 from tests.support.waiting import eventually
@@ -117,8 +120,8 @@ async def test_a_call(door: NetworkListener, held: HeldLine, plain: bool, audio:
     key = {"event": "DTMF_END", "channel_id": "9.1", "digit": "7"}
     await peer.message("DTMF_END digit:7 channel_id:9.1" if plain else json.dumps(key))
     await peer.message(counting(frame).tobytes())
-    await eventually(lambda: held.keys == ["7"] and held.stream.written_samples >= frame, "key and audio")
-    np.testing.assert_array_equal(held.stream.read(0, frame)[1], counting(frame))
+    np.testing.assert_array_equal(await held.heard(frame), counting(frame))
+    await eventually(lambda: held.keys == ["7"], "the key")
     await peer.message(b"hello", opcode=9)
     assert await peer.received() == (10, b"hello"), "a ping is answered"
     await peer.message(b"\x03\xe8", opcode=8)
@@ -261,3 +264,65 @@ def test_control_messages() -> None:
     assert Control(is_json=False).command("MARK_MEDIA", "4") == b"MARK_MEDIA 4"
     longest = Control(is_json=True).command("MARK_MEDIA", str(uuid.uuid4()))
     assert len(longest) <= 125, "Asterisk takes no longer ones, and they fit into one short frame"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and its key."""
+    folder = tmp_path_factory.mktemp("certificate")
+    made, key = folder / "cert.pem", folder / "key.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+    ]
+    command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command, "-keyout", key, "-out", made], check=True, capture_output=True)
+    return made, key
+
+
+async def test_a_call_by_tls(
+    media: Media, held: HeldLine, announced: Announced, certificate: tuple[Path, Path]
+) -> None:
+    opened = WebSocketDoor("/media", LOGIN, announced, media, held.take, held.check)
+    relay = TlsRelay(server_context(*certificate))
+    relay.start()
+    try:
+        async with listening("websocket", opened.serve, tls=relay) as door:
+            stranger = await Peer.connect(door.where)  # who speaks no TLS
+            await stranger.send(b"GET /media HTTP/1.1\r\n\r\n")
+            await stranger.closed()
+            stranger.close()
+            host, port = split_address(door.where)
+            trusted = ssl.create_default_context(cafile=certificate[0])
+            peer = Peer(*await asyncio.open_connection(host, port, ssl=trusted))
+            assert "101" in await peer.upgrade("/media", login=":".join(LOGIN))
+            await peer.message(started())
+            await asyncio.wait_for(held.taken.wait(), 60)
+            assert (await peer.received())[1] == b'{"command":"ANSWER"}'
+            saying = asyncio.ensure_future(held.say(counting(8_000)))
+            np.testing.assert_array_equal(await spoken(peer, 8_000), counting(8_000))
+            await peer.received()
+            await peer.message(json.dumps({"event": "MEDIA_MARK_PROCESSED", "correlation_id": "1"}))
+            assert (await saying)[1] is PlaybackEnd.END
+            await peer.message(counting(160).tobytes())
+            np.testing.assert_array_equal(await held.heard(160), counting(160))
+            held.let_go.set()
+            assert b"HANGUP" in await peer.closed()
+            peer.close()
+    finally:
+        await asyncio.to_thread(relay.close)
+
+
+def test_a_certificate_that_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "cert.pem"
+    with pytest.raises(ConfigError, match=r"doors\.websocket\.certificate .*cert\.pem cannot be used"):
+        server_context(file, None)
+    file.write_text("no certificate")
+    with pytest.raises(ConfigError, match="name PEM files"):
+        server_context(file, None)

@@ -17,9 +17,11 @@ from offhook.core import PlayoutThread
 from offhook.doors.base import CallOffer, Line, Listening, PlaybackEnd
 from offhook.doors.media import Hearing, Media, Sending
 from offhook.doors.network import NetworkListener, Serve
+from offhook.doors.tls import TlsRelay
 from offhook.events import SpeechEvent
 from offhook.playout.folder import PlaybackFolder
 from offhook.playout.utterance import Utterance
+from tests.support.waiting import eventually
 
 Samples = NDArray[np.int16]
 LISTENING = Listening(pause_ms=100, endpointing_ms=450, ring_s=4)
@@ -41,8 +43,10 @@ def media_of(folder: Path) -> Iterator[Media]:
 
 
 @contextlib.asynccontextmanager
-async def listening(door: str, serve: Serve, address: str = "127.0.0.1:0") -> AsyncIterator[NetworkListener]:
-    listener = NetworkListener(door, address)
+async def listening(
+    door: str, serve: Serve, address: str = "127.0.0.1:0", tls: TlsRelay | None = None
+) -> AsyncIterator[NetworkListener]:
+    listener = NetworkListener(door, address, tls=tls)
     listener.bind()
     listener.start(serve)
     try:
@@ -89,6 +93,19 @@ class HeldLine:
         if self.refusal is not None:
             raise self.refusal
         return None
+
+    async def heard(self, samples: int) -> Samples:
+        """So many samples of the caller that are no silence, which is put in where nothing comes."""
+        found = np.zeros(0, np.int16)
+
+        def enough() -> bool:
+            nonlocal found
+            _, audio = self.stream.read(0, self.stream.written_samples)
+            found = audio[audio != 0]
+            return len(found) >= samples
+
+        await eventually(enough, "the caller's audio")
+        return found
 
     async def say(self, audio: Samples, *, keys_cut: bool = False) -> tuple[Utterance, PlaybackEnd]:
         utterance = Utterance(self.stream.rate_hz, self.player.track)

@@ -15,6 +15,7 @@ from offhook.doors.base import CallOffer, Line
 from offhook.doors.fastagi.door import FastAgiDoor
 from offhook.doors.media import Media
 from offhook.doors.network import NetworkListener, is_local
+from offhook.doors.tls import TlsRelay, server_context
 from offhook.errors import ConfigError
 from offhook.files import read_text
 
@@ -36,9 +37,14 @@ class OtherDoors:
             "websocket": config.websocket.listen,
             "fastagi": config.fastagi.listen,
         }
+        websocket = config.websocket
+        self._tls: TlsRelay | None = None
+        if websocket.listen is not None and websocket.certificate is not None:
+            self._tls = TlsRelay(server_context(websocket.certificate, websocket.private_key))
         for door, address in addresses.items():
             if address is not None:
-                self._listeners[door] = NetworkListener(door, address, group_id=group_id)
+                tls = self._tls if door == "websocket" else None
+                self._listeners[door] = NetworkListener(door, address, group_id=group_id, tls=tls)
         self._local = {door: is_local(address) for door, address in addresses.items() if address is not None}
         if "websocket" in self._local:
             password = self._secret("websocket", "password_file", config.websocket.password_file)
@@ -62,6 +68,8 @@ class OtherDoors:
         """Claim the addresses.  Raises ConfigError."""
         for listener in self._listeners.values():
             listener.bind()
+        if self._tls is not None:
+            self._tls.start()
 
     def start(
         self,
@@ -104,6 +112,8 @@ class OtherDoors:
         """Any number of times."""
         for listener in self._listeners.values():
             await listener.close()
+        if self._tls is not None:
+            await asyncio.to_thread(self._tls.close)
 
     def _secret(self, door: str, key: str, path: Path | None) -> str | None:
         """What the file holds; None where none is needed."""

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from offhook.doors.tls import TlsRelay
 from offhook.errors import ConfigError, OffhookError, ProtocolError
 from offhook.files import let_group_in, make_folders
 
@@ -51,6 +52,10 @@ class Connection:
     def known(self) -> None:
         """It has said what it wants: no newcomer pushes it out any more."""
         self._known()
+
+    async def decrypt(self, tls: TlsRelay) -> None:
+        """What comes is TLS; from now on it is plain here.  Raises ProtocolError when it is none."""
+        self.sock = await tls.open(self.sock, HELLO_TIMEOUT_S)
 
     async def read_exactly(self, count: int) -> bytes:
         """The next ``count`` bytes, and no more are taken.  Raises ProtocolError when there are fewer."""
@@ -102,12 +107,18 @@ class NetworkListener:
     The socket is closed after it in any case.  Until :meth:`start`, whoever connects is refused.
     """
 
-    def __init__(self, door: str, address: str, *, group_id: int | None = None) -> None:
-        """``address`` is ``HOST:PORT`` or the path of a Unix socket, to which ``group_id`` may connect."""
+    def __init__(
+        self, door: str, address: str, *, group_id: int | None = None, tls: TlsRelay | None = None
+    ) -> None:
+        """``address`` is ``HOST:PORT`` or the path of a Unix socket, to which ``group_id`` may connect.
+
+        ``tls``: what comes is encrypted.
+        """
         self.door = door
         self._address = address
         self._serve_connection: Serve | None = None
         self._group_id = group_id
+        self._tls = tls
         self._listening: list[socket.socket] = []
         self._path: Path | None = None
         self._started = False
@@ -252,6 +263,8 @@ class NetworkListener:
     async def _serve(self, connection: Connection) -> None:
         assert self._serve_connection is not None
         try:
+            if self._tls is not None:
+                await connection.decrypt(self._tls)
             await self._serve_connection(connection)
         except TimeoutError:
             _log.warning("%s: %s has not said in time what it wants; closed", self.door, connection.peer)

@@ -45,21 +45,27 @@ class Doors:
             for each in sockets:
                 each.close()
 
-    def settings(self, folder: Path) -> str:
+    def settings(self, folder: Path, certificate: tuple[Path, Path] | None = None) -> str:
         """For the daemon's configuration; the password's file is written into ``folder``."""
+        secure = ""
+        if certificate is not None:
+            named = zip(("certificate", "private_key"), certificate, strict=True)
+            secure = "".join(f"{key} = {json.dumps(str(path))}\n" for key, path in named)
         password = folder / "password"
         password.write_text(_PASSWORD)
         return (
             f"[doors.fastagi]\nlisten = {json.dumps(self.fastagi)}\n"
             f"[doors.audiosocket]\nlisten = {json.dumps(self.audiosocket)}\n"
             f"[doors.websocket]\nlisten = {json.dumps(self.websocket)}\n"
-            f"password_file = {json.dumps(str(password))}\n"
+            f"password_file = {json.dumps(str(password))}\n{secure}"
         )
 
 
 @contextmanager
-def asterisk_of_doors(install: AsteriskInstall, doors: Doors) -> Iterator[AsteriskServer]:
-    """The shipped files; only the ports are others."""
+def asterisk_of_doors(
+    install: AsteriskInstall, doors: Doors, certificate: Path | None = None
+) -> Iterator[AsteriskServer]:
+    """The shipped files; only the ports are others.  ``certificate``: the websocket is encrypted."""
 
     def adjust(etc: Path) -> None:
         files = ("extensions.conf", "offhook-doors.conf")
@@ -70,7 +76,11 @@ def asterisk_of_doors(install: AsteriskInstall, doors: Doors) -> Iterator[Asteri
             modules.write("\n[modules](+)\n" + "".join(f"load = {name}.so\n" for name in MODULES))
         client = (SHIPPED / "websocket_client.conf").read_text()
         assert "127.0.0.1:8765" in client
-        (etc / "websocket_client.conf").write_text(client.replace("127.0.0.1:8765", doors.websocket))
+        client = client.replace("127.0.0.1:8765", doors.websocket)
+        if certificate is not None:
+            client = client.replace("ws://", "wss://")
+            client = client.replace("tls_enabled = no", f"tls_enabled = yes\nca_list_file = {certificate}")
+        (etc / "websocket_client.conf").write_text(client)
         (etc / "chan_websocket.conf").write_text((SHIPPED / "chan_websocket.conf").read_text())
         (etc / "http.conf").write_text("[general]\nenabled = no\n")
 
