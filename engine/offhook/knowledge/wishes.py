@@ -1,0 +1,96 @@
+"""Which of the things that an agent can do a caller wants done.
+
+Each is known by sentences of its owner's: what it is, and how callers ask for it.  The caller's words are
+compared with them by their vectors; whether anything is wanted at all, :mod:`.requests` tells.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.knowledge.base import FactMatcher
+from offhook.knowledge.requests import RequestClassifier
+from offhook.knowledge.words import content_words
+
+BY_WORDS = 0.75
+"""Without a network: so like is a sentence that shares all its words with the caller's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """How near a caller's words are to one thing that can be done."""
+
+    name: str
+    likeness: float
+    """The cosine with the nearest of its sentences, -1 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was found for one utterance."""
+
+    request: float
+    """Log-odds that something be done is wanted; 0 where nothing can tell."""
+    ranked: tuple[Wished, ...]
+    """The likeliest first."""
+
+
+class WishFinder:
+    """One agent's.  Thread-safe; :meth:`rank` takes milliseconds: off the event loop."""
+
+    def __init__(
+        self,
+        sentences: Mapping[str, Sequence[str]],
+        matcher: FactMatcher | None = None,
+        requests: RequestClassifier | None = None,
+    ) -> None:
+        """``sentences`` by name; without ``matcher`` words alone are compared."""
+        self._owners = [name for name, several in sentences.items() for _ in several]
+        self._texts = [text for several in sentences.values() for text in several]
+        self._matcher = matcher
+        self._requests = requests
+        self._vectors: NDArray[np.float32] | None = None
+        self._making = threading.Lock()
+
+    def prepare(self) -> None:
+        """Compute the sentences' vectors: some 5 ms each."""
+        with self._making:
+            if self._vectors is None and self._matcher is not None and self._texts:
+                encoded = self._matcher.encode(self._texts)
+                self._vectors = np.stack([each.vector for each in encoded])
+
+    def rank(self, said: str) -> Wishes:
+        """How near ``said`` is to each."""
+        if not self._texts or not said.strip():
+            return Wishes(0.0, ())
+        if self._vectors is None or self._matcher is None:
+            return Wishes(0.0, self._ranked(self._shared(said)))
+        vector = self._matcher.encode([said])[0].vector
+        request = 0.0 if self._requests is None else self._requests.log_odds(vector)
+        return Wishes(request, self._ranked([float(each) for each in self._vectors @ vector]))
+
+    def nearest(self, said: str, names: Sequence[str]) -> list[float]:
+        """How like ``said`` is to each of a few names, by meaning: "shots" and "vaccination"."""
+        if self._matcher is None or not names:
+            return [0.0] * len(names)
+        first, *others = self._matcher.encode([said, *names])
+        return [float(first.vector @ each.vector) for each in others]
+
+    def _shared(self, said: str) -> list[float]:
+        heard = set(content_words(said))
+        found = []
+        for text in self._texts:
+            wanted = set(content_words(text))
+            found.append(BY_WORDS * len(wanted & heard) / len(wanted) if wanted else 0.0)
+        return found
+
+    def _ranked(self, likenesses: Sequence[float]) -> tuple[Wished, ...]:
+        best: dict[str, float] = {}
+        for name, likeness in zip(self._owners, likenesses, strict=True):
+            best[name] = max(best.get(name, -1.0), likeness)
+        return tuple(Wished(name, best[name]) for name in sorted(best, key=lambda one: -best[one]))
