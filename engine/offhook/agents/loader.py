@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -151,11 +152,23 @@ class Agent(Section):
     """Plain texts, tables with ``text`` and ``keywords``, or some of each."""
     knowledge: tuple[ConfigPath, ...] = Field((), max_length=100)
     """Documents, or folders of them, whose statements are known beside the facts."""
+    timezone: str | None = None
+    """Where "tomorrow at three" is: "Europe/Vienna".  None: where this machine is."""
     tools: dict[str, ToolEntry] = Field({}, max_length=MOST_TOOLS)
     """What it can do, by name: ``[tools.NAME]``; see docs/tools.md."""
 
     after_call: AfterCall = AfterCall()
     """What follows a call: ``[after_call]``, with webhooks and mail."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                raise ValueError(f'{clipped(name)} is no time zone; write it like "Europe/Vienna"') from None
+        return name
 
     @field_validator("tools")
     @classmethod

@@ -54,6 +54,8 @@ class ToolParameter(Section):
     max_length: int | None = Field(None, ge=1, le=500)
     optional: bool = False
     """It is taken when it is said, and never asked for."""
+    hours: str | None = Field(None, pattern=r"^\d\d:\d\d-\d\d:\d\d$")
+    """time: "08:00-18:00" tells which three o'clock is meant; without it, the caller is asked."""
     take_from: Literal["caller"] | None = None
     """``caller``: the caller's number, unless they give another."""
 
@@ -71,6 +73,7 @@ class ToolParameter(Section):
             ("maximum", self.maximum),
             ("maxLength", self.max_length),
             ("x-ask", self.ask or None),
+            ("x-hours", self.hours),
             ("x-from", self.take_from),
         ):
             if value is not None:

@@ -13,7 +13,11 @@ from typing import Literal, Protocol
 
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
+from offhook.conversation.forms.form import Form
+from offhook.conversation.forms.request import Request
 from offhook.conversation.history import History
+from offhook.tools.base import ToolResult
+from offhook.tools.executor import Toolbox
 
 Act = Literal[
     "facts",
@@ -26,8 +30,14 @@ Act = Literal[
     "readback",
     "greeted",
     "courtesy",
+    "form",
+    "done",
+    "person",
 ]
-"""What kind of answer a turn gets: from facts, from the model, "I don't know", and so on."""
+"""What kind of answer a turn gets: from facts, from the model, "I don't know", and so on.
+
+``form`` asks for what a tool wants, ``done`` tells what became of one, ``person`` hands over.
+"""
 
 
 WRITTEN: frozenset[Act] = frozenset({"facts", "unknown", "otherwise", "farewell", "wait", "courtesy"})
@@ -61,6 +71,10 @@ class Turn:
     """The numbers of the facts that the answer is made of, or that were put before the model."""
     draft: str = ""
     """How a generated answer may go: a guess that changes nothing but the time it takes."""
+    form: Form | None = None
+    """What is being filled in, once this turn was heard."""
+    request: Request | None = None
+    """What is to be done; its outcome is the answer."""
 
     @property
     def ends_call(self) -> bool:
@@ -77,6 +91,8 @@ class Policy(Protocol):
     """How one agent converses with one model."""
 
     agent: Agent
+    toolbox: Toolbox | None
+    """What it can do; None: nothing but talk."""
     remembers: bool
     """Turns stay in the model's conversation; False: it is taken back to its prefix after each."""
 
@@ -107,6 +123,10 @@ class Policy(Protocol):
 
     async def anticipate(self, words: str, history: History) -> None:
         """The caller may be about to say this: look up what it takes."""
+        ...
+
+    def told(self, request: Request, result: ToolResult, history: History) -> str:
+        """What is said of what came of a request."""
         ...
 
     def filter(self) -> AnswerFilter:

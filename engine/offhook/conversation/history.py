@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from offhook.conversation.forms.form import Form
+    from offhook.tools.executor import Executor
 
 _CACHED = 16
 
@@ -30,6 +34,8 @@ class Exchange:
     """The numbers of the facts that it was made of."""
     act: str = ""
     """What kind of answer it was; see :attr:`offhook.conversation.base.Turn.act`."""
+    form: Form | None = None
+    """What is being filled in, once this turn was heard."""
 
 
 @dataclass(slots=True)
@@ -37,6 +43,8 @@ class History:
     """One call's exchanges, in order."""
 
     exchanges: list[Exchange] = field(default_factory=list)
+    tools: Executor | None = None
+    """What this call can do, with what it has done; None: nothing."""
     found: OrderedDict[object, Any] = field(default_factory=OrderedDict)
     """What was looked up for words that the caller may still be saying, latest last."""
     _prompts: list[Callable[[], str]] = field(default_factory=list)
@@ -55,6 +63,11 @@ class History:
         self.exchanges.append(exchange)
 
     @property
+    def form(self) -> Form | None:
+        """What is being filled in now."""
+        return self.exchanges[-1].form if self.exchanges else None
+
+    @property
     def last(self) -> Exchange | None:
         return self.exchanges[-1] if self.exchanges else None
 
@@ -70,5 +83,5 @@ class History:
             self.found.popitem(last=False)
 
 
-SUBSTANCE = frozenset({"facts", "generated", "readback", "greeted", "unknown"})
+SUBSTANCE = frozenset({"facts", "generated", "readback", "greeted", "unknown", "done"})
 """Acts that can be repeated, and that a follow-up can follow."""

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import time
+import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from offhook.conversation.answering import ClauseStream
 from offhook.conversation.base import Policy
+from offhook.conversation.forms.request import Performance, Request
 from offhook.conversation.history import Exchange, History
 from offhook.engines.llm.base import Conversation, LanguageModel, Limits
 from offhook.errors import ModelError
+from offhook.moments.zones import now_in
+from offhook.tools.base import Action, Context
+from offhook.tools.executor import Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +36,21 @@ class Answer:
     first_ms: float
     """From the caller's words to the answer's first clause."""
     total_ms: float
+    request: Request | None = None
+    """What was done for it."""
+    action: Action | None = None
+    """What becomes of the line after it."""
 
 
 class TextSession:
     """One conversation."""
 
-    def __init__(self, policy: Policy, model: LanguageModel | None, limits: Limits) -> None:
-        """``model`` None: for a policy whose answers need none."""
+    def __init__(
+        self, policy: Policy, model: LanguageModel | None, limits: Limits, now: datetime | None = None
+    ) -> None:
+        """``model`` None: for a policy whose answers need none.  ``now``: for tools; None: as the clock
+        says."""
+        self._now = now
         self._policy = policy
         self._model = model
         self._limits = limits
@@ -48,10 +62,18 @@ class TextSession:
         """Begin, with the agent's greeting.  Raises ModelError or BusyError."""
         if self._model is not None and self._policy.remembers:
             self._conversation = await self._model.conversation(self._policy.prefix())
+        toolbox = self._policy.toolbox
+        if toolbox is not None:
+            agent = self._policy.agent
+            now = self._now or now_in(agent.timezone)
+            context = Context(f"text-{uuid.uuid4().hex}", agent.name, agent.language, now=now)
+            self.history.tools = Executor(toolbox, context)
         self.history.prompted(lambda: self._policy.agent.greeting)
 
     async def close(self) -> None:
         """End; any number of times."""
+        if self.history.tools is not None:
+            await self.history.tools.close()
         if self._conversation is not None:
             await self._conversation.close()
             self._conversation = None
@@ -65,7 +87,20 @@ class TextSession:
         clauses: list[str] = []
         first_ms = 0.0
         ends_call = turn.ends_call
-        if turn.say is not None:
+        action: Action | None = None
+        if turn.request is not None and self.history.tools is not None:
+            request = turn.request
+            performed = Performance(
+                request,
+                self.history.tools,
+                _at_once,
+                lambda result: policy.told(request, result, self.history),
+            )
+            clauses += [said async for said in performed]
+            action = performed.action
+            ends_call = action is not None
+            first_ms = (time.perf_counter() - began) * 1000
+        elif turn.say is not None:
             clauses.append(turn.say)
             first_ms = (time.perf_counter() - began) * 1000
         if conversation is not None:
@@ -75,7 +110,7 @@ class TextSession:
             await self._make_room(conversation)
             await conversation.append(*turn.pieces)
             asked = await conversation.mark()
-            if turn.say is None:
+            if not clauses:
                 stream = ClauseStream(
                     conversation.generate(self._limits, draft=turn.draft),
                     policy.filter(),
@@ -90,12 +125,18 @@ class TextSession:
             await conversation.rollback(asked)
             await conversation.append(" ".join(clauses), *policy.close_answer())
         text = " ".join(clauses)
-        self.history.add(Exchange(turn.caller_text, text, text, turn.facts, turn.act))
+        self.history.add(Exchange(turn.caller_text, text, text, turn.facts, turn.act, turn.form))
         total_ms = (time.perf_counter() - began) * 1000
-        return Answer(text, turn.act, turn.facts, ends_call, first_ms or total_ms, total_ms)
+        return Answer(
+            text, turn.act, turn.facts, ends_call, first_ms or total_ms, total_ms, turn.request, action
+        )
 
     async def _make_room(self, conversation: Conversation) -> None:
         """Forget everything when the next turn would not fit; a call forgets more gently."""
         if conversation.tokens_used + self._limits.max_tokens + 256 > conversation.tokens_limit:
             with contextlib.suppress(ModelError):
                 await conversation.rollback(conversation.start)
+
+
+async def _at_once() -> None:
+    """What is written is heard."""

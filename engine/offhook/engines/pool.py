@@ -23,6 +23,8 @@ from offhook.engines.tts.voice import Voice
 from offhook.errors import ModelError, OffhookError
 from offhook.knowledge.acts import MULTILINGUAL_FILE, ActClassifier
 from offhook.knowledge.matcher import Matcher
+from offhook.knowledge.requests import MULTILINGUAL_FILE as MULTILINGUAL_REQUESTS
+from offhook.knowledge.requests import RequestClassifier
 from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.knowledge.store import Networks
 from offhook.knowledge.vectors import default_cache
@@ -209,7 +211,8 @@ def load_models(config: Config, progress: Progress = silent) -> Models:
 def load_knowledge_models() -> KnowledgeModels | None:
     """What finds facts by their meaning; None, with a line in the log, where its packages are missing."""
     try:
-        return KnowledgeModels(Networks(Matcher(), ActClassifier()), _other_languages, default_cache())
+        english = Networks(Matcher(), ActClassifier(), RequestClassifier())
+        return KnowledgeModels(english, _other_languages, default_cache())
     except ModelError as error:
         _log.warning("facts are found by their words only: %s", error)
         return None
@@ -218,7 +221,9 @@ def load_knowledge_models() -> KnowledgeModels | None:
 def _other_languages() -> Networks:
     from offhook.knowledge.multilingual import Multilingual
 
-    return Networks(Multilingual(), ActClassifier(MULTILINGUAL_FILE))
+    return Networks(
+        Multilingual(), ActClassifier(MULTILINGUAL_FILE), RequestClassifier(MULTILINGUAL_REQUESTS)
+    )
 
 
 @threads_named("offhook-stt")

@@ -25,6 +25,7 @@ from offhook.knowledge.items import Item, encode_items, part_of
 from offhook.knowledge.marks import marks, telling
 from offhook.knowledge.notes import assemble, parts
 from offhook.knowledge.passages import read_passages
+from offhook.knowledge.requests import RequestClassifier
 from offhook.knowledge.vectors import VectorCache
 from offhook.knowledge.words import WordIndex, WordMatch, content_words
 from offhook.languages.codes import base_language
@@ -71,6 +72,8 @@ class Networks:
 
     matcher: FactMatcher
     acts: ActClassifier
+    requests: RequestClassifier | None = None
+    """Tells a wish that something be done from a question; None: likeness alone does."""
 
 
 class Models:
@@ -243,6 +246,11 @@ class Knowledge:
             # First the items: numbers that the index finds are theirs.
             self.items, self._index = tuple(items), index
         return added
+
+    @property
+    def networks(self) -> Networks | None:
+        """What compares by meaning, once :meth:`prepare` is done; None: words alone do."""
+        return self._networks
 
     def search(self, question: str, before: str = "", answered: Sequence[int] = ()) -> Ranking:
         """What answers ``question``.

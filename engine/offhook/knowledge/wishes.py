@@ -6,6 +6,7 @@ compared with them by their vectors; whether anything is wanted at all, :mod:`.r
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from offhook.knowledge.words import content_words
 BY_WORDS = 0.75
 """Without a network: so like is a sentence that shares all its words with the caller's."""
 
+ALIKE, ALIKE_MULTILINGUAL = 0.5, 0.35
+"""A cosine that says nothing: of MiniLM's vectors, and of the multilingual encoder's."""
+MOST_CLAUSES = 4
+CLAUSE_WORDS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Wished:
@@ -27,7 +33,7 @@ class Wished:
 
     name: str
     likeness: float
-    """The cosine with the nearest of its sentences, -1 to 1."""
+    """The cosine with the nearest of its sentences, less what is between any two of a language's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class WishFinder:
         self._texts = [text for several in sentences.values() for text in several]
         self._matcher = matcher
         self._requests = requests
+        self._nothing = ALIKE if matcher is None or matcher.weighs_context else ALIKE_MULTILINGUAL
         self._vectors: NDArray[np.float32] | None = None
         self._making = threading.Lock()
 
@@ -69,10 +76,12 @@ class WishFinder:
         if not self._texts or not said.strip():
             return Wishes(0.0, ())
         if self._vectors is None or self._matcher is None:
-            return Wishes(0.0, self._ranked(self._shared(said)))
-        vector = self._matcher.encode([said])[0].vector
-        request = 0.0 if self._requests is None else self._requests.log_odds(vector)
-        return Wishes(request, self._ranked([float(each) for each in self._vectors @ vector]))
+            return Wishes(0.0, self._ranked([each - ALIKE for each in self._shared(said)]))
+        whole, *parts = self._matcher.encode([said, *clauses(said)])
+        request = 0.0 if self._requests is None else self._requests.log_odds(whole.vector)
+        heard = np.stack([whole.vector, *(part.vector for part in parts)])
+        likenesses = (self._vectors @ heard.T).max(axis=1)
+        return Wishes(request, self._ranked([float(each) - self._nothing for each in likenesses]))
 
     def nearest(self, said: str, names: Sequence[str]) -> list[float]:
         """How like ``said`` is to each of a few names, by meaning: "shots" and "vaccination"."""
@@ -94,3 +103,10 @@ class WishFinder:
         for name, likeness in zip(self._owners, likenesses, strict=True):
             best[name] = max(best.get(name, -1.0), likeness)
         return tuple(Wished(name, best[name]) for name in sorted(best, key=lambda one: -best[one]))
+
+
+def clauses(said: str) -> list[str]:
+    """The first parts of a long utterance: what is wanted is mostly said in one of them."""
+    parts = [part.strip() for part in re.split(r"[.!?;,]+\s", said)]
+    long_enough = [part for part in parts if len(part.split()) >= CLAUSE_WORDS]
+    return long_enough[:MOST_CLAUSES] if len(parts) > 1 else []

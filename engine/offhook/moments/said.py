@@ -37,6 +37,10 @@ class Which(StrEnum):
     NEXT_WEEK = "next week"
 
 
+_BESIDE = 120
+"""Minutes: parts of the day have no sharp ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """A time of day; ``half`` is None where it was not said and the hour does not tell (1 to 12)."""
@@ -63,9 +67,19 @@ class Part:
     last: time
 
     def half_of(self, clock: Clock) -> Half | None:
-        """In which half of the day ``clock`` lies in this part; None: in neither, or in both."""
-        fitting = [half for half in Half if any(self.holds(one) for one in replace(clock, half=half).times())]
+        """In which half of the day ``clock`` lies in this part, or just beside it ("quarter to six in the
+        morning"); None: in neither, or in both.
+        """
+        by_half = {half: replace(clock, half=half).times() for half in Half}
+        fitting = [half for half, times in by_half.items() if any(map(self.holds, times))]
+        if not fitting:
+            fitting = [half for half, times in by_half.items() if any(map(self._is_near, times))]
         return fitting[0] if len(fitting) == 1 else None
+
+    def _is_near(self, moment: time) -> bool:
+        minute, first = moment.hour * 60 + moment.minute, self.first.hour * 60 + self.first.minute
+        last = (self.last.hour * 60 + self.last.minute) or 24 * 60
+        return first - _BESIDE <= minute < last + _BESIDE
 
     def holds(self, moment: time) -> bool:
         return self.first <= moment and (self.last == time(0) or moment < self.last)

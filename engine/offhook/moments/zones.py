@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from offhook.errors import ConfigError
@@ -43,3 +46,20 @@ def end_of(day: date, clock: time, tz: ZoneInfo) -> datetime:
         return at_or_after(day + timedelta(days=1), clock, tz)
     exact = moments(day, clock, tz)
     return exact[-1] if exact else at_or_after(day, clock, tz)
+
+
+def local_zone() -> ZoneInfo:
+    """This machine's: ``$TZ``, else what /etc/localtime is a link to, else UTC."""
+    names = [os.environ.get("TZ", "").lstrip(":")]
+    with contextlib.suppress(OSError):
+        names.append(str(Path("/etc/localtime").readlink()).rpartition("zoneinfo/")[2])
+    for name in names:
+        with contextlib.suppress(ConfigError):
+            if name:
+                return zone(name)
+    return zone("UTC")
+
+
+def now_in(name: str | None) -> datetime:
+    """The clock of a time zone, or of this machine's."""
+    return datetime.now(local_zone() if name is None else zone(name))

@@ -10,6 +10,7 @@ and ``maxLength`` these are understood:
 * ``format``: date, time, date-time, phone, email, name, digits (spelled one by one), words (the caller's own
   words, as they were said); others are plain text.
 * ``x-ask``: the question by which the value is asked for.
+* ``x-hours``: of a time, "08:00-18:00": within them a time is meant that could be either half of the day's.
 * ``x-from``: ``caller`` takes the caller's number when they give no other.
 """
 

@@ -1,120 +1,251 @@
 """What becomes of a caller's turn where an agent can do things: the form that goes on, or one that begins.
 
-Used by both policies: the grounded one lets forms ask for every value; with the other the model proposes
-them, and only the yes is heard here.
+Nothing is done here: a turn that is to do something carries a :class:`.Request`, which is carried out once
+the turn is heard.  A question in the middle of a form is answered and the form goes on; "never mind" leaves
+it; who asks for a person gets one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from offhook.agents.loader import Agent
-from offhook.conversation.forms.form import Step
-from offhook.conversation.forms.values import Hearing
+from offhook.conversation.base import Turn
+from offhook.conversation.forms.form import Form, FormFiller, Step
+from offhook.conversation.forms.request import Request
+from offhook.conversation.forms.slots import Hearing
 from offhook.conversation.forms.words import form_words
 from offhook.conversation.history import History
-from offhook.knowledge.acts import ActGuess
+from offhook.knowledge.store import Networks, Ranking
 from offhook.knowledge.wishes import Wishes, WishFinder
 from offhook.languages import language
+from offhook.languages.wording import words
 from offhook.tools.base import ToolResult
-from offhook.tools.executor import Executor
+from offhook.tools.executor import Executor, Toolbox
 from offhook.tools.templates import filled
 from offhook.workers import Workers
 
 LIKELY = 0.6
+SURE = 3.0
+"""Log-odds from which a fact answers what was said in the middle of a form, though it could be a value."""
 INSISTS = 3
-"""So often a caller has to ask for a person until nothing else is tried."""
+"""Whoever asks for a person so often gets one, whatever else they could be asked."""
+_BESIDE_FORM = ("facts", "readback", "wait", "courtesy", "greeted")
+"""Answers after which a form goes on."""
+_NO_WISH = ("farewell", "repeat", "wait", "thanks", "greeting", "readback", "machine")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A tool that is to be run for a turn, and what is said before and after."""
+class Weights:
+    """What speaks for a wish, and against it; chosen on ``bench/tools/seen.toml``."""
 
-    tool: str
-    arguments: Mapping[str, Any]
-    writes: bool
-    working: str
-    """Said while it works, where it is not done at once."""
+    states: float = 1.0
+    """What was said asks nothing."""
+    likeness: float = 10.0
+    value: float = 1.0
+    """For each of the tool's values that was said, three at most."""
+    fact: float = 0.2
+    """Against it, for the log-odds of the best fact."""
+    bare: float = 0.3
+    """Against it, where none of its values was said."""
+    most: float = 1.5
+    """What the look of a wish counts at most: chatter looks like one, too."""
+    against: float = 0.2
+
+
+WEIGHTS = Weights()
 
 
 class Acting:
     """One agent's.  What differs between calls is the :class:`Executor`, and the form in the history."""
 
-    def __init__(self, agent: Agent, finder: WishFinder, worker: Workers | None = None) -> None:
+    def __init__(self, agent: Agent, toolbox: Toolbox, worker: Workers | None = None) -> None:
         self._agent = agent
-        self._finder = finder
+        self._toolbox = toolbox
         self._worker = worker
         self._language = language(agent.language)
-        self.words = form_words(agent.language)
+        self._words = form_words(agent.language)
+        self._finder = self._make(None)
 
-    async def wishes(self, text: str) -> Wishes:
-        if self._worker is None:
-            return self._finder.rank(text)
-        return await self._worker.run(lambda job: self._finder.rank(text))
+    def prepare(self, networks: Networks | None) -> None:
+        """Compute ahead what finding wishes needs: milliseconds a sentence."""
+        finder = self._make(networks)
+        finder.prepare()
+        self._finder = finder
 
-    async def hearing(self, text: str, executor: Executor) -> Hearing:
-        return Hearing(
-            text, self._language, self.words, executor.context.now, self._agent.language, self._finder.nearest
+    def _make(self, networks: Networks | None) -> WishFinder:
+        sentences = {
+            name: [text for text in (tool.spec.description, *tool.spec.when) if text]
+            for name, tool in self._toolbox.tools.items()
+            if "during" in tool.spec.phases
+        }
+        if networks is None:
+            return WishFinder(sentences)
+        return WishFinder(sentences, networks.matcher, networks.requests)
+
+    # --- turns -----------------------------------------------------------------------------------
+
+    async def turn(self, turn: Turn, ranking: Ranking, history: History, executor: Executor) -> Turn:
+        """``turn`` is what would be answered without tools."""
+        executor.turn_over()
+        hearing = Hearing(
+            turn.caller_text,
+            self._language,
+            self._words,
+            executor.context.now,
+            self._agent.language,
+            self._finder.nearest,
         )
-
-    def request(self, step: Step, executor: Executor) -> Request:
-        """What a step that runs a tool has it do."""
-        assert step.form is not None
-        spec = executor.tools[step.form.tool].spec
-        return Request(
-            spec.name,
-            dict(step.arguments or {}),
-            spec.effect == "writes",
-            spec.phrases.working or self.words.working,
-        )
+        form = history.form
+        if form is not None and form.tool in executor.tools:
+            return await self._go_on(turn, form, hearing, ranking, history, executor)
+        return await self._begin(turn, hearing, ranking, history, executor) or turn
 
     def told(self, request: Request, result: ToolResult, executor: Executor) -> str:
         """What is said of a result."""
-        spec = executor.tools[request.tool].spec
+        spec, words = executor.tools[request.tool].spec, self._words
         spoken = {**request.arguments, "result": result.value}
         if result.ok:
             if result.action is not None:
                 to = str(request.arguments.get("to") or "")
-                return filled(spec.phrases.done, spoken) or self.words.handing_over.format(
-                    name=to or self._agent.name
-                )
-            return result.say or filled(spec.phrases.done, spoken) or self.words.done
+                said = filled(spec.phrases.done, spoken)
+                return said or words.handing_over.format(name=to or self._agent.name)
+            return result.say or filled(spec.phrases.done, spoken) or words.done
         if result.unsure:
-            return self.words.unsure
-        return result.say or filled(spec.phrases.failed, spoken) or self.words.failed
+            return words.unsure
+        return result.say or filled(spec.phrases.failed, spoken) or words.failed
+
+    async def _go_on(
+        self, turn: Turn, form: Form, hearing: Hearing, ranking: Ranking, history: History, executor: Executor
+    ) -> Turn:
+        filler = FormFiller(executor.tools[form.tool], executor)
+        done = executor.done(form.tool, form.values)
+        if done is not None:
+            # It was done, and the caller spoke before they heard so: nothing is asked or done again.
+            request = Request(form.tool, form.values, True, "")
+            return replace(turn, act="done", say=self.told(request, done, executor), facts=())
+        if turn.act == "farewell" and not form.confirming:
+            return turn
+        if _wants_person(ranking) and not self._is_handover(form.tool, executor):
+            handed = await self._hand_over(turn, hearing, history, executor)
+            if handed is not None:
+                return handed
+        if self._asks_something_else(turn, form, hearing, ranking):
+            return await self._beside(turn, filler, form, hearing)
+        step = await filler.answer(form, hearing)
+        if step.reply != "unheard":
+            return self._turn(turn, step, executor)
+        other = await self._begin(turn, hearing, ranking, history, executor, but=form.tool)
+        if other is not None:
+            return other
+        if turn.act in _BESIDE_FORM or turn.act == "repeat" or ranking.act.act == "repeat":
+            return await self._beside(turn, filler, form, hearing)
+        again = await filler.again(form, hearing, counts=True)
+        return self._turn(turn, again, executor)
+
+    def _asks_something_else(self, turn: Turn, form: Form, hearing: Hearing, ranking: Ranking) -> bool:
+        """A question with an answer, where any words could be the value that was asked for."""
+        best = ranking.best
+        sure = best is not None and best.log_odds >= SURE and turn.act == "facts"
+        return sure and self._language.asks.search(hearing.text) is not None
+
+    async def _beside(self, turn: Turn, filler: FormFiller, form: Form, hearing: Hearing) -> Turn:
+        """Answer what has nothing to do with the form, and ask again."""
+        again = await filler.again(form, hearing, counts=turn.act not in ("facts", "readback", "wait"))
+        if turn.act == "wait":
+            return replace(turn, form=form)
+        say = turn.say if turn.act in ("facts", "readback") else None
+        return replace(
+            turn, say=" ".join(part for part in (say, again.say) if part), act="form", form=again.form
+        )
+
+    async def _begin(
+        self,
+        turn: Turn,
+        hearing: Hearing,
+        ranking: Ranking,
+        history: History,
+        executor: Executor,
+        but: str | None = None,
+    ) -> Turn | None:
+        """Begin the form of what the caller wants; None: nothing that can be done.  ``but``: not this one."""
+        if _wants_person(ranking):
+            handed = await self._hand_over(turn, hearing, history, executor)
+            if handed is not None:
+                return handed
+        if turn.act == "farewell" or (ranking.act.act in _NO_WISH and ranking.act.probability >= LIKELY):
+            return None
+        wishes = await self._wishes(hearing.text)
+        known = self._language
+        requests = known.request.search(" ".join(words(hearing.text))) is not None
+        asks = known.asks.search(hearing.text) is not None and not requests
+        fact = ranking.best.log_odds if ranking.best is not None else 0.0
+        best: tuple[float, Step] | None = None
+        for wished in wishes.ranked[:3]:
+            if wished.name == but:
+                continue
+            filler = FormFiller(executor.tools[wished.name], executor)
+            step = await filler.open(hearing)
+            values = 0 if step.form is None else sum(bool(label) for label in step.form.labels.values())
+            found = score(wishes.request, wished.likeness, values, fact, asks=asks)
+            if found > 0 and (best is None or found > best[0]):
+                best = found, step
+        if best is None:
+            return None
+        step = best[1]
+        if step.reply == "run" and step.form is not None and not any(step.form.labels.values()):
+            # Nothing that was said names it: they are asked before anything happens.
+            step = FormFiller(executor.tools[step.form.tool], executor).ask_first(step, hearing)
+        return self._turn(turn, step, executor)
+
+    async def _hand_over(
+        self, turn: Turn, hearing: Hearing, history: History, executor: Executor
+    ) -> Turn | None:
+        """To a person: whom they name, else whom the owner has for that; None: there is nobody."""
+        names = [name for name in executor.tools if self._is_handover(name, executor)]
+        if not names:
+            return None
+        filler = FormFiller(executor.tools[names[0]], executor)
+        step = await filler.open(hearing, person=True)
+        insists = 1 + sum(each.act == "person" for each in history.exchanges) >= INSISTS
+        if step.reply != "run" and insists:
+            step = filler.anyway(step)
+        found = self._turn(turn, step, executor)
+        return replace(found, act="person")
+
+    def _is_handover(self, name: str, executor: Executor) -> bool:
+        return hasattr(executor.tools[name], "default")
+
+    async def _wishes(self, text: str) -> Wishes:
+        if self._worker is None:
+            return self._finder.rank(text)
+        return await self._worker.run(lambda job: self._finder.rank(text))
+
+    def _turn(self, turn: Turn, step: Step, executor: Executor) -> Turn:
+        if step.reply == "run" and step.form is not None:
+            spec = executor.tools[step.form.tool].spec
+            working = spec.phrases.working or self._words.working
+            request = Request(spec.name, dict(step.arguments or {}), spec.effect == "writes", working)
+            return replace(turn, act="done", say=None, facts=(), form=None, request=request)
+        return replace(turn, act="form", say=step.say, facts=(), form=step.form)
 
 
-def wants_person(text: str, act: ActGuess) -> bool:
-    """The caller asks for a person."""
-    return act.act == "person" and act.probability >= LIKELY
+def score(
+    request: float, likeness: float, values: int, fact: float, *, asks: bool, weights: Weights = WEIGHTS
+) -> float:
+    """How much speaks for a wish, against a question: above 0 its form is begun.
 
-
-def insists(history: History) -> int:
-    """How often a person was asked for in this call."""
-    return sum(each.act == "person" for each in history.exchanges)
-
-
-def score(wishes: Wishes, values: int, fact: float, *, asks: bool) -> float:
-    """How much speaks for a wish, against a question: above 0 a form is begun.
-
-    ``values``: how many of the tool's values were said.  ``fact``: the best fact's log-odds.
+    ``request``: log-odds that something be done is wanted.  ``fact``: the best fact's log-odds.
     """
-    best = wishes.ranked[0].likeness if wishes.ranked else 0.0
-    request = max(-2.5, min(2.0, wishes.request))
     return (
-        request
-        + (0.0 if asks else _STATES)
-        + _LIKENESS * (best - _NEAR)
-        + _VALUE * min(values, 3)
-        - _FACT * max(0.0, fact)
-        - _AGAINST
+        max(-2.5, min(weights.most, request))
+        + (0.0 if asks else weights.states)
+        + weights.likeness * likeness
+        + (weights.value * min(values, 3) if values else -weights.bare)
+        - weights.fact * max(0.0, fact)
+        - weights.against
     )
 
 
-_STATES = 1.0
-_LIKENESS, _NEAR = 10.0, 0.5
-_VALUE = 0.8
-_FACT = 0.25
-_AGAINST = 0.5
+def _wants_person(ranking: Ranking) -> bool:
+    return ranking.act.act == "person" and ranking.act.probability >= LIKELY

@@ -11,21 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
-from offhook.conversation.forms.values import (
-    Found,
-    Hearing,
-    Open,
-    Slot,
-    Value,
-    bare,
-    corrected,
-    day_value,
-    days,
-    digits_in,
-    narrowed_time,
-    question_of,
-    read,
-)
+from offhook.conversation.forms.slots import Found, Hearing, Open, Slot, Value, corrected, question_of
+from offhook.conversation.forms.values import read
+from offhook.conversation.forms.whens import day_value, days, narrowed_time
 from offhook.languages.wording import words
 from offhook.moments.wish import Wish
 from offhook.tools.base import Option, Tool, ToolSpec
@@ -33,7 +21,7 @@ from offhook.tools.executor import Executor
 from offhook.tools.schema import value_problem
 from offhook.tools.templates import filled
 
-TRIES = 3
+TRIES = 4
 """So often a value is asked for; then the form is left."""
 Reply = Literal["asked", "confirming", "left", "run", "unheard"]
 
@@ -58,8 +46,8 @@ class Form:
 
     def with_value(self, name: str, found: Value) -> Form:
         labels = {**self.labels, name: found.label}
-        done = {"asked": None, "tries": 0, "wish": None, "options": ()} if name == self.asked else {}
-        return replace(self, values={**self.values, name: found.value}, labels=labels, **done)
+        form = replace(self, values={**self.values, name: found.value}, labels=labels)
+        return replace(form, asked=None, tries=0, wish=None, options=()) if name == self.asked else form
 
     def without(self, name: str) -> Form:
         values = {key: value for key, value in self.values.items() if key != name}
@@ -107,6 +95,8 @@ class FormFiller:
             return await self._confirmed(form, hearing, said)
         before = form
         form = await self._take(form, hearing)
+        if form.tries >= TRIES:
+            return Step("left", hearing.form.give_up)
         if form != before:
             return await self._next(form, hearing)
         if form.asked is not None and self._skips(form, hearing, said):
@@ -115,23 +105,66 @@ class FormFiller:
 
     async def again(self, form: Form, hearing: Hearing, *, counts: bool) -> Step:
         """Ask once more; ``counts``: the answer was not understood, and not everybody has patience."""
-        if form.confirming:
-            return Step("confirming", self._read_back(form, hearing), form)
         tries = form.tries + counts
         if tries >= TRIES:
             return Step("left", hearing.form.give_up)
+        if form.confirming:
+            return Step("confirming", self._read_back(form, hearing), replace(form, tries=tries))
         return await self._next(replace(form, tries=tries), hearing)
 
+    def ask_first(self, step: Step, hearing: Hearing) -> Step:
+        """Have the caller say yes to what was only guessed from their words."""
+        assert step.form is not None
+        what = self._default or self._spec.description or self._spec.name.replace("_", " ")
+        said = hearing.form.confirm_guess.format(
+            what=what[:1].lower() + what[1:] if self._default is None else what
+        )
+        return Step("confirming", said.rstrip("."), replace(step.form, confirming=True))
+
+    def anyway(self, step: Step) -> Step:
+        """Whoever wants a person and says no more gets the first one there is."""
+        if step.form is None:
+            return step
+        schema = self._spec.properties.get("to") or {}
+        to = self._default or next(iter(schema.get("enum") or ()), None)
+        form = step.form if to is None else step.form.with_value("to", Value(to, str(to)))
+        return Step("run", form=form, arguments=dict(form.values))
+
     async def _confirmed(self, form: Form, hearing: Hearing, said: str) -> Step:
-        changed = await self._take(replace(form, asked=None), hearing, correcting=True)
         no, yes = hearing.form.no.search(said), hearing.form.yes.search(said)
+        changed = await self._take(replace(form, asked=None), hearing, correcting=True)
+        if no is not None and changed.values == form.values:
+            changed = await self._instead(changed, hearing)
         if changed.values != form.values or changed.wish is not None:
             return await self._next(replace(changed, confirming=False), hearing)
         if yes is not None and no is None:
             return Step("run", form=form, arguments=dict(form.values))
         if no is not None:
-            return Step("asked", hearing.form.change, form)
+            if form.tries + 1 >= TRIES:
+                return Step("left", hearing.form.give_up)
+            return Step("asked", hearing.form.change, replace(form, tries=form.tries + 1))
         return Step("unheard", form=form)
+
+    async def _instead(self, form: Form, hearing: Hearing) -> Form:
+        """ "No, 90217": a value without its name belongs to the only one of its kind."""
+        slots = [slot for slot in await self._slots(form) if slot.name in form.values]
+        rest = replace(hearing, text=corrected(hearing.text, hearing.form))
+        numbers = [slot for slot in slots if slot.kind in ("digits", "phone", "number")]
+        single = [slot for slot in slots if slot.kind in ("email", "choice", "time")]
+        for slot in [*single, *(numbers if len(numbers) == 1 else ())]:
+            found = self._read(slot, rest, form, asked=True)
+            if isinstance(found, Value) and found.value != form.values[slot.name]:
+                return form.with_value(slot.name, found)
+            if isinstance(found, Open) and found.wish is not None:
+                return replace(form.without(slot.name), asked=slot.name, wish=found.wish)
+        names = [slot for slot in slots if slot.kind == "name"]
+        texts = [slot for slot in slots if slot.kind in ("text", "words")]
+        for several in (names, texts):
+            if len(several) == 1 and rest.text != hearing.text:
+                found = self._read(several[0], rest, form, asked=True)
+                if isinstance(found, Value) and found.value != form.values[several[0].name]:
+                    return form.with_value(several[0].name, found)
+        return form
 
     # --- values ----------------------------------------------------------------------------------
 
@@ -164,17 +197,35 @@ class FormFiller:
             if isinstance(found, Value) and found.value != form.values.get(name):
                 form = form.with_value(name, found)
                 taken.add(slot.kind)
-            elif isinstance(found, Open) and form.wish is None and asked is None:
+            elif isinstance(found, Open) and found.wish is not None and form.wish is None and asked is None:
+                if not found.wish.windows:  # a day that is past: nobody books that, they tell a story
+                    continue
                 form = replace(form, asked=name, wish=found.wish)
                 taken.add(slot.kind)
         return form
 
     def _read(self, slot: Slot, hearing: Hearing, form: Form, *, asked: bool) -> Found | None:
         wish = form.wish if form.asked == slot.name else None
-        found = read(slot, hearing, asked=asked, known=form.values, wish=wish)
+        begins = self._day_before(slot, form)
+        if begins is None:
+            found = read(slot, hearing, asked=asked, known=form.values, wish=wish)
+        else:
+            # The second of two days comes behind the first: "from Saturday", "until Tuesday".
+            now = hearing.now.replace(year=begins.year, month=begins.month, day=begins.day, hour=0, minute=0)
+            found = read(slot, replace(hearing, now=now), asked=asked, known=form.values, wish=wish)
+            if isinstance(found, Value):
+                found = day_value(date.fromisoformat(found.value), hearing)
         if isinstance(found, Value) and value_problem(found.value, _plain_schema(slot)) is not None:
             return None
         return found
+
+    def _day_before(self, slot: Slot, form: Form) -> date | None:
+        """The day of the slot before this one, where both are days."""
+        if slot.kind != "date":
+            return None
+        dates = [name for name, schema in self._spec.properties.items() if schema.get("format") == "date"]
+        earlier = [name for name in dates[: dates.index(slot.name)] if name in form.values]
+        return date.fromisoformat(form.values[earlier[-1]]) if earlier else None
 
     def _noted(self, form: Form, slot: Slot, found: Found | None) -> Form:
         if isinstance(found, Value):
@@ -203,21 +254,10 @@ class FormFiller:
         if found is None:
             return form
         before, behind = hearing.text[: found.start()], hearing.text[found.end() :]
-        slot = Slot(wanted[1], {"format": "date"})
-        ends = read(slot, replace(hearing, text=behind), asked=False, known={})
-        begins = read(slot, replace(hearing, text=before), asked=False, known={})
-        if isinstance(begins, Value):
-            form = form.with_value(wanted[0], begins)
-            start = date.fromisoformat(begins.value)
-            if isinstance(ends, Value) and ends.value < begins.value:
-                later = replace(
-                    hearing,
-                    text=behind,
-                    now=hearing.now.replace(year=start.year, month=start.month, day=start.day),
-                )
-                ends = read(slot, later, asked=False, known={})
-        if isinstance(ends, Value):
-            form = form.with_value(wanted[1], ends)
+        for name, text in zip(wanted, (before, behind), strict=False):
+            there = self._read(Slot(name, {"format": "date"}), replace(hearing, text=text), form, asked=False)
+            if isinstance(there, Value):
+                form = form.with_value(name, there)
         return form
 
     def _skips(self, form: Form, hearing: Hearing, said: str) -> bool:
@@ -307,6 +347,3 @@ def _new(form: Form, before: Form) -> set[str]:
 def _plain_schema(slot: Slot) -> Mapping[str, Any]:
     """Its options are checked by the tool: they may be others than the schema's."""
     return {key: value for key, value in slot.schema.items() if key != "enum" or not slot.options}
-
-
-__all__ = ["Form", "FormFiller", "Step", "bare", "corrected", "digits_in"]

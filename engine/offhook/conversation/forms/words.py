@@ -15,6 +15,8 @@ class FormWords:
 
     confirm: str
     """``{values}``."""
+    confirm_guess: str
+    """``{what}``: a tool's description, or whom the caller would be put through to."""
     done: str
     failed: str
     unsure: str
@@ -57,6 +59,7 @@ def _words(*alternatives: str) -> re.Pattern[str]:
 
 _EN = FormWords(
     confirm="I have: {values}. Is that right?",
+    confirm_guess="Would you like that: {what}?",
     done="All right, that's done. Is there anything else?",
     failed="I'm sorry, that didn't work, and nothing was changed.",
     unsure="I'm sorry, I can't tell whether that has gone through. Somebody will look into it.",
@@ -106,6 +109,7 @@ _EN = FormWords(
 )
 _DE = FormWords(
     confirm="Ich habe notiert: {values}. Stimmt das so?",
+    confirm_guess="Möchten Sie das: {what}?",
     done="Gut, das ist erledigt. Kann ich noch etwas für Sie tun?",
     failed="Es tut mir leid, das hat nicht geklappt. Es wurde nichts geändert.",
     unsure="Es tut mir leid, ich weiß nicht, ob das angekommen ist. Es wird sich jemand darum kümmern.",
@@ -147,6 +151,7 @@ _DE = FormWords(
 )
 _ES = FormWords(
     confirm="Tengo: {values}. ¿Es correcto?",
+    confirm_guess="¿Es eso lo que quiere: {what}?",
     done="Muy bien, ya está. ¿Algo más?",
     failed="Lo siento, no ha funcionado, y no se ha cambiado nada.",
     unsure="Lo siento, no sé si se ha hecho. Alguien lo comprobará.",
@@ -180,6 +185,7 @@ _ES = FormWords(
 )
 _FR = FormWords(
     confirm="J'ai noté : {values}. C'est bien ça ?",
+    confirm_guess="C'est ce que vous voulez : {what} ?",
     done="Très bien, c'est fait. Puis-je faire autre chose pour vous ?",
     failed="Je suis désolé, cela n'a pas fonctionné, et rien n'a été changé.",
     unsure="Je suis désolé, je ne sais pas si cela a été fait. Quelqu'un va vérifier.",

@@ -13,11 +13,14 @@ from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
 from offhook.conversation.base import FINAL, Template, Turn, plain
 from offhook.conversation.farewell import has_asked, is_farewell
+from offhook.conversation.forms.request import Request
 from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
 from offhook.knowledge.items import Item
 from offhook.knowledge.store import Knowledge, Ranking
 from offhook.languages import language
+from offhook.tools.base import ToolResult
+from offhook.tools.executor import Toolbox
 from offhook.workers import Workers
 
 CHARACTERS_PER_TOKEN = 4
@@ -58,6 +61,7 @@ class Chat:
         *,
         knowledge_tokens: int = 1500,
         opened: bool = False,
+        toolbox: Toolbox | None = None,
     ) -> None:
         """``knowledge_tokens``: facts that fit into so many stand in the prompt as a whole.
 
@@ -65,6 +69,7 @@ class Chat:
         of a server's model it is learnt from an answer, at its end.
         """
         self.agent = agent
+        self.toolbox = toolbox
         self._template = template
         self._knowledge = knowledge
         self._worker = worker
@@ -96,6 +101,9 @@ class Chat:
     def prompt(self, text: str, *, first: bool) -> tuple[str, ...]:
         caller = _CALL_BEGINS if first else _SILENCE
         return (*self._template.user(caller), text, self._template.assistant_close)
+
+    def told(self, request: Request, result: ToolResult, history: History) -> str:
+        raise NotImplementedError
 
     def filter(self) -> AnswerFilter:
         return AnswerFilter(names=(self.agent.name,), opened=self._opened, began_inside=self._begins_inside)

@@ -9,6 +9,7 @@ from offhook.conversation.base import Policy, Template
 from offhook.conversation.policies.chat import Chat
 from offhook.conversation.policies.grounded import Grounded
 from offhook.knowledge.store import Knowledge
+from offhook.tools.executor import Toolbox
 from offhook.workers import Workers
 
 Choice = Literal["auto", "grounded", "chat"]
@@ -32,8 +33,9 @@ def make_policy(
     worker: Workers | None = None,
     *,
     knowledge_tokens: int,
+    toolbox: Toolbox | None = None,
 ) -> Policy:
-    """The policy called ``name``."""
+    """The policy called ``name``; ``toolbox``: what the agent can do."""
     if name == "grounded":
-        return Grounded(agent, template, knowledge, worker)
-    return Chat(agent, template, knowledge, worker, knowledge_tokens=knowledge_tokens)
+        return Grounded(agent, template, knowledge, worker, toolbox)
+    return Chat(agent, template, knowledge, worker, knowledge_tokens=knowledge_tokens, toolbox=toolbox)

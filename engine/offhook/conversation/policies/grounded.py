@@ -14,6 +14,8 @@ from offhook.conversation.answer_filter import AnswerFilter
 from offhook.conversation.base import FINAL, Act, Template, Turn, plain
 from offhook.conversation.details import details
 from offhook.conversation.farewell import has_asked, is_farewell
+from offhook.conversation.forms.acting import Acting
+from offhook.conversation.forms.request import Request
 from offhook.conversation.grounding import unsupported
 from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
@@ -21,6 +23,8 @@ from offhook.knowledge.items import Item
 from offhook.knowledge.store import Candidate, Knowledge, Ranking
 from offhook.languages import language
 from offhook.languages.wording import words
+from offhook.tools.base import ToolResult
+from offhook.tools.executor import Toolbox
 from offhook.workers import Workers
 
 FLOOR = 0.5
@@ -52,10 +56,17 @@ class Grounded:
     remembers = False
 
     def __init__(
-        self, agent: Agent, template: Template, knowledge: Knowledge, worker: Workers | None = None
+        self,
+        agent: Agent,
+        template: Template,
+        knowledge: Knowledge,
+        worker: Workers | None = None,
+        toolbox: Toolbox | None = None,
     ) -> None:
-        """``worker`` runs the searches; None: the event loop's own."""
+        """``worker`` runs the searches; None: the event loop's own.  ``toolbox``: what the agent can do."""
         self.agent = agent
+        self.toolbox = toolbox
+        self._acting = Acting(agent, toolbox, worker) if toolbox else None
         self._template = template
         self._knowledge = knowledge
         self._worker = worker
@@ -63,6 +74,8 @@ class Grounded:
 
     def prepare(self) -> None:
         self._knowledge.prepare()
+        if self._acting is not None:
+            self._acting.prepare(self._knowledge.networks)
 
     # --- the model's conversation --------------------------------------------------------------
 
@@ -100,7 +113,15 @@ class Grounded:
             each = [await self._search(one, history, text) for one in questions if len(one.split()) > 1]
         act, say, facts = self._answer(text, ranking, each, history)
         say = say or self.agent.unclear  # an agent's own phrase may be empty, an answer may not
-        return Turn(text, text.rstrip(FINAL), self._template.user(_quoted(text)), act, say, facts)
+        turn = Turn(text, text.rstrip(FINAL), self._template.user(_quoted(text)), act, say, facts)
+        if self._acting is not None and history.tools is not None:
+            return await self._acting.turn(turn, ranking, history, history.tools)
+        return turn
+
+    def told(self, request: Request, result: ToolResult, history: History) -> str:
+        assert self._acting is not None
+        assert history.tools is not None
+        return self._acting.told(request, result, history.tools)
 
     async def anticipate(self, words: str, history: History) -> None:
         await self._search(plain(words), history)

@@ -1,0 +1,112 @@
+"""What a form wants, what was heard, and what was found in it.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from offhook.conversation.forms.words import FormWords
+from offhook.knowledge.words import content_words
+from offhook.languages import Language
+from offhook.moments.naming import join
+from offhook.moments.wish import Wish
+from offhook.tools.base import Option
+from offhook.tools.schema import kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One value that a form wants."""
+
+    name: str
+    schema: Mapping[str, Any]
+    options: tuple[Option, ...] = ()
+    """The only values; empty: any that fits the schema."""
+    also: Mapping[str, tuple[str, ...]] | None = None
+    """More names of the options, by what they are said as."""
+
+    @property
+    def kind(self) -> str:
+        """choice, date, time, date-time, phone, email, name, digits, words, number, yes, text."""
+        if self.options:
+            return "choice"
+        form = self.schema.get("format")
+        if form:
+            return str(form)
+        return {"integer": "number", "number": "number", "boolean": "yes"}.get(kind_of(self.schema), "text")
+
+    @property
+    def cues(self) -> frozenset[str]:
+        """The beginnings of words that name it: "nights", "room_number"."""
+        said = f"{self.name.replace('_', ' ')} {self.schema.get('title', '')}"
+        return frozenset(stem(word) for word in content_words(said))
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What was said, and how it is said back."""
+
+    value: Any
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What was said leaves something open."""
+
+    question: str
+    wish: Wish | None = None
+    """Its readings: an answer to the question is held against them."""
+
+
+Found = Value | Open
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """One utterance, and what is needed to read it."""
+
+    text: str
+    language: Language
+    form: FormWords
+    now: datetime
+    code: str
+    """The language's, with its country."""
+    near: Callable[[str, Sequence[str]], Sequence[float]] | None = None
+    """How like words are to each of a few names, by meaning; None: by their words alone."""
+
+
+def stem(word: str) -> str:
+    """Enough of a word to know it again in another form."""
+    word = word.lower()
+    return word[: max(3, len(word) - 2)] if len(word) > 4 else word.removesuffix("s")
+
+
+def bare(text: str, form: FormWords) -> str:
+    """Without what stands before and behind a value: "It's Olive, please." is "Olive"."""
+    found = form.lead.sub("", text.strip(), count=1)
+    return form.trail.sub("", found).strip(" ,.;:!?\u2026\"'")
+
+
+def corrected(text: str, form: FormWords) -> str:
+    """The part behind the last correction, where there is anything behind it."""
+    found = list(form.corrects.finditer(text))
+    if not found:
+        return text
+    last = found[-1]
+    behind = text[last.end() :].strip(" ,.;:-\u2026")
+    return behind or text
+
+
+def question_of(slot: Slot, form: FormWords, code: str) -> str:
+    """The question by which a value is asked for."""
+    ask = slot.schema.get("x-ask")
+    if ask:
+        return str(ask)
+    name = str(slot.schema.get("title") or slot.schema.get("description") or slot.name.replace("_", " "))
+    found = form.ask.format(name=name[:1].lower() + name[1:].rstrip("."))
+    if 0 < len(slot.options) <= 5:
+        found += " " + form.options.format(options=join([each.said for each in slot.options], code))
+    return found

@@ -1,0 +1,251 @@
+"""Forms: what callers say to them becomes values, corrections, questions in between, and one request at the
+end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from offhook.agents.loader import Agent
+from offhook.conversation.forms.slots import Hearing, Open, Slot, Value
+from offhook.conversation.forms.values import read
+from offhook.conversation.forms.words import form_words
+from offhook.conversation.policies.grounded import Grounded
+from offhook.conversation.session import TextSession
+from offhook.engines.llm.base import Limits
+from offhook.engines.llm.template import CHATML, chat_template
+from offhook.errors import ToolError
+from offhook.knowledge.store import Knowledge
+from offhook.languages import language
+from offhook.tools.base import Option, Phrases, Refusal, Tool, ToolResult
+from offhook.tools.executor import Toolbox
+from offhook.tools.ledger import Ledger
+from offhook.tools.registry import make_tools
+from tests.support.tools import ScriptedTool, schema
+
+NOW = datetime(2026, 4, 7, 10, 0, tzinfo=ZoneInfo("Europe/Vienna"))  # a Tuesday
+
+
+def heard(kind: Mapping[str, Any], text: str, *, asked: bool = True, code: str = "en") -> Any:
+    options = tuple(Option(value) for value in kind.get("enum", ()))
+    slot = Slot(kind.get("name", "value"), kind, options)
+    hearing = Hearing(text, language(code), form_words(code), NOW, code)
+    found = read(slot, hearing, asked=asked, known={})
+    return found.value if isinstance(found, Value) else found.question if isinstance(found, Open) else None
+
+
+DAY, TIME, PHONE, NAME = {"format": "date"}, {"format": "time"}, {"format": "phone"}, {"format": "name"}
+SIZE = {"enum": ["small", "large", "extra large"]}
+ROOMS = {"type": "integer", "name": "nights", "minimum": 1, "maximum": 30}
+CARD = {"format": "digits", "name": "card_number"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (DAY, "Thursday would be fine", "2026-04-09"),
+        (DAY, "on the third of May", "2026-05-03"),
+        (DAY, "I don't mind", None),
+        (TIME, "at half past two in the afternoon", "14:30"),
+        (TIME, "quarter to six in the morning", "05:45"),
+        (TIME, "at three", "Do you mean 3 AM or 3 PM?"),
+        ({**TIME, "x-hours": "08:00-18:00"}, "at three", "15:00"),
+        (PHONE, "it's five five five, oh one double seven", "5550177"),
+        (PHONE, "+43 660 123456 please", "+43660123456"),
+        (PHONE, "later", None),
+        (NAME, "My name is Ada Quill.", "Ada Quill"),
+        (NAME, "Quil, Q-U-I-L-L", "Quill"),
+        (NAME, "it's ben okafor", "Ben Okafor"),
+        (NAME, "Why do you need that?", None),
+        (SIZE, "The large one, please", "large"),
+        (SIZE, "small, no wait, extra large", "extra large"),
+        (SIZE, "the first one", "small"),
+        (SIZE, "medium", None),
+        (ROOMS, "Three", 3),
+        (ROOMS, "just twenty-one nights", 21),
+        (ROOMS, "ninety", None),
+        (CARD, "It's two nine four four, zero one", "294401"),
+        (CARD, "Q, four four oh", "Q440"),
+        ({"format": "email"}, "ann dot lee 7 at example dot org", "ann.lee7@example.org"),
+        ({"format": "words"}, "Tell her the door is stuck.", "Tell her the door is stuck."),
+        ({"type": "string"}, "It's a blue Ford, please.", "blue Ford"),
+        ({"type": "boolean"}, "yes", True),
+        ({"type": "boolean"}, "no, thanks", False),
+    ],
+)
+def test_values_that_were_asked_for(kind: Mapping[str, Any], text: str, value: Any) -> None:
+    assert heard(kind, text) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (DAY, "Could we come on Friday?", "2026-04-10"),
+        (NAME, "I'd like a table. My name is Ada Quill.", "Ada Quill"),
+        (NAME, "I'd like a table on Friday.", None),
+        (PHONE, "I have 12 people", None),
+        (ROOMS, "a room for three nights from May 2", 3),
+        (ROOMS, "a room for 12 people", None),
+        (CARD, "my card number is 2944 01", "294401"),
+        (CARD, "call me on 2944 01", None),
+        ({"type": "string"}, "I have a blue Ford", None),
+        (SIZE, "I'd like a large one", "large"),
+        ({"format": "words"}, "A message, please.", None),
+    ],
+)
+def test_values_that_nobody_asked_for(kind: Mapping[str, Any], text: str, value: Any) -> None:
+    assert heard(kind, text, asked=False) == value
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "text", "value"),
+    [
+        ("de", DAY, "am Donnerstag", "2026-04-09"),
+        ("de", TIME, "um halb drei am Nachmittag", "14:30"),
+        ("de", NAME, "Ich heiße Ada Berger", "Ada Berger"),
+        ("es", DAY, "el jueves", "2026-04-09"),
+        ("es", {"enum": ["corte", "tinte"]}, "un tinte, por favor", "tinte"),
+        ("fr", {"enum": ["coupe", "couleur"]}, "une couleur s'il vous plaît", "couleur"),
+    ],
+)
+def test_other_languages(code: str, kind: Mapping[str, Any], text: str, value: Any) -> None:
+    assert heard(kind, text, code=code) == value
+
+
+# --- whole conversations ---------------------------------------------------------------------------
+
+VISIT = schema(
+    day={"format": "date", "x-ask": "Which day?"},
+    name={"format": "name", "x-ask": "Your name?"},
+    size={"enum": ["small", "large"], "x-ask": "Small or large?"},
+)
+WHEN = ("I'd like to book a table",)
+FACTS = ["We close at ten in the evening.", "A table for two is by the window."]
+
+
+async def talk(tools: Sequence[Tool], *said: str, facts: Sequence[str] = FACTS) -> list[str]:
+    """The answers; without a network, words alone tell what is wanted."""
+    agent = Agent.model_validate({"name": "Inn", "greeting": "Hello.", "facts": list(facts)})
+    toolbox = Toolbox({tool.spec.name: tool for tool in tools}, Ledger.in_file(None))
+    policy = Grounded(agent, chat_template(CHATML), Knowledge(agent), None, toolbox)
+    session = TextSession(policy, None, Limits(), NOW)
+    await session.open()
+    answers = [(await session.say(words)).text for words in said]
+    await session.close()
+    return answers
+
+
+def table(**options: Any) -> ScriptedTool:
+    return ScriptedTool("book", VISIT, when=WHEN, **options)
+
+
+RIGHT = {"day": "2026-04-09", "name": "Ada Quill", "size": "large"}
+
+
+async def test_a_form_from_the_first_word_to_the_effect() -> None:
+    tool = table(phrases=Phrases(done="Booked for {name}, {result.no}."), answers=[ToolResult({"no": 8})])
+    answers = await talk(
+        [tool],
+        "I'd like to book a table.",
+        "On Thursday.",
+        "Ada Quill.",
+        "When do you close?",
+        "A large one.",
+        "No, Friday.",
+        "No, on Thursday after all.",
+        "Yes, please.",
+    )
+    assert answers[:3] == ["Which day?", "Your name?", "Small or large?"]
+    assert answers[3] == "We close at ten in the evening. Small or large?"
+    assert answers[4] == "I have: Thursday, April 9, Ada Quill, large. Is that right?"
+    assert "Friday, April 10" in answers[5]
+    assert answers[6] == answers[4]
+    assert answers[7] == "Booked for Ada Quill, 8."
+    assert tool.runs == [RIGHT]
+
+
+@pytest.mark.parametrize(
+    ("last", "runs"), [("Never mind.", 0), ("No.", 0), ("What?", 0), ("Hmm.", 0), ("Yes.", 1)]
+)
+async def test_nothing_is_done_without_a_yes(last: str, runs: int) -> None:
+    tool = table()
+    opening = "I'd like to book a table on Thursday, a large one. My name is Ada Quill."
+    answers = await talk([tool], opening, last)
+    assert answers[0].startswith("I have: Thursday")
+    assert len(tool.runs) == runs
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (ToolError("gone", sent=False), "nothing was changed"),
+        (ToolError("gone"), "can't tell whether"),
+        (ToolResult("full", "We are full.", ok=False), "We are full."),
+        (ToolResult("x", "It's yours."), "It's yours."),
+    ],
+)
+async def test_what_came_of_it_is_said_as_it_is(answer: ToolResult | Exception, says: str) -> None:
+    opening = "I'd like to book a table on Thursday, a large one. My name is Ada Quill."
+    assert says in (await talk([table(answers=[answer])], opening, "Yes."))[-1]
+
+
+async def test_what_is_not_free_is_asked_for_again() -> None:
+    tool = table()
+    tool.refuses["2026-04-09"] = Refusal("day", "Thursday is full; Friday or Saturday?")
+    answers = await talk(
+        [tool], "I'd like to book a table on Thursday, a large one. My name is Ada Quill.", "Friday.", "Yes."
+    )
+    assert answers[0] == "Thursday is full; Friday or Saturday?"
+    assert tool.runs == [{**RIGHT, "day": "2026-04-10"}]
+
+
+async def test_only_what_is_there_now_can_be_chosen() -> None:
+    tool = ScriptedTool("book", schema(slot={"x-ask": "Nine or ten?"}), when=WHEN)
+    tool.free = {"slot": [Option("s-17", "nine"), Option("s-18", "ten")]}
+    answers = await talk([tool], "I'd like to book a table.", "At eight.", "Ten, please.", "Yes.")
+    assert answers[:2] == ["Nine or ten?", "Nine or ten?"]
+    assert tool.runs == [{"slot": "s-18"}]
+
+
+async def test_who_is_not_understood_is_not_kept() -> None:
+    answers = await talk([table()], "I'd like to book a table.", *["Hmm, well."] * 4, "Hmm, well.")
+    assert answers[:4] == ["Which day?"] * 4
+    assert "Let's leave it" in answers[4]
+    assert "Which day" not in answers[5]
+
+
+async def test_a_second_day_comes_behind_the_first() -> None:
+    stay = schema(first={"format": "date", "x-ask": "From?"}, last={"format": "date", "x-ask": "Until?"})
+    for said in (
+        ["I'd like to book a table from Friday until Monday."],
+        ["I'd like to book a table.", "From Friday.", "Until Monday."],
+    ):
+        tool = ScriptedTool("stay", stay, when=WHEN)
+        await talk([tool], *said, "Yes.")
+        assert tool.runs == [{"first": "2026-04-10", "last": "2026-04-13"}]
+
+
+def transfer(**more: Any) -> list[Tool]:
+    targets = {"desk": {"name": "the front desk", "default": True}, "anna": {"name": "Anna Berg"}}
+    entry = {"targets": targets, "when": ["Put me through to somebody"], **more}
+    agent = {"name": "Inn", "greeting": "Hello.", "tools": {"transfer": entry}}
+    return list(make_tools(Agent.model_validate(agent)).tools.values())
+
+
+async def test_the_line_goes_to_whom_they_name() -> None:
+    agent = Agent.model_validate({"name": "Inn", "greeting": "Hello.", "facts": FACTS})
+    tools = {tool.spec.name: tool for tool in transfer()}
+    policy = Grounded(
+        agent, chat_template(CHATML), Knowledge(agent), None, Toolbox(tools, Ledger.in_file(None))
+    )
+    session = TextSession(policy, None, Limits(), NOW)
+    await session.open()
+    answer = await session.say("Put me through to somebody, to Anna Berg please.")
+    assert answer.text == "One moment, I'll put you through to Anna Berg."
+    assert answer.action is not None
+    assert (answer.action.kind, answer.action.target, answer.ends_call) == ("transfer", "anna", True)
+    await session.close()
