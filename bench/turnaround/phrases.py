@@ -27,8 +27,8 @@ import numpy as np
 from bench.turnaround import sounds
 from bench.turnaround.measure import word_errors
 from offhook.config import SttConfig
-from offhook.core import resample as double
 from offhook.engines.pool import load_recognizer
+from offhook.engines.stt.base import recognised
 from tests.support.audio import sounds as voices
 from tests.support.audio.audio import RATE_HZ, Phrase, Samples, audible_span, phrase, read_wav, write_wav
 from tests.support.words import words
@@ -346,7 +346,7 @@ async def _list(repeats: int) -> None:
                 padded = np.concatenate(
                     [np.zeros(1_600 + 53 * number, np.int16), samples, np.zeros(400, np.int16)]
                 )
-                text = (await recognizer.recognize(double(padded, RATE_HZ, 2 * RATE_HZ), 3_000)).text
+                text = (await recognised(recognizer, padded, RATE_HZ, 3_000)).text
                 heard.append(text)
                 if line.kind not in ("backchannel", "spelling"):
                     errors, total = errors + word_errors(line.text, text), total + len(words(line.text))

@@ -15,6 +15,7 @@ from offhook.agents.loader import Agent
 from offhook.config import Config
 from offhook.engines.llm.base import Limits
 from offhook.engines.pool import load_knowledge_models, load_models
+from offhook.engines.stt.base import recognised
 from offhook.errors import ConfigError, ModelError
 from offhook.knowledge import acts, encoder, matcher
 from offhook.knowledge.store import Knowledge
@@ -38,7 +39,7 @@ async def test_the_embedded_set_hears_thinks_and_speaks() -> None:
 
     assert "MiniLM" in names
 
-    assert (await models.recognizer.recognize(np.zeros(16_000, np.int16), 0)).text == ""
+    assert (await recognised(models.recognizer, np.zeros(16_000, np.int16), 16_000, 0)).text == ""
     template = models.language_model.template
     talk = await models.language_model.conversation(template.prefix("You are brief."))
     await talk.append(*template.user("What is the capital of France?"))
@@ -79,7 +80,7 @@ async def test_whisper_and_piper_are_chosen_by_configuration(tmp_path: Path) -> 
     )
     assert models.recognizer.name == "whisper-tiny"
     assert models.synthesizer.name == "piper-tiny"
-    heard = await models.recognizer.recognize(np.full(16_000, 1000, np.int16), 900)
+    heard = await recognised(models.recognizer, np.full(16_000, 1000, np.int16), 16_000, 900)
     assert heard.audio_ms == 1000
     models.close()
 

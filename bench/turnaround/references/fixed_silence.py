@@ -21,11 +21,10 @@ from bench.turnaround.references.frame import RATE_HZ, SILENCE_MS, Line, Office,
 from offhook.config import Config
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.policies.grounded import Grounded
-from offhook.core import resample
 from offhook.doors.base import Listening
 from offhook.doors.media import Hearing
 from offhook.engines.pool import Models, load_models
-from offhook.engines.stt.base import STT_RATE_HZ
+from offhook.engines.stt.base import recognised
 from offhook.engines.tts.slin import to_slin
 from offhook.events import SpeechEvent, SpeechStarted, SpeechStopped
 from offhook.knowledge.store import Knowledge
@@ -68,9 +67,7 @@ class FixedSilence:
                 trace = line.begin_turn(event.at_ns, event.voiced_ms)
                 first = max(0, started - PRE_ROLL_MS * RATE_HZ // 1000)
                 _, samples = stream.read(first, event.position_samples + POST_ROLL_MS * RATE_HZ // 1000)
-                said = await self._models.recognizer.recognize(
-                    resample(samples, RATE_HZ, STT_RATE_HZ), event.voiced_ms
-                )
+                said = await recognised(self._models.recognizer, samples, RATE_HZ, event.voiced_ms)
                 trace.stt_done_ns = time.monotonic_ns()
                 if not said.text:
                     continue

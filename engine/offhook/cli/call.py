@@ -15,7 +15,7 @@ from offhook.cli.trace import show_turns
 from offhook.config import Config, load_config
 from offhook.doors.eagi.probe import ask, starts
 from offhook.engines.pool import load_recognizer, load_synthesizer
-from offhook.engines.stt.base import STT_RATE_HZ
+from offhook.engines.stt.base import STT_RATE_HZ, recognised
 from offhook.errors import ConfigError
 from offhook.files import unwritable
 from offhook.observe.trace.waterfall import printable
@@ -180,7 +180,9 @@ async def listen(record: CallRecord, config: Config) -> list[str]:
             words = []
             wide = resample(audio, record.rate_hz, STT_RATE_HZ)
             for block in _at_silences(wide):
-                transcript = await recognizer.recognize(block, len(block) * 1000 // STT_RATE_HZ)
+                transcript = await recognised(
+                    recognizer, block, STT_RATE_HZ, len(block) * 1000 // STT_RATE_HZ
+                )
                 words.append(transcript.text)
             heard.append(" ".join(word for word in words if word))
         return heard

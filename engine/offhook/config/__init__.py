@@ -9,21 +9,15 @@ from offhook.config.sections import (
     DEFAULT_PATH,
     DEFAULT_SOCKET,
     EMBEDDED_LLM,
-    FOLDER,
     AgentConfig,
     BudgetConfig,
     Config,
-    ConfigPath,
     ConversationConfig,
     DaemonConfig,
     DoorsConfig,
-    FallbackConfig,
     LlmConfig,
     MailConfig,
     MetricsConfig,
-    ModelName,
-    Section,
-    ServiceSection,
     SttConfig,
     TenantsConfig,
     ToolsConfig,
@@ -32,6 +26,8 @@ from offhook.config.sections import (
     is_path,
     spoken_languages,
 )
+from offhook.config.services import FallbackConfig, ServiceSection, SttFallbackConfig, TtsFallbackConfig
+from offhook.config.values import FOLDER, ConfigPath, ModelName, Section
 
 __all__ = [
     "DEFAULT_PATH",
@@ -53,9 +49,11 @@ __all__ = [
     "Section",
     "ServiceSection",
     "SttConfig",
+    "SttFallbackConfig",
     "TenantsConfig",
     "ToolsConfig",
     "TtsConfig",
+    "TtsFallbackConfig",
     "TurnConfig",
     "clipped",
     "find_config",

@@ -11,7 +11,8 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from offhook.config.problems import problem_in_words
-from offhook.config.sections import DEFAULT_PATH, FOLDER, Config, Section
+from offhook.config.sections import DEFAULT_PATH, Config
+from offhook.config.values import FOLDER, Section
 from offhook.errors import ConfigError
 from offhook.files import at_home, folder_of, named, read_text
 

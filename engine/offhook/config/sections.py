@@ -7,70 +7,27 @@ the folder that the file lies in.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
     field_validator,
 )
 
-from offhook.files import at_home, named, placed
+from offhook.config.services import FallbackConfig, ServiceSection, SttFallbackConfig, TtsFallbackConfig
+from offhook.config.values import ConfigPath, ModelName, Section, beside, model_name
 
 DEFAULT_PATH = Path("/etc/offhook/offhook.toml")
 DEFAULT_SOCKET = Path("/run/offhook/offhook.sock")
 EMBEDDED_LLM = "smollm2-135m-instruct"
 """What ``llm.model`` calls the embedded language model."""
-FOLDER = "folder"
-"""In a validation's context: the folder of the file that is read."""
-
-
-def _beside(path: Path, info: ValidationInfo) -> Path:
-    """A relative path lies beside the file that names it (:func:`parse_toml`)."""
-    return placed(path, (info.context or {}).get(FOLDER))
-
-
-def _as_text(model: object) -> object:
-    return str(model) if isinstance(model, Path) else model
-
-
-_MODEL_FILES = (".bin", ".gguf", ".onnx")
-
-
-_ON_DISK = frozenset({"moonshine", "whisper", "llama", "espeak", "piper"})
-"""Engines whose models are files here.  For any other a model's name is left as it is written."""
-
-
-def _model(model: str, info: ValidationInfo) -> str:
-    """A path lies beside the file that names it; what neither is there nor looks like one is a name."""
-    if info.data.get("engine", "llama") not in _ON_DISK:
-        return model
-    beside = _beside(Path(model), info)
-    is_file = "/" in model or model.startswith("~") or model.endswith(_MODEL_FILES) or named(beside)
-    return str(beside) if is_file else model
-
-
-ConfigPath = Annotated[Path, AfterValidator(_beside)]
-ModelName = Annotated[str, BeforeValidator(_as_text), AfterValidator(_model)]
-"""A name of `offhook models list`, or a path."""
-_KeyPath = Annotated[Path, AfterValidator(at_home)]
-"""Stays relative, and is refused then: what stands there may be the key itself, which no line may show."""
 
 
 def is_path(agent: str) -> bool:
     """Whether an agent is called by its file, not by its name."""
     return "/" in agent or agent.endswith(".toml")
-
-
-class Section(BaseModel):
-    """A table of settings: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class DaemonConfig(Section):
@@ -100,7 +57,7 @@ class AgentConfig(Section):
     @field_validator("default")
     @classmethod
     def _place(cls, default: str, info: ValidationInfo) -> str:
-        return str(_beside(Path(default), info)) if is_path(default) else default
+        return str(beside(Path(default), info)) if is_path(default) else default
 
 
 class ConversationConfig(Section):
@@ -112,23 +69,6 @@ class ConversationConfig(Section):
     knowledge_tokens: int = Field(1500, ge=100)
     """chat: an agent's facts are put into the prompt as a whole while they fit into so many tokens; else
     those that fit the question are put beside it."""
-
-
-class ServiceSection(Section):
-    """An engine that may be somebody else's server."""
-
-    base_url: str | None = None
-    """Where the server is; None: the service's own address, where it has one."""
-    api_key_env: str | None = None
-    """NAME of the environment variable that holds the server's key; never the key itself."""
-    api_key_file: _KeyPath | None = None
-    """File whose only line is the server's key; readable by the daemon and nobody else."""
-    ca_file: ConfigPath | None = None
-    """Certificates that are trusted instead of the system's, for a server with a private authority."""
-    connect_timeout_s: float = Field(3.0, gt=0, le=60)
-    extra: dict[str, Any] = {}
-    """More fields for each request to the server, as its manual names them:
-    ``chat_template_kwargs = { enable_thinking = false }``, ``reasoning_effort = "none"``."""
 
 
 class SttConfig(ServiceSection):
@@ -157,24 +97,13 @@ class SttConfig(ServiceSection):
     """A server's final words, from the moment that they are wanted; connecting is part of it."""
     path: str | None = None
     """openai: where audio is uploaded, below ``base_url``; whisper.cpp's own server has ``/inference``."""
+    fallback: SttFallbackConfig | None = None
+    """A recogniser of this machine for when the server is late, as ``[stt.fallback]``."""
 
 
 def spoken_languages(stt: SttConfig) -> tuple[str, ...]:
     """What callers speak, the usual one first."""
     return tuple(dict.fromkeys((stt.language, *stt.other_languages)))
-
-
-class FallbackConfig(Section):
-    """Another model server, asked where the first one fails before the answer's first word."""
-
-    engine: Literal["openai", "ollama", "responses", "anthropic", "gemini"]
-    model: str
-    base_url: str | None = None
-    api_key_env: str | None = None
-    api_key_file: ConfigPath | None = None
-    ca_file: ConfigPath | None = None
-    extra: dict[str, Any] = {}
-    """All as in ``[llm]``, whose time limits hold for it, too."""
 
 
 class LlmConfig(ServiceSection):
@@ -226,7 +155,7 @@ class LlmConfig(ServiceSection):
     @field_validator("model")
     @classmethod
     def _place(cls, model: str, info: ValidationInfo) -> str:
-        return _model(model, info)
+        return model_name(model, info)
 
 
 class TtsConfig(ServiceSection):
@@ -254,11 +183,13 @@ class TtsConfig(ServiceSection):
     """A server's voices for other languages: ``{ de = "Katja", fr = "Denise" }``."""
     path: str | None = None
     """xtts: ``/tts``, ``/tts_to_audio/`` or ``/tts_stream``."""
+    fallback: TtsFallbackConfig | None = None
+    """A voice of this machine for when the server is late, as ``[tts.fallback]``."""
 
     @field_validator("voice")
     @classmethod
     def _place(cls, voice: str, info: ValidationInfo) -> str:
-        return str(_beside(Path(voice), info)) if info.data.get("engine") == "piper" else voice
+        return str(beside(Path(voice), info)) if info.data.get("engine") == "piper" else voice
 
 
 class TurnConfig(Section):

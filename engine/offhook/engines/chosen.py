@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from offhook.catalogue.resolve import Named, resolve
-from offhook.config import EMBEDDED_LLM, LlmConfig, ServiceSection, SttConfig, TtsConfig
+from offhook.config import EMBEDDED_LLM, LlmConfig, SttConfig, TtsConfig
+from offhook.engines.backing import check_no_fallback
 from offhook.engines.engine import Engine, Loading, Stage
 from offhook.engines.llm.endpoint import check_no_endpoint
 from offhook.engines.registry import find
@@ -75,10 +76,11 @@ def language_model(llm: LlmConfig) -> Chosen:
     return _local("llm", engine, "engine" in llm.model_fields_set, resolve(llm.model, "llm", "llm.model"))
 
 
-def _check_here(stage: Stage, engine: Engine, settings: ServiceSection) -> None:
+def _check_here(stage: Stage, engine: Engine, settings: SttConfig | TtsConfig) -> None:
     """An engine that runs here has no server: whoever describes one has forgotten to name its engine."""
     if not engine.remote:
         check_no_service(stage, settings)
+        check_no_fallback(stage, engine.name, settings)
 
 
 def _local(stage: Stage, engine: Engine, is_set: bool, named: Named) -> Chosen:

@@ -12,12 +12,13 @@ from typing import Any
 
 from offhook.agents.loader import Agent
 from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
+from offhook.engines.backing import backed_recognition, backed_voice
 from offhook.engines.chosen import language_model, recogniser, voice
 from offhook.engines.engine import Loading, Progress, Stage, silent
 from offhook.engines.llm.base import LanguageModel
 from offhook.engines.named import FIELDS, SECTIONS, settings
+from offhook.engines.stt.base import Recognition
 from offhook.engines.stt.gate import Recognizer
-from offhook.engines.stt.remote import RemoteRecognition
 from offhook.engines.tts.base import Synthesizer
 from offhook.engines.tts.voice import Voice
 from offhook.errors import ModelError, OffhookError
@@ -38,7 +39,7 @@ _log = logging.getLogger("offhook.engines.pool")
 class Models:
     """Everything a call needs to hear, answer and speak; shared by calls."""
 
-    recognizer: Recognizer | RemoteRecognition
+    recognizer: Recognition
     language_model: LanguageModel
     synthesizer: Synthesizer
     knowledge: KnowledgeModels | None = None
@@ -227,11 +228,12 @@ def _other_languages() -> Networks:
 
 
 @threads_named("offhook-stt")
-def load_recognizer(stt: SttConfig) -> Recognizer | RemoteRecognition:
+def load_recognizer(stt: SttConfig) -> Recognition:
     """The recogniser that ``[stt]`` names.  Raises ConfigError or ModelError, as all of these."""
-    loaded = recogniser(stt).load(stt, Loading())
-    if isinstance(loaded, RemoteRecognition):
-        return loaded
+    chosen = recogniser(stt)
+    loaded = chosen.load(stt, Loading())
+    if chosen.engine.remote:
+        return backed_recognition(stt, loaded, load_recognizer)
     return Recognizer(
         loaded,
         workers=stt.workers,
@@ -249,8 +251,9 @@ def load_language_model(llm: LlmConfig, max_calls: int, progress: Progress = sil
 @threads_named("offhook-voice")
 def load_synthesizer(tts: TtsConfig) -> Synthesizer:
     """The voice that ``[tts]`` names."""
-    synthesizer: Synthesizer = voice(tts).load(tts, Loading())
-    return synthesizer
+    chosen = voice(tts)
+    synthesizer: Synthesizer = chosen.load(tts, Loading())
+    return backed_voice(tts, synthesizer, load_synthesizer) if chosen.engine.remote else synthesizer
 
 
 def _timed(what: str, job: Callable[[], Any], progress: Progress) -> Any:

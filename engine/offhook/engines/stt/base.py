@@ -125,3 +125,15 @@ class Transcriber(Protocol):
     def close(self) -> None:
         """Free the model.  No call may be in progress."""
         ...
+
+
+async def recognised(
+    recognition: Recognition, audio: NDArray[np.int16], rate_hz: int, voiced_ms: int
+) -> Transcript:
+    """The words of one utterance of ``[samples]`` int16, in a session of its own; raises as its ``final``."""
+    session = recognition.session(rate_hz)
+    try:
+        session.push(audio)
+        return await session.final(voiced_ms)
+    finally:
+        session.cancel()

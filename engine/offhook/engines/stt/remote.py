@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.engines.remote.network import Network
-from offhook.engines.stt.base import SESSION_S, STT_RATE_HZ, Transcript
+from offhook.engines.stt.base import SESSION_S, Transcript
 from offhook.engines.stt.gate import clean
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
 from offhook.workers import Claim
@@ -100,16 +100,6 @@ class RemoteRecognition:
         session = RemoteSession(self, rate_hz)
         self._sessions.add(session)
         return session
-
-    async def recognize(self, audio: Samples, voiced_ms: int, claim: Claim | None = None) -> Transcript:
-        """The words of one utterance of ``[samples]`` int16 at 16 kHz, in a session of its own."""
-        session = self.session(STT_RATE_HZ)
-        try:
-            if voiced_ms >= self.min_voiced_ms:
-                session.push(audio)
-            return await session.final(voiced_ms, claim)
-        finally:
-            session.cancel()
 
     def problem(self) -> str | None:
         """None: whether a service is well shows when it is asked."""

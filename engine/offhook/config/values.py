@@ -1,0 +1,51 @@
+"""What settings are made of: tables, paths that begin at their file's folder, names of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+
+from offhook.files import at_home, named, placed
+
+FOLDER = "folder"
+"""In a validation's context: the folder of the file that is read."""
+
+
+def beside(path: Path, info: ValidationInfo) -> Path:
+    """A relative path lies beside the file that names it (:func:`parse_toml`)."""
+    return placed(path, (info.context or {}).get(FOLDER))
+
+
+def _as_text(model: object) -> object:
+    return str(model) if isinstance(model, Path) else model
+
+
+_MODEL_FILES = (".bin", ".gguf", ".onnx")
+
+
+_ON_DISK = frozenset({"moonshine", "whisper", "llama", "espeak", "piper"})
+"""Engines whose models are files here.  For any other a model's name is left as it is written."""
+
+
+def model_name(model: str, info: ValidationInfo) -> str:
+    """A path lies beside the file that names it; what neither is there nor looks like one is a name."""
+    if info.data.get("engine", "llama") not in _ON_DISK:
+        return model
+    path = beside(Path(model), info)
+    is_file = "/" in model or model.startswith("~") or model.endswith(_MODEL_FILES) or named(path)
+    return str(path) if is_file else model
+
+
+ConfigPath = Annotated[Path, AfterValidator(beside)]
+ModelName = Annotated[str, BeforeValidator(_as_text), AfterValidator(model_name)]
+"""A name of `offhook models list`, or a path."""
+KeyPath = Annotated[Path, AfterValidator(at_home)]
+"""Stays relative, and is refused then: what stands there may be the key itself, which no line may show."""
+
+
+class Section(BaseModel):
+    """A table of settings: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,64 @@
+"""Puts an engine of this machine behind one on a server: ``[stt.fallback]`` and ``[tts.fallback]``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from offhook.config import ServiceSection, SttConfig, TtsConfig
+from offhook.engines.engine import Stage
+from offhook.engines.registry import find
+from offhook.engines.stt.base import Recognition
+from offhook.engines.tts.base import Synthesizer
+from offhook.errors import ConfigError, OffhookError
+
+T = TypeVar("T")
+S = TypeVar("S", bound=ServiceSection)
+
+
+def backed_recognition(
+    stt: SttConfig, server: Recognition, load: Callable[[SttConfig], Recognition]
+) -> Recognition:
+    """``server`` with what ``[stt.fallback]`` names behind it, if there is one; ``load`` loads that."""
+    fallback = stt.fallback
+    if fallback is None:
+        return server
+    from offhook.engines.stt.backed import BackedRecognition
+
+    kept = ({"model", "threads", "workers"} & fallback.model_fields_set) | {"engine"}
+    same = {"language", "other_languages", "min_voiced_ms", "timeout_s"}
+    if fallback.engine != "moonshine":  # which takes no words
+        same.add("terms")
+    settings = fallback.model_dump(include=kept) | stt.model_dump(include=same & stt.model_fields_set)
+    local = _here("stt", SttConfig.model_validate(settings), load)
+    return BackedRecognition(server, local, after_s=fallback.after_ms / 1000)
+
+
+def backed_voice(
+    tts: TtsConfig, server: Synthesizer, load: Callable[[TtsConfig], Synthesizer]
+) -> Synthesizer:
+    """``server`` with what ``[tts.fallback]`` names behind it, if there is one."""
+    fallback = tts.fallback
+    if fallback is None:
+        return server
+    from offhook.engines.tts.backed import BackedVoice
+
+    kept = ({"model", "voice", "rate_wpm", "threads"} & fallback.model_fields_set) | {"engine"}
+    local = _here("tts", TtsConfig.model_validate(fallback.model_dump(include=kept)), load)
+    return BackedVoice(server, local, after_s=fallback.after_ms / 1000)
+
+
+def check_no_fallback(stage: Stage, name: str, settings: SttConfig | TtsConfig) -> None:
+    """Raise ConfigError when an engine that runs here has something behind it."""
+    if settings.fallback is not None:
+        raise ConfigError(f"{stage}.fallback is for engines on servers, and {name} runs here: leave it out")
+
+
+def _here(stage: Stage, settings: S, load: Callable[[S], T]) -> T:
+    try:
+        name = getattr(settings, "engine", "")
+        if find(stage, name).remote:
+            raise ConfigError(f"engine {name} is on a server itself: name one of this machine")
+        return load(settings)
+    except OffhookError as error:
+        raise type(error)(f"{stage}.fallback: {error}") from error
