@@ -140,6 +140,18 @@ def let_group_in(folder: Path, gid: int | None) -> None:
         folder.chmod(stat.S_IMODE(status.st_mode) | 0o750)
 
 
+def cache_folder() -> Path:
+    """For what can be made again: ``$OFFHOOK_CACHE``, ``$XDG_CACHE_HOME/offhook`` or ``~/.cache/offhook``."""
+    if named := os.environ.get("OFFHOOK_CACHE"):
+        return Path(named)
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg) / "offhook"
+    try:
+        return Path.home() / ".cache" / "offhook"
+    except RuntimeError:  # a daemon's user may have none
+        return Path("/nonexistent")
+
+
 def group_id(group: str | None) -> int | None:
     """The number of ``daemon.group``.  Raises ConfigError when there is no such group."""
     if group is None:

@@ -13,6 +13,7 @@ import pytest
 from offhook.agents.loader import Agent
 from offhook.conversation.base import Turn
 from offhook.conversation.history import Exchange, History
+from offhook.conversation.policies.chat import Chat
 from offhook.conversation.policies.grounded import Grounded
 from offhook.knowledge.acts import Act, ActGuess
 from offhook.knowledge.items import Item
@@ -401,3 +402,19 @@ async def test_searches_run_where_they_are_told() -> None:
     worker.close()
     assert len(names) == 3
     assert all(name.startswith("searching") for name in names)
+
+
+async def test_what_is_answered_was_written_down_before() -> None:
+    """So that it can be made audio before anybody calls: facts, each part of one, and what is not known."""
+    policy = Grounded(AGENT, PlainTemplate(), Knowledge(AGENT))
+    written = list(policy.written())
+    for question in (
+        "What do single kayaks cost?",
+        "When do you open?",
+        "Who takes groups?",
+        "Is there a spaceship?",
+    ):
+        turn = await policy.turn(question, History())
+        assert turn.say in written, question
+    assert len(written) == len(set(written))
+    assert list(Chat(AGENT, PlainTemplate(), Knowledge(AGENT)).written()) == []

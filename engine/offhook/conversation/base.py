@@ -7,7 +7,7 @@ the answer is: words that are known beforehand, or what the model generates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -131,6 +131,10 @@ class Policy(Protocol):
 
     def filter(self) -> AnswerFilter:
         """What lets one generated answer's text through."""
+        ...
+
+    def written(self) -> Iterator[str]:
+        """Answers that were written before any call, the likeliest first; none where a model writes them."""
         ...
 
     def close_answer(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from offhook.engines.llm.base import Limits
 from offhook.engines.pool import EnginePool
 from offhook.errors import OffhookError
 from offhook.knowledge.store import Knowledge, ReadPassages
+from offhook.speech.clauses import split
 from offhook.workers import Workers
 
 _log = logging.getLogger("offhook.daemon.profiles")
@@ -140,6 +141,7 @@ class Profiles:
         await profile.models.language_model.preload(profile.policy.prefix())
         await asyncio.to_thread(profile.policy.prepare)
         await profile.phrases.make(APOLOGY_HZ)
+        self._spawn(self._say_ahead(prepared), f"say-ahead-{prepared.name}")
 
     def drop(self, key: Key) -> None:
         """New calls do not get it any more; those that go on keep it."""
@@ -168,6 +170,17 @@ class Profiles:
         if warm:
             self._spawn(self._warm_later(prepared), f"warm-{prepared.name}")
         return prepared
+
+    async def _say_ahead(self, prepared: Prepared) -> None:
+        """Make audio of what the agent may answer, as long as nobody else wants the voice."""
+        policy, voice = prepared.profile.policy, prepared.profile.voice
+        language = policy.agent.language
+        clauses = (clause for answer in policy.written() for clause in split(answer, language))
+        try:
+            seconds = await voice.make_ready(clauses, APOLOGY_HZ, language=policy.agent.voice_language)
+            _log.debug("agent=%s %.0f s of its answers are ready to be said", prepared.name, seconds)
+        except OffhookError as error:
+            _log.warning("agent=%s its answers are spoken when they are given: %s", prepared.name, error)
 
     async def _warm_later(self, prepared: Prepared) -> None:
         try:

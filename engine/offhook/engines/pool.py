@@ -20,6 +20,7 @@ from offhook.engines.named import FIELDS, SECTIONS, settings
 from offhook.engines.stt.base import Recognition
 from offhook.engines.stt.gate import Recognizer
 from offhook.engines.tts.base import Synthesizer
+from offhook.engines.tts.ready import default_ready_audio
 from offhook.engines.tts.voice import Voice
 from offhook.errors import ModelError, OffhookError
 from offhook.knowledge.acts import MULTILINGUAL_FILE, ActClassifier
@@ -85,7 +86,8 @@ class EnginePool:
         self._memory = threading.Lock()
         """Held by whoever loads a language model: each measures what memory is free."""
         self._knowledge = models.knowledge
-        own_voice = Voice(models.synthesizer, timeout_s=config.tts.timeout_s)
+        self._ready_audio = default_ready_audio()
+        own_voice = Voice(models.synthesizer, timeout_s=config.tts.timeout_s, ready=self._ready_audio)
         self._loaded: dict[_Key, Future[Any]] = {
             ("stt", "", ""): _done(models.recognizer),
             ("llm", "", ""): _done(models.language_model),
@@ -170,7 +172,7 @@ class EnginePool:
                 return _timed(what, lambda: load_recognizer(chosen), self._progress)
             if stage == "tts":
                 voice = _timed(what, lambda: load_synthesizer(chosen), self._progress)
-                return voice, Voice(voice, timeout_s=chosen.timeout_s)
+                return voice, Voice(voice, timeout_s=chosen.timeout_s, ready=self._ready_audio)
             calls = self._config.daemon.max_calls
             with self._memory:
                 return _timed(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 import sqlite3
 import struct
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from offhook.files import cache_folder
 from offhook.knowledge.base import Encoded, FactMatcher
 from offhook.knowledge.multilingual import stems
 
@@ -128,19 +128,8 @@ _FORGET = (
 
 
 def default_cache() -> VectorCache:
-    """In ``$OFFHOOK_CACHE``, ``$XDG_CACHE_HOME/offhook`` or ``~/.cache/offhook``."""
-    named = os.environ.get("OFFHOOK_CACHE")
-    folder = (
-        Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "offhook"
-    )
-    return VectorCache(folder / "vectors.db")
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError:  # a daemon's user may have none
-        return Path("/nonexistent")
+    """In offhook's cache."""
+    return VectorCache(cache_folder() / "vectors.db")
 
 
 def key_of(model: str, text: str, parts: Sequence[str]) -> bytes:

@@ -7,7 +7,7 @@ The model hears how it has greeted and how far it was heard.  Its answer is clea
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
@@ -111,6 +111,9 @@ class Chat:
     def _begins_inside(self) -> None:
         """The model's prompt ends inside a thought; that has shown at the end of an answer."""
         self._opened = True
+
+    def written(self) -> Iterator[str]:
+        return iter(())
 
     def close_answer(self) -> tuple[str, ...]:
         return (self._template.assistant_close,)

@@ -7,7 +7,7 @@ finished the caller's words sound.  So nothing is invented, and the answer is kn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
@@ -20,6 +20,7 @@ from offhook.conversation.grounding import unsupported
 from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
 from offhook.knowledge.items import Item
+from offhook.knowledge.notes import assemble
 from offhook.knowledge.store import Candidate, Knowledge, Ranking
 from offhook.languages import language
 from offhook.languages.wording import words
@@ -93,6 +94,16 @@ class Grounded:
 
     def filter(self) -> AnswerFilter:
         return AnswerFilter()
+
+    def written(self) -> Iterator[str]:
+        phrases = self._language.phrases
+        yield from (self.agent.unknown, self.agent.otherwise, phrases.not_given, phrases.no_action)
+        # Most answers are a whole fact, or one part of it.
+        for item in self._knowledge.items:
+            yield assemble(item.text, list(item.parts))
+        for item in self._knowledge.items:
+            if len(item.parts) > 1:
+                yield from (assemble(item.text, [part]) for part in item.parts)
 
     def close_answer(self) -> tuple[str, ...]:
         return (self._template.assistant_close,)

@@ -53,3 +53,12 @@ class Concurrent(Protocol):
 
     concurrency: int
     """Clauses that may be made at once, each on a thread of its own."""
+
+
+@runtime_checkable
+class Repeatable(Protocol):
+    """A synthesizer that says the same words alike, at no cost but the machine's: they may be made before
+    they are wanted, and kept."""
+
+    identity: str
+    """Another one whenever the same words may sound otherwise: model, voice, pace."""

@@ -55,6 +55,7 @@ class Espeak:
         Raises ModelError with one line that says what to do.
         """
         self.name = f"espeak-{voice}"
+        self.identity = f"espeak {voice} {rate_wpm}"
         self._voice = voice
         self._rate_wpm = rate_wpm
         self._others: dict[str, Espeak] = {}

@@ -75,6 +75,8 @@ class Piper:
         """
         self.name = f"piper-{path.stem}"
         settings = _read_settings(path)
+        stat = path.stat()
+        self.identity = f"piper {path} {stat.st_size} {stat.st_mtime_ns} {speaker}"
         self._settings = settings
         self._ids = settings.phoneme_id_map
         self.sample_rate_hz = settings.audio.sample_rate

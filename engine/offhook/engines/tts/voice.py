@@ -9,15 +9,23 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.engines.tts.base import Concurrent, Multilingual, Synthesizer
+from offhook.engines.tts.base import Concurrent, Multilingual, Repeatable, Synthesizer
+from offhook.engines.tts.ready import ReadyAudio
 from offhook.engines.tts.slin import to_slin
+from offhook.errors import BusyError
 from offhook.speech import spoken
-from offhook.workers import Claim, Job, Workers
+from offhook.workers import LATEST_NS, Claim, Job, Urgency, Workers
 
 LEAD_THRESHOLD = 100
 """-50 dBFS: what a voice puts out below this before its first word is silence on a telephone."""
 CACHE_S = 600
 """Seconds of audio kept for all calls: 10 MB at 8 kHz."""
+_FORM = 1
+"""Of what is kept on disk; another one when audio is cut or resampled otherwise."""
+READY_S = 240
+"""Seconds that are made for one agent before anybody asks: some fifty facts."""
+AGAIN_S = 0.5
+"""After what was made ahead had to make way."""
 CALL_CACHE_S = 60
 """Seconds of audio kept for one call, until its end."""
 CACHED_CLAUSE_S = 12
@@ -68,8 +76,21 @@ class Voice:
     clause that is being prepared makes way between two blocks, where the engine allows that.
     """
 
-    def __init__(self, synthesizer: Synthesizer, *, language: str = "en", timeout_s: float = 10.0) -> None:
-        """``language``: a tag such as "en" or "en-GB".  ``timeout_s`` from one block of audio to the next."""
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        *,
+        language: str = "en",
+        timeout_s: float = 10.0,
+        ready: ReadyAudio | None = None,
+    ) -> None:
+        """``language``: a tag such as "en" or "en-GB".  ``timeout_s`` from one block of audio to the next.
+
+        ``ready``: where what is known beforehand lies from one start to the next, for a voice that always
+        says the same alike.
+        """
+        self._identity = synthesizer.identity if isinstance(synthesizer, Repeatable) else None
+        self._ready = ready if self._identity is not None else None
         self._synthesizer = synthesizer
         self._language = language
         self._makes_way = isinstance(synthesizer, Concurrent)
@@ -121,6 +142,13 @@ class Voice:
             self.hits += 1
             yield ready
             return
+        if known and self._ready is not None:
+            kept_audio = await asyncio.to_thread(self._kept_ready, text, rate_hz, language)
+            if kept_audio is not None:
+                self.hits += 1
+                self._known.keep(key, rate_hz, kept_audio)
+                yield kept_audio
+                return
         self.misses += 1
         blocks: list[NDArray[np.int16]] = []
         async for block in self._synthesize(text, rate_hz, language, claim):
@@ -128,6 +156,50 @@ class Voice:
             yield block
         if blocks and kept is not None:
             kept.keep(key, rate_hz, np.concatenate(blocks))
+
+    async def make_ready(self, texts: Iterable[str], rate_hz: int, *, language: str | None = None) -> float:
+        """Make clauses that were written before any call, the likeliest first; seconds of audio now ready.
+
+        Nobody waits for it: it makes way for everything else, and ends at :data:`READY_S`.  Nothing is done
+        by a voice that need not say the same alike, as those of services, which are paid by the word.
+        Raises ModelError or DeadlineError.
+        """
+        seconds = 0.0
+        if self._ready is None:
+            return seconds
+        language = language or self._language
+        for text in texts:
+            key = text if language == self._language else f"{language}\0{text}"
+            audio = self._known.get(key, rate_hz)
+            if audio is None:
+                audio = await asyncio.to_thread(self._kept_ready, text, rate_hz, language)
+                if audio is None:
+                    audio = await self._made_ahead(text, rate_hz, language)
+                    await asyncio.to_thread(self._keep_ready, audio, text, rate_hz, language)
+                self._known.keep(key, rate_hz, audio)
+            seconds += len(audio) / rate_hz
+            if seconds >= READY_S:
+                break
+        return seconds
+
+    async def _made_ahead(self, text: str, rate_hz: int, language: str) -> NDArray[np.int16]:
+        while True:
+            try:
+                ahead = self._synthesize(text, rate_hz, language, Claim(Urgency.AHEAD, LATEST_NS))
+                blocks = [block async for block in ahead]
+            except BusyError:
+                await asyncio.sleep(AGAIN_S)
+                continue
+            return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
+
+    def _kept_ready(self, text: str, rate_hz: int, language: str) -> NDArray[np.int16] | None:
+        if self._ready is None:
+            return None
+        return self._ready.get(_FORM, self._identity, language, rate_hz, spoken(text, language))
+
+    def _keep_ready(self, audio: NDArray[np.int16], text: str, rate_hz: int, language: str) -> None:
+        if self._ready is not None:
+            self._ready.keep(audio, _FORM, self._identity, language, rate_hz, spoken(text, language))
 
     def problem(self) -> str | None:
         """Why no call should be begun now, in one line; None while it is well.  Never waits."""
