@@ -84,6 +84,10 @@ class Ready:
         return SimpleNamespace(phrase=phrase, make=make, close=lambda: self.closed.append(agent.name))
 
 
+async def _nothing_ahead(clauses: Any, rate_hz: int, *, language: str | None) -> float:
+    return 0.0
+
+
 def services(judging: Executor | None = None) -> Services:
     return Services(LoadGauge(lambda: (0.0, 0.0)), Metrics(), None, None, cast(Any, judging))
 
@@ -93,7 +97,7 @@ def opened(
 ) -> Reception:
     """A daemon's reception, where one language model is all that is loaded."""
     models = cast(Any, SimpleNamespace(language_model=model, knowledge=None, problem=model.problem))
-    voice = cast(Any, SimpleNamespace(problem=lambda: None))
+    voice = cast(Any, SimpleNamespace(problem=lambda: None, make_ready=_nothing_ahead))
     engines = Engines(models, voice, daemon._config.llm)
     pool = cast(Any, SimpleNamespace(of=lambda agent: engines, ready=lambda agent: engines))
     spawn, searching = daemon._tasks.spawn, daemon._searching
