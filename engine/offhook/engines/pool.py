@@ -234,7 +234,7 @@ def load_recognizer(stt: SttConfig) -> Recognition:
     """The recogniser that ``[stt]`` names.  Raises ConfigError or ModelError, as all of these."""
     chosen = recogniser(stt)
     loaded = chosen.load(stt, Loading())
-    if chosen.engine.remote:
+    if hasattr(loaded, "session"):  # it recognises as the audio comes; others take whole utterances
         return backed_recognition(stt, loaded, load_recognizer)
     return Recognizer(
         loaded,
