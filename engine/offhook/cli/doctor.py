@@ -30,11 +30,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Exit status 1 when something that calls need is missing.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--offline", action="store_true", help="ask no server; else each engine on one is tried ten times"
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="default: /etc/offhook/offhook.toml")
 
 
 def run(args: argparse.Namespace) -> int:
-    findings = list(examine(args.config))
+    findings = list(examine(args.config, with_services=not args.offline))
     if args.json:
         print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
     else:
@@ -53,8 +56,11 @@ def report(findings: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def examine(config_path: Path | None) -> Iterator[Finding]:
-    """Look at this machine, in the order in which things depend on each other."""
+def examine(config_path: Path | None, *, with_services: bool = True) -> Iterator[Finding]:
+    """Look at this machine, in the order in which things depend on each other.
+
+    ``with_services``: ask the engines on servers, too, which is paid for where they are metered.
+    """
     yield program.check_python(sys.version_info[:3])
     yield program.check_packages(_REQUIRED)
     yield program.check_llama_version(*program.llama_versions())
@@ -65,6 +71,8 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
     yield models.check_stt(config)
     yield models.check_llm(config)
     yield models.check_tts(config)
+    if with_services:
+        yield from _services(config)
     yield models.check_agent(config)
     daemon = _daemon_user(config.daemon.socket)
     reading = trial.check_reading(config_path, daemon)
@@ -102,6 +110,14 @@ def _tenants(config: Config) -> Finding | None:
         return check_tenants(config)
     except ImportError as error:
         return fail(f"tenants: {error}", "pip install sqlalchemy alembic")
+
+
+def _services(config: Config) -> Iterator[Finding]:
+    try:
+        from offhook.cli.checks.services import check_services
+    except ImportError:  # a package is missing, which is reported on its own
+        return
+    yield from check_services(config)
 
 
 def _cache_folder() -> Path:

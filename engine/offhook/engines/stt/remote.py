@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.engines.remote.network import Network
+from offhook.engines.remote.service import Service
 from offhook.engines.stt.base import SESSION_S, Transcript
 from offhook.engines.stt.gate import clean
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
@@ -74,6 +75,7 @@ class RemoteRecognition:
     def __init__(
         self,
         name: str,
+        service: Service,
         feed: Callable[[int], Feed],
         *,
         final_timeout_s: float,
@@ -83,6 +85,7 @@ class RemoteRecognition:
         """``feed`` makes one for audio of so many Hz; it contacts nobody.  ``aclose`` closes what feeds
         share, on the network's loop."""
         self.name = name
+        self.service = service
         self.feed = feed
         self.final_timeout_s = final_timeout_s
         self.min_voiced_ms = min_voiced_ms

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from offhook.config import SttConfig, spoken_languages
 from offhook.engines.engine import Loading
 from offhook.engines.remote.http import HttpService, Patience
-from offhook.engines.remote.service import checked_url
+from offhook.engines.remote.service import Service, checked_url
 from offhook.engines.remote.settings import service_of
 from offhook.engines.stt.remote import Feed, RemoteRecognition
 from offhook.errors import ConfigError
@@ -18,15 +17,16 @@ from offhook.errors import ConfigError
 OPENAI_URL = "https://api.openai.com/v1"
 DEEPGRAM_URL = "https://api.deepgram.com"
 
-Made = tuple[Callable[[int], Feed], Callable[[], Awaitable[None]] | None]
-"""Makes a feed for so many Hz; closes what all feeds share."""
+Made = tuple[Service, Callable[[int], Feed], Callable[[], Awaitable[None]] | None]
+"""Where it is; makes a feed for so many Hz; closes what all feeds share."""
 
 
 def load(stt: SttConfig, model: str | None = None, loading: Loading | None = None) -> RemoteRecognition:
     """The recogniser on the server that ``[stt]`` names.  Raises ConfigError with one line."""
-    feed, aclose = _MAKERS[stt.engine](stt)
+    service, feed, aclose = _MAKERS[stt.engine](stt)
     return RemoteRecognition(
         f"{stt.engine}-{stt.model}" if stt.model else stt.engine,
+        service,
         feed,
         final_timeout_s=stt.final_timeout_s,
         min_voiced_ms=stt.min_voiced_ms,
@@ -47,7 +47,7 @@ def _openai(stt: SttConfig) -> Made:
     def feed(rate_hz: int) -> Feed:
         return TranscriptionFeed(http, path, rate_hz, language=stt.language, terms=stt.terms, extra=stt.extra)
 
-    return feed, http.aclose
+    return service, feed, http.aclose
 
 
 def _realtime(stt: SttConfig) -> Made:
@@ -63,7 +63,7 @@ def _realtime(stt: SttConfig) -> Made:
             service, sockets, rate_hz, language=stt.language, terms=stt.terms, extra=stt.extra
         )
 
-    return feed, None
+    return service, feed, None
 
 
 def _deepgram(stt: SttConfig) -> Made:
@@ -73,13 +73,15 @@ def _deepgram(stt: SttConfig) -> Made:
     model = stt.model or "nova-3"
     service = service_of("stt", stt, model, url=DEEPGRAM_URL, key_env="DEEPGRAM_API_KEY", key_scheme="Token")
     sockets = WebSockets(service, HINTS)
-    if not model.startswith("flux"):
-        return lambda rate_hz: NovaFeed(
-            service, sockets, rate_hz, language=stt.language, terms=stt.terms, extra=stt.extra
-        ), None
-    if model.endswith("-en") and stt.language.partition("-")[0] != "en":
+    if model.startswith("flux") and model.endswith("-en") and stt.language.partition("-")[0] != "en":
         raise ConfigError(f"stt.model {model} knows English only, and stt.language is {stt.language!r}")
-    return lambda rate_hz: FluxFeed(service, sockets, rate_hz, terms=stt.terms, extra=stt.extra), None
+
+    def feed(rate_hz: int) -> Feed:
+        if model.startswith("flux"):
+            return FluxFeed(service, sockets, rate_hz, terms=stt.terms, extra=stt.extra)
+        return NovaFeed(service, sockets, rate_hz, language=stt.language, terms=stt.terms, extra=stt.extra)
+
+    return service, feed, None
 
 
 def _google(stt: SttConfig) -> Made:
@@ -107,7 +109,7 @@ def _google(stt: SttConfig) -> Made:
     def feed(rate_hz: int) -> Feed:
         return GoogleFeed(speech, rate_hz, languages=languages, terms=stt.terms)
 
-    return feed, speech.aclose
+    return service, feed, speech.aclose
 
 
 def _wyoming(stt: SttConfig) -> Made:
@@ -123,10 +125,10 @@ def _wyoming(stt: SttConfig) -> Made:
     def feed(rate_hz: int) -> Feed:
         return WyomingFeed(service, lines, rate_hz, model=stt.model or "", language=stt.language)
 
-    return feed, aclose
+    return service, feed, aclose
 
 
-_MAKERS: dict[str, Callable[[SttConfig], Any]] = {
+_MAKERS: dict[str, Callable[[SttConfig], Made]] = {
     "openai": _openai,
     "realtime": _realtime,
     "deepgram": _deepgram,

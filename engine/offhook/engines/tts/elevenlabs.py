@@ -46,7 +46,7 @@ class ElevenLabs:
         """``extra``: the fields of ``voice_settings``.  ``rate_hz``: 8000, 16000, 22050 or 24000."""
         self.name = model
         self.rate_hz = rate_hz
-        self._service = service
+        self.service = service
         self._patience = patience
         self._settings = dict(extra or {})
         self._sockets = WebSockets(service, _HINTS)
@@ -73,7 +73,7 @@ class ElevenLabs:
                 yield np.frombuffer(audio[: len(audio) & ~1], "<i2").astype(np.int16)
         except TimeoutError:
             key = self._patience.first_key
-            url = self._service.url
+            url = self.service.url
             raise DeadlineError(f"{url}: no audio within {self._patience.first_s:g} s ({key})") from None
         finally:
             if context is not None:
@@ -101,7 +101,7 @@ class ElevenLabs:
             for line in self._lines:
                 if line.key == key and line.taken < MAX_CONTEXTS:
                     return line.context()
-            line = _Line(self._service, await self._sockets.open(path, query), key)
+            line = _Line(self.service, await self._sockets.open(path, query), key)
             self._lines.append(line)
             return line.context()
 

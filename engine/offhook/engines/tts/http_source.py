@@ -45,17 +45,17 @@ class HttpSource:
         self.name = service.model
         self.rate_hz = form.rate_hz
         self._form = form
-        self._service = service
+        self.service = service
         self._http = HttpService(service, form.hints, patience)
         self._told = False
 
     async def speak(self, text: str, voice: str, language: str) -> Blocks:
         """See :class:`~offhook.engines.tts.remote.Source`."""
-        reader = AudioReader(self._service.url, self.rate_hz)
+        reader = AudioReader(self.service.url, self.rate_hz)
 
         def accept(headers: httpx.Headers) -> None:
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-            what = f"{self._service.url} answers with {shown(kind, self._service)} instead of"
+            what = f"{self.service.url} answers with {shown(kind, self.service)} instead of"
             if kind in _COMPRESSED:
                 raise ModelError(f"{what} raw PCM or WAV")
             if kind.startswith(_NOT_AUDIO):  # Piper's server says so of WAV files
@@ -72,7 +72,7 @@ class HttpSource:
             self._told = True
             logger.warning(
                 "%s sends %d Hz: tts.sample_rate_hz = %d spares a second resampling",
-                self._service.url,
+                self.service.url,
                 reader.found_rate_hz,
                 reader.found_rate_hz,
             )

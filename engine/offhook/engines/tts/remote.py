@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.engines.remote.network import Network
+from offhook.engines.remote.service import Service
 from offhook.engines.tts.base import never
 from offhook.engines.tts.text import has_words, parts, speakable
 from offhook.errors import ModelError
@@ -35,6 +36,7 @@ class Source(Protocol):
     """How one kind of server is asked for audio; lives on the network's event loop."""
 
     name: str
+    service: Service
     rate_hz: int
     """Of what :meth:`speak` gives."""
 
@@ -73,6 +75,7 @@ class RemoteVoice:
         self._others: dict[str, _Speaker] = {}
         self._closed = False
         self.name = f"{source.name}-{voice}" if voice else source.name
+        self.service = source.service
         self.sample_rate_hz = source.rate_hz
         self.concurrency = CONCURRENCY
         self.characters = 0

@@ -27,7 +27,7 @@ class WyomingSource:
 
     def __init__(self, service: Service, patience: Patience, *, rate_hz: int = 22_050) -> None:
         self.rate_hz = rate_hz
-        self._service = service
+        self.service = service
         self._patience = patience
         self._lines = WyomingLines(service)
         self._told = False
@@ -71,8 +71,8 @@ class WyomingSource:
                 while event.kind not in ("audio-start", "error"):
                     event = await self._next(line, due_s)
                 if event.kind == "error":
-                    said = shown(str(event.data.get("text", "no reason given")), self._service)
-                    raise _SaidError(f"{self._service.url} refuses the text: {said}")
+                    said = shown(str(event.data.get("text", "no reason given")), self.service)
+                    raise _SaidError(f"{self.service.url} refuses the text: {said}")
                 return line, event, due_s
             except ModelError as error:
                 line.close()
@@ -88,19 +88,19 @@ class WyomingSource:
                 return await line.receive()
         except TimeoutError:
             raise DeadlineError(
-                f"{self._service.url}: no audio within {self._patience.first_s:g} s"
+                f"{self.service.url}: no audio within {self._patience.first_s:g} s"
                 f" ({self._patience.first_key})"
             ) from None
 
     def _decoder(self, start: Event) -> _Decoder:
         rate_hz, width, channels = (start.data.get(name) for name in ("rate", "width", "channels"))
         if width != 2 or not isinstance(rate_hz, int) or not isinstance(channels, int) or channels < 1:
-            raise ModelError(f"{self._service.url}: audio that is not 16-bit PCM")
+            raise ModelError(f"{self.service.url}: audio that is not 16-bit PCM")
         if rate_hz != self.rate_hz and not self._told:
             self._told = True
             logger.warning(
                 "%s sends %d Hz: tts.sample_rate_hz = %d spares a second resampling",
-                self._service.url, rate_hz, rate_hz,
+                self.service.url, rate_hz, rate_hz,
             )  # fmt: skip
         return _Decoder(rate_hz, channels, self.rate_hz)
 

@@ -1,0 +1,207 @@
+"""Engines on servers: whether they answer, how soon, and what leaves this machine for them."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.resources
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
+from offhook.config import Config
+from offhook.engines.engine import STAGES, Stage
+from offhook.engines.registry import engines
+from offhook.engines.remote.connections import trusted
+from offhook.engines.remote.service import Service
+from offhook.errors import OffhookError
+
+TRIES = 10
+LEAVES: dict[Stage, str] = {
+    "stt": "callers' voices leave this machine",
+    "llm": "callers' words, the agent's prompt and what was said before leave this machine",
+    "tts": "what is answered leaves this machine",
+}
+FIRST: dict[Stage, str] = {"stt": "final words", "llm": "first word", "tts": "first audio"}
+_TEXT = "One moment, please."
+_QUESTION = "Say hello."
+_SPEECH = "assets/demo/01_hours.wav"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Seconds until the first result, of each try."""
+
+    service: Service
+    connect_s: float | None
+    first_s: list[float]
+
+    @property
+    def median_s(self) -> float:
+        return statistics.median(self.first_s)
+
+    @property
+    def late_s(self) -> float:
+        """The 95th percentile; of so few tries, nearly the slowest."""
+        return float(np.quantile(self.first_s, 0.95))
+
+
+def check_services(config: Config, tries: int = TRIES) -> Iterator[Finding]:
+    """One finding for each engine that is on a server, and one for what they add to a turn."""
+    found: list[Measured] = []
+    measures: dict[Stage, Callable[[Config, int], Coroutine[Any, Any, Measured]]] = {
+        "stt": _hear, "llm": _think, "tts": _speak,
+    }  # fmt: skip
+    for stage, measure in measures.items():
+        engine = engines(stage).get(getattr(config, stage).engine)
+        if engine is None or not engine.remote:
+            continue
+        try:
+            measured = asyncio.run(measure(config, tries))
+        except OffhookError as error:
+            yield fail(f"{stage}: {one_line(error)}", f"correct [{stage}], or have that server looked at")
+            continue
+        found.append(measured)
+        yield _finding(stage, measured)
+    if found:
+        yield _sum(config, found)
+
+
+def _finding(stage: Stage, measured: Measured) -> Finding:
+    service = measured.service
+    connects = "" if measured.connect_s is None else f"connects in {_ms(measured.connect_s)}, "
+    leaves = "nothing leaves this machine" if service.is_local else LEAVES[stage]
+    return ok(
+        f"{stage}: {service.model or STAGES[stage]} at {service.url}: {connects}{FIRST[stage]} after"
+        f" {_ms(measured.median_s)}, 95 of 100 within {_ms(measured.late_s)} ({len(measured.first_s)} tries);"
+        f" {leaves}"
+    )
+
+
+def _sum(config: Config, found: list[Measured]) -> Finding:
+    usual, late = sum(each.median_s for each in found), sum(each.late_s for each in found)
+    what = f"servers add about {_ms(usual)} to each turn, at worst {_ms(late)}"
+    limit_s = config.budgets.total_ms / 1000
+    if late <= limit_s:
+        return ok(f"{what}; the rest is this machine's")
+    remedy = "put an engine of this machine behind them ([stt.fallback], [tts.fallback]), or one nearer"
+    return warn(f"{what}, which is more than budgets.total_ms allows", remedy)
+
+
+async def _speak(config: Config, tries: int) -> Measured:
+    from offhook.engines.chosen import voice
+    from offhook.engines.engine import Loading
+
+    server: Any = voice(config.tts).load(config.tts, Loading())
+    try:
+
+        def once() -> None:
+            blocks = server.synthesize(_TEXT)
+            with suppress(StopIteration):
+                next(blocks)
+            blocks.close()
+
+        return await _measured(server.service, tries, lambda: asyncio.to_thread(once))
+    finally:
+        await asyncio.to_thread(server.close)
+
+
+async def _hear(config: Config, tries: int) -> Measured:
+    from offhook.engines.chosen import recogniser
+    from offhook.engines.engine import Loading
+
+    server: Any = recogniser(config.stt).load(config.stt, Loading())
+    audio, rate_hz = _speech()
+    try:
+        sessions: list[Any] = []
+
+        async def say() -> None:
+            sessions.append(server.session(rate_hz))
+            sessions[-1].push(audio)
+            await asyncio.sleep(len(audio) / rate_hz)  # as it would be said: services are told in real time
+
+        async def words() -> None:
+            try:
+                await sessions[-1].final(len(audio) * 1000 // rate_hz)
+            finally:
+                sessions[-1].cancel()
+
+        return await _measured(server.service, tries, words, before=say)
+    finally:
+        await asyncio.to_thread(server.close)
+
+
+async def _think(config: Config, tries: int) -> Measured:
+    from offhook.engines.llm.base import Limits
+    from offhook.engines.pool import load_language_model
+
+    model: Any = load_language_model(config.llm, 1)
+    try:
+        template = model.template
+
+        async def once() -> None:
+            talk = await model.conversation(template.prefix("You answer the telephone."))
+            try:
+                await talk.append(*template.user(_QUESTION))
+                generation = talk.generate(Limits(max_tokens=16))
+                async for _ in generation:
+                    break
+                generation.cancel()
+            finally:
+                await talk.close()
+
+        return await _measured(model.endpoint, tries, once)
+    finally:
+        await model.aclose()
+
+
+async def _measured(
+    service: Service,
+    tries: int,
+    once: Callable[[], Awaitable[None]],
+    *,
+    before: Callable[[], Awaitable[None]] | None = None,
+) -> Measured:
+    connect_s = await _connect_s(service)
+    first_s = []
+    for _ in range(tries):
+        if before is not None:
+            await before()
+        began_s = time.monotonic()
+        await once()
+        first_s.append(time.monotonic() - began_s)
+    return Measured(service, connect_s, first_s)
+
+
+async def _connect_s(service: Service) -> float | None:
+    """TCP and TLS; None where that cannot be told, as behind a proxy."""
+    parts = urlsplit(service.url)
+    secure = parts.scheme in ("https", "wss")
+    port = parts.port or (443 if secure else 80)
+    began_s = time.monotonic()
+    try:
+        async with asyncio.timeout(service.connect_timeout_s):
+            tls = trusted(service) if secure else None
+            _, writer = await asyncio.open_connection(parts.hostname, port, ssl=tls)
+    except (OSError, OffhookError):  # what is wrong shows when it is asked
+        return None
+    took_s = time.monotonic() - began_s
+    writer.transport.abort()
+    return took_s
+
+
+def _speech() -> tuple[np.ndarray[Any, np.dtype[np.int16]], int]:
+    import wave
+
+    with (importlib.resources.files("offhook") / _SPEECH).open("rb") as file, wave.open(file) as audio:
+        return np.frombuffer(audio.readframes(audio.getnframes()), "<i2"), audio.getframerate()
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"

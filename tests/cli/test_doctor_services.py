@@ -1,0 +1,73 @@
+"""``offhook doctor`` asks the engines on servers, and says how soon they answer and what leaves the box."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from offhook.cli.checks.finding import Finding, Level
+from offhook.cli.checks.services import Measured, _finding, _sum, check_services
+from offhook.cli.doctor import examine
+from offhook.config import Config
+from offhook.engines.remote.service import Service
+from tests.support.engines.hearing_servers import hearing_server
+from tests.support.engines.model_server import ModelServer, openai_answer
+from tests.support.engines.speech_servers import speech_server
+
+KEY = "sk-doctor-secret-0123456789"
+
+
+async def findings(sections: dict[str, Any], tries: int = 2) -> list[Finding]:
+    config = Config.model_validate(sections)
+    return await asyncio.to_thread(lambda: list(check_services(config, tries)))
+
+
+async def test_each_service_is_measured() -> None:
+    async with AsyncExitStack() as stack:
+        ears = await stack.enter_async_context(hearing_server("wyoming"))
+        voice = await stack.enter_async_context(speech_server("xtts-guide"))
+        model = await stack.enter_async_context(ModelServer())
+        model.will(openai_answer("Hello."))
+        sections = {
+            "stt": {"engine": "wyoming", "base_url": ears.url},
+            "llm": {"engine": "openai", "base_url": f"{model.url}/v1", "model": "baker-7b"},
+            "tts": {"engine": "xtts", "base_url": voice.url, "voice": "mara", "path": "/tts"},
+            "budgets": {"total_ms": 60_000},
+        }
+        found = await findings(sections)
+        assert [finding.level for finding in found] == [Level.OK] * 4
+        heard, thought, spoken, summed = (finding.what for finding in found)
+        assert re.match(r"stt: .* connects in \d+ ms, final words after \d+ ms, 95 of .* \(2 tries\)", heard)
+        assert re.match(r"llm: baker-7b at http.* first word after .*; nothing leaves this", thought)
+        assert re.match(r"tts: xtts at http.* first audio after \d+ ms", spoken)
+        assert re.match(r"servers add about \d+ ms to each turn, at worst \d+ ms; the rest is this", summed)
+        assert (len(ears.queries), len(model.requests), len(voice.said)) == (2, 2, 2)
+
+
+async def test_a_service_that_does_not_answer_fails_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICE_KEY", KEY)
+    async with speech_server("elevenlabs") as server:
+        tts = {"engine": "elevenlabs", "base_url": server.url, "voice": "mara", "api_key_env": "VOICE_KEY"}
+        (found,) = await findings({"tts": tts})
+        assert found.level is Level.FAIL
+        assert re.search(r"\(401\): check \$VOICE_KEY", found.what)
+        assert KEY not in found.what + found.remedy
+
+
+def test_what_leaves_the_machine_and_what_is_too_slow() -> None:
+    cloud = Service("https://speech.example/v1", "small", section="stt")
+    measured = Measured(cloud, 0.05, [0.9] * 9 + [2.0])
+    assert _finding("stt", measured).what.endswith("(10 tries); callers' voices leave this machine")
+    summed = _sum(Config(), [measured])
+    assert summed.level is Level.WARN
+    assert "[stt.fallback]" in summed.remedy
+
+
+def test_no_server_is_no_finding_and_offline_asks_nobody() -> None:
+    assert list(check_services(Config())) == []
+    whole = [finding.what for finding in examine(None, with_services=False)]
+    assert not any("servers add" in what for what in whole)
