@@ -7,11 +7,13 @@ What each becomes, :mod:`offhook.tools.registry` says.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
-from offhook.config import Section, clipped
+from offhook.config import FOLDER, ConfigPath, Section, clipped
+from offhook.files import placed
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 MOST_TOOLS = 32
@@ -142,9 +144,9 @@ class ToolEntry(Section):
     result: str | None = None
     """A JSONPath to what matters of the answer."""
     secret_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    secret_file: str | None = None
-    document: str | None = None
-    """openapi: a file beside the agent's, or a URL."""
+    secret_file: ConfigPath | None = None
+    document: ConfigPath | None = None
+    """openapi: a file beside the agent's."""
     operation: str | None = None
     """openapi: an operationId."""
     command: tuple[str, ...] = ()
@@ -169,6 +171,15 @@ class ToolEntry(Section):
         if self.secret_env and self.secret_file:
             raise ValueError("secret_env and secret_file are both set: leave one out")
         return self
+
+    @field_validator("function")
+    @classmethod
+    def _place(cls, function: str | None, info: ValidationInfo) -> str | None:
+        """A file lies beside the agent's."""
+        file, colon, name = (function or "").rpartition(":")
+        if not file.endswith(".py"):
+            return function
+        return f"{placed(Path(file), (info.context or {}).get(FOLDER))}{colon}{name}"
 
     @field_validator("parameters")
     @classmethod

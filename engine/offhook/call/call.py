@@ -15,6 +15,7 @@ import time
 from offhook import turn_taking
 from offhook.barge_in import JudgeSettings
 from offhook.call.caller_audio import CallerAudio
+from offhook.call.doing import executor_for, left_by
 from offhook.call.dtmf import DigitCollector
 from offhook.call.ears import Ears
 from offhook.call.output import CallOutput
@@ -72,6 +73,8 @@ class Call:
             self._history,
             lambda: self._state.voice.speaking_since_ns is not None,
         )
+        self._left: dict[str, str] = {}
+        """Word for the dialplan, besides the result."""
         self._conversation: Conversation | None = None
         self._pipeline: Pipeline | None = None
         self._ears: Ears | None = None
@@ -82,7 +85,8 @@ class Call:
 
     async def run(self) -> str:
         """Hold the conversation; returns how it ended: ``ok``, ``nobody`` (music, a television, an
-        announcement), ``hangup``, ``busy`` or ``failed``."""
+        announcement), ``hangup``, ``busy``, ``failed``, or where the line goes: ``transfer``, ``queue``,
+        ``voicemail``."""
         started_ns = time.monotonic_ns()
         result = "failed"
         try:
@@ -92,6 +96,8 @@ class Call:
             if self._failure is not None:
                 raise self._failure
             result = HANGUP if self._line.ended.is_set() else "nobody" if self._nobody else "ok"
+            if result == "ok" and self._replies.action is not None:
+                result, self._left = self._replies.action.kind, left_by(self._replies.action)
         except HangupError:
             result = HANGUP
         except OffhookError as error:
@@ -130,6 +136,8 @@ class Call:
         )
         await self._say_phrase("greeting")
         policy = profile.policy
+        if policy.toolbox is not None:
+            self._history.tools = executor_for(policy.toolbox, profile, self._line.offer)
         self._conversation = await profile.models.language_model.conversation(policy.prefix())
         self._pipeline = Pipeline(
             profile.voice,
@@ -185,7 +193,9 @@ class Call:
         if self._pipeline is not None:
             await self._pipeline.close()
         await self._output.close()
-        await self._line.finish(result)
+        if self._history.tools is not None:
+            await self._history.tools.close()
+        await self._line.finish(result, self._left)
         if self._conversation is not None:
             await self._conversation.close()
         self._replies.close()

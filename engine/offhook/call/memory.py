@@ -52,7 +52,10 @@ class Memory:
         conversation, policy = self._conversation, self._policy
         whole = revision.answer.text
         audible = whole if outcome.complete else outcome.audible_text
-        self._history.add(Exchange(turn.caller_text, audible, whole, turn.facts, turn.act))
+        form = turn.form
+        if form is not None and not outcome.complete:
+            form = form.heard(audible)
+        self._history.add(Exchange(turn.caller_text, audible, whole, turn.facts, turn.act, form))
         if asked is None:
             return
         if not policy.remembers:
@@ -73,7 +76,8 @@ class Memory:
         if turn is None:
             self._history.prompted(lambda: audible)
             return
-        self._history.add(Exchange(turn.caller_text, audible, revision.answer.text, (), FAILED))
+        form = self._history.form
+        self._history.add(Exchange(turn.caller_text, audible, revision.answer.text, (), FAILED, form))
         if not policy.remembers:
             return
         await self._ahead.extend(turn.words)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from offhook.call.revision import Excuse, Outcome, Revision, Said
 from offhook.call.speaking import Speaking
 from offhook.call.telling import Telling
 from offhook.conversation.base import WRITTEN, Policy, Turn
+from offhook.conversation.forms.request import Performance, Request
 from offhook.conversation.history import FAILED, History
 from offhook.conversation.repeats import is_announcement
 from offhook.end_of_turn.completeness import completeness
@@ -136,6 +137,7 @@ class Pipeline:
     def commit(self, revision: Revision) -> None:
         """The revision will be heard: its work goes before other calls' guesses from now on."""
         revision.committed = True
+        revision.commit.set()
         revision.claim.urgency = Urgency.COMMITTED
         self._conversation.speculative = False
         if not revision.answer.ready.is_set():
@@ -274,7 +276,10 @@ class Pipeline:
         generation: Generation | None = None
         asked: Mark | None
         try:
-            if turn.say is not None:
+            if turn.request is not None:
+                asked = await self._perform(revision, telling, turn, turn.request)
+                verbatim = False
+            elif turn.say is not None:
                 clauses = split(turn.say, self._language)
                 known = turn.act in WRITTEN
                 verbatim, asked = False, await self._say(revision, telling, turn, clauses, known=known)
@@ -307,8 +312,37 @@ class Pipeline:
             await asyncio.shield(self._ahead.back())
             raise
 
+    async def _perform(
+        self, revision: Revision, telling: Telling, turn: Turn, request: Request
+    ) -> Mark | None:
+        """Have a tool do what the turn asks for, and say what came of it; what writes waits for the
+        commit."""
+        tools = self._history.tools
+        assert tools is not None, "who has no tools makes no requests"
+        performance = Performance(
+            request,
+            tools,
+            revision.commit.wait,
+            lambda result: self._policy.told(request, result, self._history),
+        )
+        asked = await self._say(revision, telling, turn, self._split(performance))
+        revision.action = performance.action
+        revision.ends_call = revision.action is not None
+        return asked
+
+    async def _split(self, said: AsyncIterable[str]) -> AsyncGenerator[str, None]:
+        async for text in said:
+            for clause in split(text, self._language):
+                yield clause
+
     async def _say(
-        self, revision: Revision, telling: Telling, turn: Turn, clauses: Sequence[str], *, known: bool = False
+        self,
+        revision: Revision,
+        telling: Telling,
+        turn: Turn,
+        clauses: Iterable[str] | AsyncIterable[str],
+        *,
+        known: bool = False,
     ) -> Mark | None:
         """Say an answer that the model has no part in; where it begins in the model's conversation.
 
@@ -323,8 +357,12 @@ class Pipeline:
             asked = await conversation.mark()
         judging = asyncio.ensure_future(telling.when_known(end_probability))
         try:
-            for clause in clauses:
-                await self._speaking.clause(revision, clause, known=known)
+            if isinstance(clauses, AsyncIterable):
+                async for clause in clauses:
+                    await self._speaking.clause(revision, clause)
+            else:
+                for clause in clauses:
+                    await self._speaking.clause(revision, clause, known=known)
             await judging
         finally:
             judging.cancel()

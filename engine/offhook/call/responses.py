@@ -27,6 +27,7 @@ from offhook.end_of_turn.wait import expectation
 from offhook.errors import DeadlineError, ModelError
 from offhook.observe.trace import TurnTrace, now_ms
 from offhook.playout.utterance import Utterance
+from offhook.tools.base import Action
 
 _log = logging.getLogger("offhook.call.responses")
 
@@ -60,6 +61,8 @@ class Replies:
         """Answers that the caller began to hear."""
         self.ending = False
         """The call is over with what is said now."""
+        self.action: Action | None = None
+        """What becomes of the line when the call is over with that."""
         self.leaving = False
         """And nothing that the caller says or does changes that."""
         self._call_id = call_id
@@ -165,6 +168,7 @@ class Replies:
     def settle(self, number: int) -> None:
         """What was stopped does not come back: what was heard of it is remembered."""
         self.ending = False  # the caller goes on
+        self.action = None
         revision = self._revisions.pop(number, None)
         if revision is None:  # a prompt: the language model knows nothing of it
             return
@@ -208,6 +212,7 @@ class Replies:
         self._remember(revision, revision.answer.text)
         await revision.settle(Outcome(revision.answer.text, complete=True))
         self.ending = self.ending or revision.ends_call
+        self.action = revision.action
         self._finished(revision.number)
 
     def _remember(self, revision: Revision, audible_text: str) -> None:
@@ -308,6 +313,7 @@ class Replies:
     def _finished(self, revision: int) -> None:
         if self.ending and not self.leaving and self._caller_speaks():
             self.ending = False  # they go on, whatever was said before: nobody is cut off
+            self.action = None
         self._post(turn_taking.CallEnded() if self.ending else turn_taking.PlaybackFinished(revision))
 
 

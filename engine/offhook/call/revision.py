@@ -15,6 +15,7 @@ from offhook.engines.llm.base import Generation
 from offhook.errors import OffhookError
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
+from offhook.tools.base import Action
 from offhook.workers import Claim, Urgency
 
 Excuse = Callable[[], Awaitable[tuple[str, NDArray[np.int16]] | None]]
@@ -71,7 +72,11 @@ class Revision:
     """When its first sound is overdue, on the event loop's clock; None before it is committed."""
     ends_call: bool = False
     """The caller has taken leave: the call may end after this answer."""
+    action: Action | None = None
+    """What becomes of the line when the answer was heard to its end."""
     committed: bool = False
+    commit: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it is: what changes something outside waits for that."""
     stopped: bool = False
     """No further clause is wanted."""
     clauses: list[str] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from offhook.engines.llm.room import call_tokens
 from offhook.errors import ConfigError, DocumentError
 from offhook.files import at_home
 from offhook.observe.trace.waterfall import printable
+from offhook.tools.registry import make_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,7 @@ def _check(args: argparse.Namespace) -> int:
         path = str(find_agent(args.agent, config.agent.search))
         agent = load_agent(path)
         findings = [*_check_documents(agent), *check(agent, _call_tokens(agent, config))]
+        findings += _check_tools(agent, config)
     except ConfigError as error:
         findings = [Finding(Severity.ERROR, "file", str(error).removeprefix(f"{path}: "))]
     if args.json:
@@ -209,6 +212,24 @@ def _check(args: argparse.Namespace) -> int:
     else:
         print(_report(path, findings))
     return 1 if any(finding.severity is Severity.ERROR for finding in findings) else 0
+
+
+def _check_tools(agent: Agent, config: Config) -> list[Finding]:
+    """Each table is made into its tool, without asking anybody."""
+    made = make_tools(agent, config=config.tools)
+    found = [Finding(Severity.ERROR, f"tools.{name}", what) for name, what in made.problems.items()]
+    for name, tool in made.tools.items():
+        spec = tool.spec
+        if not spec.when and "during" in spec.phases:
+            what = 'no sentences of callers: add when = ["I\'d like to ..."], so that it is found'
+            found.append(Finding(Severity.HINT, f"tools.{name}", what))
+        for parameter in spec.required:
+            schema = spec.properties[parameter]
+            if not schema.get("x-ask") and spec.confirmed:
+                what = "has no question of its own: add ask"
+                found.append(Finding(Severity.HINT, f"tools.{name}.parameters.{parameter}", what))
+    asyncio.run(made.close())
+    return found
 
 
 def _check_documents(agent: Agent) -> list[Finding]:

@@ -18,12 +18,16 @@ from offhook.agents.loader import Agent
 from offhook.call.profile import CallProfile
 from offhook.call.prompts import APOLOGY_HZ, ReadyPhrases
 from offhook.config import Config, LlmConfig
+from offhook.conversation.base import Policy
 from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.engines.llm.base import Limits
 from offhook.engines.pool import EnginePool
 from offhook.errors import OffhookError
 from offhook.knowledge.store import Knowledge, ReadPassages
 from offhook.speech.clauses import split
+from offhook.tools.executor import Toolbox
+from offhook.tools.opening import open_toolbox
+from offhook.tools.registry import Origin
 from offhook.workers import Workers
 
 _log = logging.getLogger("offhook.daemon.profiles")
@@ -47,6 +51,7 @@ class Prepared:
     llm: LlmConfig
     """What the model's settings are, of which limits are made."""
     of_tenant: bool
+    close_tools: Callable[[Policy], None]
     calls: int = 0
     """That go on."""
     used_ns: int = field(default_factory=time.monotonic_ns)
@@ -73,6 +78,7 @@ class Prepared:
     def _let_go(self) -> None:
         if self.dropped and self.calls == 0:
             self.profile.phrases.close()
+            self.close_tools(self.profile.policy)
 
 
 class Profiles:
@@ -165,7 +171,16 @@ class Profiles:
     async def _make(
         self, key: Key, agent: Agent, of_tenant: bool, passages: ReadPassages | None, warm: bool
     ) -> Prepared:
-        prepared = await asyncio.to_thread(self._build, self.config, key, agent, of_tenant, passages)
+        origin = Origin(tenant=key[0] if key else agent.name) if of_tenant else Origin()
+        toolbox = await open_toolbox(agent, origin, self.config.tools)
+        try:
+            prepared = await asyncio.to_thread(
+                self._build, self.config, key, agent, of_tenant, passages, toolbox
+            )
+        except BaseException:
+            if toolbox is not None:
+                await toolbox.close()
+            raise
         self._keep(prepared)
         if warm:
             self._spawn(self._warm_later(prepared), f"warm-{prepared.name}")
@@ -189,7 +204,13 @@ class Profiles:
             _log.error("agent=%s cannot be made ready: %s", prepared.name, error)
 
     def _build(
-        self, config: Config, key: Key, agent: Agent, of_tenant: bool, passages: ReadPassages | None
+        self,
+        config: Config,
+        key: Key,
+        agent: Agent,
+        of_tenant: bool,
+        passages: ReadPassages | None,
+        toolbox: Toolbox | None,
     ) -> Prepared:
         agent = agent.disclosed()
         engines = self._pool.of(agent)
@@ -202,6 +223,7 @@ class Profiles:
             Knowledge(agent, models.knowledge, passages),
             self._searching,
             knowledge_tokens=config.conversation.knowledge_tokens,
+            toolbox=toolbox,
         )
         profile = CallProfile(
             policy,
@@ -211,7 +233,11 @@ class Profiles:
             **_settings(config, agent, engines.llm),
         )
         _log.info("agent=%s facts=%d policy=%s", agent.name, len(agent.facts), kind)
-        return Prepared(key, agent.name, profile, engines.llm, of_tenant)
+        return Prepared(key, agent.name, profile, engines.llm, of_tenant, self._close_tools)
+
+    def _close_tools(self, policy: Policy) -> None:
+        if policy.toolbox is not None:
+            self._spawn(policy.toolbox.close(), "close-tools")
 
     def _made(self, key: Key, done: asyncio.Task[Prepared]) -> None:
         self._making.pop(key, None)

@@ -18,6 +18,8 @@ from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.engines.llm.template import CHATML, chat_template
 from offhook.engines.pool import load_knowledge_models, load_language_model
 from offhook.knowledge.store import Knowledge
+from offhook.tools.opening import open_toolbox
+from offhook.tools.registry import Origin
 
 
 class Sessions:
@@ -46,6 +48,7 @@ class Sessions:
         kind = await asyncio.to_thread(self._policy_name, agent)
         model = await asyncio.to_thread(self._language_model) if kind == "chat" else None
         template = chat_template(CHATML) if model is None else model.template
+        toolbox = await open_toolbox(agent, Origin(), self._config.tools, lasting=False)
         policy = make_policy(
             kind,
             agent,
@@ -53,6 +56,7 @@ class Sessions:
             Knowledge(agent, self._networks),
             self._worker,
             knowledge_tokens=self._config.conversation.knowledge_tokens,
+            toolbox=toolbox,
         )
         await asyncio.to_thread(policy.prepare)
         if model is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -37,7 +37,14 @@ Clock = Callable[[], float]
 class Toolbox:
     """The tools of one agent, in a stable order, with what is remembered of them between calls."""
 
-    def __init__(self, tools: Mapping[str, Tool], ledger: Ledger) -> None:
+    def __init__(
+        self,
+        tools: Mapping[str, Tool],
+        ledger: Ledger,
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """``close`` gives back what belongs to all of them."""
+        self._close = close
         self.tools = dict(tools)
         self.ledger = ledger
         self.breakers = {name: Breaker() for name in self.tools}
@@ -52,6 +59,8 @@ class Toolbox:
                 await tool.close()
             except Exception as error:
                 _log.warning("tool %s did not close: %s", tool.spec.name, error)
+        if self._close is not None:
+            await self._close()
 
 
 class Executor:

@@ -124,7 +124,7 @@ def secret_of(entry: ToolEntry, folder: Path | None) -> str:
             raise ConfigError(f"the environment variable {entry.secret_env} (secret_env) is not set or empty")
         return secret
     if entry.secret_file is not None:
-        path = Path(entry.secret_file).expanduser()
+        path = entry.secret_file.expanduser()
         path = path if path.is_absolute() or folder is None else folder / path
         try:
             secret = path.read_text(encoding="utf-8").strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,14 +71,14 @@ def openapi_tool(entry: ToolEntry, spec: ToolSpec, http: httpx.AsyncClient, fold
     )
 
 
-def read_document(written: str, folder: Path | None) -> tuple[dict[str, Any], str]:
+def read_document(written: Path, folder: Path | None) -> tuple[dict[str, Any], str]:
     """The document, and the URL that its servers are relative to.  Raises ConfigError."""
-    if "://" in written:
+    if re.search(r"(?:^|/)https?:/", str(written)):
         raise ConfigError(
-            f"document = {written!r}: fetch it and name the file: what an agent can do must not"
+            f"document = {written.name!r}: fetch it and name the file: what an agent can do must not"
             " change by itself"
         )
-    path = Path(written).expanduser()
+    path = written.expanduser()
     path = path if path.is_absolute() or folder is None else folder / path
     try:
         if path.stat().st_size > MOST_BYTES:

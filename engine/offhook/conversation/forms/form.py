@@ -43,6 +43,13 @@ class Form:
     """What was left open about what is asked for."""
     options: tuple[Option, ...] = ()
     """What was offered for it."""
+    unheard: bool = False
+    """What was read back was cut short before all values were said: a yes to that is none."""
+
+    def heard(self, audible: str) -> Form:
+        """The same, where only ``audible`` was heard of what was said."""
+        cut = any(label and label not in audible for label in self.labels.values())
+        return replace(self, unheard=self.confirming and cut)
 
     def with_value(self, name: str, found: Value) -> Form:
         labels = {**self.labels, name: found.label}
@@ -137,6 +144,8 @@ class FormFiller:
             changed = await self._instead(changed, hearing)
         if changed.values != form.values or changed.wish is not None:
             return await self._next(replace(changed, confirming=False), hearing)
+        if yes is not None and no is None and form.unheard:
+            return Step("confirming", self._read_back(form, hearing), replace(form, unheard=False))
         if yes is not None and no is None:
             return Step("run", form=form, arguments=dict(form.values))
         if no is not None:
@@ -302,7 +311,7 @@ class FormFiller:
             slot = next(slot for slot in await self._slots(form) if slot.name == form.asked)
             return Step("asked", self._question(form, slot, hearing), form)
         if self._spec.confirmed and form.values:
-            form = replace(form, confirming=True)
+            form = replace(form, confirming=True, unheard=False)
             return Step("confirming", self._read_back(form, hearing), form)
         return Step("run", form=form, arguments=dict(form.values))
 
