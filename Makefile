@@ -41,7 +41,7 @@ test-kernels: build  ## Run the Python tests as other processors would (about 25
 	.ci/test-kernels $(if $(BUSY),--busy) $(MACHINE) -- $(TESTS)
 
 .PHONY: check
-check: build  ## Lint, type and structure checks
+check: build docs  ## Lint, type and structure checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -49,6 +49,10 @@ check: build  ## Lint, type and structure checks
 	$(BIN)/lint-imports
 	find csrc agi tests/native tests/kernels \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
 		| xargs -0 $(BIN)/clang-format --dry-run --Werror
+
+.PHONY: docs
+docs: build  ## Build the documentation's site into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 .PHONY: format
 format: build  ## Format the sources

@@ -1,4 +1,4 @@
-"""What README.md and asterisk/README.md tell people to type works, and what they name is there.
+"""What README.md, asterisk/README.md and docs/ tell people to type works, and what they name is there.
 
 Every line of their shell blocks is tried or checked by one of the functions below that are marked with
 ``@line``.  A line that none of them knows fails: teach this file what it does.
@@ -24,14 +24,21 @@ from offhook.agents.check import check
 from offhook.agents.loader import load_agent
 from offhook.cli import main as cli
 from offhook.config import Config, load_config
+from offhook.evaluation.suite import load_suite
 
 REPOSITORY = Path(__file__).parents[2]
-DOCS = ("README.md", "asterisk/README.md")
+DOCS = (
+    "README.md",
+    "asterisk/README.md",
+    *sorted(str(page.relative_to(REPOSITORY)) for page in (REPOSITORY / "docs").rglob("*.md")),
+)
 EXAMPLE = REPOSITORY / "examples" / "agents" / "bakery.toml"
 DIALPLAN = (REPOSITORY / "asterisk" / "extensions.conf").read_text(encoding="utf-8")
 SHELL = ("", "sh", "bash")
 """Languages of blocks that are typed; the dialplan's lines stand in such blocks too."""
 OTHER = ("toml", "cpp", "python", "json")
+GENERATED = "reference/"
+"""Pages that are made when the site is built (docs/site/reference.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,15 @@ def test_a_block_of_toml_is_an_agent_or_a_configuration(block: Block, tmp_path: 
         assert check(load_agent(str(path)), 1024) == []
     else:
         load_config(path)
+
+
+@pytest.mark.parametrize("block", [each for each in blocks("json") if '"questions"' in each.text])
+def test_a_block_of_a_suite_is_one(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "suite.json"
+    path.write_text(block.text, encoding="utf-8")
+    suite = load_suite(path)
+    assert suite.questions
+    assert suite.agent().facts
 
 
 def test_the_readmes_agent_is_the_example() -> None:
@@ -176,7 +192,8 @@ def test_keys_are_keys_of_the_configuration() -> None:
 def test_links_and_files_are_there() -> None:
     for document in DOCS:
         for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", _text(document)):
-            assert (REPOSITORY / document).parent.joinpath(target).exists(), f"{document}: {target}"
+            found = (REPOSITORY / document).parent.joinpath(target)
+            assert found.exists() or GENERATED in target, f"{document}: {target}"
     for span in spans():
         if re.fullmatch(r"(?:agi|asterisk|bench|examples|engine|tests|csrc)/[\w./-]*", span):
             assert (REPOSITORY / span).exists(), span
@@ -295,7 +312,7 @@ def _venv(found: re.Match[str], root: Path) -> None:
     assert (place / "bin" / "python").exists()
 
 
-@line(r"/opt/offhook/bin/pip install '/path/to/offhook\[\w+\]'")
+@line(r"/opt/offhook/bin/pip install (?:--upgrade )?'/path/to/offhook\[\w+\]'")
 def _pip(found: re.Match[str], root: Path) -> None:
     assert "/opt/offhook/bin/pip install 'offhook[" in _text("asterisk/offhookd.service"), "the same there"
     test_extras_are_extras()
@@ -320,7 +337,7 @@ def _tmpfiles(found: re.Match[str], root: Path) -> None:
         assert Path(path) == Config().daemon.playback_dir
 
 
-@line(r"systemctl (?:daemon-reload|enable --now (offhookd)|restart (asterisk))")
+@line(r"systemctl (?:daemon-reload|(?:enable --now|restart|reload) (offhookd)|restart (asterisk))")
 def _systemctl(found: re.Match[str], root: Path) -> None:
     unit = _text("asterisk/offhookd.service")
     if found[1]:
