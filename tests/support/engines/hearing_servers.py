@@ -12,7 +12,7 @@ import io
 import json
 import logging
 import wave
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -79,6 +79,8 @@ class HearingServer:
         """"hear"; "hang": no final words; "cut": the first connection ends when its words are wanted;
         "refuse": an error in the protocol's own words; "garbage": no message of the protocol."""
         self.key = SECRET
+        self.understands: Callable[[NDArray[np.int16], int], str] = understood
+        """The words of so many samples at so many Hz."""
 
     @property
     def seconds(self) -> float:
@@ -148,7 +150,7 @@ async def _answer(fake: HearingServer, samples: NDArray[np.int16], request: Requ
         wire.reset()
         return
     fake.told.append(samples)
-    body = json.dumps({"text": f" {understood(samples, fake.rate_hz)} "}).encode()
+    body = json.dumps({"text": f" {fake.understands(samples, fake.rate_hz)} "}).encode()
     code = 200
     if fake.mode == "refuse":
         code, body = 400, json.dumps({"error": {"message": f"no such audio {SECRET}"}}).encode()
@@ -225,7 +227,7 @@ async def _realtime(
         if message["type"] == "input_audio_buffer.append":
             open_blocks.append(np.frombuffer(base64.b64decode(message["audio"]), "<i2"))
             fake.told.append(open_blocks[-1])
-            words = understood(np.concatenate(open_blocks), 24_000)
+            words = fake.understands(np.concatenate(open_blocks), 24_000)
             if len(words) > len(said):
                 await send(f"{name}.delta", item_id=item, delta=words[len(said) :])
                 said = words
@@ -235,7 +237,7 @@ async def _realtime(
             if await _misbehaves(fake, connection, failed):
                 continue
             await send("input_audio_buffer.committed", item_id=item, previous_item_id=None)
-            words = understood(np.concatenate(open_blocks), 24_000)
+            words = fake.understands(np.concatenate(open_blocks), 24_000)
             await send(f"{name}.completed", item_id=item, transcript=words, content_index=0)
             open_blocks, said, items = [], "", items + 1
 
@@ -250,7 +252,7 @@ async def _nova(fake: HearingServer, connection: ServerConnection, path: str, qu
 
     async def results(*, final: bool, finalize: bool = False) -> None:
         audio = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
-        alternative = {"transcript": understood(audio[known:], rate_hz), "confidence": 0.9, "words": []}
+        alternative = {"transcript": fake.understands(audio[known:], rate_hz), "confidence": 0.9, "words": []}
         message = {"type": "Results", "channel": {"alternatives": [alternative]}, "is_final": final}
         message |= {"start": known / rate_hz, "duration": (len(audio) - known) / rate_hz}
         await connection.send(json.dumps({**message, "from_finalize": finalize, "channel_index": [0, 1]}))
@@ -294,7 +296,7 @@ async def _flux(fake: HearingServer, connection: ServerConnection, path: str, qu
         if quiet and fake.mode != "hear" and await _misbehaves(fake, connection, error):
             continue
         message = {"type": "TurnInfo", "event": event, "turn_index": 0, "words": [], "audio_window_start": 0}
-        message |= {"audio_window_end": seen / rate_hz, "transcript": understood(audio, rate_hz)}
+        message |= {"audio_window_end": seen / rate_hz, "transcript": fake.understands(audio, rate_hz)}
         await connection.send(json.dumps({**message, "end_of_turn_confidence": 0.8 if quiet else 0.1}))
 
 
@@ -360,7 +362,7 @@ async def _transcript(
     elif fake.mode == "garbage":
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     elif fake.mode == "hear":
-        send("transcript", {"text": understood(np.concatenate(blocks), fake.rate_hz)})
+        send("transcript", {"text": fake.understands(np.concatenate(blocks), fake.rate_hz)})
     await writer.drain()
     return True
 
@@ -384,7 +386,7 @@ async def _google(fake: HearingServer) -> AsyncIterator[None]:
         blocks: list[NDArray[np.int16]] = []
 
         def response(*, final: bool) -> Any:
-            words = understood(np.concatenate(blocks), rate_hz) if blocks else ""
+            words = fake.understands(np.concatenate(blocks), rate_hz) if blocks else ""
             alternative = cloud_speech.SpeechRecognitionAlternative(transcript=f" {words}")
             result = cloud_speech.StreamingRecognitionResult(alternatives=[alternative], is_final=final)
             return cloud_speech.StreamingRecognizeResponse(results=[result])

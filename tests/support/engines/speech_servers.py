@@ -82,10 +82,8 @@ class SpeechServer:
         """A client did not want the rest."""
         self.key: str | None = SECRET
         """The only key that is let in."""
-
-    def audio(self, text: str) -> NDArray[np.int16]:
+        self.audio: Callable[[str], NDArray[np.int16]] = lambda text: sound(text, self.rate_hz)
         """What the service says to a text."""
-        return sound(text, self.rate_hz)
 
     def voice(self, **settings: Any) -> RemoteVoice:
         """An engine of ours that asks this server."""

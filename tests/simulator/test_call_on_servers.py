@@ -1,0 +1,102 @@
+"""Whole calls whose recogniser and voice are on servers: real words, by a real recogniser and a real voice
+behind the servers' protocols; and the same when the servers have stopped answering.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import offhook
+from offhook.core import resample
+from offhook.engines.remote.breaker import FAILURES
+from offhook.engines.stt.moonshine import Moonshine
+from offhook.engines.tts.espeak import Espeak
+from offhook.engines.tts.slin import to_slin
+from offhook.simulator import CallRecord, ChannelOptions, HangUp, Say, SimulatedCall, WhenSilent, complete
+from offhook.simulator.speech import read_wav
+from tests.support.asterisk.received import ALIKE, likeness
+from tests.support.audio.audio import load_phrases
+from tests.support.daemon_process import DaemonProcess
+from tests.support.engines import hearing_servers, speech_servers
+from tests.support.words import recall
+
+SPEECH = Path(offhook.__file__).parent / "assets" / "demo"
+TEXTS = {name: phrase.text for name, phrase in load_phrases(SPEECH).items()}
+POLITELY = WhenSilent(ms=2500)
+ENVIRONMENT = {"HEARING_KEY": hearing_servers.SECRET, "VOICE_KEY": speech_servers.SECRET}
+pytestmark = pytest.mark.timeout(900)
+
+
+def settings(ears_url: str, voice_url: str) -> str:
+    return f"""
+[stt]
+engine = "openai"
+base_url = {json.dumps(ears_url)}
+api_key_env = "HEARING_KEY"
+final_timeout_s = 60
+fallback = {{ engine = "moonshine", after_ms = 10_000 }}
+
+[tts]
+engine = "elevenlabs"
+base_url = {json.dumps(voice_url)}
+api_key_env = "VOICE_KEY"
+voice = "mara"
+first_audio_timeout_s = 60
+fallback = {{ engine = "espeak", after_ms = 10_000 }}
+"""
+
+
+async def called(daemon: DaemonProcess, *names: str) -> CallRecord:
+    steps = [Say(read_wav(SPEECH / f"{name}.wav", 8000), POLITELY, name) for name in names]
+    options = ChannelOptions(socket=daemon.socket, deadline_s=240, args=["agent=receptionist"])
+    record = await asyncio.to_thread(SimulatedCall([*steps, HangUp(POLITELY)], options).run_blocking)
+    complete(record, daemon.transcript_file, daemon.trace_file, timeout_s=20)
+    assert record.errors == []
+    for turn in record.turns:
+        assert recall(TEXTS[turn.said or ""], turn.heard or "") >= 0.6, turn.heard
+        assert turn.answer
+        assert turn.trace is not None
+        assert turn.trace.act == "facts"
+    return record
+
+
+async def test_a_call_on_servers_and_one_without_them() -> None:
+    ear, espeak = Moonshine(threads=1), Espeak()
+
+    def understands(samples: NDArray[np.int16], rate_hz: int) -> str:
+        return ear.transcribe(resample(samples, rate_hz, 16_000)).text
+
+    def says(text: str) -> NDArray[np.int16]:
+        return np.concatenate(list(to_slin(espeak.synthesize(text), espeak.sample_rate_hz, voice.rate_hz)))
+
+    async with (
+        hearing_servers.hearing_server("openai") as ears,
+        speech_servers.speech_server("elevenlabs") as voice,
+    ):
+        ears.understands, voice.audio = understands, says
+        daemon = DaemonProcess(settings(ears.url, voice.url), environment=ENVIRONMENT)
+        try:
+            await asyncio.to_thread(daemon.start)
+            record = await called(daemon, "01_hours")
+            (turn,) = record.turns
+            assert likeness(record.answer_audio(turn), turn.answer or "") >= ALIKE, turn.answer
+            spoken = " ".join(said.text for said in voice.said)
+            assert recall(turn.answer or "", spoken) >= 0.6, "the server spoke the answer"
+            said_s = len(read_wav(SPEECH / "01_hours.wav", 8000)) / 8000
+            assert 0 < ears.seconds < said_s + 2.0, "what the caller said was uploaded once"
+            ears.mode, voice.mode = "refuse", "refuse"
+            before = len(voice.said)
+            await called(daemon, "03_cost", "04_parking")
+            assert before < len(voice.said) <= before + FAILURES, "they were asked again, and left alone then"
+            assert "is left alone for a while" in daemon.log()
+            for secret in ENVIRONMENT.values():
+                assert secret not in daemon.log()
+        finally:
+            await asyncio.to_thread(daemon.close)
+            ear.close()
