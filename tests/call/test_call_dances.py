@@ -6,6 +6,7 @@ what the row says, and what is said on the line stands still where a move wants 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pytest
 from offhook import turn_taking
 from offhook.barge_in import Verdict
 from offhook.errors import AgiError, DeadlineError, HangupError, ModelError, OffhookError
+from offhook.events import SpeechStarted
 from tests.support.clock import Clock, reached
 from tests.support.engines.engines import HANG, ScriptedVoice
 from tests.support.scripted_call import AGENT, ScriptedCall, scripted_call
@@ -171,9 +173,43 @@ async def talks_without_end(call: ScriptedCall) -> None:
     await call.floor(turn_taking.Hearing)
 
 
+async def hums_without_end(call: ScriptedCall) -> None:
+    """A sound that begins, and in which nobody finds a word."""
+    call.begins("")
+    await call.floor(turn_taking.Hearing)
+    assert call.over is not None
+    while not call.over.done():
+        call.line.time_passes(2)
+        await call.looks_around()
+
+
+def speaks_into_the_end(text: str) -> Move:
+    """Of what is said: nobody can judge so little of it before that is over."""
+
+    async def move(call: ScriptedCall) -> None:
+        call.begins(text)
+        call.line.time_passes(0.05)
+        call.line.let_go()
+        await call.floor(turn_taking.Hearing)
+        call.pauses()
+        call.stops()
+        await reached(lambda: len(call.exchanges) == 2, "it is answered")
+        await call.listening()
+
+    return move
+
+
+async def floods(call: ScriptedCall) -> None:
+    """A media thread that has gone mad."""
+    for _ in range(300):
+        call.line.event(SpeechStarted(0, 0))
+    await call.ended()
+
+
 def passes(seconds: float) -> Move:
     async def move(call: ScriptedCall) -> None:
         call.line.time_passes(seconds)
+        await call.looks_around()
 
     return move
 
@@ -225,7 +261,7 @@ DANCES = [
     Dance(
         "a phrase that cannot be made costs the phrase",
         [OPEN],
-        [passes(11), says("When do you open?"), is_silent(11)],
+        [passes(11), says("When do you open?"), passes(11), is_silent(11)],
         [*OPEN, AGENT.goodbye],
         [("When do you open?", OPEN[0])],
         result="ok",
@@ -332,6 +368,28 @@ DANCES = [
         turn={"max_call_s": 3_600},
     ),
     Dance(
+        "a sound without a word is nobody",
+        [],
+        [hums_without_end],
+        [AGENT.still_there, AGENT.goodbye],
+        result="nobody",
+    ),
+    Dance(
+        "what begins in our last word is answered, be it our own words",
+        [LONG, PRICE],
+        [asks("When do you open?", hears_s=0.6), speaks_into_the_end("At six in the evening?"), hangs_up],
+        [LONG[0], *PRICE],
+        [("When do you open?", LONG[0]), ("At six in the evening?", PRICE[0])],
+    ),
+    Dance(
+        "more happens than anybody takes",
+        [],
+        [floods],
+        [],
+        result="failed",
+        files=1,
+    ),
+    Dance(
         "the longest call ends between two turns",
         [OPEN],
         [says("When do you open?"), passes(3_600), is_led_to_the_end],
@@ -346,6 +404,33 @@ DANCES = [
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
+
+
+async def test_who_hangs_up_while_the_model_is_opened_is_let_go(tmp_path: Path, clock: Clock) -> None:
+    async with scripted_call(tmp_path, clock, [], greeted=False) as call:
+        asked = asyncio.Event()
+
+        async def open_for_ever(prefix: Any) -> None:
+            asked.set()
+            await asyncio.Event().wait()
+
+        call.models.language_model.conversation = open_for_ever  # type: ignore[method-assign,assignment]
+        await call.pick_up()
+        await asked.wait()
+        call.line.hangs_up()
+        assert await call.ended() == "hangup"
+        assert call.line.closed
+
+
+async def test_a_daemon_that_stops_ends_the_call_and_tells_the_dialplan(tmp_path: Path, clock: Clock) -> None:
+    async with scripted_call(tmp_path, clock, [LONG]) as call:
+        await asks("When do you open?", hears_s=0.25)(call)
+        assert call.over is not None
+        call.over.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call.over
+        assert (call.line.result, call.line.closed) == ("failed", True)
+        call.over = None
 
 
 @pytest.mark.parametrize("dance", DANCES, ids=lambda dance: dance.id)

@@ -188,6 +188,20 @@ class ScriptedCall:
         """Until turn-taking is there."""
         await reached(lambda: isinstance(self.call._state.floor, kind), f"the floor is {kind.__name__}")
 
+    async def looks_around(self) -> None:
+        """Until the call has looked at the clock once more, as it has to when time has passed, or is over."""
+        over, looked = self.over, asyncio.Event()
+        assert over is not None
+        attend = self.call._attend
+
+        def once() -> None:
+            del self.call._attend
+            looked.set()
+            attend()
+
+        self.call._attend = once  # type: ignore[method-assign]
+        await reached(lambda: looked.is_set() or over.done(), "the call looks around")
+
     async def answering(self) -> None:
         """Until an answer is waited for that nobody hears yet."""
 

@@ -177,7 +177,8 @@ class Call:
             event: turn_taking.TurnEvent
             try:
                 wait_s = patience_s(self._state, time.monotonic_ns(), both_speak=self._both_speak())
-                event = await asyncio.wait_for(self._events.get(), wait_s)
+                async with asyncio.timeout(wait_s):  # wait_for() of Python 3.11 may lose a cancellation
+                    event = await self._events.get()
             except TimeoutError:
                 event = turn_taking.Tick()
             self._take(event)
@@ -185,6 +186,8 @@ class Call:
             end = overdue(self._state, time.monotonic_ns(), limit_ns)
             if end is not None:
                 self._take(end)
+            if not self._events.empty():
+                await asyncio.sleep(0)  # other calls first
 
     async def _close(self, result: str) -> None:
         if self._words is not None:

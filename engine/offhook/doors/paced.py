@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from offhook.core import PlayoutBuffer, Sender
 from offhook.doors.base import OnKey, PlaybackEnd
-from offhook.errors import HangupError, PlaybackError
+from offhook.errors import HangupError
 from offhook.playout.folder import Clip
 from offhook.playout.utterance import Utterance
 
@@ -104,12 +104,8 @@ class PacedPlayer:
             self._finish(over)
 
     async def play_file(self, clip: Clip) -> None:
-        try:
-            audio = np.fromfile(clip.file, np.int16)
-        except OSError as error:
-            raise PlaybackError(f"cannot read {clip.file}: {error.strerror}") from error
         track = self.track()
-        track.write(audio)
+        track.write(clip.read(self._rate_hz))
         track.finish()
         over = self._begin(track, keys_cut=False)
         try:
