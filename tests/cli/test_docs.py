@@ -199,6 +199,13 @@ def test_links_and_files_are_there() -> None:
             assert (REPOSITORY / span).exists(), span
 
 
+def test_the_tests_that_keep_faults_mended_are_there() -> None:
+    here = {path.name for path in (REPOSITORY / "tests").rglob("test_*.*")}
+    named = set(re.findall(r"\btest_\w+\.(?:py|cpp)", _text("tests/README.md")))
+    assert named
+    assert named <= here
+
+
 def test_extras_are_extras() -> None:
     known = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     named = {extra for document in DOCS for extra in re.findall(r"offhook\[(\w+)\]", _text(document))}
