@@ -33,7 +33,10 @@ DOCS = (
     *sorted(str(page.relative_to(REPOSITORY)) for page in (REPOSITORY / "docs").rglob("*.md")),
 )
 EXAMPLE = REPOSITORY / "examples" / "agents" / "bakery.toml"
-DIALPLAN = (REPOSITORY / "asterisk" / "extensions.conf").read_text(encoding="utf-8")
+DIALPLAN = "".join(
+    (REPOSITORY / "asterisk" / name).read_text(encoding="utf-8")
+    for name in ("extensions.conf", "offhook-doors.conf")
+)
 SHELL = ("", "sh", "bash")
 """Languages of blocks that are typed; the dialplan's lines stand in such blocks too."""
 OTHER = ("toml", "cpp", "python", "json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,10 @@ class Doors:
 
 @contextmanager
 def asterisk_of_doors(
-    install: AsteriskInstall, doors: Doors, certificate: Path | None = None
+    install: AsteriskInstall,
+    doors: Doors,
+    certificate: Path | None = None,
+    scripts: Sequence[Path] = (),
 ) -> Iterator[AsteriskServer]:
     """The shipped files; only the ports are others.  ``certificate``: the websocket is encrypted."""
 
@@ -84,5 +87,5 @@ def asterisk_of_doors(
         (etc / "chan_websocket.conf").write_text((SHIPPED / "chan_websocket.conf").read_text())
         (etc / "http.conf").write_text("[general]\nenabled = no\n")
 
-    with AsteriskServer(install, [], adjust) as server:
+    with AsteriskServer(install, scripts, adjust) as server:
         yield server
