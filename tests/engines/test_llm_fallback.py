@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from offhook.config import LlmConfig, load_config
+from offhook.engines.llm.dialect import Server
 from offhook.engines.llm.endpoint import Endpoint, check_no_endpoint, fallback_of
-from offhook.engines.llm.exchange import Server
 from offhook.engines.llm.ollama import Ollama
 from offhook.engines.llm.remote import AWAY_S, RemoteModel
 from offhook.engines.pool import load_language_model

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from offhook.engines.llm.base import Generation, Limits
+from offhook.engines.llm.dialect import Server
 from offhook.engines.llm.endpoint import Endpoint
-from offhook.engines.llm.exchange import RemoteGeneration, Server
+from offhook.engines.llm.exchange import RemoteGeneration
 from offhook.engines.llm.ollama import Ollama
 from offhook.engines.llm.openai import OpenAi
 from offhook.engines.llm.remote import RemoteConversation, RemoteModel

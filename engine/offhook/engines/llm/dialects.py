@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from offhook.engines.llm.anthropic import Anthropic
+from offhook.engines.llm.dialect import Dialect
 from offhook.engines.llm.endpoint import Endpoint
-from offhook.engines.llm.exchange import Dialect
 from offhook.engines.llm.gemini import Gemini
 from offhook.engines.llm.ollama import Ollama
 from offhook.engines.llm.openai import OpenAi

@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 import httpx
 
+from offhook.engines.llm.dialect import Dialect, Sending, build_request, let_go, read_body
 from offhook.engines.llm.endpoint import Endpoint
-from offhook.engines.llm.exchange import Dialect, Sending, build_request, let_go, read_body
 from offhook.engines.remote.refusals import broken, detail_of, refused
 
 logger = logging.getLogger(__name__)

@@ -38,7 +38,7 @@ _FINISHES: dict[str, FinishReason] = {"length": "length"}
 
 
 class Ollama:
-    """Requests to and events from Ollama; see :class:`~offhook.engines.llm.remote.Dialect`."""
+    """Requests to and events from Ollama; see :class:`~offhook.engines.llm.dialect.Dialect`."""
 
     path = "/api/chat"
     content_types = ("application/x-ndjson", "application/json")

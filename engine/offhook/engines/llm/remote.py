@@ -16,8 +16,9 @@ from typing import Any
 import httpx
 
 from offhook.engines.llm.base import Grammar, Limits, Mark, Told, ToolOffer
+from offhook.engines.llm.dialect import Dialect, Sending, Server, build_request, read_body
 from offhook.engines.llm.endpoint import Endpoint
-from offhook.engines.llm.exchange import Dialect, RemoteGeneration, Sending, Server, build_request, read_body
+from offhook.engines.llm.exchange import RemoteGeneration
 from offhook.engines.llm.loading import ASLEEP_S, LoadKeeper
 from offhook.engines.llm.messages import ROLES, Script
 from offhook.engines.remote.connections import Connections

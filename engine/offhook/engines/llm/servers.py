@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from offhook.config import LlmConfig
 from offhook.engines.engine import Loading
+from offhook.engines.llm.dialect import Server
 from offhook.engines.llm.dialects import DIALECTS
 from offhook.engines.llm.endpoint import endpoint_of, fallback_of
-from offhook.engines.llm.exchange import Server
 from offhook.engines.llm.remote import RemoteModel
 from offhook.engines.llm.room import call_tokens
 
