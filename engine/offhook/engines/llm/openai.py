@@ -40,7 +40,7 @@ _TOOLS = ("tool_calls", "function_call")
 
 
 class OpenAi:
-    """Requests to and events from an OpenAI-compatible server; see :class:`~offhook.engines.llm.dialect.Dialect`."""
+    """Requests to and events from an OpenAI-compatible server; see ``Dialect`` in ``dialect.py``."""
 
     path = "/chat/completions"
     content_types = ("text/event-stream",)
