@@ -179,19 +179,25 @@ class CallerLine(FakeLine):
     async def says(self, words: str) -> str:
         """Says it, and hears the answer to its end."""
         before, turns = len(self.said), self.call._state.revision
+        takes_s = max(1.0, len(words) / 15)  # what is said faster was said by nobody
         studio.words.append(words)
         self.time_passes(1.0)
         begun = self.position
         self.event(SpeechStarted(begun, time.monotonic_ns()))
-        self.time_passes(1.0)
+        self.time_passes(takes_s)
         self.uttered.append((begun, self.position, _LOUD + _STEP * (len(studio.words) - 1)))
-        paused = (self.position, time.monotonic_ns())
-        self.event(SpeechPaused(*paused, 900))
+        paused, voiced_ms = (self.position, time.monotonic_ns()), round(takes_s * 900)
+        self.event(SpeechPaused(*paused, voiced_ms))
         self.time_passes(1.0)
-        self.event(SpeechStopped(*paused, 900))
+        self.event(SpeechStopped(*paused, voiced_ms))
         await reached(lambda: self.call._state.revision > turns, "the caller's turn is taken")
         await reached(lambda: len(self.said) > before and self.listened_to, "the answer is heard")
         return self.said[-1]
+
+    @property
+    def exchanges(self) -> list[tuple[str, str]]:
+        """What the caller has said, and what was audible to them of each answer."""
+        return [(each.caller_text, each.audible_text) for each in self.call._history.exchanges]
 
     @property
     def listened_to(self) -> bool:
