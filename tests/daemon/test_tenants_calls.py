@@ -30,6 +30,7 @@ from offhook.tenants.number_registry import change_number, set_home
 from offhook.tenants.numbers import Home
 from offhook.tenants.registry import add_tenant, change_tenant, get_tenant, remove_tenant
 from offhook.tenants.shelf import Shelf
+from offhook.tools.registry import Origin
 from tests.support.clock import reached
 from tests.support.reception import Offer, Ready, SlowModel, opened
 from tests.support.tenants import fill, small_agent
@@ -249,6 +250,22 @@ async def test_the_database_may_go_between_and_during_calls(block: Block, tmp_pa
     assert (await block.dial(f"did={HULL}")).answered
     await running
     assert block.profiles[0].tenant == "leeds"
+
+
+async def test_tools_keep_what_they_do_with_the_tenant_and_not_with_the_box(
+    block: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_for: list[Origin] = []
+
+    async def open_toolbox(agent: Agent, origin: Origin, *more: Any, **settings: Any) -> None:
+        opened_for.append(origin)
+
+    monkeypatch.setattr("offhook.daemon.profiles.open_toolbox", open_toolbox)
+    for number in (LEEDS, HULL):
+        await block.dial(f"did={number}")
+    tenants = block.directory.snapshot.tenants
+    assert [origin.tenant for origin in opened_for] == [tenants["leeds"].id, tenants["hull"].id]
+    assert all(origin.database for origin in opened_for), "else all would share the box's own file"
 
 
 # --- changes -----------------------------------------------------------------------------------------------

@@ -171,7 +171,7 @@ class Profiles:
     async def _make(
         self, key: Key, agent: Agent, of_tenant: bool, passages: ReadPassages | None, warm: bool
     ) -> Prepared:
-        origin = Origin(tenant=key[0] if key else agent.name) if of_tenant else Origin()
+        origin = self._origin(key) if of_tenant else Origin()
         toolbox = await open_toolbox(agent, origin, self.config.tools)
         try:
             prepared = await asyncio.to_thread(
@@ -196,6 +196,14 @@ class Profiles:
             _log.debug("agent=%s %.0f s of its answers are ready to be said", prepared.name, seconds)
         except OffhookError as error:
             _log.warning("agent=%s its answers are spoken when they are given: %s", prepared.name, error)
+
+    def _origin(self, key: Key) -> Origin:
+        """Whose tools a tenant's agent has, and where they keep what they do: never in the box's own file."""
+        # Known by now, as a tenant was: nothing is imported that would take its time.
+        from offhook.tenants.database import DEFAULT_FILE
+
+        database = self.config.tenants.database or f"sqlite:///{DEFAULT_FILE}"
+        return Origin(tenant=key[1], database=database)
 
     async def _warm_later(self, prepared: Prepared) -> None:
         try:
