@@ -190,6 +190,21 @@ async def test_a_tenant_has_as_many_calls_as_it_takes(block: Block) -> None:
     assert (await block.dial(f"did={LEEDS}")).answered, "the place is free again"
 
 
+@pytest.mark.parametrize("block", [{"costs": {"per_day": 2.5, "currency": "EUR"}}], indirect=True)
+async def test_a_tenant_whose_calls_have_cost_enough_today_is_busy(block: Block) -> None:
+    ledger = block.reception.services.ledger
+    ledger.add("leeds", 2.0)
+    assert (await block.dial(f"did={LEEDS}")).answered
+    ledger.add("leeds", 0.5)
+    with pytest.raises(BusyError, match=r"today's calls of leeds have cost 2\.5 EUR"):
+        await block.dial(f"did={LEEDS}")
+    assert (await block.dial(f"did={HULL}")).answered, "another tenant's money is another's"
+    assert not (await block.dial("agent=receptionist")).result
+    ledger.add(None, 3.0)
+    with pytest.raises(BusyError, match="the box's own agents"):
+        await block.dial("agent=receptionist")
+
+
 async def test_a_number_is_answered_in_its_language(block: Block) -> None:
     await block.dial(f"did={HULL}")
     await block.dial(f"did={LEEDS}")

@@ -32,6 +32,7 @@ from offhook.doors.base import HANGUP, Line, Listening, unless_ended
 from offhook.engines.llm.base import Conversation
 from offhook.errors import BusyError, DeadlineError, HangupError, ModelError, OffhookError
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
+from offhook.observe.bill import billed
 from offhook.observe.load import Speculation
 
 _log = logging.getLogger("offhook.call.call")
@@ -87,6 +88,15 @@ class Call:
         """Hold the conversation; returns how it ended: ``ok``, ``nobody`` (music, a television, an
         announcement), ``hangup``, ``busy``, ``failed``, or where the line goes: ``transfer``, ``queue``,
         ``voicemail``."""
+        with billed() as bill:
+            result = await self._run()
+            self._services.ledger.add(self._profile.tenant, bill.cost)
+            if bill.units:
+                self._services.metrics.billed(bill)
+                _log.info("call=%s billed %s", self.id, bill)
+        return result
+
+    async def _run(self) -> str:
         started_ns = time.monotonic_ns()
         result = "failed"
         try:

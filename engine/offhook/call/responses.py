@@ -25,6 +25,7 @@ from offhook.call.tasks import Tasks
 from offhook.conversation.history import History
 from offhook.end_of_turn.wait import expectation
 from offhook.errors import DeadlineError, ModelError
+from offhook.observe.bill import BILL
 from offhook.observe.trace import TurnTrace, now_ms
 from offhook.playout.utterance import Utterance
 from offhook.tools.base import Action
@@ -222,6 +223,8 @@ class Replies:
         trace = revision.trace
         trace.playback_ended_ns = time.monotonic_ns()
         trace.underruns = revision.answer.underruns
+        if (bill := BILL.get()) is not None:
+            trace.cost = bill.since_last()
         trace.cpu_ms = {_stage(worker): 1000 * s for worker, s in revision.claim.cpu_s.items()}
         if trace.playback_started_ns is None:
             return

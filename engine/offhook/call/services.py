@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from offhook.end_of_turn.wait import ProsodyModel
+from offhook.observe.bill import Ledger
 from offhook.observe.load import LoadGauge
 from offhook.observe.metrics import Metrics
 from offhook.observe.trace import TraceWriter
@@ -23,3 +24,5 @@ class Services:
     judging: Executor
     """Judges who speaks while we do: nothing else, so that no call's stop waits for a recogniser."""
     prosody: ProsodyModel | None = None
+    ledger: Ledger = field(default_factory=Ledger)
+    """What tenants' calls have cost today."""

@@ -26,7 +26,13 @@ from offhook.config.sections import (
     is_path,
     spoken_languages,
 )
-from offhook.config.services import FallbackConfig, ServiceSection, SttFallbackConfig, TtsFallbackConfig
+from offhook.config.services import (
+    CostsConfig,
+    FallbackConfig,
+    ServiceSection,
+    SttFallbackConfig,
+    TtsFallbackConfig,
+)
 from offhook.config.values import FOLDER, ConfigPath, ModelName, Section
 
 __all__ = [
@@ -39,6 +45,7 @@ __all__ = [
     "Config",
     "ConfigPath",
     "ConversationConfig",
+    "CostsConfig",
     "DaemonConfig",
     "DoorsConfig",
     "FallbackConfig",

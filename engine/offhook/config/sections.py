@@ -16,7 +16,13 @@ from pydantic import (
     field_validator,
 )
 
-from offhook.config.services import FallbackConfig, ServiceSection, SttFallbackConfig, TtsFallbackConfig
+from offhook.config.services import (
+    CostsConfig,
+    FallbackConfig,
+    ServiceSection,
+    SttFallbackConfig,
+    TtsFallbackConfig,
+)
 from offhook.config.values import ConfigPath, ModelName, Section, beside, model_name
 
 DEFAULT_PATH = Path("/etc/offhook/offhook.toml")
@@ -97,6 +103,8 @@ class SttConfig(ServiceSection):
     """A server's final words, from the moment that they are wanted; connecting is part of it."""
     path: str | None = None
     """openai: where audio is uploaded, below ``base_url``; whisper.cpp's own server has ``/inference``."""
+    price_per_minute: float = Field(0.0, ge=0)
+    """Of speech that is sent to a server, in ``costs.currency``."""
     fallback: SttFallbackConfig | None = None
     """A recogniser of this machine for when the server is late, as ``[stt.fallback]``."""
 
@@ -149,6 +157,12 @@ class LlmConfig(ServiceSection):
     """From one piece of the answer to the next."""
     total_timeout_s: float = Field(30.0, gt=0, le=3600)
     """For a whole answer."""
+    price_per_million_new: float = Field(0.0, ge=0)
+    """Tokens that a server reads, in ``costs.currency``; of an answer that is given up they are estimated."""
+    price_per_million_cached: float = Field(0.0, ge=0)
+    """Tokens that it had ready."""
+    price_per_million_written: float = Field(0.0, ge=0)
+    """Tokens of its answers."""
     fallback: FallbackConfig | None = None
     """A second server, as ``[llm.fallback]``; for engines that are servers."""
 
@@ -183,6 +197,8 @@ class TtsConfig(ServiceSection):
     """A server's voices for other languages: ``{ de = "Katja", fr = "Denise" }``."""
     path: str | None = None
     """xtts: ``/tts``, ``/tts_to_audio/`` or ``/tts_stream``."""
+    price_per_million_characters: float = Field(0.0, ge=0)
+    """Of text that is sent to a server, in ``costs.currency``."""
     fallback: TtsFallbackConfig | None = None
     """A voice of this machine for when the server is late, as ``[tts.fallback]``."""
 
@@ -358,6 +374,7 @@ class Config(Section):
     doors: DoorsConfig = DoorsConfig()
     metrics: MetricsConfig = MetricsConfig()
     tenants: TenantsConfig = TenantsConfig()
+    costs: CostsConfig = CostsConfig()
     recognisers: dict[_Name, SttConfig] = {}
     """``[recognisers.NAME]``: as ``[stt]``, for agents that ask for it: ``recogniser = "NAME"``."""
     models: dict[_Name, LlmConfig] = {}

@@ -62,3 +62,13 @@ class TtsFallbackConfig(Section):
     """All as in ``[tts]``."""
     after_ms: int = Field(700, ge=50, le=10_000)
     """A clause's first audio that is later than this is not waited for."""
+
+
+class CostsConfig(Section):
+    """What calls cost where engines are on other people's servers; the prices stand beside the engines."""
+
+    currency: str = Field("USD", max_length=16)
+    """In which all prices are written."""
+    per_day: float | None = Field(None, gt=0)
+    """What one tenant's calls, or those of the box's own agents, may cost a day (UTC); beyond it new calls
+    are busy. None: no limit."""

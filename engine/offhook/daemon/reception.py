@@ -102,6 +102,7 @@ class Reception:
             raise
 
     async def _take(self, line: Line, who: Answerer) -> None:
+        self._check_costs(who.number)
         with ExitStack() as stack:
             if who.number is not None and self._tenancy is not None:
                 stack.enter_context(self._tenancy.call(who.number))
@@ -126,6 +127,7 @@ class Reception:
             if who is Refusal.BUSY:
                 raise BusyError("the tenant has as many calls as it takes")
             return who
+        self._check_costs(who.number)
         prepared = self._profiles.get(who.key)
         if prepared is not None:
             profile = prepared.profile
@@ -200,6 +202,14 @@ class Reception:
         problem = models or voice.problem() or self._searching.problem()
         if problem is not None:
             raise BusyError(problem)  # the dialplan finds the caller someone who can answer
+
+    def _check_costs(self, number: Number | None) -> None:
+        """Raise BusyError when this tenant's calls, or those of the box's own agents, cost enough today."""
+        limit = self.config.costs.per_day
+        tenant = None if number is None else number.tenant.slug
+        if limit is not None and self.services.ledger.spent(tenant) >= limit:
+            whose = "the box's own agents" if tenant is None else tenant
+            raise BusyError(f"today's calls of {whose} have cost {limit:g} {self.config.costs.currency}")
 
     @contextmanager
     def _place(self, model: LanguageModel) -> Iterator[None]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from offhook.config import BudgetConfig
+from offhook.observe.bill import Bill
 from offhook.observe.cpu import CPU_STAGES, ThreadTimes
 from offhook.observe.trace import STAGES, TurnTrace
 
@@ -81,6 +82,12 @@ class Metrics:
             "Turns that failed, and that the caller got an excuse for",
             registry=registry,
         )
+        self._units = Counter(
+            "offhook_billed_units", "What servers of others were sent, and wrote", ["unit"], registry=registry
+        )
+        self._cost = Counter(
+            "offhook_billed_cost", "What calls have cost, in costs.currency", registry=registry
+        )
         self.holding = Counter(
             "offhook_holding_phrases", "Answers that had to be announced", registry=registry
         )
@@ -100,6 +107,12 @@ class Metrics:
     def loop_lag(self, seconds: float) -> None:
         """The event loop woke somebody so late."""
         self._lag.observe(max(0.0, seconds))
+
+    def billed(self, bill: Bill) -> None:
+        """A call is over, and this is what it has cost."""
+        for unit, count in bill.units.items():
+            self._units.labels(unit).inc(count)
+        self._cost.inc(bill.cost)
 
     def turn_ended(self, trace: TurnTrace, budgets: BudgetConfig) -> None:
         """An answer was heard, to its end or not."""

@@ -11,11 +11,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from offhook.engines.llm.base import Grammar, Limits, Mark, Told, ToolOffer
+from offhook.engines.llm.base import GenerationStats, Grammar, Limits, Mark, Told, ToolOffer
 from offhook.engines.llm.dialect import Dialect, Sending, Server, build_request, read_body
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.exchange import RemoteGeneration
@@ -24,6 +25,7 @@ from offhook.engines.llm.messages import ROLES, Script
 from offhook.engines.remote.connections import Connections
 from offhook.engines.remote.refusals import broken, detail_of, refused
 from offhook.errors import BusyError, ModelError
+from offhook.observe import bill
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,15 @@ _LOAD_S = 120.0
 AWAY_S = 30.0
 """A server that had to be replaced is not asked first for so long: callers do not wait for it each time."""
 _MAX_LIST_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Of a million tokens."""
+
+    new: float = 0.0
+    cached: float = 0.0
+    written: float = 0.0
 
 
 class RemoteModel:
@@ -51,6 +62,7 @@ class RemoteModel:
         max_conversations: int = 8,
         asleep_s: float = ASLEEP_S,
         fallback: Server | None = None,
+        prices: Prices | None = None,
     ) -> None:
         """Contacts nobody.  ``n_ctx_call`` tokens, by our estimate, are one conversation's limit.
 
@@ -63,6 +75,7 @@ class RemoteModel:
         self.n_ctx_call = n_ctx_call
         self._dialect = dialect
         self._fallback = fallback
+        self.prices = prices or Prices()
         self._away_until_s = 0.0
         """Until then the fallback is asked first, on the event loop's clock."""
         self.places = max_conversations
@@ -185,15 +198,25 @@ class RemoteModel:
             called=script.call,
         )
         self._answers.add(generation.task)
+        whose = bill.BILL.get()
 
         def ended(task: asyncio.Task[None]) -> None:
             self._answers.discard(task)
             answered = generation.stats.first_token_ns is not None
             if answered and generation.answered_by.endpoint is self.endpoint:
                 self._loads.answered()
+            if answered or generation.stats.finish_reason == "cancelled":
+                self._charge(generation.stats, whose)
 
         generation.task.add_done_callback(ended)
         return generation
+
+    def _charge(self, stats: GenerationStats, whose: bill.Bill | None) -> None:
+        """What an answer has cost; of one that was given up before the server counted, by our estimate."""
+        price = self.prices
+        bill.add(bill.NEW_TOKENS, stats.prompt_tokens_computed, price.new / 1e6, bill=whose)
+        bill.add(bill.CACHED_TOKENS, stats.prompt_tokens_reused, price.cached / 1e6, bill=whose)
+        bill.add(bill.WRITTEN_TOKENS, stats.generated_tokens, price.written / 1e6, bill=whose)
 
     def _servers(self) -> list[Server]:
         """Whom to ask, one after the other."""

@@ -7,7 +7,7 @@ from offhook.engines.engine import Loading
 from offhook.engines.llm.dialect import Server
 from offhook.engines.llm.dialects import DIALECTS
 from offhook.engines.llm.endpoint import endpoint_of, fallback_of
-from offhook.engines.llm.remote import RemoteModel
+from offhook.engines.llm.remote import Prices, RemoteModel
 from offhook.engines.llm.room import call_tokens
 
 
@@ -20,6 +20,7 @@ def load(llm: LlmConfig, model: str | None, loading: Loading) -> RemoteModel:
         n_ctx_call=call_tokens(llm, loading.max_calls),
         max_conversations=loading.max_calls,
         fallback=None if second is None else _server(second),
+        prices=Prices(llm.price_per_million_new, llm.price_per_million_cached, llm.price_per_million_written),
     )
 
 

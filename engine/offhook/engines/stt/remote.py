@@ -24,6 +24,7 @@ from offhook.engines.remote.service import Service
 from offhook.engines.stt.base import SESSION_S, Transcript
 from offhook.engines.stt.gate import clean
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
+from offhook.observe import bill
 from offhook.workers import Claim
 
 logger = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class RemoteRecognition:
         *,
         final_timeout_s: float,
         min_voiced_ms: int = 160,
+        price_per_minute: float = 0.0,
         aclose: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """``feed`` makes one for audio of so many Hz; it contacts nobody.  ``aclose`` closes what feeds
@@ -89,6 +91,7 @@ class RemoteRecognition:
         self.feed = feed
         self.final_timeout_s = final_timeout_s
         self.min_voiced_ms = min_voiced_ms
+        self.price_per_s = price_per_minute / 60
         self.network = Network.shared()
         self._aclose = aclose
         self._sessions: set[RemoteSession] = set()
@@ -146,6 +149,7 @@ class RemoteSession:
         self._last: tuple[int, int, Transcript] | None = None
         """Samples and voice of the last final words, and they."""
         self._cancelled = False
+        self._bill = bill.BILL.get()
 
     @property
     def audio_s(self) -> float:
@@ -220,6 +224,7 @@ class RemoteSession:
 
     def _tell(self, link: _Link, block: Samples) -> None:
         self._told_samples += len(block)
+        bill.add(bill.SECONDS, len(block) / self._rate_hz, self._owner.price_per_s, bill=self._bill)
         link.tell(block)
 
     async def _words(self) -> Words:

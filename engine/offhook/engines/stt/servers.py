@@ -30,6 +30,7 @@ def load(stt: SttConfig, model: str | None = None, loading: Loading | None = Non
         feed,
         final_timeout_s=stt.final_timeout_s,
         min_voiced_ms=stt.min_voiced_ms,
+        price_per_minute=stt.price_per_minute,
         aclose=aclose,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextvars import Context, copy_context
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,12 @@ class BackedVoice:
 
     def synthesize(self, text: str, *, cancelled: Callable[[], bool] = never) -> Iterator[NDArray[np.int16]]:
         """Speak ``text``; see :class:`~offhook.engines.tts.base.Synthesizer`."""
+        return self._synthesize(text, cancelled, copy_context())
+
+    def _synthesize(
+        self, text: str, cancelled: Callable[[], bool], context: Context
+    ) -> Iterator[NDArray[np.int16]]:
+        """``context``: of whoever asks, as it is theirs to pay."""
         if not self._breaker.lets(self._clock()):
             yield from self._by_local(text, cancelled)
             return
@@ -58,7 +65,7 @@ class BackedVoice:
 
         why = late = f"no audio within {self._after_s * 1000:.0f} ms"
         try:
-            for block in self._server.synthesize(text, cancelled=given_up):
+            for block in context.run(self._server.synthesize, text, cancelled=given_up):
                 if not begun:
                     begun = True
                     if self._breaker.went_well():

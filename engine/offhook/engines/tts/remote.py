@@ -19,6 +19,7 @@ from offhook.engines.remote.service import Service
 from offhook.engines.tts.base import never
 from offhook.engines.tts.text import has_words, parts, speakable
 from offhook.errors import ModelError
+from offhook.observe import bill
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class RemoteVoice:
         language: str = "en",
         voices: Mapping[str, str] | None = None,
         speaks: Callable[[str], bool] = lambda language: False,
+        price_per_million: float = 0.0,
     ) -> None:
         """Contacts nobody.  ``voices`` are those of other languages, by code; ``speaks`` says whether any
         voice speaks a language, if it is told so."""
@@ -72,14 +74,13 @@ class RemoteVoice:
         self._speaker = _Speaker(self, voice, language)
         self._voices = dict(voices or {})
         self._speaks = speaks
+        self._price = price_per_million / 1e6
         self._others: dict[str, _Speaker] = {}
         self._closed = False
         self.name = f"{source.name}-{voice}" if voice else source.name
         self.service = source.service
         self.sample_rate_hz = source.rate_hz
         self.concurrency = CONCURRENCY
-        self.characters = 0
-        """What has been sent so far: most services count by it."""
 
     def synthesize(self, text: str, *, cancelled: Callable[[], bool] = never) -> Iterator[NDArray[np.int16]]:
         """Speak ``text``; see :class:`~offhook.engines.tts.base.Synthesizer`."""
@@ -101,14 +102,19 @@ class RemoteVoice:
     def say(
         self, text: str, voice: str, language: str, cancelled: Callable[[], bool]
     ) -> Iterator[NDArray[np.int16]]:
-        """``text`` by one of the server's voices."""
+        """``text`` by one of the server's voices; on the bill of whoever asks, not of whoever takes it."""
+        return self._say(text, voice, language, cancelled, bill.BILL.get())
+
+    def _say(
+        self, text: str, voice: str, language: str, cancelled: Callable[[], bool], whose: bill.Bill | None
+    ) -> Iterator[NDArray[np.int16]]:
         for part in parts(speakable(text), MAX_PART_CHARS):
             if self._closed:
                 raise ModelError("the voice is closed")
             if cancelled():
                 return
             if has_words(part):
-                self.characters += len(part)
+                bill.add(bill.CHARACTERS, len(part), self._price, bill=whose)
                 yield from self._bounded(
                     self._network.iterate(lambda: self._source.speak(part, voice, language), cancelled)  # noqa: B023
                 )

@@ -130,4 +130,10 @@ def _by_http(
 
 
 def _of(tts: TtsConfig, source: Source, voice: str, *, speaks: Callable[[str], bool] = _none) -> RemoteVoice:
-    return RemoteVoice(source, voice, voices=tts.voices, speaks=speaks)
+    return RemoteVoice(
+        source,
+        voice,
+        voices=tts.voices,
+        speaks=speaks,
+        price_per_million=tts.price_per_million_characters,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextvars import copy_context
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,10 +221,12 @@ class Voice:
     ) -> AsyncGenerator[NDArray[np.int16], None]:
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[NDArray[np.int16] | None] = asyncio.Queue()
+        context = copy_context()  # it is on the bill of whoever asks
 
         def work(job: Job[None]) -> None:
             words = spoken(text, language)
-            blocks = self._speaking(language).synthesize(words, cancelled=lambda: job.cancelled)
+            speaker = self._speaking(language)
+            blocks = context.run(speaker.synthesize, words, cancelled=lambda: job.cancelled)
             slin = to_slin(blocks, self._synthesizer.sample_rate_hz, rate_hz)
             for block in without_lead(slin, rate_hz):
                 job.beat()

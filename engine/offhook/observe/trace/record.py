@@ -95,6 +95,8 @@ class TurnTrace:
     cpu_ms: dict[str, float] = field(default_factory=dict)
     """Processor time of the threads that made the answer that was heard, by stage: stt, voice.  Of an engine
     with several threads a piece, the one that was asked."""
+    cost: float = 0.0
+    """Since the turn before: of others' servers, guesses that were thrown away included."""
     act: str = ""
     """What kind of answer it was: facts, generated, unknown, farewell, ..."""
     interrupted: bool = False
@@ -179,6 +181,8 @@ class TurnTrace:
         record: dict[str, Any] = {"v": SCHEMA_VERSION, "call": self.call_id, "turn": self.turn}
         record["at_ms"] = self.at_ms
         record.update({name: getattr(self, name) for name in _COUNTS})
+        if self.cost:
+            record["cost"] = round(self.cost, 6)
         record["cpu_ms"] = {stage: round(ms, 3) for stage, ms in self.cpu_ms.items()}
         record["act"] = self.act
         record["interrupted"] = self.interrupted
@@ -211,6 +215,8 @@ class TurnTrace:
         for name, count in whole.items():
             setattr(trace, name, count)
         trace.act = act if isinstance(act, str) else ""
+        cost = record.get("cost", 0.0)
+        trace.cost = float(cost) if isinstance(cost, int | float) else 0.0
         cpu_ms = record.get("cpu_ms")
         if isinstance(cpu_ms, dict):
             trace.cpu_ms = {

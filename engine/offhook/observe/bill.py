@@ -1,0 +1,91 @@
+"""What a call costs where others' servers are used: counted by the engines, in units of their price lists.
+
+A call sets its bill in :data:`BILL`, and whatever is begun for it finds it there; an engine of this machine
+costs nothing and writes nothing.  Counts may come from any thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+SECONDS, CHARACTERS = "seconds", "characters"
+NEW_TOKENS, CACHED_TOKENS, WRITTEN_TOKENS = "new_tokens", "cached_tokens", "written_tokens"
+UNITS = (SECONDS, CHARACTERS, NEW_TOKENS, CACHED_TOKENS, WRITTEN_TOKENS)
+"""Of speech sent; of text sent; of a prompt, and of that what the server had ready; of an answer."""
+
+
+@dataclass(slots=True)
+class Bill:
+    """One call's."""
+
+    units: dict[str, float] = field(default_factory=dict)
+    cost: float = 0.0
+    """In ``costs.currency``."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _told: float = 0.0
+
+    def add(self, unit: str, count: float, price: float = 0.0) -> None:
+        """``count`` of one of :data:`UNITS`, at ``price`` for one."""
+        with self._lock:
+            self.units[unit] = self.units.get(unit, 0.0) + count
+            self.cost += count * price
+
+    def since_last(self) -> float:
+        """What it has cost since this was asked before."""
+        with self._lock:
+            more, self._told = self.cost - self._told, self.cost
+            return more
+
+    def __str__(self) -> str:
+        """For a log: ``cost=0.0123 seconds=41.2 characters=310``; only what there is."""
+        counts = (f"{unit}={self.units[unit]:.10g}" for unit in UNITS if self.units.get(unit))
+        return " ".join([f"cost={self.cost:.4f}", *counts])
+
+
+BILL: ContextVar[Bill | None] = ContextVar("offhook-bill", default=None)
+
+
+def add(unit: str, count: float, price: float = 0.0, *, bill: Bill | None = None) -> None:
+    """To ``bill``, or to the one of whoever is at work here; nobody's work is on no bill."""
+    bill = bill or BILL.get()
+    if bill is not None and count:
+        bill.add(unit, count, price)
+
+
+@contextmanager
+def billed() -> Iterator[Bill]:
+    """A new bill, for all that is begun inside."""
+    token = BILL.set(bill := Bill())
+    try:
+        yield bill
+    finally:
+        BILL.reset(token)
+
+
+class Ledger:
+    """What each tenant's calls have cost on the present day (UTC); forgotten at the daemon's end."""
+
+    def __init__(self) -> None:
+        self._day = ""
+        self._spent: dict[str | None, float] = {}
+
+    def add(self, tenant: str | None, cost: float, now: datetime | None = None) -> None:
+        """``tenant`` None: the box's own agents."""
+        self._turn_over(now)
+        if cost:
+            self._spent[tenant] = self._spent.get(tenant, 0.0) + cost
+
+    def spent(self, tenant: str | None, now: datetime | None = None) -> float:
+        """Today."""
+        self._turn_over(now)
+        return self._spent.get(tenant, 0.0)
+
+    def _turn_over(self, now: datetime | None) -> None:
+        day = (now or datetime.now(UTC)).date().isoformat()
+        if day != self._day:
+            self._day, self._spent = day, {}
