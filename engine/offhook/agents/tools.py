@@ -100,8 +100,6 @@ class Target(Section):
     """As callers say it: "the front desk"."""
     also: tuple[_Filled, ...] = ()
     """Other names: "reception", "Keisha"."""
-    number: str = Field("", pattern=r"^[\w+*#@./-]{0,64}$")
-    """Told to the dialplan as OFFHOOK_NUMBER; empty: the dialplan knows by the key."""
     default: bool = False
     """Who just wants "a person" gets this one."""
 
@@ -180,6 +178,12 @@ class ToolEntry(Section):
         if not file.endswith(".py"):
             return function
         return f"{placed(Path(file), (info.context or {}).get(FOLDER))}{colon}{name}"
+
+    @field_validator("targets")
+    @classmethod
+    def _keys(cls, targets: dict[str, Target]) -> dict[str, Target]:
+        """They are extensions of the dialplan."""
+        return checked_names(targets, "a target")
 
     @field_validator("parameters")
     @classmethod
