@@ -169,7 +169,6 @@ class Replies:
     def settle(self, number: int) -> None:
         """What was stopped does not come back: what was heard of it is remembered."""
         self.ending = False  # the caller goes on
-        self.action = None
         revision = self._revisions.pop(number, None)
         if revision is None:  # a prompt: the language model knows nothing of it
             return

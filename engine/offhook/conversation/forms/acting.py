@@ -30,6 +30,8 @@ SURE = 3.0
 """Log-odds from which a fact answers what was said in the middle of a form, though it could be a value."""
 INSISTS = 3
 """Whoever asks for a person so often gets one, whatever else they could be asked."""
+_HEARD = 0.6
+"""Of what was said of a result, so much has to have been audible; else it is said again."""
 _BESIDE_FORM = ("facts", "readback", "wait", "courtesy", "greeted")
 """Answers after which a form goes on."""
 _NO_WISH = ("farewell", "repeat", "wait", "thanks", "greeting", "readback", "machine")
@@ -99,7 +101,13 @@ class Acting:
         form = history.form
         if form is not None and form.tool in executor.tools:
             return await self._go_on(turn, form, hearing, ranking, history, executor)
-        return await self._begin(turn, hearing, ranking, history, executor) or turn
+        begun = await self._begin(turn, hearing, ranking, history, executor)
+        last = history.last
+        if begun is None and last is not None and last.act == "done" and turn.act in ("otherwise", "unknown"):
+            if len(last.audible_text) < _HEARD * len(last.whole_text):
+                # What was done is done, whatever they said into the news of it.
+                return replace(turn, act="done", say=last.whole_text, facts=())
+        return begun or turn
 
     def told(self, request: Request, result: ToolResult, executor: Executor) -> str:
         """What is said of a result."""

@@ -1,0 +1,137 @@
+"""A whole call that does things: after the yes and behind the commit, once, and the line goes where it
+should."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offhook.agents.loader import Agent
+from offhook.barge_in import Verdict
+from offhook.conversation.policies.grounded import Grounded
+from offhook.knowledge.store import Knowledge
+from offhook.tools.base import Phrases, Tool, ToolResult
+from offhook.tools.executor import Toolbox
+from offhook.tools.ledger import Ledger
+from offhook.tools.registry import make_tools
+from tests.support.clock import Clock
+from tests.support.engines.engines import PlainTemplate
+from tests.support.scripted_call import AGENT, ScriptedCall, scripted_call
+from tests.support.tools import ScriptedTool, schema
+
+WHEN = ("I'd like to book a table",)
+PARTS: dict[str, dict[str, Any]] = {
+    "size": {"enum": ["small", "large"], "x-ask": "Small or large?"},
+    "note": {"x-ask": "Anything else?"},
+}
+READ_BACK = "I have: large, By the window. Is that right?"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def with_tools(*tools: Tool) -> Any:
+    def fill(call: ScriptedCall) -> None:
+        toolbox = Toolbox({tool.spec.name: tool for tool in tools}, Ledger.in_file(None))
+        policy = Grounded(AGENT, PlainTemplate(), Knowledge(AGENT), None, toolbox)
+        call.profile = replace(call.profile, policy=policy)
+
+    return fill
+
+
+def table(**options: Any) -> ScriptedTool:
+    return ScriptedTool("book", schema(**PARTS), when=WHEN, phrases=Phrases(done="It's booked."), **options)
+
+
+async def until_asked(call: ScriptedCall) -> None:
+    await call.says("I'd like to book a table.")
+    await call.says("A large one.")
+    await call.says("By the window.")
+    assert call.spoken == ["Small or large?", "Anything else?", READ_BACK]
+
+
+async def test_a_write_runs_behind_the_commit_of_a_yes(tmp_path: Path, clock: Clock) -> None:
+    tool = table()
+    async with scripted_call(tmp_path, clock, [], fill=with_tools(tool)) as call:
+        await until_asked(call)
+        # A yes that may go on: it is prepared, and nothing happens.
+        call.begins("Yes")
+        call.pauses()
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert tool.runs == []
+        # They do go on: the guess is thrown away, and what they meant is done.
+        call.begins("Yes, but small.", resumes=True)
+        call.pauses()
+        call.stops()
+        await call.listening()
+        assert call.spoken[-1] == "I have: small, By the window. Is that right?"
+        await call.says("Yes.")
+        assert tool.runs == [{"size": "small", "note": "By the window"}]
+        assert call.spoken[-1] == "It's booked."
+
+
+async def test_who_speaks_before_they_hear_of_it_is_told_and_nothing_is_done_twice(
+    tmp_path: Path, clock: Clock
+) -> None:
+    tool = table()
+    async with scripted_call(tmp_path, clock, [], fill=with_tools(tool)) as call:
+        await until_asked(call)
+        call.line.hold()
+        await call.says("Yes.", wait=False)
+        await call.line.speaks()
+        call.judge.verdict = Verdict.SPEECH
+        call.line.time_passes(0.02)
+        call.begins("No, wait, a small one.")
+        call.pauses()
+        call.stops()
+        call.line.let_go()
+        await call.listening()
+        assert tool.runs == [{"size": "large", "note": "By the window"}]
+        assert call.spoken[-1] == "It's booked."
+
+
+async def test_the_line_goes_where_the_tool_has_chosen(tmp_path: Path, clock: Clock) -> None:
+    said = "Put me through to Anna Berg."
+    targets = {"anna": {"name": "Anna Berg"}, "desk": {"name": "the front desk"}}
+    entry = {"targets": targets, "when": ["Put me through to somebody"]}
+    made = make_tools(
+        Agent.model_validate({"name": "Inn", "greeting": "Hello.", "tools": {"transfer": entry}})
+    )
+    async with scripted_call(tmp_path, clock, [], fill=with_tools(*made.tools.values())) as call:
+        await call.says(said)
+        ended = await call.ended()
+        assert (call.spoken, ended) == (["One moment, I'll put you through to Anna Berg."], "transfer")
+        assert call.spoken == ["One moment, I'll put you through to Anna Berg."]
+        assert call.line.variables["OFFHOOK_TARGET"] == "anna"
+
+
+async def test_a_slow_tool_is_announced(tmp_path: Path, clock: Clock) -> None:
+    tool = table()
+    tool.hold = asyncio.Event()
+    async with scripted_call(tmp_path, clock, [], fill=with_tools(tool)) as call:
+        await until_asked(call)
+        await call.says("Yes.", wait=False)
+        await tool.began.wait()
+        clock.pass_by(1.0)  # longer than a caller takes silence for patience
+        await call.line.speaks()
+        assert not tool.hold.is_set()
+        tool.hold.set()
+        await call.listening()
+        assert call.spoken[-1] == "One moment, please. It's booked."
+
+
+async def test_a_tool_that_fails_is_no_failure_of_the_call(tmp_path: Path, clock: Clock) -> None:
+    tool = table(answers=[ToolResult("x", ok=False)])
+    async with scripted_call(tmp_path, clock, [], fill=with_tools(tool)) as call:
+        await until_asked(call)
+        await call.says("Yes.")
+        assert "nothing was changed" in call.spoken[-1]
+        await call.says("Thank you, goodbye.")
+        assert await call.ended() == "ok"
