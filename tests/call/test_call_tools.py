@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from offhook.agents.loader import Agent
-from offhook.barge_in import Verdict
 from offhook.conversation.policies.grounded import Grounded
 from offhook.knowledge.store import Knowledge
+from offhook.observe.trace import TurnTrace
 from offhook.tools.base import Phrases, Tool, ToolResult
 from offhook.tools.executor import Toolbox
 from offhook.tools.ledger import Ledger
 from offhook.tools.registry import make_tools
-from tests.support.clock import Clock
+from tests.support.clock import Clock, reached
 from tests.support.engines.engines import PlainTemplate
 from tests.support.scripted_call import AGENT, ScriptedCall, scripted_call
 from tests.support.tools import ScriptedTool, schema
@@ -28,6 +28,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "size": {"enum": ["small", "large"], "x-ask": "Small or large?"},
     "note": {"x-ask": "Anything else?"},
 }
+DONE = "It's booked, and we are looking forward to having you here with us."
 READ_BACK = "I have: large, By the window. Is that right?"
 
 
@@ -46,7 +47,7 @@ def with_tools(*tools: Tool) -> Any:
 
 
 def table(**options: Any) -> ScriptedTool:
-    return ScriptedTool("book", schema(**PARTS), when=WHEN, phrases=Phrases(done="It's booked."), **options)
+    return ScriptedTool("book", schema(**PARTS), when=WHEN, phrases=Phrases(done=DONE), **options)
 
 
 async def until_asked(call: ScriptedCall) -> None:
@@ -60,41 +61,20 @@ async def test_a_write_runs_behind_the_commit_of_a_yes(tmp_path: Path, clock: Cl
     tool = table()
     async with scripted_call(tmp_path, clock, [], fill=with_tools(tool)) as call:
         await until_asked(call)
-        # A yes that may go on: it is prepared, and nothing happens.
-        call.begins("Yes")
-        call.pauses()
-        for _ in range(50):
+        # A yes that may go on: it is prepared, and nothing happens, however long it is held.
+        pipeline = call.call._pipeline
+        assert pipeline is not None
+        guess = pipeline.prepare_text(99, "Yes.", TurnTrace(call.call.id, 9))
+        await reached(lambda: guess.turn is not None, "it is known what it asks for")
+        for _ in range(200):
             await asyncio.sleep(0)
-        assert tool.runs == []
-        # They do go on: the guess is thrown away, and what they meant is done.
-        call.begins("Yes, but small.", resumes=True)
-        call.pauses()
-        call.stops()
-        await call.listening()
+        assert (guess.turn is not None and guess.turn.request is not None, tool.runs) == (True, [])
+        await guess.cancel()
+        await call.says("No, a small one.")
         assert call.spoken[-1] == "I have: small, By the window. Is that right?"
         await call.says("Yes.")
         assert tool.runs == [{"size": "small", "note": "By the window"}]
-        assert call.spoken[-1] == "It's booked."
-
-
-async def test_who_speaks_before_they_hear_of_it_is_told_and_nothing_is_done_twice(
-    tmp_path: Path, clock: Clock
-) -> None:
-    tool = table()
-    async with scripted_call(tmp_path, clock, [], fill=with_tools(tool)) as call:
-        await until_asked(call)
-        call.line.hold()
-        await call.says("Yes.", wait=False)
-        await call.line.speaks()
-        call.judge.verdict = Verdict.SPEECH
-        call.line.time_passes(0.02)
-        call.begins("No, wait, a small one.")
-        call.pauses()
-        call.stops()
-        call.line.let_go()
-        await call.listening()
-        assert tool.runs == [{"size": "large", "note": "By the window"}]
-        assert call.spoken[-1] == "It's booked."
+        assert call.spoken[-1] == DONE
 
 
 async def test_the_line_goes_where_the_tool_has_chosen(tmp_path: Path, clock: Clock) -> None:
@@ -124,7 +104,7 @@ async def test_a_slow_tool_is_announced(tmp_path: Path, clock: Clock) -> None:
         assert not tool.hold.is_set()
         tool.hold.set()
         await call.listening()
-        assert call.spoken[-1] == "One moment, please. It's booked."
+        assert call.spoken[-1] == f"One moment, please. {DONE}"
 
 
 async def test_a_tool_that_fails_is_no_failure_of_the_call(tmp_path: Path, clock: Clock) -> None:

@@ -4,6 +4,7 @@ end."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +18,6 @@ from offhook.conversation.forms.words import form_words
 from offhook.conversation.policies.grounded import Grounded
 from offhook.conversation.session import TextSession
 from offhook.engines.llm.base import Limits
-from offhook.engines.llm.template import CHATML, chat_template
 from offhook.errors import ToolError
 from offhook.knowledge.store import Knowledge
 from offhook.languages import language
@@ -25,6 +25,7 @@ from offhook.tools.base import Option, Phrases, Refusal, Tool, ToolResult
 from offhook.tools.executor import Toolbox
 from offhook.tools.ledger import Ledger
 from offhook.tools.registry import make_tools
+from tests.support.engines.engines import PlainTemplate
 from tests.support.tools import ScriptedTool, schema
 
 NOW = datetime(2026, 4, 7, 10, 0, tzinfo=ZoneInfo("Europe/Vienna"))  # a Tuesday
@@ -131,7 +132,7 @@ async def talk(tools: Sequence[Tool], *said: str, facts: Sequence[str] = FACTS) 
     """The answers; without a network, words alone tell what is wanted."""
     agent = Agent.model_validate({"name": "Inn", "greeting": "Hello.", "facts": list(facts)})
     toolbox = Toolbox({tool.spec.name: tool for tool in tools}, Ledger.in_file(None))
-    policy = Grounded(agent, chat_template(CHATML), Knowledge(agent), None, toolbox)
+    policy = Grounded(agent, PlainTemplate(), Knowledge(agent), None, toolbox)
     session = TextSession(policy, None, Limits(), NOW)
     await session.open()
     answers = [(await session.say(words)).text for words in said]
@@ -193,6 +194,25 @@ async def test_what_came_of_it_is_said_as_it_is(answer: ToolResult | Exception, 
     assert says in (await talk([table(answers=[answer])], opening, "Yes."))[-1]
 
 
+@pytest.mark.parametrize("taken_back", [True, False])
+async def test_who_speaks_before_they_hear_of_it_is_told_and_nothing_is_done_twice(taken_back: bool) -> None:
+    tool = table(phrases=Phrases(done="Booked for {name}."))
+    agent = Agent.model_validate({"name": "Inn", "greeting": "Hello.", "facts": FACTS})
+    toolbox = Toolbox({"book": tool}, Ledger.in_file(None))
+    session = TextSession(
+        Grounded(agent, PlainTemplate(), Knowledge(agent), None, toolbox), None, Limits(), NOW
+    )
+    await session.open()
+    await session.say("I'd like to book a table on Thursday, a large one. My name is Ada Quill.")
+    await session.say("Yes.")
+    told = session.history.exchanges.pop()
+    if not taken_back:  # it was begun to be said, and cut off
+        session.history.add(replace(told, audible_text="Boo"))
+    assert (await session.say("No, wait, a small one.")).text == "Booked for Ada Quill."
+    assert tool.runs == [RIGHT]
+    await session.close()
+
+
 async def test_what_is_not_free_is_asked_for_again() -> None:
     tool = table()
     tool.refuses["2026-04-09"] = Refusal("day", "Thursday is full; Friday or Saturday?")
@@ -239,9 +259,7 @@ def transfer(**more: Any) -> list[Tool]:
 async def test_the_line_goes_to_whom_they_name() -> None:
     agent = Agent.model_validate({"name": "Inn", "greeting": "Hello.", "facts": FACTS})
     tools = {tool.spec.name: tool for tool in transfer()}
-    policy = Grounded(
-        agent, chat_template(CHATML), Knowledge(agent), None, Toolbox(tools, Ledger.in_file(None))
-    )
+    policy = Grounded(agent, PlainTemplate(), Knowledge(agent), None, Toolbox(tools, Ledger.in_file(None)))
     session = TextSession(policy, None, Limits(), NOW)
     await session.open()
     answer = await session.say("Put me through to somebody, to Anna Berg please.")

@@ -15,7 +15,7 @@ from offhook.conversation.forms.form import Form, FormFiller, Step
 from offhook.conversation.forms.request import Request
 from offhook.conversation.forms.slots import Hearing
 from offhook.conversation.forms.words import form_words
-from offhook.conversation.history import History
+from offhook.conversation.history import Exchange, History
 from offhook.knowledge.store import Networks, Ranking
 from offhook.knowledge.wishes import Wishes, WishFinder
 from offhook.languages import language
@@ -103,10 +103,10 @@ class Acting:
             return await self._go_on(turn, form, hearing, ranking, history, executor)
         begun = await self._begin(turn, hearing, ranking, history, executor)
         last = history.last
-        if begun is None and last is not None and last.act == "done" and turn.act in ("otherwise", "unknown"):
-            if len(last.audible_text) < _HEARD * len(last.whole_text):
-                # What was done is done, whatever they said into the news of it.
-                return replace(turn, act="done", say=last.whole_text, facts=())
+        if begun is None and _missed(last) and turn.act in ("otherwise", "unknown"):
+            assert last is not None
+            # What was done is done, whatever they said into the news of it.
+            return replace(turn, act="done", say=last.whole_text, facts=())
         return begun or turn
 
     def told(self, request: Request, result: ToolResult, executor: Executor) -> str:
@@ -257,3 +257,10 @@ def score(
 
 def _wants_person(ranking: Ranking) -> bool:
     return ranking.act.act == "person" and ranking.act.probability >= LIKELY
+
+
+def _missed(last: Exchange | None) -> bool:
+    """What came of a request was told, and hardly heard."""
+    if last is None or last.act != "done":
+        return False
+    return len(last.audible_text) < _HEARD * len(last.whole_text)
