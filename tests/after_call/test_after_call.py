@@ -131,7 +131,7 @@ class Office:
         self.clock = Clock(datetime.now(UTC))
         self.http = self.receiver.client
         handlers = Handlers(
-            self.database, self.http, MailConfig(), lambda _: model, trusted=trusted, clock=self.clock
+            self.database, self.http, MailConfig(), lambda *_: model, trusted=trusted, clock=self.clock
         )
         self.runner = Runner(self.jobs, handlers.by_kind(), self.clock)
 

@@ -31,8 +31,8 @@ from offhook.mail import MailError, compose, send
 from offhook.tenants.database import Database
 from offhook.tenants.jobs import Job, NewJob
 
-ModelOf = Callable[[str], LanguageModel | None]
-"""The language model that an agent of this name has now; None: it is not loaded any more."""
+ModelOf = Callable[[str, str], LanguageModel | None]
+"""The language model of a tenant's agent; None: it is not loaded, or nobody has called since the start."""
 
 
 class Handlers:
@@ -68,7 +68,7 @@ class Handlers:
         call = FinishedCall.from_json(job.body["call"])
         note = Summary(**job.body["rules"])
         settings = _parsed(AfterCall, job.body["settings"])
-        model = self._model_of(call.agent)
+        model = self._model_of(job.tenant_id, call.agent)
         if model is not None:
             try:
                 note = await summarise_by_model(model, call, note)

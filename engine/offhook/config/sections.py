@@ -316,6 +316,9 @@ class ToolsConfig(Section):
     ledger: ConfigPath | None = None
     """What was done, once for each request: a file.  None: /var/lib/offhook/tools.db, or memory where that
     folder is not ours; then a restart forgets it."""
+    records: ConfigPath = Path("/var/lib/offhook/box.db")
+    """What agents of the box's own leave behind: appointments, tickets, jobs that follow calls.  A file of
+    SQLite; tenants' agents have their database."""
     tenants_may_reach: tuple[str, ...] = ()
     """Hosts and networks of this machine's own neighbourhood that tenants' tools may call, such as
     ``10.1.2.0/24``; public addresses they always may."""

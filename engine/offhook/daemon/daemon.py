@@ -20,6 +20,7 @@ from offhook.config import Config, DoorsConfig
 from offhook.conversation.lookup import search_workers
 from offhook.core import PlayoutThread
 from offhook.daemon import systemd
+from offhook.daemon.after_calls import AfterCalls
 from offhook.daemon.capacity import check_capacity, raised_limits
 from offhook.daemon.doors import OtherDoors
 from offhook.daemon.profiles import Profiles
@@ -76,6 +77,7 @@ class Daemon:
         self._doors = OtherDoors(DoorsConfig(), None)
         self._calls = 0
         """Through all doors."""
+        self._after: AfterCalls | None = None
         self._media: Media | None = None
         """What the doors' lines are made of."""
 
@@ -133,8 +135,10 @@ class Daemon:
             services = Services(load, metrics, trace, transcript, judging)
             profiles = Profiles(config, pool, ReadyPhrases(folder), self._searching, self._tasks.spawn)
             stack.callback(profiles.close)
+            self._after = after = AfterCalls(config, self._tasks.spawn)
+            stack.push_async_callback(after.close)
             reception = Reception(
-                config, pool, profiles, services, self._searching, self._tasks.spawn, tenancy
+                config, pool, profiles, services, self._searching, self._tasks.spawn, tenancy, after
             )
             stack.callback(self._searching.close)
             stack.push_async_callback(self._tasks.close)
@@ -143,6 +147,7 @@ class Daemon:
                 status = StatusServer(config.metrics.listen, metrics.registry, self._health)
                 stack.callback(status.close)
             await reception.begin(default)
+            after.begin()
             self._reception = reception
             listener.start()
             doors.start(self._media, self.take, self._check)
@@ -283,6 +288,8 @@ class Daemon:
                 await asyncio.wait_for(asyncio.gather(*(door.drained() for door in doors)), limit_s)
         for door in doors:
             await door.close()
+        if self._after is not None:
+            await self._after.flush()
         await self._tasks.close()  # the models that they use are closed next
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from offhook.agents.loader import Agent, find_agent, load_agent
 from offhook.call.call import Call
+from offhook.call.profile import OnTurn
 from offhook.call.services import Services
 from offhook.config import Config
 from offhook.daemon.profiles import Key, Prepared, Profiles
@@ -23,11 +24,13 @@ from offhook.engines.tts.voice import Voice
 from offhook.errors import BusyError, ConfigError, OffhookError, UnreadableError
 from offhook.files import named
 from offhook.knowledge.store import ReadPassages
+from offhook.observe.trace import TurnTrace
 from offhook.tenants.admission import Refusal
 from offhook.tenants.snapshot import Number, Snapshot
 from offhook.workers import Workers
 
 if TYPE_CHECKING:
+    from offhook.daemon.after_calls import AfterCalls
     from offhook.daemon.tenancy import Tenancy
 
 _log = logging.getLogger("offhook.daemon.reception")
@@ -51,6 +54,14 @@ class Answerer:
     """The tenant's number; None: an agent of the box's own."""
 
 
+class Notes(Protocol):
+    """Somebody writes something of a call down."""
+
+    def turn(self, caller_text: str, audible_text: str, trace: TurnTrace) -> None: ...
+
+    def ended(self, result: str) -> None: ...
+
+
 class Reception:
     """Lives on the event loop."""
 
@@ -63,6 +74,7 @@ class Reception:
         searching: Workers,
         spawn: Callable[..., object],
         tenancy: Tenancy | None = None,
+        after: AfterCalls | None = None,
     ) -> None:
         self.config = config
         self.services = services
@@ -71,6 +83,7 @@ class Reception:
         self._searching = searching
         self._spawn = spawn
         self._tenancy = tenancy
+        self._after = after
         self._taken: Counter[int] = Counter()
         """Calls that hold a place in a language model, or will, by the model."""
 
@@ -224,18 +237,26 @@ class Reception:
             self._taken[which] -= 1
 
     async def _hold(self, line: Line, prepared: Prepared, number: Number | None) -> None:
-        profile = prepared.profile
-        if number is None or self._tenancy is None:
-            await Call(line, profile, self.services).run()
-            return
-        notes = self._tenancy.note(line.offer, number, profile.agent.language)
+        profile, offer = prepared.profile, line.offer
+        if number is not None:
+            profile = replace(profile, number=number)
+        notes: list[Notes] = []
+        if number is not None and self._tenancy is not None:
+            notes.append(self._tenancy.note(offer, number, profile.agent.language))
+        if self._after is not None:
+            name = prepared.key[1] if number is None else number.agent.name
+            note = self._after.note(offer, profile, name, number)
+            notes += [] if note is None else [note]
+        if notes:
+            profile = replace(profile, on_turn=_all(notes))
         result = "failed"
         try:
-            await line.answer()
-            call = Call(line, replace(profile, number=number, on_turn=notes.turn), self.services)
-            result = await call.run()
+            if number is not None:
+                await line.answer()
+            result = await Call(line, profile, self.services).run()
         finally:
-            notes.ended(result)
+            for each in notes:
+                each.ended(result)
 
     async def _refuse(self, line: Line, why: Refusal) -> None:
         """Say so to the dialplan, which says it to the trunk; nothing was answered."""
@@ -320,6 +341,14 @@ class Reception:
                 _log.error("tenant's agent %s cannot be made ready: %s", who.key[2], error)
         for key in old:
             self._profiles.drop(key)
+
+
+def _all(notes: Sequence[Notes]) -> OnTurn:
+    def turn(caller_text: str, audible_text: str, trace: TurnTrace) -> None:
+        for each in notes:
+            each.turn(caller_text, audible_text, trace)
+
+    return turn
 
 
 def _box(name: str) -> Key:

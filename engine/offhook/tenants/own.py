@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from offhook.tenants import schema
-from offhook.tenants.database import Database
+from offhook.tenants.database import Database, newest_revision
 from offhook.tenants.registry import add_tenant, get_tenant, tenant_or_none
 
 OWN_FILE = Path("/var/lib/offhook/box.db")
@@ -20,10 +20,19 @@ def own_tenant(database: Database) -> str:
 
     Raises DatabaseError.
     """
-    database.prepare()
+    _bring_up(database)
     with database.writing() as connection:
         tenant = tenant_or_none(connection, OWN_TENANT) or add_tenant(connection, OWN_TENANT, "This machine")
     return tenant.id
+
+
+def _bring_up(database: Database) -> None:
+    """The box's own file has no operator who migrates it: it is brought to this offhook's schema."""
+    if not database.is_missing():
+        with database.reading() as connection:
+            if database.revision(connection) == newest_revision():
+                return
+    database.migrate()
 
 
 def tenant_id(database: Database, tenant: str) -> str:

@@ -80,9 +80,10 @@ def make_tools(
         return made
     made.http = client(Reach(config.tenants_may_reach, anywhere=origin.trusted), network)
     servers: dict[Address, Server] = {}
-    around = Surroundings(
-        agent.name, agent.language, origin.folder, origin.tenant, origin.database, made.http
-    )
+    database = origin.database
+    if origin.tenant is None and database is None:
+        database = f"sqlite:///{config.records}"
+    around = Surroundings(agent.name, agent.language, origin.folder, origin.tenant, database, made.http)
     for name, entry in agent.tools.items():
         try:
             for tool in _tools(name, entry, origin, config, around, servers, made.http):
