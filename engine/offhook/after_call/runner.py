@@ -67,8 +67,10 @@ class Runner:
             while True:
                 self._wake.clear()
                 wait_s = await self._begin()
+                # Not wait_for: Python 3.11's loses a cancellation that comes with what it waits for.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self._wake.wait()
         finally:
             for task in self._running:
                 task.cancel()
