@@ -68,8 +68,8 @@ bench: build  ## Measure: latency per stage, VAD, media thread, handoff (writes 
 	$(BIN)/python bench/bench_llm_engine.py
 
 .PHONY: bench-gate
-bench-gate: build  ## Measure every stage; fails when one is slower than the committed baseline
-	$(BIN)/python -m bench.gate
+bench-gate: build  ## Measure every stage here and in the commit before (or BASE=...); fails when one is slower
+	$(BIN)/python -m bench.gate $(if $(BASE),--against $(BASE))
 
 .PHONY: turnaround
 turnaround: build  ## Measure turnaround, premature answers and barge-in on a real Asterisk (about 40 minutes)

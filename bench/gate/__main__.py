@@ -1,14 +1,15 @@
-"""Measure every stage and compare it with the committed baseline: ``make bench-gate``.
+"""Measure every stage of a turn, in this tree and in the commit before: ``make bench-gate``.
 
-Each stage's CPU time is taken as a ratio to that of a calibration loop, which runs before every
-round of it (``calibration.py``), so that the baseline holds on other machines of the same kind
-and on a busy one.  A stage that seems slower is measured again, twice at most, in new
-processes: a regression is there each time.  ``--update REASON`` measures the whole several
-times and writes ``baseline.json``: ratios, and the noise between the runs, from which the
-margins follow.
+Both are measured in turn, in processes of their own on one machine, so that its processor, its clock and its
+neighbours are the same for both.  Each stage's CPU time is taken as a ratio to that of a calibration loop
+that runs before every round of it (``calibration.py``).  A stage that seems slower is measured again in both,
+twice at most: a regression is there each time.
 
-Exit status: 0 no regression, 1 a stage is slower or has no baseline, 2 a stage gave a wrong
-answer or did not run.
+``BASE=REVISION`` (``--against``) compares with another commit than the parent: a tag, say, so that no sum of
+small steps goes unseen.  Every run is kept for ``pytest-benchmark compare`` below ``build/gate-runs``.
+
+Exit status: 0 no regression, 1 a stage is slower, 2 a stage gave a wrong answer or did not run, or there is
+nothing to compare with.
 """
 
 from __future__ import annotations
@@ -24,13 +25,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.gate.judge import Reading, best, dump, judge, load, readings, standards, table
+from bench.gate.judge import MIN_RUNS, Reading, best, judge, readings, standards, table
+from bench.gate.parent import ROOT, NoParentError, prepare
 
-HERE = Path(__file__).parent
-BASELINE = HERE / "baseline.json"
-STAGES = HERE / "gate_stages.py"
+STAGES = Path("bench") / "gate" / "gate_stages.py"
+RUNS = ROOT / "build" / "gate-runs"
 ATTEMPTS = 3
-RUNS = 7
 
 Measure = Callable[[Sequence[str]], Mapping[str, Reading]]
 """Measure the named stages in a process of their own; none: all."""
@@ -40,81 +40,75 @@ class WrongAnswerError(Exception):
     """The stages did not run through; the message is pytest's output."""
 
 
-def main(
-    arguments: Sequence[str] | None = None, *, measure: Measure | None = None, baseline: Path = BASELINE
-) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.gate", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--update", metavar="REASON", help="write a new baseline, and why into it")
-    parser.add_argument("--runs", type=int, default=RUNS, help="runs that a new baseline is made of")
+    parser.add_argument(
+        "--against",
+        metavar="REVISION",
+        default="HEAD~1",
+        help="compare with this commit (default: the parent)",
+    )
     options = parser.parse_args(arguments)
-    measure = measure or run_stages
     try:
-        if options.update is not None:
-            return update(baseline, measure, options.update.strip(), options.runs)
-        return check(baseline, measure)
+        tree = prepare(options.against)
+    except NoParentError as error:
+        print(f"bench-gate: nothing to compare with: {error}")
+        return 2
+    print(f"bench-gate: against {options.against} ({tree.name}) on {machine()}", flush=True)
+    return compare(_measurer(tree, "before"), _measurer(ROOT, "after"))
+
+
+def compare(before: Measure, after: Measure) -> int:
+    """Measure both in turn, and judge; see the module for the status."""
+    runs: tuple[list[Mapping[str, Reading]], list[Mapping[str, Reading]]] = ([], [])
+    wanted: list[str] = []
+    try:
+        for attempt in range(ATTEMPTS):
+            for number in range(MIN_RUNS):
+                pair = (0, 1) if number % 2 == 0 else (1, 0)  # whoever comes second may find a warmer machine
+                for side in pair:
+                    runs[side].append((before, after)[side](wanted))
+            verdicts = judge(standards(runs[0]), best(runs[1]))
+            wanted = [verdict.stage for verdict in verdicts if verdict.fails]
+            if not wanted:
+                break
+            if attempt + 1 < ATTEMPTS:
+                print(f"bench-gate: measuring again: {', '.join(wanted)}", flush=True)
     except WrongAnswerError as error:
         print(error)
         print("bench-gate: a stage gave a wrong answer or did not run; see above")
         return 2
-
-
-def check(baseline: Path, measure: Measure) -> int:
-    """Compare; 0 when nothing is slower."""
-    try:
-        stored = json.loads(baseline.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        print(f"bench-gate: there is no {baseline.name}; make one: {_UPDATE}")
-        return 1
-    expected = load(stored["stages"])
-    run = dict(measure([]))
-    verdicts = judge(expected, run)
-    runs = [run]
-    while len(runs) < ATTEMPTS and (slower := [v.stage for v in verdicts if v.outcome == "slower"]):
-        print(f"bench-gate: measuring again: {', '.join(slower)}")
-        runs.append(dict(measure(slower)))
-        verdicts = judge(expected, best(runs))
     print(table(verdicts))
-    if stored["machine"] != machine():
-        print(f"bench-gate: the baseline is from another machine ({stored['machine']}; this: {machine()})")
-    failed = [verdict.stage for verdict in verdicts if verdict.fails]
-    if not failed:
-        return 0
-    print(
-        f"bench-gate: {', '.join(failed)}: slower than the baseline of '{stored['reason']}', or not in it.\n"
-        f"If that is meant: {_UPDATE}"
-    )
-    return 1
-
-
-def update(baseline: Path, measure: Measure, reason: str, count: int) -> int:
-    """Measure ``count`` times and write the baseline."""
-    if not reason:
-        print("bench-gate: a new baseline needs a reason")
+    if wanted:
+        print(f"bench-gate: {', '.join(wanted)}: slower than before")
         return 1
-    runs = []
-    for number in range(count):
-        print(f"bench-gate: run {number + 1} of {count}", flush=True)
-        runs.append(measure([]))
-    found = standards(runs)
-    content = {"reason": reason, "machine": machine(), "stages": dump(found)}
-    baseline.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(table(judge(found, runs[-1])))
-    print(f"bench-gate: wrote {baseline.name}; commit it with what made it change")
     return 0
 
 
-def run_stages(names: Sequence[str]) -> dict[str, Reading]:
-    """Run the benchmarks in a process of their own."""
+def _measurer(tree: Path, name: str) -> Measure:
+    return lambda names: run_stages(tree, name, names)
+
+
+def run_stages(tree: Path, name: str, names: Sequence[str]) -> dict[str, Reading]:
+    """Run a tree's benchmarks in a process of their own; ``name`` is what the run is kept as."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        tests = [f"{STAGES}::test_{name}" for name in names] or [str(STAGES)]
-        command = [sys.executable, "-m", "pytest", *tests, "-q", "--benchmark-only"]
-        command += [f"--benchmark-json={report}", "-p", "no:cacheprovider", "-o", "python_files=gate_*.py"]
+        tests = [f"{STAGES}::test_{each}" for each in names] or [str(STAGES)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *tests,
+            "-q",
+            "--benchmark-only",
+            f"--benchmark-json={report}",
+        ]
+        command += [f"--benchmark-storage=file://{RUNS}", f"--benchmark-save={name}"]
+        command += ["-p", "no:cacheprovider", "-o", "python_files=gate_*.py"]
         # One thread everywhere: how many others the machine has must not matter.
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            command, cwd=HERE.parents[1], env=environment, capture_output=True, text=True, check=False
-        )
+        environment["PYTHONPATH"] = str(tree / "engine")
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0 or not report.is_file():
             raise WrongAnswerError(done.stdout + done.stderr)
         content: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
@@ -131,8 +125,6 @@ def machine() -> str:
         pass
     return f"{name}, {len(os.sched_getaffinity(0))} cores"
 
-
-_UPDATE = '.venv/bin/python -m bench.gate --update "why it may be slower"'
 
 if __name__ == "__main__":
     sys.exit(main())

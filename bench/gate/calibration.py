@@ -1,8 +1,8 @@
 """Fixed work that tells how fast the machine is right now.
 
 Each kind takes about 4 ms and resembles what some stages do, so that a slower clock, a
-smaller cache or a busy neighbour slows both alike, and their ratio stays.  Never change
-what is computed here without a new baseline.
+smaller cache or a busy neighbour slows both alike, and their ratio stays.  A change of
+what is computed here makes the commit before another measure: compare with one that has it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The gate's verdict: readings against a baseline.  Pure: no clock, no files.
+"""The gate's verdict: readings of this tree against those of the commit before.  Pure: no clock, no files.
 
-A stage is measured as a ratio: its time over that of a calibration loop run just before it.
-The baseline keeps each stage's ratio and how far repeated runs of it were apart.  A stage
-is slower when its ratio has grown by more than a margin: four standard deviations of both
-measurements' noise, at least ``MIN_MARGIN``.
+A stage is measured as a ratio: its time over that of a calibration loop run just before it.  A standard keeps
+the ratio before, and how far repeated runs of it were apart.  A stage is slower when its ratio has grown by
+more than a margin: four standard deviations of both measurements' noise, at least ``MIN_MARGIN``.
 """
 
 from __future__ import annotations
@@ -11,13 +10,14 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 SIGMAS = 4
+MIN_RUNS = 3
 MIN_MARGIN = 0.15
-MAX_MARGIN = 1.0
-"""However noisy the machine is: a stage that takes twice as long is slower."""
+MAX_MARGIN = 0.25
+"""However noisy the machine is: a stage that takes 30 % longer is slower."""
 _GROUPS = 5
 
 Outcome = Literal["ok", "slower", "faster", "new", "gone"]
@@ -60,14 +60,14 @@ class Verdict:
 
     @property
     def change(self) -> float:
-        """Relative to the baseline: 0.2 is a fifth slower."""
+        """Relative to the commit before: 0.2 is a fifth slower."""
         if self.reading is None or self.standard is None:
             return 0.0
         return self.reading.ratio / self.standard.ratio - 1
 
     @property
     def fails(self) -> bool:
-        return self.outcome in ("slower", "new", "gone")
+        return self.outcome == "slower"
 
 
 def read(kind: str, stage_s: Sequence[float], calibration_s: Sequence[float]) -> Reading:
@@ -106,12 +106,12 @@ def stage_name(test: str) -> str:
 
 
 def standards(runs: Sequence[Mapping[str, Reading]]) -> dict[str, Standard]:
-    """A baseline of repeated runs of all stages: at least three."""
-    if len(runs) < 3:
-        raise ValueError("a baseline needs three runs or more")
+    """What repeated runs of the commit before say, stage by stage."""
     found = {}
     for name in runs[0]:
-        taken = [run[name] for run in runs]
+        taken = [run[name] for run in runs if name in run]
+        if len(taken) < MIN_RUNS:
+            raise ValueError(f"{name} was measured {len(taken)} times; {MIN_RUNS} are needed")
         ratios = [reading.ratio for reading in taken]
         ratio = statistics.median(ratios)
         found[name] = Standard(taken[0].kind, ratio, statistics.stdev(ratios) / ratio, len(runs))
@@ -123,11 +123,11 @@ def margin(standard: Standard, reading: Reading) -> float:
     return min(MAX_MARGIN, max(MIN_MARGIN, SIGMAS * math.hypot(standard.noise, reading.noise)))
 
 
-def judge(baseline: Mapping[str, Standard], run: Mapping[str, Reading]) -> list[Verdict]:
+def judge(before: Mapping[str, Standard], run: Mapping[str, Reading]) -> list[Verdict]:
     """Every stage of either, in the run's order."""
     verdicts = []
     for name, reading in run.items():
-        standard = baseline.get(name)
+        standard = before.get(name)
         if standard is None or standard.kind != reading.kind:
             verdicts.append(Verdict(name, "new", reading))
             continue
@@ -139,7 +139,7 @@ def judge(baseline: Mapping[str, Standard], run: Mapping[str, Reading]) -> list[
         elif verdict.change < -allowed / (1 + allowed):
             outcome = "faster"
         verdicts.append(Verdict(name, outcome, reading, standard, allowed))
-    gone = [Verdict(name, "gone", None, baseline[name]) for name in baseline if name not in run]
+    gone = [Verdict(name, "gone", None, before[name]) for name in before if name not in run]
     return verdicts + gone
 
 
@@ -155,7 +155,7 @@ def best(runs: Iterable[Mapping[str, Reading]]) -> dict[str, Reading]:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """For a person to read."""
-    rows = [("stage", "against", "ms", "ratio", "baseline", "change", "allowed", "")]
+    rows = [("stage", "against", "ms", "ratio", "before", "change", "allowed", "")]
     for verdict in verdicts:
         reading, standard = verdict.reading, verdict.standard
         measured = reading or standard
@@ -183,20 +183,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
 _SAID: dict[Outcome, str] = {
     "ok": "",
     "slower": "SLOWER",
-    "faster": "faster: a new baseline would keep it so",
-    "new": "NO BASELINE",
-    "gone": "NOT MEASURED",
+    "faster": "faster",
+    "new": "new",
+    "gone": "gone",
 }
-
-
-def dump(baseline: Mapping[str, Standard]) -> dict[str, Any]:
-    """As JSON; numbers rounded to what they are worth."""
-    return {
-        name: asdict(standard) | {"ratio": round(standard.ratio, 4), "noise": round(standard.noise, 4)}
-        for name, standard in sorted(baseline.items())
-    }
-
-
-def load(stages: Mapping[str, Any]) -> dict[str, Standard]:
-    """What :func:`dump` wrote.  Raises TypeError for anything else."""
-    return {name: Standard(**entry) for name, entry in stages.items()}
