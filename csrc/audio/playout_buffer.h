@@ -40,6 +40,9 @@ class PlayoutBuffer : Counted<PlayoutBuffer> {
   /// Nothing is heard from at_ns on, which is the end of a frame.  Harmless when nothing is.
   void stop(int64_t at_ns) noexcept;
 
+  /// Of a playback that has stopped; see PlayoutTimeline.
+  void heard_until(int64_t file_samples) noexcept;
+
   enum class Next : uint8_t {
     kFrame,  ///< out has it
     kLate,   ///< the whole of it is not there yet

@@ -96,6 +96,14 @@ void PlayoutTimeline::stop(int64_t at_ns) noexcept {
   playing_ = false;
 }
 
+void PlayoutTimeline::heard_until(int64_t file_samples) noexcept {
+  if (playing_ || playbacks_.empty()) return;
+  Playback& last = playbacks_.back();
+  const int64_t heard =
+      std::clamp(file_samples, last.offset_samples, std::max(last.offset_samples, file_samples_));
+  last.stop_ns = last.start_ns + (heard - last.offset_samples) * sample_ns_;
+}
+
 int64_t PlayoutTimeline::missing_samples(int64_t now_ns) {
   if (!playing_ || finished_ || file_samples_ >= most_samples_) return 0;
   Playback& last = playbacks_.back();

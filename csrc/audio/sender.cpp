@@ -137,6 +137,11 @@ bool Sender::broken() const {
   return broken_;
 }
 
+int64_t Sender::sent_samples() const {
+  const std::lock_guard lock(mutex_);
+  return next_sample_;
+}
+
 // --- The thread ---------------------------------------------------------------------------------------
 
 int64_t Sender::tick(int64_t now_ns) noexcept {

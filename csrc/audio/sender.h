@@ -104,6 +104,8 @@ class Sender : Counted<Sender> {
 
   bool playing() const;
   bool broken() const;
+  /// Up to where in its file what is being sent, or was last, has been sent.
+  int64_t sent_samples() const;
   int64_t frames_sent() const noexcept { return frames_sent_.load(std::memory_order_relaxed); }
   /// Time given up because somebody stood still. [ns]
   int64_t skipped_ns() const noexcept { return skipped_ns_.load(std::memory_order_relaxed); }

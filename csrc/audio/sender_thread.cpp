@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -94,6 +95,10 @@ void SenderThread::stop() {
 void SenderThread::run() noexcept {
   ::pthread_setname_np(::pthread_self(), "offhook-sender");
   ::prctl(PR_SET_TIMERSLACK, 1UL);  // [ns]; by default a sleep may be 50 us longer
+  // Some microseconds of work are due to the millisecond.  Where this is not allowed it goes on as others do.
+  sched_param first{};
+  first.sched_priority = 1;
+  ::pthread_setschedparam(::pthread_self(), SCHED_RR, &first);
   while (!stopping_.load(std::memory_order_relaxed)) wait_until(round());
 }
 

@@ -20,8 +20,8 @@ namespace offhook {
 
 /// One thread for all senders.  It sleeps until the next frame of any of them is due.
 ///
-/// It never takes Python's lock, takes no signals, and is named offhook-sender.  What it does is
-/// Sender::tick(); here is only when.
+/// It never takes Python's lock, takes no signals, has real-time priority where the system allows it
+/// (LimitRTPRIO), and is named offhook-sender.  What it does is Sender::tick(); here is only when.
 class SenderThread : Counted<SenderThread> {
  public:
   using Counted<SenderThread>::live;

@@ -140,6 +140,7 @@ void bind_sender(py::module_& module) {
           "position",
           [](const PlayoutBuffer& buffer, int64_t now_ns) { return buffer.position(checked(now_ns)); },
           py::arg("now_ns"), NoGil())
+      .def("heard_until", &PlayoutBuffer::heard_until, py::arg("file_samples"), NoGil())
       .def("file_position", &PlayoutBuffer::file_position, py::arg("content_samples"), NoGil())
       .def("played", &played, py::arg("start_ns"), py::arg("stop_ns"))
       .def("content", &content, py::arg("start_samples"), py::arg("stop_samples"));
@@ -147,6 +148,7 @@ void bind_sender(py::module_& module) {
       .def_property_readonly("id", &line_value<&Sender::id>)
       .def_property_readonly("playing", &line_value<&Sender::playing>)
       .def_property_readonly("broken", &line_value<&Sender::broken>)
+      .def_property_readonly("sent_samples", &line_value<&Sender::sent_samples>)
       .def_property_readonly("frames_sent", &line_value<&Sender::frames_sent>)
       .def_property_readonly("skipped_ns", &line_value<&Sender::skipped_ns>)
       .def("play", &Line::play, py::arg("audio"), py::arg("offset_samples") = 0, NoGil())

@@ -564,6 +564,10 @@ class PlayoutBuffer:
         """Nothing more will come: the sending ends with the content.  Any number of times."""
         self._native.finish()
 
+    def heard_until(self, file_samples: int) -> None:
+        """Correct how far the playback that has stopped was heard: up to that offset."""
+        self._native.heard_until(file_samples)
+
     def position(self, now_ns: int) -> int:
         """How much of the content had been heard by then, frames on their way included."""
         return self._native.position(now_ns)
@@ -603,6 +607,11 @@ class Sender:
     def broken(self) -> bool:
         """Nothing can be sent any more: the other side has gone, or takes nothing."""
         return self._native.broken
+
+    @property
+    def sent_samples(self) -> int:
+        """The offset up to which what is being sent, or was last, has been sent."""
+        return self._native.sent_samples
 
     @property
     def frames_sent(self) -> int:

@@ -129,22 +129,34 @@ async def test_a_call(door: NetworkListener, held: HeldLine, plain: bool, audio:
     peer.close()
 
 
+@pytest.mark.parametrize("played", [None, 0, 1])
 async def test_an_interruption_throws_away_what_asterisk_has_not_played(
-    door: NetworkListener, held: HeldLine
+    door: NetworkListener, held: HeldLine, played: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """``played``: frames, as its queue tells; None: it says nothing, and the clock has to do."""
+    if played is None:
+        monkeypatch.setattr("offhook.doors.websocket.line.STATUS_WITHIN_S", 0.05)
     peer = await answered(door, held)
-    whole = counting(8_000)
+    whole = counting(16_000)
     saying = asyncio.ensure_future(held.say(whole))
-    await spoken(peer, 1_760)  # the lead and a frame
-    await held.player.cut()
-    utterance, end = await saying
-    assert end is PlaybackEnd.CUT
+    sent = len(await spoken(peer, 1_760))  # the lead and a frame
+    cutting = asyncio.ensure_future(held.player.cut())
+    again = asyncio.ensure_future(held.player.cut())  # twice at once is once
     opcode, payload = await peer.received()
     while opcode == 2:
+        sent += 160
         opcode, payload = await peer.received()
-    assert payload == b'{"command":"FLUSH_MEDIA"}'
+    assert payload == b'{"command":"GET_STATUS"}'
+    assert (await peer.received())[1] == b'{"command":"FLUSH_MEDIA"}'
+    if played is not None:
+        queued = sent // 160 - played
+        await peer.message(json.dumps({"event": "STATUS", "queue_length": queued, "media_paused": False}))
+    utterance, end = await saying
+    await cutting
+    await again
+    assert end is PlaybackEnd.CUT
     at = utterance.offset_samples
-    assert at < 1_760, "what was sent ahead was not heard"
+    assert 0 < at <= sent if played is None else at == played * 160
     going_on = asyncio.ensure_future(held.player.play(utterance, keys_cut=False, started=lambda: None))
     np.testing.assert_array_equal(await spoken(peer, len(whole) - at), whole[at:])
     await peer.received()

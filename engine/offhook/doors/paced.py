@@ -20,7 +20,7 @@ from offhook.playout.utterance import Utterance
 
 ON_ITS_WAY_S = 0.3
 """What was sent last may take so long to the caller's ear; see the EAGI door's."""
-_FRAMES_PER_S = 50
+FRAMES_PER_S = 50
 
 
 class SentTrack:
@@ -49,7 +49,7 @@ class SentTrack:
     def offset_samples(self, position: int, /) -> int:
         """Whole frames: what was stopped stopped between two of them, so nothing comes twice."""
         exact = self._buffer.file_position(position)
-        return exact - exact % (self._buffer.rate_hz // _FRAMES_PER_S)
+        return exact - exact % (self._buffer.rate_hz // FRAMES_PER_S)
 
     def start(self, at_ns: int, offset_samples: int = 0, /) -> None:
         """Send it from that offset on, now.  Raises HangupError when the line is broken."""
@@ -61,6 +61,10 @@ class SentTrack:
     def stop(self, at_ns: int, /) -> None:
         if self._buffer.playing:
             self._sender.stop()
+
+    def heard_all_but(self, queued_samples: int) -> None:
+        """Of what was sent before :meth:`stop`, so much was thrown away unheard."""
+        self._buffer.heard_until(self._sender.sent_samples - queued_samples)
 
     def position(self, now_ns: int, /) -> int:
         return self._buffer.position(now_ns)
@@ -84,6 +88,8 @@ class PacedPlayer:
         self._over: asyncio.Future[PlaybackEnd] | None = None
         """What becomes of it."""
         self._keys_cut = False
+        self._cutting: asyncio.Task[None] | None = None
+        self._being_cut: asyncio.Future[PlaybackEnd] | None = None
         self._ended_ns: int | None = None
         """When the last playback was over."""
 
@@ -117,7 +123,7 @@ class PacedPlayer:
             self._finish(over)
 
     async def cut(self) -> None:
-        self._cut(PlaybackEnd.CUT)
+        await self._cut(PlaybackEnd.CUT)
 
     async def close(self) -> None:
         """What is being said is its task's business."""
@@ -129,8 +135,9 @@ class PacedPlayer:
 
     def key_pressed(self, key: str) -> None:
         self._on_key(key)
-        if self._keys_cut:
-            self._cut(PlaybackEnd.KEY)
+        if self._keys_cut and self._over is not None:
+            self._keys_cut = False
+            self._cutting = asyncio.create_task(self._cut(PlaybackEnd.KEY), name="key")
 
     def ended(self, playback: int, broken: bool) -> None:
         """A playback was sent to its end, or the line broke."""
@@ -148,8 +155,8 @@ class PacedPlayer:
         """By our clock, the caller has heard all of it."""
         over.set_result(PlaybackEnd.END)
 
-    def throw_away(self) -> None:
-        """What was sent and not heard yet shall not be."""
+    async def throw_away(self, track: SentTrack) -> None:
+        """What was sent of ``track`` and not heard yet shall not be."""
 
     # --- within ----------------------------------------------------------------------------------
 
@@ -161,15 +168,22 @@ class PacedPlayer:
         return self._over
 
     def _finish(self, over: asyncio.Future[PlaybackEnd]) -> None:
+        track, self._track, self._over = self._track, None, None
+        self._keys_cut = False
         if not over.done():  # the task was cancelled
             over.cancel()
-            self.throw_away()
-        self._over = self._track = None
-        self._keys_cut = False
+            if track is not None:
+                self._cutting = asyncio.create_task(self.throw_away(track), name="throw-away")
 
-    def _cut(self, how: PlaybackEnd) -> None:
-        if self._over is None or self._over.done() or self._track is None:
+    async def _cut(self, how: PlaybackEnd) -> None:
+        over, track = self._over, self._track
+        if over is None or over.done() or track is None:
             return
-        self._track.stop(time.monotonic_ns())
-        self.throw_away()
-        self._over.set_result(how)
+        if self._being_cut is over:  # by a key and by us at once
+            await asyncio.wait({over})
+            return
+        self._being_cut = over
+        track.stop(time.monotonic_ns())
+        await self.throw_away(track)
+        if not over.done():
+            over.set_result(how)

@@ -311,9 +311,16 @@ TEST_CASE("a side with a queue of its own is sent frames ahead, and none while n
   CHECK(ahead.substr(0, 4) == std::string("\x82\x7e\x02\x80", 4));
   bench.run(50);
   CHECK(answer->position(bench.now) == 3 * 320);  // what is heard, not what was sent
-  // Thrown away over there, and gone on with from what was heard.
+  // Thrown away over there, and gone on with from what was heard: by the clock, or as somebody knows better.
   CHECK(bench.sender.stop(bench.now));
   bench.received();
+  CHECK(answer->position(bench.now + 500 * kMs) == 3 * 320);
+  CHECK(bench.sender.sent_samples() == 13 * 320);
+  answer->heard_until(bench.sender.sent_samples() - 12 * 320);
+  CHECK(answer->position(bench.now + 500 * kMs) == 320);
+  answer->heard_until(99'999);
+  CHECK(answer->position(bench.now + 5'000 * kMs) == 16'000);
+  answer->heard_until(3 * 320);
   CHECK(answer->position(bench.now + 500 * kMs) == 3 * 320);
   answer->finish();
   bench.sender.play(answer, 3 * 320, bench.now + 10 * kMs);

@@ -3,7 +3,8 @@
 Asterisk plays what we send from a queue, a frame every 20 ms, and silence when the queue is empty.  So frames
 go out LEAD_MS ahead, which hides a stumble of either side, and none while nothing is said: the queue is empty
 before each answer, and no delay can stay in it (asterisk#2115).  A mark behind an answer tells when the
-caller has heard all of it; a flush throws away what they have not.
+caller has heard all of it; a flush throws away what they have not, and just before it Asterisk says how much
+that is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from offhook.doors.announced import Announced
 from offhook.doors.base import CallOffer, Listening, OnEvent, OnKey, PlaybackEnd
 from offhook.doors.media import Media
 from offhook.doors.network import Connection
-from offhook.doors.paced import PacedPlayer
+from offhook.doors.paced import FRAMES_PER_S, PacedPlayer, SentTrack
 from offhook.doors.socket_line import KEYS, SocketLine
 from offhook.doors.websocket.control import OP_CLOSE, OP_PING, OP_PONG, OP_TEXT, Control, parse_event
 from offhook.errors import ProtocolError
@@ -26,8 +27,10 @@ _log = logging.getLogger("offhook.doors.websocket")
 
 LEAD_MS = 200
 """Ten frames: some 40 ms more than this thread was seen to wake up late beside busy programs, twice."""
-MARK_WITHIN_S = 1.0
+MARK_WITHIN_S = 3.0
 """For the mark behind an answer, once it should have been heard; then one is not waited for any longer."""
+STATUS_WITHIN_S = 0.2
+"""For Asterisk to say what is in its queue; meanwhile nothing more is sent."""
 _NORMAL_CLOSURE = (1000).to_bytes(2)
 
 
@@ -39,6 +42,7 @@ class WebSocketPlayer(PacedPlayer):
         self._line = line
         self._marks = 0
         self._marked: asyncio.Future[PlaybackEnd] | None = None
+        self._status: asyncio.Future[int] | None = None
 
     def sent_all(self, over: asyncio.Future[PlaybackEnd]) -> None:
         """By our clock it is over; Asterisk says when it is by its own."""
@@ -57,8 +61,21 @@ class WebSocketPlayer(PacedPlayer):
             if not over.done():
                 super().sent_all(over)
 
-    def throw_away(self) -> None:
-        self._line.command("FLUSH_MEDIA")
+    async def throw_away(self, track: SentTrack) -> None:
+        """Asterisk says how many frames are in its queue, then forgets them."""
+        status = self._status = asyncio.get_running_loop().create_future()
+        asked = self._line.command("GET_STATUS")
+        if not (self._line.command("FLUSH_MEDIA") and asked):
+            return
+        try:
+            queued = await asyncio.wait_for(status, STATUS_WITHIN_S)
+        except TimeoutError:
+            return  # then what was heard is told by the clock
+        track.heard_all_but(queued * (self._rate_hz // FRAMES_PER_S))
+
+    def status(self, queue_length: str) -> None:
+        if self._status is not None and not self._status.done() and queue_length.isdecimal():
+            self._status.set_result(int(queue_length))
 
     def _mark_missing(self, number: int) -> None:
         if number == self._marks and self._marked is not None and not self._marked.done():
@@ -126,6 +143,8 @@ class WebSocketLine(SocketLine):
         match event.name:
             case "DTMF_END" if player is not None and event.get("digit") in KEYS:
                 player.key_pressed(event.get("digit"))
+            case "STATUS" if player is not None:
+                player.status(event.get("queue_length"))
             case "MEDIA_MARK_PROCESSED" if player is not None:
                 player.mark_processed(event.get("correlation_id"))
             case "ERROR" | "MEDIA_XOFF":
