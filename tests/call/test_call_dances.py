@@ -7,10 +7,12 @@ what the row says, and what is said on the line stands still where a move wants 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -117,6 +119,9 @@ def listens() -> Move:
 
     async def move(call: ScriptedCall) -> None:
         call.line.let_go()
+        if call.utterance_open:
+            await call.understood()
+            call.stops()
         await call.listening()
 
     return move
@@ -404,6 +409,54 @@ DANCES = [
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
+
+
+# --- any dance -----------------------------------------------------------------------------------
+
+
+def episode(chance: Random, number: int) -> list[Move]:
+    """Something that callers do, from listening to listening."""
+    question = f"What about number {number}?"
+    cut = asks(question, hears_s=chance.uniform(0.05, 0.55))
+    return chance.choice(
+        [
+            [says(question)],
+            [presses(f"{number}#")],
+            [passes(chance.uniform(0.5, 8))],
+            [cut, listens()],
+            [cut, presses(f"{number}#")],
+            [cut, cuts_in(f"No, number {number + 100}."), listens()],
+            [cut, cuts_in("Mm-hm."), listens()],
+            [cut, cuts_in("", Verdict.NOISE), listens()],
+            [cut, cuts_in("Mm-hm."), passes(0.1), cuts_in(f"And {number}?"), listens()],
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_a_caller_does_what_is_remembered_is_what_was_audible(
+    tmp_path: Path, clock: Clock, seed: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    chance = Random(seed)
+    answers = [[f"Answer {number} is as long as any of them, and it ends here."] for number in range(99)]
+    async with scripted_call(tmp_path, clock, answers) as call:
+        for number in range(1, 9):
+            for move in episode(chance, number):
+                await move(call)
+        await hangs_up(call)
+        for asked, audible in call.exchanges:
+            assert audible in ("", *call.line.said), f"what was answered to {asked!r}"
+            whole = audible.endswith("here.")
+            known = f"{audible}<end>" if whole else "".join(call.policy.cut_answer(audible))
+            assert f"<user>{asked}<agent>{known}" in call.remembered, "the model knows the same"
+        answered = re.findall(r"Answer \d+ ", "".join(f"{audible} " for audible in call.spoken))
+        assert re.findall(r"Answer \d+ ", call.remembered) == answered, "and nothing else"
+        assert call.line.ear is not None
+        assert all(track.dropped for track in call.line.ear.tracks)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+# --- beginnings and ends -------------------------------------------------------------------------
 
 
 async def test_who_hangs_up_while_the_model_is_opened_is_let_go(tmp_path: Path, clock: Clock) -> None:

@@ -142,6 +142,8 @@ class ScriptedCall:
         self.eagi = EagiCaller(clock, self.playback) if door == "eagi" else None
         self.call: Call
         self.over: asyncio.Task[str] | None = None
+        self.utterance_open = False
+        """The caller has begun to speak, and may have paused."""
 
     @property
     def remembered(self) -> str:
@@ -202,6 +204,15 @@ class ScriptedCall:
         self.call._attend = once  # type: ignore[method-assign]
         await reached(lambda: looked.is_set() or over.done(), "the call looks around")
 
+    async def understood(self) -> None:
+        """Until the words of a turn that may be over are known."""
+
+        def known() -> bool:
+            state = self.call._state
+            return not isinstance(state.floor, turn_taking.Preparing) or state.look_at_ns is not None
+
+        await reached(known, "the words are known")
+
     async def answering(self) -> None:
         """Until an answer is waited for that nobody hears yet."""
 
@@ -223,6 +234,7 @@ class ScriptedCall:
         if isinstance(self.words, Words):
             self.words.said.append(heard)
         event = SpeechResumed if resumes else SpeechStarted
+        self.utterance_open = True
         self._event(event(self.line.position, time.monotonic_ns()))
 
     def pauses(self, after_s: float = 1.0) -> None:
@@ -234,6 +246,7 @@ class ScriptedCall:
     def stops(self, after_s: float = 1.0) -> None:
         """They have been silent so long."""
         self.line.time_passes(after_s)
+        self.utterance_open = False
         self._event(SpeechStopped(*self._paused, 900))
 
     async def says(self, heard: Any, *, wait: bool = True) -> None:
