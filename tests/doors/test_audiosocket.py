@@ -17,6 +17,7 @@ from offhook.doors.base import CallOffer, PlaybackEnd
 from offhook.doors.media import Media
 from offhook.doors.network import MAX_UNKNOWN, NetworkListener
 from offhook.errors import BusyError, ConfigError
+from offhook.playout.folder import Clip
 from tests.support.door_peers import HeldLine, Peer, listening, media_of
 from tests.support.lives import check_all_freed
 from tests.support.waiting import eventually
@@ -84,6 +85,20 @@ async def test_a_call_is_heard_spoken_to_and_ended_by_the_caller(
     np.testing.assert_array_equal(await held.heard(samples), counting(samples))
     await peer.send(frame(0x00))
     await eventually(lambda: not door.active, "the call's end")
+    peer.close()
+
+
+@pytest.mark.parametrize(("kind", "rate_hz"), [(0x10, 8_000), (0x12, 16_000)])
+async def test_a_ready_made_file_is_as_long_on_every_line(
+    door: NetworkListener, held: HeldLine, tmp_path: Path, kind: int, rate_hz: int
+) -> None:
+    peer = await Peer.connect(door.where)
+    await peer.send(hello() + frame(kind, counting(rate_hz // 50).tobytes()))
+    await asyncio.wait_for(held.taken.wait(), 60)
+    apology = Clip(tmp_path / "apology.sln", 800, 8_000)
+    np.full(800, 1_000, np.int16).tofile(apology.file)
+    await held.player.play_file(apology)
+    assert len(await peer.sounds(rate_hz // 10)) == rate_hz // 10
     peer.close()
 
 
