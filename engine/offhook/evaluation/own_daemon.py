@@ -43,7 +43,9 @@ class OwnDaemon:
 
 
 @contextmanager
-def own_daemon(config: Config, agents: Mapping[str, Agent]) -> Iterator[OwnDaemon]:
+def own_daemon(
+    config: Config, agents: Mapping[str, Agent], *, max_calls: int = _MAX_CALLS
+) -> Iterator[OwnDaemon]:
     """``offhook serve`` with ``config`` and these agents by name: ready inside the block, gone after it.
 
     Raises ConfigError, with its own last line, when it does not start.
@@ -54,7 +56,7 @@ def own_daemon(config: Config, agents: Mapping[str, Agent]) -> Iterator[OwnDaemo
         tempfile.TemporaryDirectory(prefix="offhook-eval-", dir=memory) as playback,
     ):
         folder = Path(name)
-        file = _write(folder, Path(playback), config, agents)
+        file = _write(folder, Path(playback), config, agents, max_calls)
         with serving(folder, file, start_s=_START_S) as daemon:
             yield daemon
 
@@ -117,7 +119,7 @@ def _last_line(log: Path) -> str:
 # --- its files -----------------------------------------------------------------------------------
 
 
-def _write(folder: Path, playback: Path, config: Config, agents: Mapping[str, Agent]) -> Path:
+def _write(folder: Path, playback: Path, config: Config, agents: Mapping[str, Agent], max_calls: int) -> Path:
     (folder / "agents").mkdir()
     for name, agent in agents.items():
         text = to_toml(agent.model_dump(mode="json", exclude_unset=True))
@@ -128,7 +130,7 @@ def _write(folder: Path, playback: Path, config: Config, agents: Mapping[str, Ag
         "playback_dir": str(playback),
         "trace_file": str(folder / "trace.jsonl"),
         "group": None,
-        "max_calls": _MAX_CALLS,
+        "max_calls": max_calls,
         "drain_s": 1.0,
     }
     settings["agent"] = {"default": next(iter(agents)), "search": [str(folder / "agents")]}

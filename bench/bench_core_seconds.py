@@ -1,0 +1,130 @@
+"""Core-seconds a turn: processor time of the daemon's threads by stage, with 1, 4, 8, 16 calls at once.
+
+Calls are simulated ones (the real launcher, real pipes, real time) to the real daemon; each caller asks the
+questions of the bench's suites one after the other, in a natural voice where one is pulled.  ``all`` is the
+time of every thread of the stage (:mod:`offhook.observe.cpu`) while calls went on, divided by the turns that
+were answered; ``heard``, what the answers that were heard took of it (the trace's ``cpu_ms``, the asked
+thread's clock); what is left was for guesses.  The time between two calls of the daemon at rest is taken off.
+Right answers and turnaround stand beside it: work that is spared at their cost is not spared.
+
+    python -m bench.bench_core_seconds [--calls 1 4 8 16] [--questions 6] [--config FILE] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from offhook.config import load_config
+from offhook.evaluation.call_run import Telephone, call
+from offhook.evaluation.judge import Result, judge_chain
+from offhook.evaluation.own_daemon import OwnDaemon, own_daemon
+from offhook.evaluation.suite import Suite, chains, load_suite
+from offhook.evaluation.voices import callers_voice
+from offhook.observe.cpu import ThreadTimes
+from offhook.observe.trace import TurnTrace, read_traces
+
+SUITES = Path(__file__).parent / "suites"
+REST_S = 5.0
+
+
+SHARES = {"p50": 0.5, "p95": 0.95}
+
+
+@dataclass
+class Row:
+    """What some calls at once cost."""
+
+    calls: int
+    turns: int
+    right: int
+    turnaround_ms: dict[str, float]
+    all_s: dict[str, float]
+    """Per turn, by stage."""
+    heard_s: dict[str, float] = field(default_factory=dict)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="bench_core_seconds", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--calls", type=int, nargs="+", default=[1, 4, 8, 16])
+    parser.add_argument("--questions", type=int, default=6, help="of each caller")
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--voice", help="the caller's: flite:NAME, espeak:NAME or piper:FILE.onnx")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args(argv)
+    suites = [load_suite(path) for path in sorted(SUITES.glob("*.en.json"))]
+    voice, rows = callers_voice(args.voice, "en"), []
+    agents = {suite.id: suite.agent() for suite in suites}
+    with own_daemon(load_config(args.config), agents, max_calls=max(args.calls)) as daemon:
+        print(f"caller's voice: {voice.name}", flush=True)
+        for calls in args.calls:
+            rows.append(_measured(suites, calls, args.questions, Telephone(daemon, voice)))
+            print(_line(rows[-1]), flush=True)
+    if args.json:
+        args.json.write_text(json.dumps([vars(row) for row in rows], indent=1) + "\n")
+
+
+def _measured(suites: Sequence[Suite], calls: int, questions: int, telephone: Telephone) -> Row:
+    daemon = telephone.daemon
+    times = ThreadTimes(Path(f"/proc/{daemon.process.pid}/task"))
+    at_rest = times.seconds()
+    time.sleep(REST_S)
+    rest = _between(at_rest, times.seconds())
+    before, began_s, seen = times.seconds(), time.monotonic(), len(_traces(daemon))
+
+    def one(number: int) -> list[Result]:
+        suite = suites[number % len(suites)]
+        chain = tuple(step for each in chains(suite.questions) for step in each)[:questions]
+        return judge_chain(suite.id, chain, call(suite.id, chain, telephone), suite.agent())
+
+    with ThreadPoolExecutor(calls) as pool:
+        results = [result for each in pool.map(one, range(calls)) for result in each]
+    lasted_s = time.monotonic() - began_s
+    used = _between(before, times.seconds())
+    traces = _traces(daemon)[seen:]
+    turns = max(1, len(traces))
+    all_s = {
+        stage: max(0.0, seconds - rest.get(stage, 0.0) / REST_S * lasted_s) / turns
+        for stage, seconds in used.items()
+    }
+    heard: dict[str, float] = {}
+    for trace in traces:
+        for stage, ms in trace.cpu_ms.items():
+            heard[stage] = heard.get(stage, 0.0) + ms / 1000 / turns
+    took = sorted(each for trace in traces if (each := trace.turnaround_ms()) is not None)
+    turnaround = {
+        name: took[min(len(took) - 1, int(len(took) * share))] for name, share in SHARES.items() if took
+    }
+    right = sum(result.judgement.right for result in results)
+    return Row(calls, len(traces), right, turnaround, all_s, heard)
+
+
+def _traces(daemon: OwnDaemon) -> list[TurnTrace]:
+    return read_traces(daemon.trace).turns if daemon.trace.exists() else []
+
+
+def _between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    return {stage: seconds - before.get(stage, 0.0) for stage, seconds in after.items()}
+
+
+def _line(row: Row) -> str:
+    whole = sum(row.all_s.values())
+    stages = ", ".join(
+        f"{stage} {seconds:.3f}" + (f" (heard {row.heard_s[stage]:.3f})" if stage in row.heard_s else "")
+        for stage, seconds in sorted(row.all_s.items(), key=lambda each: -each[1])
+        if seconds >= 0.0005
+    )
+    turnaround = ", ".join(f"{name} {ms:.0f}" for name, ms in row.turnaround_ms.items())
+    return (
+        f"{row.calls:2} calls: {row.turns} turns, {row.right} right, turnaround {turnaround} ms;"
+        f" {whole:.3f} core-seconds a turn: {stages}"
+    )
+
+
+if __name__ == "__main__":
+    main()
