@@ -96,6 +96,29 @@ async def test_who_waits_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     voice.close()
 
 
+async def test_nothing_is_begun_while_somebody_calls_and_what_they_hear_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(voice_module, "AGAIN_S", 0)
+    machine, calls, asked = Machine(), [1], []
+    voice = Voice(machine, ready=ReadyAudio(tmp_path))
+
+    def idle() -> bool:
+        asked.append(1)
+        return not calls
+
+    ahead = asyncio.create_task(voice.make_ready(ANSWERS, 8_000, idle=idle))
+    await reached(lambda: len(asked) > 2, "it waits")
+    assert machine.texts == []
+    await voice.say(ANSWERS[0], 8_000, known=True)
+    other = Machine()
+    await Voice(other, ready=ReadyAudio(tmp_path)).say(ANSWERS[0], 8_000, known=True)
+    assert (len(machine.texts), other.texts) == (1, []), "what was said once is kept, too"
+    calls.clear()
+    await ahead
+    voice.close()
+
+
 async def test_no_more_than_an_agents_share_and_nothing_of_a_voice_that_is_paid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,7 +84,7 @@ class Ready:
         return SimpleNamespace(phrase=phrase, make=make, close=lambda: self.closed.append(agent.name))
 
 
-async def _nothing_ahead(clauses: Any, rate_hz: int, *, language: str | None) -> float:
+async def _nothing_ahead(clauses: Any, rate_hz: int, **how: Any) -> float:
     return 0.0
 
 

@@ -133,7 +133,14 @@ class Daemon:
             load, metrics = LoadGauge(allowed=_speculation(config)), Metrics()
             self._tasks.spawn(_watch_load(load, metrics), "load")
             services = Services(load, metrics, trace, transcript, judging)
-            profiles = Profiles(config, pool, ReadyPhrases(folder), self._searching, self._tasks.spawn)
+            profiles = Profiles(
+                config,
+                pool,
+                ReadyPhrases(folder),
+                self._searching,
+                self._tasks.spawn,
+                idle=lambda: self._reception is None or not self._reception.running(),
+            )
             stack.callback(profiles.close)
             self._after = after = AfterCalls(config, self._tasks.spawn)
             stack.push_async_callback(after.close)

@@ -93,7 +93,9 @@ class Profiles:
         spawn: Spawn,
         *,
         most_of_tenants: int = MOST_OF_TENANTS,
+        idle: Callable[[], bool] = lambda: True,
     ) -> None:
+        """``idle``: nobody calls, so that work may be done that nobody waits for."""
         self.config = config
         """For what is made from now on."""
         self._pool = pool
@@ -102,6 +104,7 @@ class Profiles:
         self._spawn = spawn
         self._most = most_of_tenants
         self._kept: dict[Key, Prepared] = {}
+        self._idle = idle
         self._making: dict[Key, asyncio.Task[Prepared]] = {}
 
     def get(self, key: Key) -> Prepared | None:
@@ -192,7 +195,8 @@ class Profiles:
         language = policy.agent.language
         clauses = (clause for answer in policy.written() for clause in split(answer, language))
         try:
-            seconds = await voice.make_ready(clauses, APOLOGY_HZ, language=policy.agent.voice_language)
+            tongue = policy.agent.voice_language
+            seconds = await voice.make_ready(clauses, APOLOGY_HZ, language=tongue, idle=self._idle)
             _log.debug("agent=%s %.0f s of its answers are ready to be said", prepared.name, seconds)
         except OffhookError as error:
             _log.warning("agent=%s its answers are spoken when they are given: %s", prepared.name, error)

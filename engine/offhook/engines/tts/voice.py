@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextvars import copy_context
 
 import numpy as np
@@ -156,12 +157,23 @@ class Voice:
             blocks.append(block)
             yield block
         if blocks and kept is not None:
-            kept.keep(key, rate_hz, np.concatenate(blocks))
+            audio = np.concatenate(blocks)
+            kept.keep(key, rate_hz, audio)
+            if known:
+                await asyncio.to_thread(self._keep_ready, audio, text, rate_hz, language)
 
-    async def make_ready(self, texts: Iterable[str], rate_hz: int, *, language: str | None = None) -> float:
+    async def make_ready(
+        self,
+        texts: Iterable[str],
+        rate_hz: int,
+        *,
+        language: str | None = None,
+        idle: Callable[[], bool] = lambda: True,
+    ) -> float:
         """Make clauses that were written before any call, the likeliest first; seconds of audio now ready.
 
-        Nobody waits for it: it makes way for everything else, and ends at :data:`READY_S`.  Nothing is done
+        Nobody waits for it: it makes way for everything else, begins nothing while the machine is not
+        ``idle``, and ends at :data:`READY_S`.  Nothing is done
         by a voice that need not say the same alike, as those of services, which are paid by the word.
         Raises ModelError or DeadlineError.
         """
@@ -175,7 +187,7 @@ class Voice:
             if audio is None:
                 audio = await asyncio.to_thread(self._kept_ready, text, rate_hz, language)
                 if audio is None:
-                    audio = await self._made_ahead(text, rate_hz, language)
+                    audio = await self._made_ahead(text, rate_hz, language, idle)
                     await asyncio.to_thread(self._keep_ready, audio, text, rate_hz, language)
                 self._known.keep(key, rate_hz, audio)
             seconds += len(audio) / rate_hz
@@ -183,15 +195,16 @@ class Voice:
                 break
         return seconds
 
-    async def _made_ahead(self, text: str, rate_hz: int, language: str) -> NDArray[np.int16]:
+    async def _made_ahead(
+        self, text: str, rate_hz: int, language: str, idle: Callable[[], bool]
+    ) -> NDArray[np.int16]:
         while True:
-            try:
+            if idle():
                 ahead = self._synthesize(text, rate_hz, language, Claim(Urgency.AHEAD, LATEST_NS))
-                blocks = [block async for block in ahead]
-            except BusyError:
-                await asyncio.sleep(AGAIN_S)
-                continue
-            return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
+                with contextlib.suppress(BusyError):  # it had to make way
+                    blocks = [block async for block in ahead]
+                    return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
+            await asyncio.sleep(AGAIN_S)
 
     def _kept_ready(self, text: str, rate_hz: int, language: str) -> NDArray[np.int16] | None:
         if self._ready is None:
