@@ -120,8 +120,13 @@ class Reception:
             if who.number is not None and self._tenancy is not None:
                 stack.enter_context(self._tenancy.call(who.number))
             prepared = self._profiles.get(who.key)
+            agent = None
             if prepared is None:
-                prepared = await self._new(line, who, stack)
+                agent = await asyncio.to_thread(who.read)
+                prepared = self._profiles.get(who.key)  # another call may have been quicker
+            if prepared is None:
+                assert agent is not None
+                prepared = await self._new(line, who, agent, stack)
             else:
                 profile = prepared.profile
                 self._check(profile.models.problem(), profile.voice)
@@ -188,9 +193,8 @@ class Reception:
         search = self.config.agent.search
         return Answerer(_box(name), lambda: load_agent(name, search))
 
-    async def _new(self, line: Line, who: Answerer, stack: ExitStack) -> Prepared:
+    async def _new(self, line: Line, who: Answerer, agent: Agent, stack: ExitStack) -> Prepared:
         """An agent that nobody has called yet: the caller waits for what they hear first, and no longer."""
-        agent = await asyncio.to_thread(who.read)
         engines = self._pool.ready(agent)
         if engines is not None:
             self._check(engines.models.problem(), engines.voice)
