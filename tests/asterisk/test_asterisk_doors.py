@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 
@@ -158,3 +160,32 @@ async def test_a_call_that_cannot_be_taken_goes_to_the_fallback(
             assert third.ended_by == "server"
     assert "fallback for call" in doors_server.log(mark)
     assert "result=busy" in doors_server.log(mark)
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_after_either_side_stood_still_nothing_is_late(
+    door: str,
+    daemon: DaemonProcess,
+    doors_server: AsteriskServer,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
+) -> None:
+    """Two seconds of the daemon, then of Asterisk, in mid-answer: interruptions are as prompt as ever."""
+    async with await place_call(EXTENSIONS[door]) as call:
+        await greeted(call)
+        received = call.media.received
+        for pid in (daemon.pid, doors_server.pid):
+            asked = await call.media.say(phrases["01_hours"])
+            await eventually(lambda: len(sound(received, asked.ended_ns)) > 1_000 * MS, "a second of it")  # noqa: B023
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                await asyncio.sleep(2)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            await call.media.heard_after(time.monotonic_ns())
+            seen = len(daemon.transcript())
+            stop = await call.ask(phrases["stop"], quiet_ms=1_000)
+            await new_lines(daemon, seen, 2)
+            silent_ns = received.last_audible_before_ns(stop.answer_from_ns - 1)
+            assert silent_ns is not None
+            assert silent_ns < stop.utterance.ended_ns, "it fell silent while the caller was still speaking"

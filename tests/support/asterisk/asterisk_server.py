@@ -61,6 +61,12 @@ class AsteriskServer:
         return HOST, self.sip_port
 
     @property
+    def pid(self) -> int:
+        """Asterisk's process."""
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    @property
     def version(self) -> str:
         """``Asterisk 22.10.1...``."""
         return self._install.version
