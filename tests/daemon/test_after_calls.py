@@ -22,6 +22,7 @@ from offhook.tenants.database import Database
 from offhook.tenants.jobs import Jobs
 from offhook.tenants.loading import read_snapshot
 from offhook.tenants.registry import change_tenant
+from offhook.tools.base import ToolResult
 from tests.support.clock import reached
 from tests.support.tenants import fill
 
@@ -76,6 +77,7 @@ class Desk:
         offer = CallOffer("test", "1.2", dialled="700", caller="+4366099")
         note = self.after.note(offer, cast(Any, profile), "inn", number)
         assert note is not None
+        note.done("book_appointment", ToolResult(say="Booked for Friday."))
         note.turn("Is there a sauna?", "I don't know.", TurnTrace("1.2", 1, act="unknown"))
         return note
 
@@ -101,12 +103,8 @@ async def test_a_call_of_the_boxs_own_is_told(desk: Desk, tmp_path: Path) -> Non
     desk.call().ended("ok")
     await desk.done(1)
     data = desk.got[0]["data"]
-    assert (data["agent"], data["number"], data["result"], data["outcome"]) == (
-        "inn",
-        "700",
-        "ok",
-        "unanswered",
-    )
+    assert (data["agent"], data["number"], data["result"]) == ("inn", "700", "ok")
+    assert (data["outcome"], data["done"]) == ("done", [{"tool": "book_appointment", "ok": True}])
     assert data["turns"][0] == {"role": "caller", "text": "Is there a sauna?"}
     await reached(
         lambda: Jobs(Database(f"sqlite:///{tmp_path}/box.db")).count() == {"done": 1}, "it is written down"

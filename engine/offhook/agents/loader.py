@@ -126,6 +126,10 @@ class Agent(Section):
     """Said when the caller asks nothing and no fact fits their words; empty: the model is told nothing."""
     barge_in: bool = True
     """False: the caller cannot interrupt this agent."""
+    greeting_known: _SpokenOrNothing = ""
+    """For callers whom a tool of phase "before" knows, by its name: "Hello {customer.name}, ..."."""
+    greeting_wait_ms: int = Field(500, ge=50, le=2000)
+    """So long at most the greeting waits for that; then it is the usual one. [ms]"""
     disclosure: bool = False
     """The greeting begins by saying that this is an automated assistant."""
     heard_in_full: tuple[Literal["greeting", "goodbye", "apology"], ...] = ()
@@ -193,7 +197,14 @@ class Agent(Section):
         if not self.disclosure:
             return self
         told = language(self.language).phrases.disclosure.format(name=self.name)
-        return self.model_copy(update={"greeting": f"{told} {self.greeting}", "disclosure": False})
+        return self.beginning(told).model_copy(update={"disclosure": False})
+
+    def beginning(self, words: str) -> Agent:
+        """With ``words`` in front of its greeting, and of the one for callers who are known."""
+        greetings = {name: getattr(self, name) for name in ("greeting", "greeting_known")}
+        return self.model_copy(
+            update={name: f"{words} {text}".strip() for name, text in greetings.items() if text}
+        )
 
     @field_validator("language")
     @classmethod

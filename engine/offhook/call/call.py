@@ -18,10 +18,11 @@ from offhook.call.caller_audio import CallerAudio
 from offhook.call.doing import executor_for, left_by
 from offhook.call.dtmf import DigitCollector
 from offhook.call.ears import Ears
+from offhook.call.greeting import known_greeting
 from offhook.call.output import CallOutput
 from offhook.call.pipeline import Pipeline
 from offhook.call.profile import CallProfile
-from offhook.call.prompts import Kind
+from offhook.call.prompts import Kind, Phrase
 from offhook.call.recognition import CallerWords
 from offhook.call.responses import Replies
 from offhook.call.services import Services
@@ -144,10 +145,10 @@ class Call:
             self._rate_hz,
             self._line.offer.door,
         )
-        await self._say_phrase("greeting")
         policy = profile.policy
         if policy.toolbox is not None:
             self._history.tools = executor_for(policy.toolbox, profile, self._line.offer)
+        await self._say_phrase("greeting", await self._known_greeting())
         self._conversation = await profile.models.language_model.conversation(policy.prefix())
         self._pipeline = Pipeline(
             profile.voice,
@@ -349,10 +350,15 @@ class Call:
         open_ = isinstance(floor, turn_taking.Speaking) and floor.interruptible and self._settings.barge_in
         return open_ and voice.speaking_since_ns is not None and voice.start_samples is not None
 
-    async def _say_phrase(self, kind: Kind) -> None:
+    async def _known_greeting(self) -> Phrase | None:
+        return await known_greeting(
+            self._agent, self._profile.voice, self._history.tools, self._output.rate_hz, self.id
+        )
+
+    async def _say_phrase(self, kind: Kind, phrase: Phrase | None = None) -> None:
         """A prompt, unless the caller has begun to speak meanwhile: theirs is the floor."""
         try:
-            answer = await self._replies.phrase(kind)
+            answer = await self._replies.phrase(kind, phrase)
         except (ModelError, DeadlineError) as error:
             if kind in ("greeting", "goodbye"):
                 raise  # nobody would know that there is a call, or that there is none any more

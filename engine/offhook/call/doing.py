@@ -24,7 +24,7 @@ def executor_for(toolbox: Toolbox, profile: CallProfile, offer: CallOffer) -> Ex
         caller=offer.caller,
         now=now_in(agent.timezone),
     )
-    return Executor(toolbox, context)
+    return Executor(toolbox, context, told=profile.on_done)
 
 
 def left_by(action: Action) -> dict[str, str]:

@@ -14,7 +14,9 @@ from offhook.engines.pool import Models
 from offhook.engines.tts.voice import Voice
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.snapshot import Number
+from offhook.tools.base import ToolResult
 
+OnDone = Callable[[str, ToolResult], None]
 OnTurn = Callable[[str, str, TurnTrace], None]
 """Gets the caller's words, what was audible of the answer, and where the time went."""
 
@@ -37,6 +39,8 @@ class CallProfile:
     budgets: BudgetConfig
     number: Number | None = None
     """The tenant's number that was dialled; None: the agent is the box's own."""
+    on_done: OnDone | None = None
+    """Told what came of each tool that changes something; None: nobody wants to know."""
     on_turn: OnTurn | None = None
     """Told of each turn when it is over; None: nobody writes it down."""
 

@@ -18,7 +18,7 @@ from offhook import turn_taking
 from offhook.call.output import CallOutput
 from offhook.call.pipeline import Pipeline
 from offhook.call.profile import CallProfile
-from offhook.call.prompts import Kind
+from offhook.call.prompts import Kind, Phrase
 from offhook.call.revision import Outcome, Revision, Said
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
@@ -237,9 +237,12 @@ class Replies:
 
     # --- the agent's own phrases -----------------------------------------------------------
 
-    async def phrase(self, kind: Kind) -> Utterance:
-        """One of the agent's fixed phrases, ready to be played.  Raises ModelError or PlaybackError."""
-        phrase = await self._profile.phrases.phrase(kind, self._output.rate_hz)
+    async def phrase(self, kind: Kind, phrase: Phrase | None = None) -> Utterance:
+        """One of the agent's fixed phrases, or ``phrase`` in its place, ready to be played.
+
+        Raises ModelError or PlaybackError.
+        """
+        phrase = phrase or await self._profile.phrases.phrase(kind, self._output.rate_hz)
         utterance = self._output.utterance()
         utterance.say(phrase.text, phrase.audio)
         utterance.finish()

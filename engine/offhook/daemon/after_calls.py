@@ -17,7 +17,7 @@ import httpx
 
 from offhook.after_call.handlers import Handlers
 from offhook.after_call.plan import jobs_of
-from offhook.after_call.record import FinishedCall, Turn
+from offhook.after_call.record import Done, FinishedCall, Turn
 from offhook.after_call.runner import Runner, utc_now
 from offhook.agents.loader import find_agent
 from offhook.call.profile import CallProfile
@@ -30,6 +30,7 @@ from offhook.tenants.database import DEFAULT_FILE, Database
 from offhook.tenants.jobs import Jobs, NewJob
 from offhook.tenants.own import own_tenant
 from offhook.tenants.snapshot import Number
+from offhook.tools.base import ToolResult
 from offhook.tools.outbound import Reach, client
 
 _log = logging.getLogger("offhook.daemon.after_calls")
@@ -196,11 +197,17 @@ class CallNote:
         self.number = number
         self._began = began
         self._turns: list[Turn] = []
+        self._done: list[Done] = []
 
     def turn(self, caller_text: str, audible_text: str, trace: TurnTrace) -> None:
         """A turn of the caller's is over, and its answer."""
         if len(self._turns) < _MOST_TURNS:
             self._turns.append(Turn(caller_text, audible_text, answered=trace.act != "unknown"))
+
+    def done(self, tool: str, result: ToolResult) -> None:
+        """A tool that changes something has been run, or could not be."""
+        if len(self._done) < _MOST_TURNS:
+            self._done.append(Done(tool, result.ok, result.say))
 
     def ended(self, result: str) -> None:
         """The call is over; never waits."""
@@ -214,6 +221,7 @@ class CallNote:
             number=self._offer.dialled if self.number is None else self.number.did,
             caller=self._offer.caller,
             turns=tuple(self._turns),
+            done=tuple(self._done),
         )
         self._after.over(self, call)
 

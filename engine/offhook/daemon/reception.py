@@ -250,7 +250,9 @@ class Reception:
         if self._after is not None:
             name = prepared.key[1] if number is None else number.agent.name
             note = self._after.note(offer, profile, name, number)
-            notes += [] if note is None else [note]
+            if note is not None:
+                notes.append(note)
+                profile = replace(profile, on_done=note.done)
         if notes:
             profile = replace(profile, on_turn=_all(notes))
         result = "failed"
@@ -375,10 +377,8 @@ def _agent(number: Number) -> Agent:
     if number.language is not None and number.language != agent.language:
         # Read anew: what the file does not say is said in that language.
         agent = Agent.model_validate({**agent.model_dump(exclude_unset=True), "language": number.language})
-    consent = _consent(number)
-    greeting = f"{consent} {agent.greeting}".lstrip()
     disclosure = agent.disclosure or number.tenant.disclosure
-    return agent.model_copy(update={"greeting": greeting, "disclosure": disclosure})
+    return agent.beginning(_consent(number)).model_copy(update={"disclosure": disclosure})
 
 
 def _consent(number: Number) -> str:

@@ -66,8 +66,16 @@ class Toolbox:
 class Executor:
     """One call's.  Lives on the event loop."""
 
-    def __init__(self, toolbox: Toolbox, context: Context, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        context: Context,
+        clock: Clock = time.monotonic,
+        told: Callable[[str, ToolResult], None] | None = None,
+    ) -> None:
+        """``told`` learns what came of each write, by the tool's name."""
         self.context = context
+        self._told = told
         self.toolbox = toolbox
         self._clock = clock
         self._reads: dict[str, ToolResult] = {}
@@ -158,6 +166,8 @@ class Executor:
                 await asyncio.to_thread(ledger.done, key, _as_json(result))
             elif not result.unsure:
                 await asyncio.to_thread(ledger.release, key)
+            if self._told is not None:
+                self._told(name, result)
         except DatabaseError as error:
             _log.error("call=%s tool %s was not run: %s", self.context.call_id, name, error)
             return _NOT_DONE

@@ -26,11 +26,16 @@ def places(template: Any) -> Iterator[str]:
             yield from places(each)
 
 
+def paths(template: str) -> list[str]:
+    """All placeholders of a text, in full: ``result.number``."""
+    return [found[1] for found in _PLACE.finditer(template)]
+
+
 def filled(template: str, values: Mapping[str, Any], write: Callable[[Any], str] = str) -> str:
     """``template`` with its values, each as ``write`` gives it; what is not there is left out."""
 
     def put(found: re.Match[str]) -> str:
-        value = _at(found[1], values)
+        value = value_at(found[1], values)
         return "" if value is None else write(value)
 
     return _PLACE.sub(put, template)
@@ -53,7 +58,7 @@ def filled_json(template: Any, values: Mapping[str, Any]) -> Any:
     """
     if isinstance(template, str):
         alone = _PLACE.fullmatch(template)
-        return _at(alone[1], values) if alone is not None else filled(template, values, _plain)
+        return value_at(alone[1], values) if alone is not None else filled(template, values, _plain)
     if isinstance(template, Mapping):
         found = {key: filled_json(each, values) for key, each in template.items()}
         return {key: each for key, each in found.items() if each is not None or template[key] is None}
@@ -62,7 +67,8 @@ def filled_json(template: Any, values: Mapping[str, Any]) -> Any:
     return template
 
 
-def _at(path: str, values: Mapping[str, Any]) -> Any:
+def value_at(path: str, values: Mapping[str, Any]) -> Any:
+    """What stands at ``path`` (with points, and numbers into lists); None: nothing."""
     found: Any = values
     for part in path.split("."):
         if isinstance(found, Mapping):
