@@ -55,7 +55,9 @@ class Memory:
         form = turn.form
         if form is not None and not outcome.complete:
             form = form.heard(audible)
-        self._history.add(Exchange(turn.caller_text, audible, whole, turn.facts, turn.act, form))
+        self._history.add(
+            Exchange(turn.caller_text, audible, whole, turn.facts, turn.act, form, turn.wants_person)
+        )
         if asked is None:
             return
         if not policy.remembers:

@@ -17,8 +17,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from offhook.barge_in import is_backchannel, is_own_words
@@ -28,6 +29,7 @@ from offhook.call.revision import Excuse, Outcome, Revision, Said
 from offhook.call.speaking import Speaking
 from offhook.call.telling import Telling
 from offhook.conversation.base import WRITTEN, Policy, Turn
+from offhook.conversation.calling import Called
 from offhook.conversation.forms.request import Performance, Request
 from offhook.conversation.history import FAILED, History
 from offhook.conversation.repeats import is_announcement
@@ -40,6 +42,7 @@ from offhook.errors import DeadlineError, HangupError, ModelError, OffhookError,
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
 from offhook.speech.clauses import split
+from offhook.tools.executor import MOST_IN_TURN
 from offhook.turn_taking import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from offhook.workers import Urgency
 
@@ -293,16 +296,18 @@ class Pipeline:
                 await conversation.append(*self._ahead.left(turn.pieces))
                 asked = await conversation.mark()
                 draft = turn.draft if written is None else " ".join(written.clauses)
-                generation = conversation.generate(self._limits, draft=draft)
+                generation = conversation.generate(self._limits, draft=draft, **await self._tools())
                 revision.generation = generation
                 await telling.when_known(end_probability)
-                verbatim = await self._speaking.generated(revision, generation)
+                verbatim, calls = await self._speaking.generated(revision, generation)
+                if calls:
+                    await self._called(revision, calls)
             revision.answer.finish()
             self._post(Expecting(expectation(revision.answer.text, self._language), revision.number))
             if turn.waits or gives_time(revision.answer.text, self._language):
                 self._post(CallerWaits(revision.number))
             outcome = await revision.outcome
-            await self._memory.remember(revision, turn, outcome, asked, verbatim=verbatim)
+            await self._memory.remember(revision, revision.turn, outcome, asked, verbatim=verbatim)
         except BaseException:
             if generation is not None or written is not None:
                 self._keep_written(revision)
@@ -317,18 +322,53 @@ class Pipeline:
     ) -> Mark | None:
         """Have a tool do what the turn asks for, and say what came of it; what writes waits for the
         commit."""
-        tools = self._history.tools
-        assert tools is not None, "who has no tools makes no requests"
-        performance = Performance(
-            request,
-            tools,
-            revision.commit.wait,
-            lambda result: self._policy.told(request, result, self._history),
-        )
+        performance = self._performance(revision, request)
         asked = await self._say(revision, telling, turn, self._split(performance))
         revision.action = performance.action
         revision.ends_call = revision.action is not None
         return asked
+
+    async def _tools(self) -> dict[str, Any]:
+        """What an answer may call, and how it has to write that."""
+        if self._history.tools is None:
+            return {}
+        return {"tools": self._policy.offers(), "grammar": await self._policy.grammar(self._history)}
+
+    async def _called(self, revision: Revision, calls: Sequence[Called]) -> None:
+        """Do what the answer calls for, and let the model go on with what came of it, a few times."""
+        conversation, policy = self._conversation, self._policy
+        for _ in range(MOST_IN_TURN):
+            step = await policy.called(calls, self._history)
+            assert revision.turn is not None
+            if step.request is not None:
+                revision.turn = replace(revision.turn, act="done")
+                await self._do(revision, step.request)
+                return
+            if step.say:
+                revision.turn = replace(revision.turn, act="form", form=step.form)
+                for clause in split(step.say, self._language):
+                    await self._speaking.clause(revision, clause)
+                return
+            await conversation.append(*policy.results(step.results))
+            revision.generation = conversation.generate(self._limits, **await self._tools())
+            _, calls = await self._speaking.generated(revision, revision.generation)
+            if not calls or revision.stopped:
+                return
+        if not revision.answer.text:
+            await self._speaking.clause(revision, policy.agent.unclear)
+
+    async def _do(self, revision: Revision, request: Request) -> None:
+        performance = self._performance(revision, request)
+        async for clause in self._split(performance):
+            await self._speaking.clause(revision, clause)
+        revision.action = performance.action
+        revision.ends_call = revision.action is not None
+
+    def _performance(self, revision: Revision, request: Request) -> Performance:
+        tools = self._history.tools
+        assert tools is not None, "who has no tools makes no requests"
+        told = partial(self._policy.told, request)
+        return Performance(request, tools, revision.commit.wait, lambda result: told(result, self._history))
 
     async def _split(self, said: AsyncIterable[str]) -> AsyncGenerator[str, None]:
         async for text in said:

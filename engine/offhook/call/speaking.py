@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Sequence
 
 from offhook.call.revision import Revision
 from offhook.conversation.answering import ClauseStream
 from offhook.conversation.base import Policy
+from offhook.conversation.calling import Called
 from offhook.engines.llm.base import Generation
 from offhook.engines.tts.voice import Clauses, Voice
 
@@ -24,8 +26,11 @@ class Speaking:
         self._rate_hz = rate_hz
         self._kept = Clauses()
 
-    async def generated(self, revision: Revision, generation: Generation) -> bool:
-        """Speak what the model writes; False when that is not word for word what it wrote."""
+    async def generated(self, revision: Revision, generation: Generation) -> tuple[bool, Sequence[Called]]:
+        """Speak what the model writes; False when that is not word for word what it wrote.
+
+        Then the tools that it calls.
+        """
         agent = self._policy.agent
         stream = ClauseStream(generation, self._policy.filter(), agent.language)
         async with contextlib.aclosing(aiter(stream)) as clauses:
@@ -36,7 +41,10 @@ class Speaking:
         verbatim = stream.verbatim and not revision.stopped
         # A question wants an answer: who asks one does not end the call with it.
         revision.ends_call = stream.ends_call and not revision.answer.text.rstrip().endswith("?")
-        if not revision.answer.text and not revision.stopped:
+        calls: Sequence[Called] = ()
+        if self._policy.toolbox is not None and not revision.stopped:
+            calls = self._policy.calls(stream.raw, generation.stats.tool_calls)
+        if not calls and not revision.answer.text and not revision.stopped:
             await self.clause(revision, agent.goodbye if revision.ends_call else agent.unclear)
             verbatim = False
         if stream.removed:
@@ -50,7 +58,7 @@ class Speaking:
         trace.tokens_accepted = stats.accepted_tokens
         if stats.finish_reason == "length":
             _log.info("call=%s an answer was cut at llm.max_tokens", trace.call_id)
-        return verbatim
+        return verbatim and not calls, calls
 
     async def clause(self, revision: Revision, text: str, *, known: bool = False) -> None:
         """Add a clause to the answer, block by block as the voice gives them; see :meth:`Voice.stream`."""

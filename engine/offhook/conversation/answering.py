@@ -20,12 +20,15 @@ class ClauseStream:
         self._language = language
         self.generation = generation
         self._filter = answer_filter
+        self.raw = ""
+        """All that the model wrote, what must not be spoken included."""
         self.circled = False
         """The model began to say the same again: a small one would go on for ever."""
 
     async def __aiter__(self) -> AsyncGenerator[str, None]:
         splitter, last = ClauseSplitter(self._language), ""
         async for piece in self.generation:
+            self.raw += piece
             for clause in splitter.push(self._filter.push(piece)):
                 if self._goes_in_circles(last, clause):
                     break

@@ -13,9 +13,11 @@ from typing import Literal, Protocol
 
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
+from offhook.conversation.calling import Called, Step
 from offhook.conversation.forms.form import Form
 from offhook.conversation.forms.request import Request
 from offhook.conversation.history import History
+from offhook.engines.llm.base import Grammar, ToolCall, ToolOffer
 from offhook.tools.base import ToolResult
 from offhook.tools.executor import Toolbox
 
@@ -54,6 +56,8 @@ class Template(Protocol):
 
     def user(self, text: str) -> tuple[str, ...]: ...
 
+    def results(self, texts: Sequence[str]) -> tuple[str, ...]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -73,6 +77,8 @@ class Turn:
     """How a generated answer may go: a guess that changes nothing but the time it takes."""
     form: Form | None = None
     """What is being filled in, once this turn was heard."""
+    wants_person: bool = False
+    """The caller has asked for a person."""
     request: Request | None = None
     """What is to be done; its outcome is the answer."""
 
@@ -123,6 +129,26 @@ class Policy(Protocol):
 
     async def anticipate(self, words: str, history: History) -> None:
         """The caller may be about to say this: look up what it takes."""
+        ...
+
+    def offers(self) -> Sequence[ToolOffer]:
+        """What the model may call; in process it has been told in its prefix."""
+        ...
+
+    async def grammar(self, history: History) -> Grammar | None:
+        """What a call has to look like where the model writes it into its text."""
+        ...
+
+    def calls(self, written: str, called: Sequence[ToolCall]) -> Sequence[Called]:
+        """The tools that an answer calls: those in its text, and those that a server has told."""
+        ...
+
+    async def called(self, calls: Sequence[Called], history: History) -> Step:
+        """What they lead to."""
+        ...
+
+    def results(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """To append behind the answer that called them: what came of it."""
         ...
 
     def told(self, request: Request, result: ToolResult, history: History) -> str:

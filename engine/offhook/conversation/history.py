@@ -36,6 +36,8 @@ class Exchange:
     """What kind of answer it was; see :attr:`offhook.conversation.base.Turn.act`."""
     form: Form | None = None
     """What is being filled in, once this turn was heard."""
+    wants_person: bool = False
+    """The caller has asked for a person, whatever the answer was."""
 
 
 @dataclass(slots=True)

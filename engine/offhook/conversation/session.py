@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from offhook.conversation.answering import ClauseStream
-from offhook.conversation.base import Policy
+from offhook.conversation.base import Policy, Turn
 from offhook.conversation.forms.request import Performance, Request
 from offhook.conversation.history import Exchange, History
 from offhook.engines.llm.base import Conversation, LanguageModel, Limits
 from offhook.errors import ModelError
 from offhook.moments.zones import now_in
 from offhook.tools.base import Action, Context
-from offhook.tools.executor import Executor
+from offhook.tools.executor import MOST_IN_TURN, Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,22 @@ class Answer:
     """What was done for it."""
     action: Action | None = None
     """What becomes of the line after it."""
+
+
+@dataclass(slots=True)
+class _Said:
+    """An answer as it is put together."""
+
+    clauses: list[str] = field(default_factory=list)
+    ends_call: bool = False
+    request: Request | None = None
+    action: Action | None = None
+    first_s: float = 0.0
+    """When its first clause was there, on the performance counter."""
+
+    def put(self, clause: str) -> None:
+        self.first_s = self.first_s or time.perf_counter()
+        self.clauses.append(clause)
 
 
 class TextSession:
@@ -84,25 +102,11 @@ class TextSession:
         policy, conversation = self._policy, self._conversation
         prompts = self.history.take_prompts()
         turn = await policy.turn(caller_text, self.history)
-        clauses: list[str] = []
-        first_ms = 0.0
-        ends_call = turn.ends_call
-        action: Action | None = None
-        if turn.request is not None and self.history.tools is not None:
-            request = turn.request
-            performed = Performance(
-                request,
-                self.history.tools,
-                _at_once,
-                lambda result: policy.told(request, result, self.history),
-            )
-            clauses += [said async for said in performed]
-            action = performed.action
-            ends_call = action is not None
-            first_ms = (time.perf_counter() - began) * 1000
+        answer = _Said(ends_call=turn.ends_call)
+        if turn.request is not None:
+            await self._perform(turn.request, answer)
         elif turn.say is not None:
-            clauses.append(turn.say)
-            first_ms = (time.perf_counter() - began) * 1000
+            answer.clauses.append(turn.say)
         if conversation is not None:
             for text in prompts:
                 await conversation.append(*policy.prompt(text, first=not self._begun))
@@ -110,26 +114,63 @@ class TextSession:
             await self._make_room(conversation)
             await conversation.append(*turn.pieces)
             asked = await conversation.mark()
-            if not clauses:
-                stream = ClauseStream(
-                    conversation.generate(self._limits, draft=turn.draft),
-                    policy.filter(),
-                    policy.agent.language,
-                )
-                async for clause in stream:
-                    first_ms = first_ms or (time.perf_counter() - began) * 1000
-                    clauses.append(clause)
-                ends_call = stream.ends_call and not (clauses and clauses[-1].endswith("?"))
-                if not clauses:
-                    clauses.append(policy.agent.goodbye if ends_call else policy.agent.unclear)
+            if not answer.clauses:
+                turn = await self._generate(conversation, turn, answer)
             await conversation.rollback(asked)
-            await conversation.append(" ".join(clauses), *policy.close_answer())
+            await conversation.append(" ".join(answer.clauses), *policy.close_answer())
+        clauses, action = answer.clauses, answer.action
+        ends_call = action is not None or answer.ends_call
+        first_ms = ((answer.first_s or time.perf_counter()) - began) * 1000
         text = " ".join(clauses)
-        self.history.add(Exchange(turn.caller_text, text, text, turn.facts, turn.act, turn.form))
+        self.history.add(
+            Exchange(turn.caller_text, text, text, turn.facts, turn.act, turn.form, turn.wants_person)
+        )
         total_ms = (time.perf_counter() - began) * 1000
         return Answer(
-            text, turn.act, turn.facts, ends_call, first_ms or total_ms, total_ms, turn.request, action
+            text, turn.act, turn.facts, ends_call, first_ms, total_ms, answer.request or turn.request, action
         )
+
+    async def _generate(self, conversation: Conversation, turn: Turn, answer: _Said) -> Turn:
+        """Have the model answer, and do what it calls for; the turn, with what came of that."""
+        policy, history = self._policy, self.history
+        draft = turn.draft
+        for _ in range(MOST_IN_TURN):
+            more: dict[str, Any] = {}
+            if history.tools is not None:
+                more = {"tools": policy.offers(), "grammar": await policy.grammar(history)}
+            stream = ClauseStream(
+                conversation.generate(self._limits, draft=draft, **more),
+                policy.filter(),
+                policy.agent.language,
+            )
+            async for clause in stream:
+                answer.put(clause)
+            answer.ends_call = stream.ends_call and not (answer.clauses and answer.clauses[-1].endswith("?"))
+            calls = policy.calls(stream.raw, stream.generation.stats.tool_calls) if policy.toolbox else ()
+            if not calls:
+                break
+            step = await policy.called(calls, history)
+            if step.request is not None:
+                answer.request = step.request
+                await self._perform(step.request, answer)
+                return replace(turn, act="done")
+            if step.say:
+                answer.put(step.say)
+                return replace(turn, act="form", form=step.form)
+            await conversation.append(*policy.results(step.results))
+            draft = ""
+        if not answer.clauses:
+            answer.put(policy.agent.goodbye if answer.ends_call else policy.agent.unclear)
+        return turn
+
+    async def _perform(self, request: Request, answer: _Said) -> None:
+        tools = self.history.tools
+        assert tools is not None, "who has no tools makes no requests"
+        told = partial(self._policy.told, request)
+        performed = Performance(request, tools, _at_once, lambda result: told(result, self.history))
+        async for said in performed:
+            answer.put(said)
+        answer.action = performed.action
 
     async def _make_room(self, conversation: Conversation) -> None:
         """Forget everything when the next turn would not fit; a call forgets more gently."""

@@ -90,14 +90,7 @@ class Acting:
     async def turn(self, turn: Turn, ranking: Ranking, history: History, executor: Executor) -> Turn:
         """``turn`` is what would be answered without tools."""
         executor.turn_over()
-        hearing = Hearing(
-            turn.caller_text,
-            self._language,
-            self._words,
-            executor.context.now,
-            self._agent.language,
-            self._finder.nearest,
-        )
+        hearing = self._hearing(turn.caller_text, executor)
         form = history.form
         if form is not None and form.tool in executor.tools:
             return await self._go_on(turn, form, hearing, ranking, history, executor)
@@ -108,6 +101,30 @@ class Acting:
             # What was done is done, whatever they said into the news of it.
             return replace(turn, act="done", say=last.whole_text, facts=())
         return begun or turn
+
+    async def confirm(
+        self, turn: Turn, ranking: Ranking, history: History, executor: Executor
+    ) -> Turn | None:
+        """The yes, or a change, to what a model has proposed; None: the model's turn.
+
+        Whoever asks for a person again and again gets one without the model.
+        """
+        executor.turn_over()
+        hearing = self._hearing(turn.caller_text, executor)
+        if (
+            _wants_person(ranking)
+            and 1 + sum(_asked_for_person(each) for each in history.exchanges) >= INSISTS
+        ):
+            return await self._hand_over(turn, hearing, history, executor)
+        form = history.form
+        if form is None or form.tool not in executor.tools:
+            return None
+        done = executor.done(form.tool, form.values)
+        if done is not None:
+            request = Request(form.tool, form.values, True, "")
+            return replace(turn, act="done", say=self.told(request, done, executor), facts=())
+        step = await FormFiller(executor.tools[form.tool], executor).answer(form, hearing)
+        return self._turn(turn, step, executor) if step.reply in ("run", "confirming", "left") else None
 
     def told(self, request: Request, result: ToolResult, executor: Executor) -> str:
         """What is said of a result."""
@@ -122,6 +139,10 @@ class Acting:
         if result.unsure:
             return words.unsure
         return result.say or filled(spec.phrases.failed, spoken) or words.failed
+
+    def _hearing(self, text: str, executor: Executor) -> Hearing:
+        now, code = executor.context.now, self._agent.language
+        return Hearing(text, self._language, self._words, now, code, self._finder.nearest)
 
     async def _go_on(
         self, turn: Turn, form: Form, hearing: Hearing, ranking: Ranking, history: History, executor: Executor
@@ -264,3 +285,7 @@ def _missed(last: Exchange | None) -> bool:
     if last is None or last.act != "done":
         return False
     return len(last.audible_text) < _HEARD * len(last.whole_text)
+
+
+def _asked_for_person(exchange: Exchange) -> bool:
+    return exchange.act == "person" or exchange.wants_person

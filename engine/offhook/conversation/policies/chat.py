@@ -6,21 +6,29 @@ The model hears how it has greeted and how far it was heard.  Its answer is clea
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import Iterator, Sequence
 
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
 from offhook.conversation.base import FINAL, Template, Turn, plain
+from offhook.conversation.calling import Called, Step, grammar_of, known_values, step
 from offhook.conversation.farewell import has_asked, is_farewell
+from offhook.conversation.forms.acting import Acting
 from offhook.conversation.forms.request import Request
+from offhook.conversation.forms.words import form_words
 from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
+from offhook.engines.llm.base import END_CALL, Grammar, ToolCall, ToolOffer
+from offhook.engines.llm.messages import ROLES
 from offhook.knowledge.items import Item
 from offhook.knowledge.store import Knowledge, Ranking
 from offhook.languages import language
 from offhook.tools.base import ToolResult
 from offhook.tools.executor import Toolbox
+from offhook.tools.formats import calls_in, described, family_of
 from offhook.workers import Workers
 
 CHARACTERS_PER_TOKEN = 4
@@ -70,10 +78,28 @@ class Chat:
         """
         self.agent = agent
         self.toolbox = toolbox
+        self._acting = Acting(agent, toolbox, worker) if toolbox else None
+        self._specs = (
+            [tool.spec for tool in toolbox.tools.values() if "during" in tool.spec.phases] if toolbox else []
+        )
+        self._family = (
+            None
+            if template is ROLES
+            else family_of("".join(template.prefix("")) + "".join(template.user("")))
+        )
+        """The form of a model in process; None: a server's, which writes its own."""
         self._template = template
         self._knowledge = knowledge
         self._worker = worker
         self._language = language(agent.language)
+        self._grammar: Grammar | None = None
+        self._grammar_key = ""
+        self._dated = any(
+            str(one.get("format", "")).startswith(("date", "time"))
+            for spec in self._specs
+            for one in spec.properties.values()
+        )
+        """A tool wants a day: the model has to know which one today is."""
         self._opened = opened or _opens_a_thought(template)
         texts = [fact.text for fact in agent.facts]
         size = sum(len(text) + 3 for text in texts)
@@ -82,12 +108,15 @@ class Chat:
 
     def prepare(self) -> None:
         self._knowledge.prepare()
+        if self._acting is not None:
+            self._acting.prepare(self._knowledge.networks)
 
     def prefix(self) -> tuple[str, ...]:
         """Persona, rules and, where they fit, the facts; then the agent's examples."""
         facts = [fact.text for fact in self.agent.facts]
         known = "\n".join([_KNOWN, *(f"- {text}" for text in facts)]) if facts and self.knows_all else ""
-        system = "\n\n".join(part for part in (self.agent.persona, known, _RULES) if part)
+        tools = described(self._specs, self._family) if self._specs and self._family is not None else ""
+        system = "\n\n".join(part for part in (self.agent.persona, known, _RULES, tools) if part)
         examples = [
             (_with_facts(each.caller, [each.note] if each.note else []), each.agent)
             for each in self.agent.examples
@@ -102,8 +131,35 @@ class Chat:
         caller = _CALL_BEGINS if first else _SILENCE
         return (*self._template.user(caller), text, self._template.assistant_close)
 
+    def offers(self) -> Sequence[ToolOffer]:
+        return () if self._family is not None else self._specs
+
+    async def grammar(self, history: History) -> Grammar | None:
+        if self._family is None or not self._specs or history.tools is None:
+            return None
+        values = await known_values(history.tools)
+        key = json.dumps(values, sort_keys=True, default=str)
+        if key != self._grammar_key:
+            self._grammar = await asyncio.to_thread(grammar_of, self._specs, self._family, values)
+            self._grammar_key = key
+        return self._grammar
+
+    def calls(self, written: str, called: Sequence[ToolCall]) -> Sequence[Called]:
+        if self._family is None:
+            return [call for call in called if call.name != END_CALL]
+        return calls_in(written, [spec.name for spec in self._specs])
+
+    async def called(self, calls: Sequence[Called], history: History) -> Step:
+        assert history.tools is not None
+        return await step(calls, history.tools, form_words(self.agent.language), self.agent.language)
+
+    def results(self, texts: Sequence[str]) -> tuple[str, ...]:
+        return (self._template.assistant_close, *self._template.results(texts))
+
     def told(self, request: Request, result: ToolResult, history: History) -> str:
-        raise NotImplementedError
+        assert self._acting is not None
+        assert history.tools is not None
+        return self._acting.told(request, result, history.tools)
 
     def filter(self) -> AnswerFilter:
         return AnswerFilter(names=(self.agent.name,), opened=self._opened, began_inside=self._begins_inside)
@@ -137,13 +193,22 @@ class Chat:
         pieces = self._template.user(_with_facts(text, shown))
         last = history.last
         asked = last is not None and has_asked(last.audible_text, self._language)
+        person = ranking.act.act == "person" and ranking.act.probability >= LIKELY
+        if self._acting is not None and history.tools is not None:
+            plainly = Turn(text, said, pieces, "generated", None, tuple(beside), wants_person=person)
+            acted = await self._acting.confirm(plainly, ranking, history, history.tools)
+            if acted is not None:
+                return acted
+            if self._dated:
+                clock = f"{history.tools.context.now:(Today is %A, %Y-%m-%d, %H:%M.)}"
+                pieces = self._template.user(f"{_with_facts(text, shown)}\n{clock}")
         if is_farewell(text, self._language, asked=asked, guess=ranking.act):
             return Turn(text, said, pieces, "farewell", self.agent.goodbye)
         if ranking.act.act == "wait" and ranking.act.probability >= LIKELY:
             return Turn(text, said, pieces, "wait", self.agent.take_your_time)
         best = ranking.best
         draft = best.answer() if best is not None and best.log_odds >= _DRAFTED else ""
-        return Turn(text, said, pieces, "generated", None, tuple(beside), draft)
+        return Turn(text, said, pieces, "generated", None, tuple(beside), draft, wants_person=person)
 
     async def anticipate(self, words: str, history: History) -> None:
         await self._search(plain(words), history)

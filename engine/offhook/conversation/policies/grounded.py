@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
 from offhook.conversation.base import FINAL, Act, Template, Turn, plain
+from offhook.conversation.calling import Called, Step
 from offhook.conversation.details import details
 from offhook.conversation.farewell import has_asked, is_farewell
 from offhook.conversation.forms.acting import Acting
@@ -19,6 +20,7 @@ from offhook.conversation.forms.request import Request
 from offhook.conversation.grounding import unsupported
 from offhook.conversation.history import History
 from offhook.conversation.lookup import look_up
+from offhook.engines.llm.base import Grammar, ToolCall, ToolOffer
 from offhook.knowledge.items import Item
 from offhook.knowledge.notes import assemble
 from offhook.knowledge.store import Candidate, Knowledge, Ranking
@@ -128,6 +130,21 @@ class Grounded:
         if self._acting is not None and history.tools is not None:
             return await self._acting.turn(turn, ranking, history, history.tools)
         return turn
+
+    def offers(self) -> Sequence[ToolOffer]:
+        return ()
+
+    async def grammar(self, history: History) -> Grammar | None:
+        return None
+
+    def calls(self, written: str, called: Sequence[ToolCall]) -> Sequence[Called]:
+        return ()
+
+    async def called(self, calls: Sequence[Called], history: History) -> Step:
+        return Step()
+
+    def results(self, texts: Sequence[str]) -> tuple[str, ...]:
+        return ()
 
     def told(self, request: Request, result: ToolResult, history: History) -> str:
         assert self._acting is not None
