@@ -84,8 +84,8 @@ PDF = pdf(
 )
 SAID = (
     "Breakfast is served from seven. Dogs sleep free, e.g. in a basket.",
-    "Attic: night $80, week $500.",
-    "Garden room: night $95, week $610.",
+    "Attic: night $80 and week $500.",
+    "Garden room: night $95 and week $610.",
     "Monday: closed. Tuesday: 2 pm to 8 pm.",
     "No, and the stairs are steep.",
 )
@@ -134,7 +134,7 @@ def test_a_footers_address_stays_and_is_about_nothing_above_it() -> None:
         (
             "Dish\tPrice\tGluten\nSoup\t4.50\tno\nPie\t7\t",
             ".tsv",
-            ["Soup: price 4.50, gluten no.", "Pie: price 7."],
+            ["Soup: price 4.50 and gluten no.", "Pie: price 7."],
         ),
         (
             "HOURS\nMon 9 to 5\nTue 9 to 1\n\n- ring twice\n- wait",

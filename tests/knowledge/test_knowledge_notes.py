@@ -34,6 +34,11 @@ def texts(note: str) -> list[str]:
             "Lena teaches beginners; Otto teaches the rest.",
             ["Lena teaches beginners", "Otto teaches the rest."],
         ),
+        ("If you are late, we have to shorten it.", ["If you are late, we have to shorten it."]),
+        (
+            "When it rains, tours are off, and tickets are refunded.",
+            ["When it rains, tours are off", "and tickets are refunded."],
+        ),
         ("Ask for Dr. Amari at the desk.", ["Ask for Dr. Amari at the desk."]),
         ("The pool opens at 7 a.m. on weekdays.", ["The pool opens at 7 a.m. on weekdays."]),
         ("Open daily!\nClosed in May.", ["Open daily!", "Closed in May."]),

@@ -97,6 +97,17 @@ class PrivateCluster:
         )
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def on_disk(self, name: str = _SHARED) -> list[Path]:
+        """The files of a database's tables, with everything that was written; without the journal."""
+        with self.connect(_ROOT, name) as connection:
+            connection.execute("CHECKPOINT")
+            row = connection.execute(
+                "SELECT oid FROM pg_database WHERE datname = current_database()"
+            ).fetchone()
+        assert row is not None
+        folder = self._data / "base" / str(row[0])
+        return [path for path in folder.iterdir() if not path.name.startswith("pg_internal")]
+
     def _run(self, program: str, *words: str | Path) -> None:
         # What a server inherits it keeps: its output must not be a pipe that somebody waits for.
         with (self.folder / f"{program}.out").open("w+") as output:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from offhook.cli.database import Action, add_actions, chosen_tenant, run, tenant_option
+from offhook.cli.database import Action, add_actions, chosen_tenant, places, run, tenant_option
 from offhook.cli.tables import as_json, as_table
 from offhook.observe.trace.waterfall import printable
-from offhook.tenants.call_records import erase_caller, export_calls, get_call, list_calls, sweep
+from offhook.tenants.call_records import export_calls, get_call, list_calls
 from offhook.tenants.database import Database
+from offhook.tenants.erasing import erase_everywhere, purge
 
 __all__ = ["add_parser", "run"]
 
@@ -76,13 +77,13 @@ def _erase_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _erase(args: argparse.Namespace, database: Database) -> int:
-    with database.writing() as connection:
-        erased = erase_caller(connection, args.caller, chosen_tenant(connection, args))
-    database.forget()
+    with database.reading() as connection:
+        tenant = chosen_tenant(connection, args)
+    erased = erase_everywhere(database, places(args), args.caller, tenant)
     if args.json:
         print(as_json({"erased": erased}))
     else:
-        print(f"{erased.calls} calls with {erased.turns} turns are deleted")
+        print(f"{erased.calls} calls with {erased.turns} turns are deleted, and {erased.others} other things")
     return 0
 
 
@@ -90,10 +91,9 @@ def _no_options(parser: argparse.ArgumentParser) -> None:
     pass
 
 
-def _sweep(args: argparse.Namespace, database: Database) -> int:
-    with database.writing() as connection:
-        swept = sweep(connection, datetime.now(UTC))
-    database.forget()
+def purge_old(args: argparse.Namespace, database: Database) -> int:
+    """Also ``offhook tenants purge``."""
+    swept = purge(database, places(args), datetime.now(UTC))
     rows = [(one.tenant, one.calls, one.turns) for one in swept]
     print(as_json({"swept": swept}) if args.json else as_table(("tenant", "calls", "turns"), rows))
     return 0
@@ -104,5 +104,5 @@ ACTIONS = {
     "show": Action("one call and its turns", _show_options, _show, writes=False),
     "export": Action("everything that is kept, as JSON", _caller_option, _export, writes=False),
     "erase": Action("delete all that is kept of a caller", _erase_options, _erase),
-    "sweep": Action("delete what is older than its tenant wants to keep it; daily", _no_options, _sweep),
+    "sweep": Action("delete what is older than its tenant wants to keep it; daily", _no_options, purge_old),
 }

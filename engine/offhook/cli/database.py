@@ -11,7 +11,10 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from offhook.config import load_config
+from offhook.errors import ConfigError
 from offhook.tenants.database import DEFAULT_FILE, Database
+from offhook.tenants.erasing import Places
+from offhook.tenants.own import OWN_FILE
 from offhook.tenants.registry import get_tenant
 from offhook.tenants.snapshot import Tenant
 
@@ -35,14 +38,19 @@ def add_actions(parser: argparse.ArgumentParser, actions: Mapping[str, Action], 
     for name, action in actions.items():
         own = subparsers.add_parser(name, help=action.help, description=action.help)
         action.add_options(own)
-        own.add_argument("--json", action="store_true", help="print one JSON object")
-        own.add_argument(
-            "--database",
-            metavar="URL",
-            help=f"default: ${VARIABLE}, else tenants.database of the configuration",
-        )
-        own.add_argument("--config", type=Path, metavar="FILE", help="default: /etc/offhook/offhook.toml")
+        add_options(own)
         own.set_defaults(perform=action)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What all of them have."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        help=f"default: ${VARIABLE}, else tenants.database of the configuration",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="default: /etc/offhook/offhook.toml")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,6 +66,25 @@ def named_database(args: argparse.Namespace) -> Database:
     """The one that the options, the environment or the configuration name, in this order."""
     url = args.database or os.environ.get(VARIABLE) or load_config(args.config).tenants.database
     return Database(url or f"sqlite:///{DEFAULT_FILE}")
+
+
+def databases(args: argparse.Namespace) -> list[Database]:
+    """That of :func:`named_database`, and the box's own file; those that are there.
+
+    Raises ConfigError when there is none.
+    """
+    named = named_database(args)
+    own = [] if args.database else [Database(f"sqlite:///{OWN_FILE}")]
+    found = [each for each in (named, *own) if not each.is_missing()]
+    if not found:
+        raise ConfigError(f"database {named}: there is none, so nothing is kept of anybody")
+    return found
+
+
+def places(args: argparse.Namespace) -> Places:
+    """What lies outside the database, by the configuration."""
+    config = load_config(args.config)
+    return Places(config.daemon.trace_file, None, config.tenants.recordings)
 
 
 def tenant_option(parser: argparse.ArgumentParser, what: str) -> None:

@@ -16,6 +16,7 @@ from offhook.errors import OffhookError
 
 COMMANDS = (
     *("serve", "demo", "call", "agents", "tenants", "numbers", "kb", "calls", "models"),
+    *("erase", "export"),
     *("eval", "trace", "doctor"),
 )
 _MODULES = {"eval": "evaluate"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.cli import tenant_agents
+from offhook.cli.calls import purge_old
 from offhook.cli.database import Action, add_actions, or_none, run, switch
 from offhook.cli.tables import as_json, as_table
 from offhook.errors import ConfigError
@@ -221,5 +222,6 @@ ACTIONS = {
     "enable": Action("take calls to a tenant's numbers again", _slug_option, _enable),
     "remove": Action("delete a tenant and all that is its own", _remove_options, _remove),
     "import": Action("a tenant for each agent file of a folder", _import_options, _import),
+    "purge": Action("delete calls that are older than their tenant wants; daily", _no_options, purge_old),
     "migrate": Action("bring the database to this version of offhook", _no_options, _migrate, writes=False),
 }

@@ -305,6 +305,9 @@ class TenantsConfig(Section):
     """What was last read is kept in this file, for a start while the database is away; None keeps none."""
     poll_s: float = Field(1.0, ge=0.1, le=60)
     """How often SQLite is asked for changes.  PostgreSQL tells them."""
+    recordings: ConfigPath | None = None
+    """The folder into which Asterisk records calls, each with ``${UNIQUEID}`` in its name: what is deleted of
+    a call is deleted there, too.  None: nothing is."""
 
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]

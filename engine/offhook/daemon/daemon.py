@@ -26,6 +26,7 @@ from offhook.daemon.doors import OtherDoors
 from offhook.daemon.profiles import Profiles
 from offhook.daemon.reception import Reception
 from offhook.daemon.reload import merged
+from offhook.daemon.retention import keep_purging
 from offhook.daemon.watchdog import Beat, Watchdog
 from offhook.doors.base import CallOffer, Line
 from offhook.doors.eagi.lifeline import Handoff
@@ -155,6 +156,7 @@ class Daemon:
                 stack.callback(status.close)
             await reception.begin(default)
             after.begin()
+            self._tasks.spawn(keep_purging(tenancy.purge), "retention")
             self._reception = reception
             listener.start()
             doors.start(self._media, self.take, self._check)
@@ -335,7 +337,7 @@ def _open_tenants(config: Config) -> Tenancy:
     from offhook.daemon.tenancy import Tenancy
 
     others_answered = "default" in config.agent.model_fields_set
-    tenancy = Tenancy.of(config.tenants, others_answered=others_answered)
+    tenancy = Tenancy.of(config.tenants, config.daemon.trace_file, others_answered=others_answered)
     tenancy.start()
     return tenancy
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from offhook.config import TenantsConfig
 from offhook.doors.base import CallOffer
@@ -19,6 +20,7 @@ from offhook.tenants.call_records import CallRecord, TurnRecord
 from offhook.tenants.call_writer import CallWriter
 from offhook.tenants.database import DEFAULT_FILE, Database
 from offhook.tenants.directory import Directory, DirectoryHealth
+from offhook.tenants.erasing import Places, purge
 from offhook.tenants.shelf import Shelf
 from offhook.tenants.snapshot import Number
 
@@ -37,6 +39,7 @@ class Tenancy:
         directory: Directory,
         writer: CallWriter,
         shelf: Shelf,
+        purge: Callable[[], object] = lambda: None,
         *,
         others_answered: bool = False,
     ) -> None:
@@ -47,16 +50,29 @@ class Tenancy:
         self._writer = writer
         self.shelf = shelf
         """What tenants' documents say; read in threads."""
+        self.purge = purge
+        """Deletes what is older than its tenant wants.  Blocks.  Raises ConfigError, DatabaseError."""
         self.others_answered = others_answered
         self._running: Counter[str] = Counter()
 
     @classmethod
-    def of(cls, config: TenantsConfig, *, others_answered: bool = False) -> Tenancy:
-        """Raises ConfigError when ``tenants.database`` cannot be one."""
+    def of(
+        cls, config: TenantsConfig, trace_file: Path | None = None, *, others_answered: bool = False
+    ) -> Tenancy:
+        """``trace_file``: where the daemon's traces are.  Raises ConfigError when ``tenants.database`` cannot
+        be one.
+        """
         database = Database(config.database or f"sqlite:///{DEFAULT_FILE}")
         folder = config.snapshot.with_name(f"{config.snapshot.name}.documents") if config.snapshot else None
         shelf = Shelf(database, folder)
-        return cls(Directory.of(config), CallWriter(database), shelf, others_answered=others_answered)
+        places = Places(trace_file, None, config.recordings)
+
+        def purge_old() -> None:
+            if not database.is_missing():
+                purge(database, places, datetime.now(UTC))
+
+        directory, writer = Directory.of(config), CallWriter(database)
+        return cls(directory, writer, shelf, purge_old, others_answered=others_answered)
 
     def start(self) -> None:
         """Blocks while a connection is tried, some seconds at most; does not raise."""

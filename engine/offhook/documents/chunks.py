@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from offhook.documents.blocks import Document, Heading, Listing, Paragraph, Table, plain
+from offhook.languages.codes import base_language
 from offhook.languages.turns import turn_language
 
 MAX_WORDS = 40
@@ -22,6 +23,7 @@ MAX_CHARACTERS = 1_000
 MAX_CHUNKS = 5_000
 """Of one document."""
 SEPARATOR = " > "
+_AND = {"en": " and ", "de": " und ", "es": " y ", "fr": " et "}
 _SHORT_ITEM_WORDS = 6
 _SHORT_LIST_WORDS = 60
 _QUESTION = re.compile(r"[?\uff1f\u061f]\s*$")
@@ -76,7 +78,7 @@ def _chunks(document: Document, language: str) -> Iterator[Chunk]:
         elif isinstance(block, Listing):
             yield from _of_list(block, intro or (path[-1].text if path else ""), heading, language)
         else:
-            yield from _of_table(block, heading)
+            yield from _of_table(block, heading, language)
         intro = ""
 
 
@@ -97,7 +99,7 @@ def _of_list(listing: Listing, label: str, heading: str, language: str) -> Itera
         yield from _of_text(_sentence(item), heading, language)
 
 
-def _of_table(table: Table, heading: str) -> Iterator[Chunk]:
+def _of_table(table: Table, heading: str, language: str) -> Iterator[Chunk]:
     about = SEPARATOR.join(filter(None, (heading, ", ".join(filter(None, table.titles)))))
     if len(table.rows[0]) == 2 and sum(bool(_QUESTION.search(row[0])) for row in table.rows) * 2 > len(
         table.rows
@@ -106,7 +108,7 @@ def _of_table(table: Table, heading: str) -> Iterator[Chunk]:
             if answer:
                 yield Chunk(_sentence(answer), SEPARATOR.join(filter(None, (heading, question))))
         return
-    rows = [_row(row, table.titles) for row in table.rows]
+    rows = [_row(row, table.titles, language) for row in table.rows]
     if len(table.rows[0]) > 2:
         for row in rows:
             yield Chunk(row, about)
@@ -117,7 +119,7 @@ def _of_table(table: Table, heading: str) -> Iterator[Chunk]:
         yield Chunk(" ".join(group), about)
 
 
-def _row(cells: Sequence[str], titles: Sequence[str]) -> str:
+def _row(cells: Sequence[str], titles: Sequence[str], language: str) -> str:
     first, others = cells[0], list(cells[1:])
     names = list(titles[1:]) if titles else [""] * len(others)
     if len(others) == 1:
@@ -127,7 +129,9 @@ def _row(cells: Sequence[str], titles: Sequence[str]) -> str:
     ]
     if not said:
         return _sentence(first)
-    return _sentence(f"{first}: {', '.join(said)}" if first else ", ".join(said))
+    # Joined so that nobody takes the row apart again: whoever asks for the price may hear the size as well.
+    row = _AND.get(base_language(language), ", ").join(said)
+    return _sentence(f"{first}: {row}" if first else row)
 
 
 def _lower(name: str) -> str:

@@ -49,6 +49,15 @@ _GOES_ON = re.compile(
 )
 
 
+_CONDITION = re.compile(
+    r"^(?:if|when|whenever|unless|after|before|once|while|although|because|since|until|as|in case|provided"
+    r"|wenn|falls|sobald|solange|weil|bevor|nachdem|obwohl"
+    r"|si|cuando|aunque|porque|antes de|despu\u00e9s de|quand|lorsque|comme|puisque|avant|apr\u00e8s)\b",
+    re.IGNORECASE,
+)
+"""How a clause begins that says when the next one holds ("If you are late, ..."): neither is said alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A stretch of a note that says something by itself."""
@@ -165,6 +174,8 @@ def _items(note: str, start: int, stop: int) -> list[Part]:
         names_something = re.search(r"[^\W\d_]{3,}", text) is not None
         if found and not (own and names_something and not _GOES_ON.match(text)):
             found[-1] = Part(found[-1].start, b)  # it goes on from the part before
+        elif len(found) == 1 and found[0].stop == pieces[0][1] and _CONDITION.match(texts[0]):
+            found[0] = Part(found[0].start, b)
         else:
             found.append(Part(a, b))
     return found

@@ -66,6 +66,8 @@ class Erased:
     """None: of whatever tenant."""
     calls: int
     turns: int
+    others: int = 0
+    """Lines of files, recordings, messages, tickets, appointments and jobs."""
 
 
 def add_call(connection: sa.Connection, record: CallRecord) -> None:
@@ -158,10 +160,34 @@ def export_calls(
         yield _with_turns(connection, call)
 
 
-def erase_caller(connection: sa.Connection, caller: str, tenant: Tenant | None = None) -> Erased:
-    """Delete all that is kept of calls from ``caller``, of one tenant or of all."""
+def erase_caller(
+    connection: sa.Connection, caller: str, tenant: Tenant | None = None, others: int = 0
+) -> Erased:
+    """Delete all that is kept of calls from ``caller``, of one tenant or of all.
+
+    ``others``: what was deleted with them, for the note.
+    """
     condition = _wanted(connection, tenant, caller)
-    return _erase(connection, condition, "caller", tenant)
+    return _erase(connection, condition, "caller", tenant, others)
+
+
+def call_ids(connection: sa.Connection, caller: str, tenant: Tenant | None = None) -> list[str]:
+    """The ids of all calls from ``caller``."""
+    return list(
+        connection.execute(sa.select(_calls.c.id).where(_wanted(connection, tenant, caller))).scalars()
+    )
+
+
+def expired(connection: sa.Connection, now: datetime) -> list[str]:
+    """The ids of all calls that are older than their tenants want to keep them."""
+    query = sa.select(_calls.c.id, _calls.c.started_at, schema.tenants.c.retention_days)
+    query = query.join(schema.tenants, schema.tenants.c.id == _calls.c.tenant_id)
+    days = sa.select(sa.func.min(schema.tenants.c.retention_days)).scalar_subquery()
+    least = connection.execute(sa.select(days)).scalar_one_or_none()
+    if least is None:
+        return []
+    rows = connection.execute(query.where(_calls.c.started_at < now - timedelta(days=least)))
+    return [row.id for row in rows if row.started_at < now - timedelta(days=row.retention_days)]
 
 
 def sweep(connection: sa.Connection, now: datetime) -> list[Erased]:
@@ -178,7 +204,11 @@ def sweep(connection: sa.Connection, now: datetime) -> list[Erased]:
 
 
 def _erase(
-    connection: sa.Connection, condition: sa.ColumnElement[bool], reason: str, tenant: Tenant | None
+    connection: sa.Connection,
+    condition: sa.ColumnElement[bool],
+    reason: str,
+    tenant: Tenant | None,
+    others: int = 0,
 ) -> Erased:
     doomed = sa.select(_calls.c.tenant_id, _calls.c.id).where(condition)
     belong = sa.tuple_(_turns.c.tenant_id, _turns.c.call_id).in_(doomed)
@@ -186,11 +216,12 @@ def _erase(
         tenant.slug if tenant else None,
         rows_of(connection, _calls, condition),
         rows_of(connection, _turns, belong),
+        others,
     )
     if reason == "retention" and not erased.calls:
         return erased  # a day on which nothing was old enough is no event
     connection.execute(sa.delete(_calls).where(condition))  # their turns go with them
-    noted = {"reason": reason, "calls": erased.calls, "turns": erased.turns}
+    noted = {"reason": reason, "calls": erased.calls, "turns": erased.turns, "files": others}
     connection.execute(sa.insert(schema.erasures).values(tenant_id=tenant.id if tenant else None, **noted))
     return erased
 
@@ -210,16 +241,21 @@ def _wanted(connection: sa.Connection, tenant: Tenant | None, caller: str | None
     if tenant is not None:
         conditions.append(_calls.c.tenant_id == tenant.id)
     if caller is not None:
-        home = get_home(connection)
-        try:
-            written = forms(canonical(caller, home), home)
-        except ConfigError:
-            if not caller.strip():
-                raise
-            written = ()
-        # As it was kept, too: some callers' numbers are none, "anonymous", "unknown".
-        conditions.append(_calls.c.caller.in_({*written, caller.strip()}))
+        conditions.append(_calls.c.caller.in_(caller_forms(connection, caller)))
     return sa.and_(*conditions)
+
+
+def caller_forms(connection: sa.Connection, caller: str) -> set[str]:
+    """How the number of ``caller`` may have been written down.  Raises ConfigError."""
+    home = get_home(connection)
+    try:
+        written = forms(canonical(caller, home), home)
+    except ConfigError:
+        if not caller.strip():
+            raise
+        written = ()
+    # As it was given, too: some callers' numbers are none, "anonymous", "unknown".
+    return {*written, caller.strip()}
 
 
 def _region(home: Home) -> str | None:

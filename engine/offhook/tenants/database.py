@@ -12,7 +12,7 @@ import functools
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,12 +100,16 @@ class Database:
         except sa.exc.SQLAlchemyError as error:
             raise DatabaseError(f"database {self}: {_in_words(error)}") from error
 
-    def forget(self) -> None:
-        """Have SQLite's journal give up what was deleted; the file itself is overwritten at once.
+    def forget(self, tables: Sequence[str] = ()) -> None:
+        """Have the disk give up what was deleted.
 
+        SQLite's journal is emptied; its file was overwritten at once.  PostgreSQL writes ``tables`` anew
+        where the connection's user owns them, and waits for whoever uses them; its write-ahead log goes its
+        own way.
         Raises DatabaseError when that cannot be done now.
         """
         if self.file is None:
+            self._rewrite(tables)
             return
         self._check_file()
         try:
@@ -118,6 +122,21 @@ class Database:
                 f"database {self}: what was deleted is still in its journal, because somebody reads it:"
                 " do the same again"
             )
+
+    def _rewrite(self, tables: Sequence[str]) -> None:
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                for table in tables:
+                    owner = sa.text(
+                        "SELECT tableowner = current_user FROM pg_tables"
+                        " WHERE schemaname = current_schema() AND tablename = :table"
+                    )
+                    if connection.execute(owner, {"table": table}).scalar():
+                        connection.exec_driver_sql(f"VACUUM (FULL) {table}")
+        except sa.exc.SQLAlchemyError as error:
+            raise DatabaseError(
+                f"database {self}: what was deleted is still on its disk: {_in_words(error)}"
+            ) from error
 
     # --- the schema --------------------------------------------------------------------------------
 

@@ -1,0 +1,136 @@
+"""All that is kept of a caller, wherever it lies: handed over, deleted, or deleted when its time has come.
+
+Calls and what was said in them, messages and tickets, appointments, jobs that still have to be done for a
+call, and outside the database traces, transcripts and recordings.  Caches hold nothing of callers: what is
+kept from call to call are an agent's own words.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from offhook.observe.forgetting import forget_lines, forget_recordings, lines_of, recordings_of
+from offhook.tenants import schema
+from offhook.tenants.call_records import (
+    Erased,
+    call_ids,
+    caller_forms,
+    erase_caller,
+    expired,
+    export_calls,
+    sweep,
+)
+from offhook.tenants.database import Database
+from offhook.tenants.snapshot import Tenant
+
+_TABLES = ("turns", "calls", "tickets", "appointments", "jobs")
+_log = logging.getLogger("offhook.tenants.erasing")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What lies outside the database; None: there is none."""
+
+    trace: Path | None = None
+    transcript: Path | None = None
+    recordings: Path | None = None
+
+
+def export_caller(database: Database, places: Places, caller: str, tenant: Tenant | None) -> dict[str, Any]:
+    """Everything that is kept of ``caller``.  Raises ConfigError, DatabaseError."""
+    with database.reading() as connection:
+        database.require_schema(connection)
+        calls = list(export_calls(connection, tenant, caller))
+        numbers = caller_forms(connection, caller)
+        rows = {
+            table.name: [dict(row._mapping) for row in connection.execute(sa.select(table).where(mine))]
+            for table, mine in _by_number(numbers, tenant)
+        }
+    ids = {call["id"] for call in calls}
+    return {
+        "calls": calls,
+        **{name: [_plain(row) for row in found] for name, found in rows.items()},
+        "traces": lines_of(places.trace, ids),
+        "transcripts": lines_of(places.transcript, ids),
+        "recordings": [str(path) for path in recordings_of(places.recordings, ids)],
+    }
+
+
+def erase_everywhere(database: Database, places: Places, caller: str, tenant: Tenant | None) -> Erased:
+    """Delete all that is kept of ``caller``; a line in the database says how much, and nothing of whom.
+
+    Appointments stay without name, number and notes: their time is taken until somebody cancels them.
+    Files go first, so that a failure can be repeated.  Raises ConfigError, DatabaseError.
+    """
+    with database.reading() as connection:
+        database.require_schema(connection)
+        ids = call_ids(connection, caller, tenant)
+    others = _forget_files(places, ids)
+    with database.writing() as connection:
+        numbers = caller_forms(connection, caller)
+        for table, mine in _by_number(numbers, tenant):
+            if table is schema.appointments:
+                blank = {"name": "", "phone": "", "notes": ""}
+                others += connection.execute(sa.update(table).where(mine).values(blank)).rowcount
+            else:
+                others += connection.execute(sa.delete(table).where(mine)).rowcount
+        others += _erase_jobs(connection, {*ids, *numbers}, tenant)
+        erased = erase_caller(connection, caller, tenant, others)
+    database.forget(_TABLES)
+    _log.info("erased calls=%d turns=%d others=%d", erased.calls, erased.turns, erased.others)
+    return erased
+
+
+def purge(database: Database, places: Places, now: datetime) -> list[Erased]:
+    """Delete what is older than each tenant wants to keep it.  Raises ConfigError, DatabaseError."""
+    with database.reading() as connection:
+        database.require_schema(connection)
+        old = expired(connection, now)
+    if not old:
+        return []
+    _forget_files(places, old)
+    with database.writing() as connection:
+        swept = sweep(connection, now)
+    database.forget()
+    for each in swept:
+        _log.info("tenant=%s retention calls=%d turns=%d", each.tenant, each.calls, each.turns)
+    return swept
+
+
+def _forget_files(places: Places, calls: Collection[str]) -> int:
+    return (
+        forget_lines(places.trace, calls)
+        + forget_lines(places.transcript, calls)
+        + forget_recordings(places.recordings, calls)
+    )
+
+
+def _by_number(
+    numbers: Collection[str], tenant: Tenant | None
+) -> list[tuple[sa.Table, sa.ColumnElement[bool]]]:
+    """The tables in which a caller stands by their number, and which rows are theirs."""
+    found: list[tuple[sa.Table, sa.ColumnElement[bool]]] = []
+    for table in (schema.tickets, schema.appointments):
+        mine = table.c.phone.in_(set(numbers))
+        found.append((table, mine if tenant is None else mine & (table.c.tenant_id == tenant.id)))
+    return found
+
+
+def _erase_jobs(connection: sa.Connection, marks: Collection[str], tenant: Tenant | None) -> int:
+    """Jobs whose work is about one of these ids or numbers."""
+    jobs = schema.jobs
+    body = sa.cast(jobs.c.body, sa.Text)
+    about = sa.or_(sa.false(), *(body.contains(f'"{mark}"', autoescape=True) for mark in marks if mark))
+    mine = about if tenant is None else about & (jobs.c.tenant_id == tenant.id)
+    return connection.execute(sa.delete(jobs).where(mine)).rowcount
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("id", "tenant_id", "request_key")}
