@@ -128,7 +128,7 @@ def test_calls_are_listed_shown_exported_and_erased(offhook: Run, database: Data
     erased = offhook("calls", "erase", "--caller", "+44 7700 900123", plain=True)
     assert "1 calls" in erased
     assert "7700" not in erased
-    assert offhook("calls", "sweep")["swept"] == [{"tenant": "leeds", "calls": 1, "turns": 1}]
+    assert offhook("calls", "sweep")["swept"] == [{"tenant": "leeds", "calls": 1, "turns": 1, "others": 0}]
     assert offhook("calls", "list") == {"calls": []}
 
 
