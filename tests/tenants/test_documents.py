@@ -125,11 +125,14 @@ def test_the_daemon_has_documents_while_the_database_is_away(two: Database, tmp_
     assert [(each.text, each.heading, each.vectors) for each in copied] == [
         (each.text, each.heading, None) for each in BOATS
     ]
+    Shelf(two, folder).keep_only({leeds.id})
     (copy,) = folder.iterdir()
     assert copy.stat().st_mode & 0o077 == 0
     copy.write_bytes(copy.read_bytes()[:-1])
     assert Shelf(away, folder).read(leeds) == []
     assert Shelf(away, None).read(leeds) == []
+    Shelf(two, folder).keep_only(())
+    assert list(folder.iterdir()) == []
 
 
 def call(database: Database, call_id: str, said: str, *, missed: bool = True) -> None:

@@ -84,7 +84,8 @@ def databases(args: argparse.Namespace) -> list[Database]:
 def places(args: argparse.Namespace) -> Places:
     """What lies outside the database, by the configuration."""
     config = load_config(args.config)
-    return Places(config.daemon.trace_file, None, config.tenants.recordings)
+    transcript: Path | None = getattr(args, "transcript", None)
+    return Places(config.daemon.trace_file, transcript, config.tenants.recordings)
 
 
 def tenant_option(parser: argparse.ArgumentParser, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from offhook.cli.database import add_options, chosen_tenant, databases, places, tenant_option
 from offhook.cli.tables import as_json
@@ -19,6 +20,9 @@ def caller_options(parser: argparse.ArgumentParser) -> None:
     """Whose, and where."""
     parser.add_argument("--caller", metavar="NUMBER", required=True, help="in any form")
     tenant_option(parser, "what is kept")
+    parser.add_argument(
+        "--transcript", type=Path, metavar="FILE", help="what the daemon was given as --transcript"
+    )
     add_options(parser)
 
 

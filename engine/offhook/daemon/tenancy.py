@@ -67,11 +67,15 @@ class Tenancy:
         shelf = Shelf(database, folder)
         places = Places(trace_file, None, config.recordings)
 
+        directory, writer = Directory.of(config), CallWriter(database)
+
         def purge_old() -> None:
+            if directory.health().source == "database":  # else nobody knows what is still there
+                tenants = directory.snapshot.tenants.values()
+                shelf.keep_only({tenant.id for tenant in tenants if tenant.knowledge})
             if not database.is_missing():
                 purge(database, places, datetime.now(UTC))
 
-        directory, writer = Directory.of(config), CallWriter(database)
         return cls(directory, writer, shelf, purge_old, others_answered=others_answered)
 
     def start(self) -> None:

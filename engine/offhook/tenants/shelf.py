@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import tempfile
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 
@@ -41,6 +42,17 @@ class Shelf:
             return self._copy(tenant, error)
         self._keep(tenant, passages)
         return passages
+
+    def keep_only(self, tenants: Collection[str]) -> None:
+        """Delete the copies of all but these tenants, by their ids.  Blocks; does not raise."""
+        if self._folder is None or not self._folder.is_dir():
+            return
+        for path in self._folder.iterdir():
+            if path.name not in tenants:
+                try:
+                    path.unlink(missing_ok=True)
+                except OSError as error:
+                    _log.warning("%s: cannot be deleted: %s", path, error.strerror or error)
 
     def _copy(self, tenant: Tenant, why: DatabaseError) -> list[Passage]:
         try:
