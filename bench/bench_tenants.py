@@ -5,8 +5,8 @@ turn), lie in a SQLite file.  Measured, each in processes of its own, medians of
 
 * ``snapshot``: reading all of it into memory, in ms, and what the process grows by, in KB for each tenant;
 * ``lookup``: finding a dialled number and admitting its call, in µs;
-* ``ready``: from starting ``offhook serve`` to its line, without tenants and with all of them, in turns: in s,
-  and in s of processor time, which others on the machine change less;
+* ``ready``: from starting ``offhook serve`` to its line, without tenants and with all of them, in turns:
+  in s, and in s of processor time, which others on the machine change less;
 * ``active``: twenty of them made ready as for calls, with the real engines: time and memory for each, and
   how many prompts the language model's cache holds for them (idle tenants: none).
 

@@ -33,7 +33,7 @@ from offhook.workers import Workers
 _log = logging.getLogger("offhook.daemon.profiles")
 
 MOST_OF_TENANTS = 128
-"""Tenants' agents that are kept ready: some 0.3 MB each with fifty facts, and their phrases."""
+"""Tenants' agents that are kept ready: some 0.7 MB each, with twenty facts' vectors and the phrases."""
 
 Key = tuple[str, ...]
 """Unlike for any two agents that may differ."""
