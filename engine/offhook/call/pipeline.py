@@ -206,7 +206,7 @@ class Pipeline:
 
     async def _hear(self, revision: Revision, said: Said | None, saying: str, least: int) -> Telling | None:
         """Find the words; None when there are none, or none that want an answer."""
-        prosody = None
+        words, prosody = None, None
         if said is not None:
             words = await self._twice(revision, lambda: said.words(revision.trace, revision.claim))
             revision.caller_text, revision.rest, prosody = words.text, words.rest, words.prosody
@@ -218,7 +218,9 @@ class Pipeline:
                 return None
         echo = is_own_words(revision.caller_text, saying, least)
         hum = echo or is_backchannel(revision.caller_text, self._language)
-        telling = Telling(self._post, revision, prosody, self._language, backchannel=hum, echo=echo)
+        telling = Telling(
+            self._post, revision, prosody, self._language, backchannel=hum, echo=echo, guess=words
+        )
         telling.begin()
         return telling
 

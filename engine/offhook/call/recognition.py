@@ -35,7 +35,7 @@ from offhook.call.revision import Revision, Words
 from offhook.core import resample
 from offhook.end_of_turn.levels import LEVEL_MS, frame_levels
 from offhook.end_of_turn.wait import ProsodyModel
-from offhook.engines.stt.base import STT_RATE_HZ, Recognition, RecognitionSession, Transcript
+from offhook.engines.stt.base import STT_RATE_HZ, Guessing, Recognition, RecognitionSession, Transcript
 from offhook.engines.stt.gate import clean, normalize
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
 from offhook.observe.trace import TurnTrace
@@ -82,6 +82,8 @@ class _Stretch:
         """Words that the language model has got ahead."""
         self.next_s = 0.0
         """No look ahead before, on the monotonic clock."""
+        self.confirmed: tuple[int, Transcript] | None = None
+        """The final words of speech up to there, where a guess was made of them before."""
         self._closed = False
 
     async def look(self, words: Coroutine[Any, Any, T]) -> T:
@@ -131,6 +133,7 @@ class CallerWords:
         )
         self._stretch: _Stretch | None = None
         self._following: asyncio.Task[None] | None = None
+        self._confirming: set[asyncio.Task[bool]] = set()
         self._checked = 0
         """The newest revision that was looked at a second time."""
 
@@ -166,15 +169,25 @@ class CallerWords:
         """What the caller has said from there until a pause, after so much voiced audio."""
         start, in_parts_ms = self._parts.rest(turn_samples, self._audio.pre_roll_samples)
         audio, played = self._audio.read(start, stop_samples + self._audio.samples(POST_ROLL_MS))
-        said = SaidSoFar(self, audio, played, self._parts.of(turn_samples), max(0, voiced_ms - in_parts_ms))
+        parts = self._parts.of(turn_samples)
+        said = SaidSoFar(self, audio, played, parts, max(0, voiced_ms - in_parts_ms), stop_samples)
         if not said.echoes:
             said.stretch = self._at(start)
             self._push(said.stretch, stop_samples, POST_ROLL_MS)
         return said
 
+    def spawn(self, confirm: Coroutine[Any, Any, bool]) -> asyncio.Task[bool]:
+        """A task of the call's."""
+        task = asyncio.create_task(confirm, name="confirm")
+        self._confirming.add(task)
+        task.add_done_callback(self._confirming.discard)
+        return task
+
     def close(self) -> None:
         """Nothing is wanted any more."""
         self._leave()
+        for task in self._confirming:
+            task.cancel()
         self._parts.close()
         if self._stretch is not None:
             self._stretch.close()
@@ -316,10 +329,12 @@ class SaidSoFar:
         played: Samples,
         parts: list[asyncio.Task[str]],
         voiced_ms: int,
+        stop_samples: int,
     ) -> None:
         self.stretch: _Stretch | None = None
         """None: it is recognised by itself."""
         self.voiced_ms = voiced_ms
+        self._stop_samples = stop_samples
         self._owner = owner
         self._audio = audio
         self._played = played
@@ -335,7 +350,7 @@ class SaidSoFar:
         audio = await self._without_echo(trace) if self.echoes else self._audio
         prosody = asyncio.create_task(self._owner.prosody(audio), name="prosody")
         try:
-            rest = await self._transcript(audio, trace, claim)
+            rest, confirming = await self._transcript(audio, trace, claim)
             trace.stt_done_ns = time.monotonic_ns()
             trace.audio_ms = len(audio) * 1000 // self._owner.rate_hz
             earlier = [await asyncio.shield(part) for part in self._parts]
@@ -343,16 +358,32 @@ class SaidSoFar:
             over = await prosody
             if over is None and self.stretch is not None:
                 over = self.stretch.session.turn_over
-            return Words(text, rest, over)
+            return Words(text, rest, over, confirming, self._stop_samples)
         finally:
             prosody.cancel()
 
-    async def _transcript(self, audio: Samples, trace: TurnTrace, claim: Claim) -> str:
-        if self.stretch is None:
-            return (await self._owner.alone(audio, trace.voiced_ms, claim)).text
-        transcript = await self.stretch.look(self.stretch.session.final(trace.voiced_ms, claim))
-        self.stretch.unseen = transcript.text
-        return clean(transcript.text, trace.voiced_ms)
+    async def _transcript(
+        self, audio: Samples, trace: TurnTrace, claim: Claim
+    ) -> tuple[str, asyncio.Task[bool] | None]:
+        """The words, and what tells whether they are right, where they are a guess."""
+        stretch, voiced_ms = self.stretch, trace.voiced_ms
+        if stretch is None:
+            return (await self._owner.alone(audio, voiced_ms, claim)).text, None
+        if stretch.confirmed is not None and stretch.confirmed[0] == self._stop_samples:
+            return clean(stretch.confirmed[1].text, voiced_ms), None
+        final = stretch.look(stretch.session.final(voiced_ms, claim))
+        if isinstance(stretch.session, Guessing):
+            finding = asyncio.create_task(final, name="final-words")
+            guess = await _first(finding, stretch.session.guess(voiced_ms, claim))
+            if guess:
+                stretch.unseen = guess
+                confirm = _confirm(stretch, finding, guess, self._stop_samples, voiced_ms)
+                return guess, self._owner.spawn(confirm)
+            transcript = await finding
+        else:
+            transcript = await final
+        stretch.unseen = transcript.text
+        return clean(transcript.text, voiced_ms), None
 
     async def _without_echo(self, trace: TurnTrace) -> Samples:
         """Take our own voice out, and its share out of what counts as the caller's."""
@@ -361,6 +392,36 @@ class SaidSoFar:
             loud_ms = len(frame_levels(self._audio, self._owner.rate_hz)) * LEVEL_MS
             trace.voiced_ms = min(trace.voiced_ms, round(share * loud_ms))
         return self._own
+
+
+async def _first(final: asyncio.Task[Transcript], guess: Coroutine[Any, Any, str]) -> str:
+    """A guess that is there before the final words are; empty: they were faster, or there is none."""
+    guessing = asyncio.create_task(guess, name="guess")
+    guessing.add_done_callback(lambda task: task.cancelled() or task.exception())
+    try:
+        await asyncio.wait({final, guessing}, return_when=asyncio.FIRST_COMPLETED)
+        if final.done():
+            return ""
+        with contextlib.suppress(OffhookError):
+            return guessing.result()
+        return ""
+    except asyncio.CancelledError:
+        final.cancel()
+        raise
+    finally:
+        guessing.cancel()
+
+
+async def _confirm(
+    stretch: _Stretch, final: asyncio.Task[Transcript], guess: str, stop_samples: int, voiced_ms: int
+) -> bool:
+    """Whether the final words are those of the guess, compared as words: punctuation costs nothing."""
+    try:
+        transcript = await final
+    except OffhookError:
+        return True  # what was heard first will do
+    stretch.confirmed = (stop_samples, transcript)
+    return normalize(clean(transcript.text, voiced_ms)) == normalize(guess)
 
 
 def common(before: list[str], now: list[str]) -> list[str]:

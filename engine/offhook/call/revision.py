@@ -32,6 +32,10 @@ class Words:
     """The end of them, which was recognised now: all, but for the parts of a long turn."""
     prosody: float | None = None
     """What the melody, or the recogniser's own model, says of their end; None: nobody has asked."""
+    confirming: asyncio.Task[bool] | None = None
+    """They are a guess; tells, once the final words are known, whether those are the same.  None: final."""
+    stop_samples: int = 0
+    """Where what they are of ends."""
 
 
 class Said(Protocol):

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from offhook.call.revision import Revision
+from offhook.call.revision import Revision, Words
 from offhook.end_of_turn.completeness import completeness
 from offhook.end_of_turn.wait import combined
 from offhook.errors import OffhookError
-from offhook.turn_taking import TurnEvent, WordsHeard
+from offhook.turn_taking import TurnEvent, WordsChanged, WordsHeard
 
 END_TOLD_S = 2.0
 """A model that takes longer to say whether the caller has finished is not waited for: the words decide."""
@@ -28,8 +28,16 @@ class Telling:
         *,
         backchannel: bool,
         echo: bool,
+        guess: Words | None = None,
     ) -> None:
-        self._post = post
+        """``guess``: what the words come from, where they are not final: nothing is told before they are
+        confirmed, so that nothing is committed; when they turn out to be others, that is told instead."""
+        self._post_now = post
+        self._held: list[TurnEvent] = []
+        self._confirming = None if guess is None else guess.confirming
+        self._stop_samples = 0 if guess is None else guess.stop_samples
+        if self._confirming is not None:
+            self._confirming.add_done_callback(self._confirmed)
         self._revision = revision
         self._prosody = prosody
         self._language = language
@@ -52,3 +60,20 @@ class Telling:
         if self._revision.ends_call:
             complete = 1.0  # nothing comes after a goodbye
         self._post(WordsHeard(self._revision.number, caller_text, complete, **self._flags))
+
+    def _post(self, event: TurnEvent) -> None:
+        if self._confirming is None:
+            self._post_now(event)
+        else:
+            self._held.append(event)
+
+    def _confirmed(self, confirming: asyncio.Task[bool]) -> None:
+        self._confirming = None
+        held, self._held = self._held, []
+        if confirming.cancelled():
+            return  # the call is over
+        if not confirming.result():
+            # Where the answer is made anew, what follows is of a revision that is none any more.
+            held.insert(0, WordsChanged(self._revision.number, self._stop_samples))
+        for event in held:
+            self._post_now(event)

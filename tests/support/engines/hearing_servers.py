@@ -14,6 +14,7 @@ import logging
 import wave
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -388,7 +389,10 @@ async def _google(fake: HearingServer) -> AsyncIterator[None]:
         def response(*, final: bool) -> Any:
             words = fake.understands(np.concatenate(blocks), rate_hz) if blocks else ""
             alternative = cloud_speech.SpeechRecognitionAlternative(transcript=f" {words}")
-            result = cloud_speech.StreamingRecognitionResult(alternatives=[alternative], is_final=final)
+            heard_s = sum(map(len, blocks)) / rate_hz
+            result = cloud_speech.StreamingRecognitionResult(
+                alternatives=[alternative], is_final=final, result_end_offset=timedelta(seconds=heard_s)
+            )
             return cloud_speech.StreamingRecognizeResponse(results=[result])
 
         async for request in requests:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.engines.remote.breaker import Breaker
-from offhook.engines.stt.base import Recognition, RecognitionSession, Transcript
+from offhook.engines.stt.base import Guessing, Recognition, RecognitionSession, Transcript
 from offhook.errors import OffhookError
 from offhook.workers import Claim
 
@@ -111,6 +111,26 @@ class BackedSession:
             except OffhookError as error:
                 self._failed(str(error))
         return await self._local.interim()
+
+    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> str:
+        """What this machine hears, or what the server believes by now, whichever is there first."""
+        local = asyncio.ensure_future(self._by_local(voiced_ms, claim))
+        guesses = {local}
+        if isinstance(self._server, Guessing):
+            guesses.add(asyncio.ensure_future(self._server.guess(voiced_ms, claim)))
+        try:
+            while guesses:
+                done, guesses = await asyncio.wait(guesses, return_when=asyncio.FIRST_COMPLETED)
+                for each in done:
+                    if each.exception() is None and each.result():
+                        return each.result()
+            return ""
+        finally:
+            for each in guesses:
+                each.cancel()
+
+    async def _by_local(self, voiced_ms: int, claim: Claim | None) -> str:
+        return (await self._local.final(voiced_ms, claim)).text
 
     async def final(self, voiced_ms: int, claim: Claim | None = None) -> Transcript:
         """The server's words where they come in time; asked again without new audio, the same ones."""

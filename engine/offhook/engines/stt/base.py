@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,17 @@ class RecognitionSession(Protocol):
 
     def cancel(self) -> None:
         """Nothing more is wanted; what is going on is stopped.  Any number of times."""
+        ...
+
+
+@runtime_checkable
+class Guessing(Protocol):
+    """A session whose final words take their time, and that knows before what they will probably be."""
+
+    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> str:
+        """What :meth:`RecognitionSession.final` will probably say, as soon as there is a guess of everything
+        pushed; that may be later than the final words, or never.  Cancelling the awaiting task stops it.
+        """
         ...
 
 

@@ -39,6 +39,7 @@ class _DeepgramFeed:
         self, service: Service, sockets: WebSockets, path: str, query: Mapping[str, Any], rate_hz: int
     ) -> None:
         self.so_far = ""
+        self.seen_s = 0.0
         self._service = service
         self._sockets = sockets
         self._path = path
@@ -171,6 +172,7 @@ class NovaFeed(_DeepgramFeed):
             self._known_s = max(self._known_s, _seconds(message, "start") + _seconds(message, "duration"))
         else:
             self._guess = text
+        self.seen_s = max(self.seen_s, _seconds(message, "start") + _seconds(message, "duration"))
         self._finished += bool(message.get("from_finalize"))
         self.so_far = " ".join([*self._final, *([self._guess] if self._guess else [])])
 
@@ -195,16 +197,14 @@ class FluxFeed(_DeepgramFeed):
             query["keyterm"] = list(terms)
         super().__init__(service, sockets, "/v2/listen", {**query, **(extra or {})}, rate_hz)
         self._turns: dict[int, str] = {}
-        self._seen_s = 0.0
-        """So far into the audio it has listened."""
 
     async def finish(self) -> Words:
         """Wait until it has listened to the end of what it was told."""
         assert self._socket is not None
         told_s = self._told_s
-        if self._seen_s < told_s:
+        if self.seen_s < told_s:
             await self.hear(np.zeros(self._rate_hz * _FLUSH_MS // 1000, np.int16))
-            await self._until(lambda: self._seen_s >= told_s)
+            await self._until(lambda: self.seen_s >= told_s)
         return Words(self.so_far, "en")
 
     def _take(self, message: Mapping[str, Any]) -> None:
@@ -212,7 +212,7 @@ class FluxFeed(_DeepgramFeed):
             return
         text, turn = message.get("transcript"), message.get("turn_index")
         self._turns[int(turn) if isinstance(turn, int | float) else 0] = text if isinstance(text, str) else ""
-        self._seen_s = max(self._seen_s, _seconds(message, "audio_window_end"))
+        self.seen_s = max(self.seen_s, _seconds(message, "audio_window_end"))
         event, odds = message.get("event"), message.get("end_of_turn_confidence")
         self.turn_over = float(odds) if isinstance(odds, int | float) else None
         if event == "TurnResumed":

@@ -90,9 +90,13 @@ class GoogleFeed:
         self, speech: GoogleSpeech, rate_hz: int, *, languages: Sequence[str], terms: Sequence[str] = ()
     ) -> None:
         self.so_far = ""
+        self.seen_s = 0.0
         self._speech = speech
         self._language = languages[0]
         self._config = _config(speech.service.model, rate_hz, languages, terms)
+        self._rate_hz = rate_hz
+        self._told_s = self._before_s = 0.0
+        """Speech so far, and what of it was before the present stream."""
         self._stream: _Stream | None = None
         self._text: list[str] = []
         self._finishing = asyncio.Lock()
@@ -104,6 +108,8 @@ class GoogleFeed:
         """Sent at once."""
         if self._stream is None:
             self._stream = _Stream(self._speech, self._config, self._guessed)
+            self._before_s = self._told_s
+        self._told_s += len(audio) / self._rate_hz
         self._stream.tell(audio.astype("<i2").tobytes())
 
     async def finish(self) -> Words:
@@ -123,7 +129,8 @@ class GoogleFeed:
             self._stream.cancel()
             self._stream = None
 
-    def _guessed(self, text: str) -> None:
+    def _guessed(self, text: str, until_s: float) -> None:
+        self.seen_s = max(self.seen_s, self._before_s + until_s)
         self.so_far = " ".join(part for part in [*self._text, text] if part)
 
 
@@ -164,12 +171,13 @@ class _Stream:
                 requests=self._requests(), retry=None, timeout=None
             )
             async for response in responses:
-                guess: list[str] = []
+                guess, until_s = list[str](), 0.0
                 for result in response.results:
                     text = result.alternatives[0].transcript.strip() if result.alternatives else ""
                     (final if result.is_final else guess).append(text)
                     language = result.language_code or language
-                self._guessed(" ".join(part for part in [*final, *guess] if part))
+                    until_s = max(until_s, result.result_end_offset.total_seconds())
+                self._guessed(" ".join(part for part in [*final, *guess] if part), until_s)
         except (GoogleAPICallError, RetryError, GoogleAuthError) as error:
             raise _error(error, service) from None
         return " ".join(part for part in final if part), language

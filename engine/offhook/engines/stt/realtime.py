@@ -35,6 +35,7 @@ class RealtimeFeed:
     """See :class:`~offhook.engines.stt.remote.Feed`."""
 
     turn_over: float | None = None
+    seen_s = 0.0
 
     def __init__(
         self,

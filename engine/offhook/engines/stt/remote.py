@@ -30,6 +30,9 @@ from offhook.workers import Claim
 logger = logging.getLogger(__name__)
 
 Samples = NDArray[np.int16]
+_AT_THE_END_S = 0.15
+"""Nobody says a word in so little; services work in steps of about that."""
+_LOOK_S = 0.02
 _END_S = 2.0
 """So long closing waits for goodbyes."""
 
@@ -50,6 +53,9 @@ class Feed(Protocol):
     """How probably the caller has finished, as the service sees it; None: it does not say."""
     so_far: str
     """Words that may change yet; empty where the service gives none before the end."""
+
+    seen_s: float
+    """So far into the audio :attr:`so_far` goes. [s]"""
 
     async def open(self) -> None:
         """Connect."""
@@ -188,6 +194,15 @@ class RemoteSession:
         if (error := link.error) is not None:
             raise error
         return link.feed.so_far
+
+    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> str:
+        """The service's own words, once they reach to the end of what was pushed."""
+        while True:
+            words = await self.interim()
+            link = self._link
+            if words and link is not None and link.feed.seen_s >= self.audio_s - _AT_THE_END_S:
+                return clean(words, voiced_ms)
+            await asyncio.sleep(_LOOK_S)
 
     async def final(self, voiced_ms: int, claim: Claim | None = None) -> Transcript:
         """The final words; a connection that has broken is opened once more."""
