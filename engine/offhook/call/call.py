@@ -24,7 +24,7 @@ from offhook.call.pipeline import Pipeline
 from offhook.call.profile import CallProfile
 from offhook.call.prompts import Kind, Phrase
 from offhook.call.recognition import CallerWords
-from offhook.call.responses import Replies
+from offhook.call.responses import Responses
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
 from offhook.call.timing import overdue, patience_s
@@ -65,7 +65,7 @@ class Call:
         self._failure: OffhookError | None = None
         self._tasks = Tasks(self._failed)
         self._output = CallOutput(line.player(self._key_pressed), offer.rate_hz)
-        self._replies = Replies(
+        self._responses = Responses(
             self.id,
             profile,
             services,
@@ -107,8 +107,8 @@ class Call:
             if self._failure is not None:
                 raise self._failure
             result = HANGUP if self._line.ended.is_set() else "nobody" if self._nobody else "ok"
-            if result == "ok" and self._replies.action is not None:
-                result, self._left = self._replies.action.kind, left_by(self._replies.action)
+            if result == "ok" and self._responses.action is not None:
+                result, self._left = self._responses.action.kind, left_by(self._responses.action)
         except HangupError:
             result = HANGUP
         except OffhookError as error:
@@ -123,7 +123,7 @@ class Call:
             await self._close(result)
             seconds = (time.monotonic_ns() - started_ns) / 1e9
             self._services.metrics.call_ended(result)
-            turns = self._replies.turns
+            turns = self._responses.turns
             _log.info("call=%s ended result=%s turns=%d seconds=%.1f", self.id, result, turns, seconds)
         return result
 
@@ -160,7 +160,7 @@ class Call:
             profile.limits,
             profile.history_turns,
             post=self._post,
-            excuse=self._replies.excuse,
+            excuse=self._responses.excuse,
             answer_timeout_s=config.answer_timeout_s,
         )
         self._audio = CallerAudio(stream, self._output)
@@ -212,13 +212,13 @@ class Call:
         await self._line.finish(result, self._left)
         if self._conversation is not None:
             await self._conversation.close()
-        self._replies.close()
+        self._responses.close()
         self._line.close()
 
     async def _apologise(self) -> None:
         """Say sorry, if anything can still be said; the dialplan's fallback comes next."""
         with contextlib.suppress(OffhookError):
-            await self._replies.apologise()
+            await self._responses.apologise()
 
     # --- facts in, actions out -------------------------------------------------------------
 
@@ -280,42 +280,42 @@ class Call:
             self._take(turn_taking.OwnVoiceEnds(ends_ns))
 
     def _act(self, action: turn_taking.Action) -> None:
-        replies, pipeline = self._replies, self._pipeline
+        responses, pipeline = self._responses, self._pipeline
         match action:
             case turn_taking.Prepare():
                 assert pipeline is not None, "events are taken only once the call is open"
                 assert self._words is not None
                 echoes = self._ears is not None and self._ears.echoes
                 said = self._words.said(action.start_samples, action.stop_samples, action.voiced_ms)
-                replies.prepare(action, pipeline, said, voiced_ms=said.voiced_ms, echoes=echoes)
+                responses.prepare(action, pipeline, said, voiced_ms=said.voiced_ms, echoes=echoes)
             case turn_taking.PrepareDigits():
                 assert pipeline is not None
-                replies.prepare_digits(action, pipeline)
+                responses.prepare_digits(action, pipeline)
             case turn_taking.Cancel():
-                replies.cancel(action.revision)
+                responses.cancel(action.revision)
             case turn_taking.Commit():
                 assert pipeline is not None
-                replies.commit(action.revision, pipeline, action.due_ns)
+                responses.commit(action.revision, pipeline, action.due_ns)
             case turn_taking.StopPlayback():
                 if not isinstance(self._state.floor, turn_taking.Ended):
                     self._services.metrics.stops.inc()
-                replies.stop(action)
+                responses.stop(action)
             case turn_taking.ResumePlayback():
-                replies.resume(action.revision)
+                responses.resume(action.revision)
             case turn_taking.Settle():
-                replies.settle(action.revision)
+                responses.settle(action.revision)
             case turn_taking.SayHolding():
-                self._tasks.spawn(replies.hold(action.revision))
+                self._tasks.spawn(responses.hold(action.revision))
             case turn_taking.AskAgain():
                 self._tasks.spawn(self._say_phrase("unclear"))
             case turn_taking.AskStillThere():
                 self._tasks.spawn(self._say_phrase("still_there"))
             case turn_taking.SayGoodbye():
-                replies.ending = True
+                responses.ending = True
                 self._tasks.spawn(self._say_phrase("goodbye"))
             case turn_taking.Leave():
                 self._nobody = action.nobody
-                self._tasks.spawn(replies.leave())
+                self._tasks.spawn(responses.leave())
 
     def _attend(self) -> None:
         """What has to be looked at again and again, as long as the floor is as it is."""
@@ -336,7 +336,7 @@ class Call:
         state, words = self._state, self._words
         if words is None or not words.again_is_due(state, time.monotonic_ns()):
             return
-        revision = self._replies.get(state.revision)
+        revision = self._responses.get(state.revision)
         start, pause = state.voice.start_samples, state.voice.pause
         if revision is None or start is None or pause is None:
             return
@@ -358,7 +358,7 @@ class Call:
     async def _say_phrase(self, kind: Kind, phrase: Phrase | None = None) -> None:
         """A prompt, unless the caller has begun to speak meanwhile: theirs is the floor."""
         try:
-            answer = await self._replies.phrase(kind, phrase)
+            answer = await self._responses.phrase(kind, phrase)
         except (ModelError, DeadlineError) as error:
             if kind in ("greeting", "goodbye"):
                 raise  # nobody would know that there is a call, or that there is none any more
@@ -367,9 +367,9 @@ class Call:
         if not isinstance(self._state.floor, turn_taking.Listening):
             answer.drop()
             if kind == "goodbye":
-                self._replies.ending = False  # one that is not said ends nothing
+                self._responses.ending = False  # one that is not said ends nothing
             return
-        for event in self._replies.prompt(kind, answer):
+        for event in self._responses.prompt(kind, answer):
             self._take(event)
 
     # --- keys ------------------------------------------------------------------------------

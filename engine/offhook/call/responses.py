@@ -40,7 +40,7 @@ PROMPT = 0
 """Turn-taking's number for whatever the call itself says."""
 
 
-class Replies:
+class Responses:
     """One call's side of the conversation.  Lives on the event loop."""
 
     def __init__(

@@ -15,7 +15,7 @@ import pytest
 from offhook import turn_taking
 from offhook.agents.loader import load_agent
 from offhook.call.output import CallOutput
-from offhook.call.responses import Replies
+from offhook.call.responses import Responses
 from offhook.call.tasks import Tasks
 from offhook.config import Config
 from offhook.conversation.history import History
@@ -36,8 +36,8 @@ class Phrases:
 class Scene:
     """The call's side of a conversation, and the test as Asterisk."""
 
-    def __init__(self, side: AsteriskSide, replies: Replies, output: CallOutput) -> None:
-        self.side, self.replies, self.output = side, replies, output
+    def __init__(self, side: AsteriskSide, responses: Responses, output: CallOutput) -> None:
+        self.side, self.responses, self.output = side, responses, output
         self.events: asyncio.Queue[turn_taking.TurnEvent] = asyncio.Queue()
         self.keys: list[str] = []
         self.speaking = False
@@ -74,7 +74,7 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             profile = SimpleNamespace(
                 agent=agent, turn=config.turn, budgets=config.budgets, phrases=Phrases(), on_turn=None
             )
-            replies = Replies(
+            responses = Responses(
                 "call",
                 cast(Any, profile),
                 cast(Any, services),
@@ -84,20 +84,20 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
                 History(),
                 lambda: made.speaking,
             )
-            made = Scene(side, replies, output)
+            made = Scene(side, responses, output)
             yield made
             closing = asyncio.create_task(tasks.close())
             side.hang_up()
             await closing
             await output.close()
-            replies.close()
+            responses.close()
     folder.close()
     assert not failures
 
 
 async def test_a_phrase_is_said_and_its_end_told(scene: Scene) -> None:
-    answer = await scene.replies.phrase("still_there")
-    started, expecting = scene.replies.prompt("still_there", answer)
+    answer = await scene.responses.phrase("still_there")
+    started, expecting = scene.responses.prompt("still_there", answer)
     assert (started, type(expecting)) == (turn_taking.PromptStarted(), turn_taking.Expecting)
     await scene.stream_file()
     scene.over()
@@ -106,8 +106,8 @@ async def test_a_phrase_is_said_and_its_end_told(scene: Scene) -> None:
 
 async def test_a_goodbye_ends_the_call_unless_the_caller_goes_on(scene: Scene) -> None:
     for speaking, told in ((True, turn_taking.PlaybackFinished(0)), (False, turn_taking.CallEnded())):
-        scene.replies.ending, scene.speaking = True, speaking
-        scene.replies.prompt("goodbye", await scene.replies.phrase("goodbye"))
+        scene.responses.ending, scene.speaking = True, speaking
+        scene.responses.prompt("goodbye", await scene.responses.phrase("goodbye"))
         await scene.stream_file()
         scene.over()
         assert await scene.event() == told
@@ -115,7 +115,7 @@ async def test_a_goodbye_ends_the_call_unless_the_caller_goes_on(scene: Scene) -
 
 async def test_nothing_on_the_line_keeps_the_last_goodbye_from_ending_the_call(scene: Scene) -> None:
     scene.speaking = True
-    await scene.replies.leave()
+    await scene.responses.leave()
     await scene.stream_file()
     scene.side.say("200 result=53 endpos=100\n")  # a key
     await scene.stream_file()
@@ -126,11 +126,11 @@ async def test_nothing_on_the_line_keeps_the_last_goodbye_from_ending_the_call(s
 
 
 async def test_what_was_being_said_before_does_not_end_the_call_for_the_last_goodbye(scene: Scene) -> None:
-    scene.replies.prompt("greeting", await scene.replies.phrase("greeting"))
+    scene.responses.prompt("greeting", await scene.responses.phrase("greeting"))
     await scene.stream_file()
-    scene.replies.stop(turn_taking.StopPlayback(0))
-    scene.replies.settle(0)
-    await scene.replies.leave()
+    scene.responses.stop(turn_taking.StopPlayback(0))
+    scene.responses.settle(0)
+    await scene.responses.leave()
     await scene.stream_file()  # the goodbye
     assert scene.events.empty()
     scene.over()
@@ -138,20 +138,20 @@ async def test_what_was_being_said_before_does_not_end_the_call_for_the_last_goo
 
 
 async def test_a_goodbye_that_the_caller_interrupts_ends_nothing(scene: Scene) -> None:
-    scene.replies.ending = True
-    scene.replies.prompt("goodbye", await scene.replies.phrase("goodbye"))
+    scene.responses.ending = True
+    scene.responses.prompt("goodbye", await scene.responses.phrase("goodbye"))
     await scene.stream_file()
-    scene.replies.stop(turn_taking.StopPlayback(0))
-    scene.replies.settle(0)
-    assert not scene.replies.ending
+    scene.responses.stop(turn_taking.StopPlayback(0))
+    scene.responses.settle(0)
+    assert not scene.responses.ending
 
 
 async def test_a_key_cuts_a_phrase_only_where_interrupting_is_allowed(scene: Scene) -> None:
-    scene.replies.prompt("still_there", await scene.replies.phrase("still_there"))
+    scene.responses.prompt("still_there", await scene.responses.phrase("still_there"))
     await scene.stream_file()
     scene.side.say("200 result=53 endpos=100\n")
-    if scene.replies._barge_in:
-        scene.replies.prompt("unclear", await scene.replies.phrase("unclear"))
+    if scene.responses._barge_in:
+        scene.responses.prompt("unclear", await scene.responses.phrase("unclear"))
     await scene.stream_file()
     assert scene.keys == ["5"]
     scene.over()
