@@ -40,6 +40,8 @@ def heard(kind: Mapping[str, Any], text: str, *, asked: bool = True, code: str =
 
 
 DAY, TIME, PHONE, NAME = {"format": "date"}, {"format": "time"}, {"format": "phone"}, {"format": "name"}
+FREE = {**TIME, "enum": ["09:00", "14:30", "16:00"]}
+FREE_DAYS = {**DAY, "enum": ["2026-04-10", "2026-04-13"]}
 SIZE = {"enum": ["small", "large", "extra large"]}
 ROOMS = {"type": "integer", "name": "nights", "minimum": 1, "maximum": 30}
 CARD = {"format": "digits", "name": "card_number"}
@@ -55,6 +57,13 @@ CARD = {"format": "digits", "name": "card_number"}
         (TIME, "quarter to six in the morning", "05:45"),
         (TIME, "at three", "Do you mean 3 AM or 3 PM?"),
         ({**TIME, "x-hours": "08:00-18:00"}, "at three", "15:00"),
+        (FREE, "at half past two", "14:30"),
+        (FREE, "the second one, please", "14:30"),
+        (FREE, "at four, no, nine", "09:00"),
+        (FREE, "at half past three", "15:30"),
+        (FREE_DAYS, "Friday", "2026-04-10"),
+        (FREE_DAYS, "the second one", "2026-04-13"),
+        (FREE_DAYS, "rather on the fifteenth", "2026-04-15"),
         (PHONE, "it's five five five, oh one double seven", "5550177"),
         (PHONE, "+43 660 123456 please", "+43660123456"),
         (PHONE, "later", None),

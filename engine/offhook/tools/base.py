@@ -184,6 +184,8 @@ class Refusal:
     """Why, and what is free instead; a question or followed by one."""
     options: tuple[Option, ...] = ()
     """What would be taken: "the first one" is understood by them."""
+    final: bool = False
+    """No other value would do either: nothing more is asked."""
 
 
 class BaseTool:

@@ -19,9 +19,9 @@ def choice(slot: Slot, hearing: Hearing, *, asked: bool) -> Found | None:
         return Value(found.value, found.said)
     if not asked:
         return None
-    place = _by_place(slot, hearing)
+    place = placed(slot, hearing)
     if place is not None:
-        return Value(place.value, place.said)
+        return place
     if hearing.near is None:
         return None
     names = [each.said for each in slot.options]
@@ -32,6 +32,12 @@ def choice(slot: Slot, hearing: Hearing, *, asked: bool) -> Found | None:
     if likeness[best] >= LIKE and likeness[best] - second >= APART:
         return Value(slot.options[best].value, names[best])
     return None
+
+
+def placed(slot: Slot, hearing: Hearing) -> Value | None:
+    """ "The first one"."""
+    place = _by_place(slot, hearing)
+    return None if place is None else Value(place.value, place.said)
 
 
 def _by_words(slot: Slot, text: str) -> Option | None:

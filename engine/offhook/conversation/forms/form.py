@@ -294,6 +294,8 @@ class FormFiller:
     async def _next(self, form: Form, hearing: Hearing, skip: str | None = None) -> Step:
         """Check what is known, ask for what is not, read back, or run."""
         refusal = await self._tool.check(form.values, self._context)
+        if refusal is not None and refusal.final:
+            return Step("left", refusal.say)
         if refusal is not None and refusal.parameter in self._spec.properties:
             form = replace(
                 form.without(refusal.parameter), asked=refusal.parameter, options=refusal.options, tries=0

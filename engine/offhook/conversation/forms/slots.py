@@ -30,9 +30,9 @@ class Slot:
     @property
     def kind(self) -> str:
         """choice, date, time, date-time, phone, email, name, digits, words, number, yes, text."""
-        if self.options:
-            return "choice"
         form = self.schema.get("format")
+        if self.options and form not in ("date", "time"):  # those are said in more ways than they are written
+            return "choice"
         if form:
             return str(form)
         return {"integer": "number", "number": "number", "boolean": "yes"}.get(kind_of(self.schema), "text")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offhook.conversation.forms import choices, figures, names, whens
-from offhook.conversation.forms.slots import Found, Hearing, Slot
+from offhook.conversation.forms.slots import Found, Hearing, Slot, Value
 from offhook.moments.wish import Wish
 
 
@@ -23,9 +23,10 @@ def read(
     """
     match slot.kind:
         case "date":
-            return whens.day(slot, hearing, asked=asked, wish=wish)
+            return _or_placed(slot, hearing, asked, whens.day(slot, hearing, asked=asked, wish=wish))
         case "time":
-            return whens.clock(slot, hearing, asked=asked, known=known, wish=wish)
+            found = whens.clock(slot, hearing, asked=asked, known=known, wish=wish)
+            return _or_placed(slot, hearing, asked, found)
         case "date-time":
             return whens.moment(hearing, asked=asked, wish=wish)
         case "choice":
@@ -46,3 +47,11 @@ def read(
             return names.own_words(hearing, asked=asked)
         case _:
             return names.text(slot, hearing, asked=asked)
+
+
+def _or_placed(slot: Slot, hearing: Hearing, asked: bool, found: Found | None) -> Found | None:
+    """ "The first one", of days or times that were offered; "the first" may also be a day of the month."""
+    offered = [one.value for one in slot.options]
+    if not asked or not offered or (isinstance(found, Value) and found.value in offered):
+        return found
+    return choices.placed(slot, hearing) or found

@@ -67,7 +67,7 @@ def clock(
     day = _known_day(known, hearing.now)
     moments = [datetime.combine(day, each, tz) for each in clocks[-1].times()]
     within = [each for each in moments if _in_hours(each.time(), slot.schema)]
-    moments = within or moments
+    moments = _offered(slot, within or moments)
     if len(moments) > 1:
         windows = tuple(Window(each, each.replace(minute=each.minute, second=59)) for each in moments)
         names = [name_time(each, hearing.code) for each in moments]
@@ -111,6 +111,20 @@ def _known_day(known: Mapping[str, Any], now: datetime) -> date:
         if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
             return date.fromisoformat(value)
     return now.date()
+
+
+def _offered(slot: Slot, moments: list[datetime]) -> list[datetime]:
+    """The readings that can be had; where none can, the one that comes nearest: it is told what there is."""
+    free = [time.fromisoformat(str(one.value)) for one in slot.options]
+    if not free:
+        return moments
+    return [each for each in moments if each.time() in free] or [
+        min(moments, key=lambda each: min(abs(_minutes(each.time()) - _minutes(one)) for one in free))
+    ]
+
+
+def _minutes(moment: time) -> int:
+    return moment.hour * 60 + moment.minute
 
 
 def _in_hours(moment: time, schema: Mapping[str, Any]) -> bool:

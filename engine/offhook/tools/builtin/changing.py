@@ -46,7 +46,7 @@ class OfCaller(OfDesk):
         mine = await self._mine(context)
         wanted = arguments.get("appointment")
         if not mine or (wanted is not None and wanted not in [one.id for one in mine]):
-            return Refusal("appointment", phrases.say("none_of_yours", context.language))
+            return Refusal("appointment", phrases.say("none_of_yours", context.language), final=not mine)
         chosen = self._chosen(mine, wanted)
         if chosen is None or "day" not in self.spec.properties:
             return None
