@@ -80,6 +80,8 @@ class HearingServer:
         """"hear"; "hang": no final words; "cut": the first connection ends when its words are wanted;
         "refuse": an error in the protocol's own words; "garbage": no message of the protocol."""
         self.key = SECRET
+        self.delay_s = 0.0
+        """How late the final words are, over HTTP."""
         self.understands: Callable[[NDArray[np.int16], int], str] = understood
         """The words of so many samples at so many Hz."""
 
@@ -151,6 +153,8 @@ async def _answer(fake: HearingServer, samples: NDArray[np.int16], request: Requ
         wire.reset()
         return
     fake.told.append(samples)
+    if fake.delay_s:
+        await asyncio.sleep(fake.delay_s)
     body = json.dumps({"text": f" {fake.understands(samples, fake.rate_hz)} "}).encode()
     code = 200
     if fake.mode == "refuse":

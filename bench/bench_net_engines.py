@@ -1,0 +1,209 @@
+"""What we add to a server of somebody else's: each engine against the bare protocol, on the same local fake.
+
+    python -m bench.bench_net_engines [--tries 100] [--turnaround]
+
+A fake answers at once, so that all of the time is either the protocol's library or ours.  Both sides are
+asked in turn, and the answers compared to the sample or word.  The fake runs in this process: where both its
+thread and the network's are busy, the interpreter's switch between them (5 ms) is in the engine's figures.
+
+``--turnaround`` places calls to a daemon whose recogniser is a fake with final words 350 ms late, without and
+with this machine's recogniser behind it, which guesses meanwhile.  Give it a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from websockets.asyncio.client import connect
+
+from offhook.core import resample
+from offhook.engines.remote.wyoming import Event
+from offhook.engines.stt.transcriptions import wav
+from tests.support.engines import hearing_servers, speech_servers
+from tests.support.engines.hearing_servers import hearing_server, speech
+from tests.support.engines.speech_servers import speech_server
+
+TEXT = "The ferry leaves at nine from the north quay."
+WORDS = "a table for six people on friday please"
+RATE_HZ = 8_000
+Once = Callable[[], Awaitable[float]]
+"""One request; seconds to its first result."""
+
+
+async def _timed(work: Callable[[], Awaitable[object]]) -> float:
+    began = time.perf_counter()
+    await work()
+    return time.perf_counter() - began
+
+
+async def _compare(name: str, bare: Once, ours: Once, tries: int) -> None:
+    for once in (bare, ours):  # connections are opened, code is loaded
+        await once()
+    pairs = [(await bare(), await ours()) for _ in range(tries)]
+    raw, engine = (sorted(1000 * each for each in side) for side in zip(*pairs, strict=True))
+    added = sorted(1000 * (ours_s - bare_s) for bare_s, ours_s in pairs)
+    print(
+        f"{name:22} bare {_quantiles(raw)}   engine {_quantiles(engine)}   added p50"
+        f" {statistics.median(added):5.1f} p95 {added[int(0.95 * (len(added) - 1))]:5.1f} ms"
+    )
+
+
+def _quantiles(times: list[float]) -> str:
+    return f"p50 {statistics.median(times):5.1f} p95 {times[int(0.95 * (len(times) - 1))]:5.1f} ms"
+
+
+async def _voices(tries: int) -> None:
+    async with speech_server("openai") as server:
+        voice = server.voice()
+        client = httpx.AsyncClient(headers={"Authorization": f"Bearer {speech_servers.SECRET}"})
+        body = {"model": "x", "input": TEXT, "voice": "mara", "response_format": "pcm"}
+
+        async def bare() -> None:
+            audio = b""
+            async with client.stream("POST", f"{server.url}/audio/speech", json=body) as answer:
+                async for chunk in answer.aiter_bytes():
+                    audio += chunk
+            assert audio == server.audio(TEXT).tobytes()
+
+        await _compare(
+            "tts openai, whole",
+            lambda: _timed(bare),
+            lambda: _timed(lambda: asyncio.to_thread(_say, voice, server.audio(TEXT))),
+            tries,
+        )
+        await client.aclose()
+        await asyncio.to_thread(voice.close)
+    async with speech_server("elevenlabs") as server:
+        voice = server.voice()
+        path = "/v1/text-to-speech/mara/multi-stream-input?model_id=x&output_format=pcm_16000"
+        socket = await connect(
+            "ws" + server.url.removeprefix("http") + path,
+            additional_headers={"xi-api-key": speech_servers.SECRET},
+            compression=None,
+        )
+
+        async def bare_socket() -> None:
+            for message in ({"text": f"{TEXT} "}, {"flush": True}, {"close_context": True}):
+                await socket.send(json.dumps({**message, "context_id": "c"}))
+            audio = b""
+            while not (answer := json.loads(await socket.recv())).get("isFinal"):
+                audio += base64.b64decode(answer["audio"])
+            assert audio == server.audio(TEXT).tobytes()
+
+        await _compare(
+            "tts elevenlabs, whole",
+            lambda: _timed(bare_socket),
+            lambda: _timed(lambda: asyncio.to_thread(_say, voice, server.audio(TEXT))),
+            tries,
+        )
+        await socket.close()
+        await asyncio.to_thread(voice.close)
+
+
+def _say(voice: object, wanted: np.ndarray[tuple[int], np.dtype[np.int16]]) -> None:
+    audio = np.concatenate(list(voice.synthesize(TEXT)))  # type: ignore[attr-defined]
+    assert np.array_equal(audio, wanted)
+
+
+async def _ears(tries: int) -> None:
+    audio = speech(WORDS, RATE_HZ)
+    async with hearing_server("openai") as server:
+        ear = server.recognition()
+        client = httpx.AsyncClient(headers={"Authorization": f"Bearer {hearing_servers.SECRET}"})
+
+        async def bare() -> None:
+            files = {"file": ("a.wav", wav(audio, RATE_HZ), "audio/wav")}
+            form = {"model": "x", "response_format": "json", "language": "en"}
+            answer = await client.post(f"{server.url}/audio/transcriptions", data=form, files=files)
+            assert answer.json()["text"].strip() == WORDS
+
+        async def ours() -> None:
+            session = ear.session(RATE_HZ)
+            session.push(audio)
+            assert (await session.final(5_000)).text == WORDS
+            session.cancel()
+
+        await _compare("stt openai", lambda: _timed(bare), lambda: _timed(ours), tries)
+        await client.aclose()
+        await asyncio.to_thread(ear.close)
+    async with hearing_server("wyoming") as server:
+        ear = server.recognition()
+        host, _, port = server.url.removeprefix("tcp://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        wide = speech(WORDS, 16_000)
+        form = {"rate": 16_000, "width": 2, "channels": 1}
+
+        async def bare_line() -> None:
+            chunk = Event("audio-chunk", form, wide.tobytes())
+            for event in (Event("transcribe"), Event("audio-start", form), chunk, Event("audio-stop")):
+                writer.write(event.encode())
+            head = json.loads(await reader.readline())
+            assert json.loads(await reader.readexactly(head["data_length"]))["text"] == WORDS
+
+        async def ours_line() -> None:
+            session = ear.session(16_000)
+            session.push(wide)
+            assert (await session.final(5_000)).text == WORDS
+            session.cancel()
+
+        await _compare("stt wyoming", lambda: _timed(bare_line), lambda: _timed(ours_line), tries)
+        writer.close()
+        await asyncio.to_thread(ear.close)
+
+
+async def _turnaround() -> None:
+    """Calls to a daemon whose server's final words take 350 ms."""
+    from offhook.engines.stt.moonshine import Moonshine
+    from tests.simulator.test_call_on_servers import called
+    from tests.support.daemon_process import DaemonProcess
+
+    ear = Moonshine(threads=1)
+    guesses = 'fallback = { engine = "moonshine", after_ms = 5000 }'
+
+    def understands(samples: NDArray[np.int16], rate_hz: int) -> str:
+        return ear.transcribe(resample(samples, rate_hz, 16_000)).text
+
+    for name, fallback in (("alone", ""), ("with a guess", guesses)):
+        async with hearing_server("openai") as server:
+            server.delay_s = 0.35
+            server.understands = understands
+            settings = f'[stt]\nengine = "openai"\nbase_url = {json.dumps(server.url)}\n'
+            settings += f'api_key_env = "HEARING_KEY"\nfinal_timeout_s = 20\n{fallback}\n'
+            daemon = DaemonProcess(settings, environment={"HEARING_KEY": hearing_servers.SECRET})
+            try:
+                await asyncio.to_thread(daemon.start)
+                traces = []
+                for _ in range(3):
+                    record = await called(daemon, "01_hours", "03_cost", "04_parking")
+                    traces += [turn.trace for turn in record.turns if turn.trace is not None]
+                times = sorted(ms for trace in traces if (ms := trace.turnaround_ms()) is not None)
+                print(f"turnaround, words 350 ms late, {name:13} {_quantiles(times)} of {len(times)}")
+            finally:
+                await asyncio.to_thread(daemon.close)
+    ear.close()
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tries", type=int, default=100)
+    parser.add_argument("--turnaround", action="store_true")
+    args = parser.parse_args()
+    os.environ |= {"VOICE_KEY": speech_servers.SECRET, "HEARING_KEY": hearing_servers.SECRET}
+    await _voices(args.tries)
+    await _ears(args.tries)
+    if args.turnaround:
+        await _turnaround()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
