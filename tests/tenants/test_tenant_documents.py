@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from offhook.agents.loader import Agent
 from offhook.documents.passage import Passage
-from offhook.errors import RegistryError
+from offhook.errors import ConfigError, RegistryError
 from offhook.tenants import schema
+from offhook.tenants.agent_versions import put_agent
 from offhook.tenants.call_records import CallRecord, TurnRecord, add_call, erase_caller, get_call
 from offhook.tenants.database import Database
 from offhook.tenants.documents import (
@@ -25,7 +27,7 @@ from offhook.tenants.documents import (
 from offhook.tenants.loading import change_counter, read_snapshot
 from offhook.tenants.registry import change_tenant, get_tenant, remove_tenant
 from offhook.tenants.shelf import Shelf
-from offhook.tenants.snapshot import Tenant
+from offhook.tenants.snapshot import StoredAgent, Tenant
 from tests.support.tenants import fill
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -104,6 +106,14 @@ def test_a_document_is_removed_by_the_end_of_its_name(two: Database) -> None:
         assert [each.source for each in list_documents(connection, leeds)] == ["/e/boats.md"]
         remove_tenant(connection, "leeds")
         assert connection.execute(sa.select(schema.chunks.c.text)).scalars().all() == [BOATS[0].text]
+
+
+def test_an_agent_of_a_tenant_names_no_files_of_the_machine(two: Database) -> None:
+    agent = Agent(name="Leeds", greeting="Hello.", knowledge=(Path("/etc/hosts"),))
+    with two.writing() as connection, pytest.raises(ConfigError, match="offhook kb add leeds /etc/hosts"):
+        put_agent(connection, get_tenant(connection, "leeds"), "main", agent)
+    written = StoredAgent("1", "main", 1, '{"name": "L", "greeting": "Hi.", "knowledge": ["/etc/hosts"]}')
+    assert written.read().knowledge == ()
 
 
 def test_a_library_is_refused(two: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,7 +147,7 @@ def _check_phrases(agent: Agent) -> Iterator[Finding]:
             "language",
             f"{agent.language}, but {', '.join(missing)} are not in the file and are said in English",
         )
-    if not agent.facts:
+    if not agent.facts and not agent.knowledge:
         yield Finding(
             Severity.HINT, "facts", "there are none: questions are answered from the persona, or not"
         )

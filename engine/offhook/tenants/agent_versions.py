@@ -51,6 +51,11 @@ class Put:
 def put_agent(connection: sa.Connection, tenant: Tenant, name: str, agent: Agent) -> Put:
     """``agent`` becomes the newest version, and the one that answers."""
     check_name(name)
+    if agent.knowledge:  # files of this machine are none of a tenant's
+        raise ConfigError(
+            f"knowledge: a tenant's documents are kept with it: take the key out, and add them by"
+            f" offhook kb add {tenant.slug} {' '.join(map(str, agent.knowledge[:3]))}"
+        )
     body = agent.model_dump(mode="json", exclude_unset=True)
     found = _find(connection, tenant, name)
     if found is None:

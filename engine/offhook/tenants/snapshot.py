@@ -65,12 +65,14 @@ class StoredAgent:
     def read(self) -> Agent:
         """The checked agent.  Raises ConfigError when it was written for another offhook, or by hand."""
         try:
-            return Agent.model_validate_json(self.body)
+            agent = Agent.model_validate_json(self.body)
         except ValidationError as error:
             raise ConfigError(
                 f"agent {self.name!r}, version {self.version}: {problem_in_words(error, Agent)}:"
                 " put a corrected one, or roll back"
             ) from error
+        # Whoever may write a tenant's rows must not have the daemon read files of this machine.
+        return agent.model_copy(update={"knowledge": ()}) if agent.knowledge else agent
 
 
 @dataclass(frozen=True, slots=True)
