@@ -56,6 +56,7 @@ CARD = {"format": "digits", "name": "card_number"}
         (TIME, "at half past two in the afternoon", "14:30"),
         (TIME, "quarter to six in the morning", "05:45"),
         (TIME, "at three", "Do you mean 3 AM or 3 PM?"),
+        ({"enum": ["single", "double"]}, "two doubles", "double"),
         ({**TIME, "x-hours": "08:00-18:00"}, "at three", "15:00"),
         (FREE, "at half past two", "14:30"),
         (FREE, "the second one, please", "14:30"),
@@ -71,6 +72,7 @@ CARD = {"format": "digits", "name": "card_number"}
         (NAME, "Quil, Q-U-I-L-L", "Quill"),
         (NAME, "it's ben okafor", "Ben Okafor"),
         (NAME, "Why do you need that?", None),
+        (NAME, "December fifth.", None),
         (SIZE, "The large one, please", "large"),
         (SIZE, "small, no wait, extra large", "extra large"),
         (SIZE, "the first one", "small"),
@@ -220,6 +222,29 @@ async def test_who_speaks_before_they_hear_of_it_is_told_and_nothing_is_done_twi
     assert (await session.say("No, wait, a small one.")).text == "Booked for Ada Quill."
     assert tool.runs == [RIGHT]
     await session.close()
+
+
+async def test_a_look_up_in_the_middle_of_a_form_and_the_form_goes_on() -> None:
+    look = ScriptedTool(
+        "water",
+        schema(),
+        effect="reads",
+        when=("How warm is the water today?",),
+        phrases=Phrases(done="It has {result} degrees."),
+        answers=[ToolResult(19)],
+    )
+    tool = table()
+    opening = "I'd like to book a table on Thursday, a large one. My name is Ada Quill."
+    answers = await talk([tool, look], opening, "How warm is the water today?", "Yes.")
+    assert answers[1] == f"It has 19 degrees. {answers[0]}"
+    assert (tool.runs, look.runs) == ([RIGHT], [{}])
+
+
+async def test_what_is_counted_may_be_one_of_the_choices() -> None:
+    boats = schema(kind={"enum": ["single", "double"]}, count={"type": "integer", "minimum": 1})
+    tool = ScriptedTool("rent", boats, when=("I'd like to rent a boat",))
+    await talk([tool], "I'd like to rent a boat, no, two doubles.", "Yes.")
+    assert tool.runs == [{"kind": "double", "count": 2}]
 
 
 async def test_what_is_not_free_is_asked_for_again() -> None:

@@ -32,6 +32,8 @@ INSISTS = 3
 """Whoever asks for a person so often gets one, whatever else they could be asked."""
 _HEARD = 0.6
 """Of what was said of a result, so much has to have been audible; else it is said again."""
+_ANOTHER = 1.5
+"""So much has to speak for another wish while a form is open."""
 _BESIDE_FORM = ("facts", "readback", "wait", "courtesy", "greeted")
 """Answers after which a form goes on."""
 _NO_WISH = ("farewell", "repeat", "wait", "thanks", "greeting", "readback", "machine")
@@ -127,7 +129,11 @@ class Acting:
         return self._turn(turn, step, executor) if step.reply in ("run", "confirming", "left") else None
 
     def told(self, request: Request, result: ToolResult, executor: Executor) -> str:
-        """What is said of a result."""
+        """What is said of a result, and what was open before."""
+        said = self._outcome(request, result, executor)
+        return f"{said} {request.then}" if request.then else said
+
+    def _outcome(self, request: Request, result: ToolResult, executor: Executor) -> str:
         spec, words = executor.tools[request.tool].spec, self._words
         spoken = {**request.arguments, "result": result.value}
         if result.ok:
@@ -165,6 +171,10 @@ class Acting:
         if step.reply != "unheard":
             return self._turn(turn, step, executor)
         other = await self._begin(turn, hearing, ranking, history, executor, but=form.tool)
+        if other is not None and other.request is not None and not other.request.writes:
+            # A look-up in the middle of a form: it is told, and the form goes on.
+            back = await filler.again(form, hearing, counts=False)
+            return replace(other, form=back.form, request=replace(other.request, then=back.say))
         if other is not None:
             return other
         if turn.act in _BESIDE_FORM or turn.act == "repeat" or ranking.act.act == "repeat":
@@ -209,6 +219,8 @@ class Acting:
         requests = known.request.search(" ".join(words(hearing.text))) is not None
         asks = known.asks.search(hearing.text) is not None and not requests
         fact = ranking.best.log_odds if ranking.best is not None else 0.0
+        # Who answers a question of ours mostly means just that, and no other thing.
+        least = 0.0 if but is None else _ANOTHER
         best: tuple[float, Step] | None = None
         for wished in wishes.ranked[:3]:
             if wished.name == but:
@@ -217,12 +229,14 @@ class Acting:
             step = await filler.open(hearing)
             values = 0 if step.form is None else sum(bool(label) for label in step.form.labels.values())
             found = score(wishes.request, wished.likeness, values, fact, asks=asks)
-            if found > 0 and (best is None or found > best[0]):
+            if found > least and (best is None or found > best[0]):
                 best = found, step
         if best is None:
             return None
         step = best[1]
-        if step.reply == "run" and step.form is not None and not any(step.form.labels.values()):
+        assert step.form is not None or step.reply != "run"
+        writes = step.form is not None and executor.tools[step.form.tool].spec.effect == "writes"
+        if step.reply == "run" and writes and step.form and not any(step.form.labels.values()):
             # Nothing that was said names it: they are asked before anything happens.
             step = FormFiller(executor.tools[step.form.tool], executor).ask_first(step, hearing)
         return self._turn(turn, step, executor)

@@ -11,9 +11,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
-from offhook.conversation.forms.slots import Found, Hearing, Open, Slot, Value, corrected, question_of
+from offhook.conversation.forms.slots import (
+    Found,
+    Hearing,
+    Open,
+    Slot,
+    Value,
+    corrected,
+    question_of,
+    stem,
+)
 from offhook.conversation.forms.values import read
 from offhook.conversation.forms.whens import day_value, days, narrowed_time
+from offhook.knowledge.words import content_words
 from offhook.languages.wording import words
 from offhook.moments.wish import Wish
 from offhook.tools.base import Option, Tool, ToolSpec
@@ -122,11 +132,15 @@ class FormFiller:
     def ask_first(self, step: Step, hearing: Hearing) -> Step:
         """Have the caller say yes to what was only guessed from their words."""
         assert step.form is not None
-        what = self._default or self._spec.description or self._spec.name.replace("_", " ")
-        said = hearing.form.confirm_guess.format(
-            what=what[:1].lower() + what[1:] if self._default is None else what
-        )
-        return Step("confirming", said.rstrip("."), replace(step.form, confirming=True))
+        return Step("confirming", self._guess(hearing), replace(step.form, confirming=True))
+
+    def _guess(self, hearing: Hearing) -> str:
+        """Whether the caller wants what the tool does."""
+        what = self._default
+        if what is None:
+            what = (self._spec.description or self._spec.name.replace("_", " ")).rstrip(".")
+            what = what[:1].lower() + what[1:]
+        return hearing.form.confirm_guess.format(what=what)
 
     def anyway(self, step: Step) -> Step:
         """Whoever wants a person and says no more gets the first one there is."""
@@ -139,6 +153,10 @@ class FormFiller:
 
     async def _confirmed(self, form: Form, hearing: Hearing, said: str) -> Step:
         no, yes = hearing.form.no.search(said), hearing.form.yes.search(said)
+        if hearing.language.asks.search(hearing.text) and not (
+            no or yes or hearing.form.corrects.search(said)
+        ):
+            return Step("unheard", form=form)  # a question of theirs changes nothing
         changed = await self._take(replace(form, asked=None), hearing, correcting=True)
         if no is not None and changed.values == form.values:
             changed = await self._instead(changed, hearing)
@@ -287,6 +305,13 @@ class FormFiller:
             if name == form.asked and form.options:
                 options = form.options
             found.append(Slot(name, schema, options, self._also or None))
+        numbers = [slot for slot in found if slot.kind == "number"]
+        if len(numbers) == 1:
+            # "Two doubles": what is counted may be one of the choices.
+            named = frozenset(
+                stem(word) for slot in found for option in slot.options for word in content_words(option.said)
+            )
+            found = [replace(slot, counted=named) if slot is numbers[0] else slot for slot in found]
         return found
 
     # --- what comes next -------------------------------------------------------------------------
@@ -345,9 +370,11 @@ class FormFiller:
             for name in self._spec.properties
             if name in form.values and (label := form.labels.get(name))
         ]
-        if not said:
+        if not said and form.values:
             # Their own words alone: those are read back as they are.
-            said = [str(value) for value in form.values.values()]
+            said = [str(value).rstrip(".") for value in form.values.values()]
+        if not said:
+            return self._guess(hearing)
         return hearing.form.confirm.format(values=", ".join(said))
 
 

@@ -58,6 +58,7 @@ def name(hearing: Hearing, *, asked: bool) -> Found | None:
             rest
             and len(rest.split()) <= 5
             and not re.search(r"\d", rest)
+            and listen(rest, hearing.code) is None
             and not hearing.language.asks.search(text)
         ):
             name = rest if rest[:1].isupper() else rest.title()

@@ -23,6 +23,8 @@ class Request:
     arguments: Mapping[str, Any]
     writes: bool
     working: str
+    then: str = ""
+    """Said behind what came of it: the question that was open."""
 
 
 class Performance:

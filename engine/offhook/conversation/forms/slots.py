@@ -26,6 +26,8 @@ class Slot:
     """The only values; empty: any that fits the schema."""
     also: Mapping[str, tuple[str, ...]] | None = None
     """More names of the options, by what they are said as."""
+    counted: frozenset[str] = frozenset()
+    """The beginnings of words for what a number counts, besides its own name."""
 
     @property
     def kind(self) -> str:
@@ -41,7 +43,7 @@ class Slot:
     def cues(self) -> frozenset[str]:
         """The beginnings of words that name it: "nights", "room_number"."""
         said = f"{self.name.replace('_', ' ')} {self.schema.get('title', '')}"
-        return frozenset(stem(word) for word in content_words(said))
+        return self.counted | {stem(word) for word in content_words(said)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,11 @@ class Hearing:
 def stem(word: str) -> str:
     """Enough of a word to know it again in another form."""
     word = word.lower()
-    return word[: max(3, len(word) - 2)] if len(word) > 4 else word.removesuffix("s")
+    if word.endswith("ies") and len(word) > 4:
+        word = f"{word[:-3]}y"
+    elif word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+        word = word[:-1]
+    return word[: max(5, len(word) - 3)] if len(word) > 7 else word
 
 
 def bare(text: str, form: FormWords) -> str:
