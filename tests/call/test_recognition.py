@@ -91,7 +91,9 @@ class Line:
     def session(self, rate_hz: int) -> Rerecognition:
         return Rerecognition(rate_hz, self._recognize, lambda text, voiced_ms: text)
 
-    async def _recognize(self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim) -> Transcript:
+    async def _recognize(
+        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim, before: Transcript | None
+    ) -> Transcript:
         self.looks.append((len(audio) / 16_000, claim))
         text = self.texts.pop(0)
         try:

@@ -9,7 +9,9 @@ import sys
 import threading
 import wave
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +57,43 @@ def test_a_person_is_understood(model: Moonshine) -> None:
 def test_another_person_is_understood(model: Moonshine) -> None:
     heard = model.transcribe(recording("two_cities")[: 10 * STT_RATE_HZ]).text
     assert recall("it was the best of times it was the worst of times it was the age of wisdom", heard) >= 0.9
+
+
+class Counting:
+    """A network whose runs are counted."""
+
+    def __init__(self, network: Any) -> None:
+        self._network = network
+        self.runs = 0
+
+    def run(self, *what: Any) -> Any:
+        self.runs += 1
+        return self._network.run(*what)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("beckett", "ever tried ever failed no matter try again fail again fail better"),
+        ("two_cities", "it was the best of times it was the worst of times it was the age of wisdom"),
+    ],
+)
+def test_what_was_heard_before_spares_most_of_the_work(
+    model: Moonshine, name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech = recording(name)
+    parts = [speech[: n * STT_RATE_HZ // 2] for n in range(4, 21, 2)]
+    counting = Counting(model._decoder)
+    monkeypatch.setattr(model, "_decoder", counting)
+    anew = sum(len(model.transcribe(part).tokens) for part in parts)
+    assert counting.runs > anew * 0.9, "a run a token"
+    counting.runs, before = 0, model.transcribe(parts[0])
+    for part in parts[1:]:
+        before = model.grow(part, before)
+    assert recall(text, before.text) >= 0.9
+    assert counting.runs < anew / 2
+    wrong = replace(before, tokens=(5, 6, 7))
+    assert recall(text, model.grow(parts[-1], wrong).text) >= 0.9, "a guess that is wrong is none"
 
 
 def test_telephone_speech_is_understood(model: Moonshine) -> None:

@@ -27,11 +27,16 @@ class Recogniser:
         self.texts = list(texts)
         self.looks: list[tuple[int, int, Claim]] = []
         """Samples at 16 kHz, voiced ms, and how soon, of each recognition begun."""
+        self.before: list[str | None] = []
+        """What each look was told of the one before."""
         self.gate = asyncio.Event()
         self.gate.set()
         self.stopped = 0
 
-    async def recognize(self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim) -> Transcript:
+    async def recognize(
+        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim, before: Transcript | None
+    ) -> Transcript:
+        self.before.append(None if before is None else before.text)
         self.looks.append((len(audio), voiced_ms, claim))
         text = self.texts.pop(0)
         try:
@@ -59,6 +64,7 @@ async def test_words_grow_with_the_audio_and_cost_nothing_without_more() -> None
     session.push(SECOND)
     assert (await session.final(2_500)).text == "I would like a cake please"
     assert [samples for samples, _, _ in recogniser.looks] == [16_000, 32_000, 48_000]
+    assert recogniser.before == [None, "I would", "I would like a cake"]
     assert (session.audio_s, session.usage_s) == (3, 6)
 
 

@@ -70,7 +70,7 @@ class Words:
         return Rerecognition(rate_hz, self.recognize, lambda text, voiced_ms: text)
 
     async def recognize(
-        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim | None = None
+        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim | None = None, *more: object
     ) -> Transcript:
         self._last = said = self.said.pop(0) if self.said else self._last
         if callable(said):

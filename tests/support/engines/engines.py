@@ -33,7 +33,7 @@ class ScriptedRecognizer:
         return Rerecognition(rate_hz, self.recognize, lambda text, voiced_ms: text)
 
     async def recognize(
-        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim | None = None
+        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim | None = None, *more: object
     ) -> Transcript:
         if self.gate is not None:
             await self.gate.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -31,6 +31,8 @@ class Transcript:
     compute_ms: float
     language: str = ""
     """What it was recognised in, as a code such as "en"; empty where the recogniser knows one only."""
+    tokens: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    """The words as the recogniser has them, for :class:`Growing`."""
 
 
 class RecognitionSession(Protocol):
@@ -148,3 +150,17 @@ async def recognised(
         return await session.final(voiced_ms)
     finally:
         session.cancel()
+
+
+@runtime_checkable
+class Growing(Protocol):
+    """A transcriber that is quicker when it has heard the beginning before."""
+
+    def grow(
+        self, audio: NDArray[np.int16], before: Transcript, *, cancelled: Callable[[], bool] = never
+    ) -> Transcript:
+        """:meth:`Transcriber.transcribe`, of speech whose beginning ``before`` was made of.
+
+        It is no hint: the words are those that it would have found without, but for rounding.
+        """
+        ...

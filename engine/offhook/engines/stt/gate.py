@@ -8,11 +8,12 @@ before it is recognised at all, and the favourite inventions need more of it.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.engines.stt.base import STT_RATE_HZ, Transcriber, Transcript
+from offhook.engines.stt.base import STT_RATE_HZ, Growing, Transcriber, Transcript
 from offhook.engines.stt.rerecognition import Rerecognition
 from offhook.errors import BusyError, ModelError
 from offhook.languages.wording import DIGITS, TIMES
@@ -83,12 +84,16 @@ class Recognizer:
         return Rerecognition(rate_hz, self.recognize, clean)
 
     async def recognize(
-        self, audio: NDArray[np.int16], voiced_ms: int, claim: Claim | None = None
+        self,
+        audio: NDArray[np.int16],
+        voiced_ms: int,
+        claim: Claim | None = None,
+        before: Transcript | None = None,
     ) -> Transcript:
         """Recognise ``audio`` (``[samples]`` int16 at 16 kHz, cut to the utterance).
 
         ``voiced_ms`` is how much of it is voiced; with too little the text is empty.  ``claim``: how soon
-        it is needed.
+        it is needed.  ``before``: what was found in the beginning of it.
         Cancelling the awaiting task stops the recognition
         between its steps.  Raises ModelError, BusyError when too many wait, and DeadlineError.
         """
@@ -100,10 +105,10 @@ class Recognizer:
         padded = np.concatenate([audio, np.zeros(STT_RATE_HZ * _PAD_MS // 1000, np.int16)])
         self._taken += 1
         try:
-            heard = await self._workers.run(lambda job: self._run(padded, job), claim)
+            heard = await self._workers.run(lambda job: self._run(padded, before, job), claim)
         finally:
             self._taken -= 1
-        return Transcript(clean(heard.text, voiced_ms), audio_ms, heard.compute_ms, heard.language)
+        return replace(heard, text=clean(heard.text, voiced_ms), audio_ms=audio_ms)
 
     def problem(self) -> str | None:
         """Why no call should be begun now, in one line; None while it is well.  Never waits."""
@@ -114,8 +119,10 @@ class Recognizer:
         if self._workers.close():
             self._transcriber.close()
 
-    def _run(self, audio: NDArray[np.int16], job: Job[Transcript]) -> Transcript:
+    def _run(self, audio: NDArray[np.int16], before: Transcript | None, job: Job[Transcript]) -> Transcript:
         try:
+            if before is not None and isinstance(self._transcriber, Growing):
+                return self._transcriber.grow(audio, before, cancelled=lambda: job.cancelled)
             return self._transcriber.transcribe(audio, cancelled=lambda: job.cancelled)
         except MemoryError as error:
             raise ModelError(f"{self.name}: out of memory for {len(audio)} samples") from error

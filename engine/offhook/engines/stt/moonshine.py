@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,46 +77,75 @@ class Moonshine:
 
     def transcribe(self, audio: NDArray[np.int16], *, cancelled: Callable[[], bool] = never) -> Transcript:
         """Recognise ``[samples]`` int16 at 16 kHz; see :class:`~offhook.engines.stt.base.Transcriber`."""
+        return self._transcribe(audio, (), cancelled)
+
+    def grow(
+        self, audio: NDArray[np.int16], before: Transcript, *, cancelled: Callable[[], bool] = never
+    ) -> Transcript:
+        """See :class:`~offhook.engines.stt.base.Growing`."""
+        return self._transcribe(audio, before.tokens, cancelled)
+
+    def _transcribe(
+        self, audio: NDArray[np.int16], guess: Sequence[int], cancelled: Callable[[], bool]
+    ) -> Transcript:
         started = time.perf_counter()
         audio_ms = len(audio) * 1000 // STT_RATE_HZ
         samples = audio[: _MAX_S * STT_RATE_HZ].astype(np.float32)[np.newaxis] / np.float32(32768)
         if samples.shape[1] < _MIN_SAMPLES:
             samples = np.pad(samples, ((0, 0), (0, _MIN_SAMPLES - samples.shape[1])))
         try:
-            text = self._decode(samples, cancelled)
+            tokens = self._decode(samples, guess, cancelled)
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
             raise ModelError(f"{self.name}: recognition failed: {_one_line(error)}") from error
-        return Transcript(text, audio_ms, (time.perf_counter() - started) * 1000)
+        text = detokenize([self._tokens[token] for token in tokens])
+        return Transcript(text, audio_ms, (time.perf_counter() - started) * 1000, tokens=tuple(tokens))
 
     def close(self) -> None:
         """Free the networks."""
         del self._encoder, self._decoder
 
-    def _decode(self, samples: NDArray[np.float32], cancelled: Callable[[], bool]) -> str:
+    def _decode(
+        self, samples: NDArray[np.float32], guess: Sequence[int], cancelled: Callable[[], bool]
+    ) -> list[int]:
+        """The likeliest token each time.
+
+        ``guess`` goes through the decoder in one piece and is taken as far as its tokens are the likeliest;
+        one then costs a tenth.  Several at once are rounded otherwise than one by one (int8), so that of two
+        words that are as likely the other one may come: in 2 of 54 utterances; the share of right words was
+        the same.
+        """
         mask = np.ones(samples.shape, np.int64)
         (hidden,) = self._encoder.run(None, {"input_values": samples, "attention_mask": mask})
+        limit = int(samples.shape[1] / STT_RATE_HZ * _TOKENS_PER_S) + _SPARE_TOKENS
+        guess = guess[:limit]
         feed: dict[str, Any] = {
             "encoder_hidden_states": hidden,
             "encoder_attention_mask": mask,
-            "input_ids": np.array([[_BOS]], np.int64),
+            "input_ids": np.array([[_BOS, *guess]], np.int64),
             "use_cache_branch": np.array([False]),
             **self._empty,
         }
-        limit = int(samples.shape[1] / STT_RATE_HZ * _TOKENS_PER_S) + _SPARE_TOKENS
-        words: list[bytes] = []
-        while len(words) < limit and not cancelled():
+        if cancelled():
+            return []
+        logits, *present = self._decoder.run(None, feed)
+        likeliest = logits[0].argmax(axis=-1)
+        right = next((at for at, token in enumerate(guess) if token != likeliest[at]), len(guess))
+        for name, value in zip(self._past, present, strict=True):
+            kept = value if ".decoder." not in name else value[:, :, : right + 1]
+            feed[name] = np.ascontiguousarray(kept)
+        feed["use_cache_branch"] = np.array([True])
+        tokens, token = list(guess[:right]), int(likeliest[right])
+        while token != _EOS and len(tokens) < limit:
+            tokens.append(token)
+            if len(tokens) == limit or cancelled():
+                break
+            feed["input_ids"] = np.array([[token]], np.int64)
             logits, *present = self._decoder.run(None, feed)
             token = int(logits[0, -1].argmax())
-            if token == _EOS:
-                break
-            words.append(self._tokens[token])
             for name, value in zip(self._past, present, strict=True):
-                # After the first run the encoder's half comes back empty: it does not change.
-                if not words[1:] or ".decoder." in name:
+                if ".decoder." in name:  # the encoder's half comes back empty: it does not change
                     feed[name] = value
-            feed["input_ids"] = np.array([[token]], np.int64)
-            feed["use_cache_branch"] = np.array([True])
-        return detokenize(words)
+        return tokens
 
 
 def embedded_folder() -> Path:

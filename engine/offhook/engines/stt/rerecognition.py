@@ -18,8 +18,9 @@ from offhook.engines.stt.base import SESSION_S, STT_RATE_HZ, Transcript
 from offhook.errors import BusyError, ModelError
 from offhook.workers import LATEST_NS, Claim, Urgency
 
-Recognize = Callable[[NDArray[np.int16], int, Claim], Awaitable[Transcript]]
-"""Words of ``[samples]`` int16 at 16 kHz; how many ms are voiced; how soon it is needed."""
+Recognize = Callable[[NDArray[np.int16], int, Claim, Transcript | None], Awaitable[Transcript]]
+"""Words of ``[samples]`` int16 at 16 kHz; how many ms are voiced; how soon it is needed; what was found in
+the beginning of it."""
 Clean = Callable[[str, int], str]
 """A text when it can be what was said in so many ms of voice, else the empty one."""
 
@@ -48,6 +49,8 @@ class Rerecognition:
         self._samples = 0
         self._look: _Look | None = None
         """The latest one, going on or done."""
+        self._before: Transcript | None = None
+        """What the latest look that was not given up has found."""
         self._used_samples = 0
         self._cancelled = False
 
@@ -104,9 +107,15 @@ class Rerecognition:
         if self._rate_hz != STT_RATE_HZ and len(audio):
             audio = resample(audio, self._rate_hz, STT_RATE_HZ)
         shared = Claim(Urgency.AHEAD, since_ns=LATEST_NS, others=[claim])
-        task = asyncio.ensure_future(_as_coroutine(self._recognize(audio, voiced_ms, shared)))
-        task.add_done_callback(_seen)
+        words = self._recognize(audio, voiced_ms, shared, self._before)
+        task = asyncio.ensure_future(_as_coroutine(words))
+        task.add_done_callback(self._seen)
         return _Look(self._samples, voiced_ms, shared, task)
+
+    def _seen(self, task: asyncio.Task[Transcript]) -> None:
+        """Its error is raised where the words are wanted, if they are."""
+        if not task.cancelled() and task.exception() is None:
+            self._before = task.result()
 
 
 async def _as_coroutine(words: Awaitable[Transcript]) -> Transcript:
@@ -121,9 +130,3 @@ def _drop_unwanted(look: _Look) -> None:
 def _failed(look: _Look) -> bool:
     task = look.task
     return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-def _seen(task: asyncio.Task[Transcript]) -> None:
-    """Its error is raised where the words are wanted, if they are."""
-    if not task.cancelled():
-        task.exception()
