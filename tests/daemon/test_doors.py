@@ -9,6 +9,7 @@ import pytest
 
 from offhook.config import Config, DoorsConfig
 from offhook.daemon.doors import OtherDoors
+from offhook.daemon.reload import merged
 from offhook.doors.network import is_local, split_address
 from offhook.errors import ConfigError
 
@@ -26,6 +27,7 @@ def test_no_door_is_open_by_itself() -> None:
     [
         ("audiosocket", {"listen": "9092"}, "no address: write HOST:PORT"),
         ("audiosocket", {"listen": "127.0.0.1:http"}, "no address"),
+        ("audiosocket", {"listen": "0.0.0.0:9092"}, "no call there would be taken: open doors.fastagi"),
         ("websocket", {"listen": "0.0.0.0:8765"}, r"doors\.websocket\.password_file"),
         ("fastagi", {"listen": "pbx.example:4573"}, r"doors\.fastagi\.token_file"),
         ("fastagi", {"listen": "[::]:4573", "token_file": "/nowhere/token"}, "/nowhere/token"),
@@ -76,3 +78,10 @@ def test_what_only_this_machine_can_reach(address: str, local: bool) -> None:
 def test_addresses() -> None:
     assert split_address("[::1]:9092") == ("::1", 9092)
     assert split_address("pbx:1") == ("pbx", 1)
+
+
+def test_a_door_is_opened_at_the_start_only() -> None:
+    new = Config.model_validate({"doors": {"audiosocket": {"listen": "127.0.0.1:1"}}})
+    config, waiting = merged(Config(), new)
+    assert waiting == ["doors.audiosocket"]
+    assert config.doors == Config().doors

@@ -51,6 +51,12 @@ class OtherDoors:
             self._login = None if password is None else (config.websocket.username, password)
             if importlib.util.find_spec("websockets") is None:
                 raise ConfigError("doors.websocket needs a library: pip install 'offhook[websocket]'")
+        nobody_may = "fastagi" not in self._local and not config.audiosocket.agents
+        if not self._local.get("audiosocket", True) and nobody_may:
+            raise ConfigError(
+                "doors.audiosocket.listen can be reached from other machines, and no call there would be"
+                " taken: open doors.fastagi, which announces calls, or name UUIDs in doors.audiosocket.agents"
+            )
         if "fastagi" in self._local:
             self._token = self._secret("fastagi", "token_file", config.fastagi.token_file)
 

@@ -13,6 +13,8 @@ _FIXED: Mapping[str, frozenset[str]] = {
     "stt": frozenset(),
     "llm": frozenset({"max_tokens", "temperature", "history_turns"}),
     "tts": frozenset(),
+    # They are open, or closed.
+    "doors": frozenset(),
     # A thread follows the database that was named.
     "tenants": frozenset(),
 }
