@@ -140,6 +140,15 @@ def test_a_name_that_nobody_knows_is_one_line(names: dict[str, str], said: str) 
     pool.close()
 
 
+def test_what_an_agent_names_is_checked_without_loading_it() -> None:
+    configured = config(voices={"anna": section("anna")})
+    names = {"voice": "anna", "model": "clevr", "recogniser": "whisper-base-that-is-not"}
+    found = named.faults(configured, agent(**names))
+    assert set(found) == {"model", "recogniser"}
+    assert found["model"].startswith("'clevr': neither a section [models.clevr]")
+    assert not loads
+
+
 def test_a_model_of_the_catalogue_is_run_as_everybodys(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {name: SimpleNamespace(name=name, task=task) for name, task in (("w", "stt"), ("v", "tts"))}
     monkeypatch.setattr(named, "catalogue", lambda: known)

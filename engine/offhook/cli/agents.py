@@ -17,6 +17,7 @@ from offhook.documents.chunks import chunks
 from offhook.documents.reading import files_in, read_file
 from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.engines.llm.room import call_tokens
+from offhook.engines.named import faults, settings
 from offhook.errors import ConfigError, DocumentError
 from offhook.files import at_home
 from offhook.observe.trace.waterfall import printable
@@ -205,6 +206,7 @@ def _check(args: argparse.Namespace) -> int:
         agent = load_agent(path)
         findings = [*_check_documents(agent), *check(agent, _call_tokens(agent, config))]
         findings += _check_tools(agent, config)
+        findings += [Finding(Severity.ERROR, key, what) for key, what in faults(config, agent).items()]
     except ConfigError as error:
         findings = [Finding(Severity.ERROR, "file", str(error).removeprefix(f"{path}: "))]
     if args.json:
@@ -256,9 +258,10 @@ def _check_documents(agent: Agent) -> list[Finding]:
 def _call_tokens(agent: Agent, config: Config) -> int | None:
     """The context that the agent's prompt goes into; None where its answers are made without one."""
     wanted = agent.policy or config.conversation.policy
-    if wanted == "grounded" or (wanted == "auto" and config.llm.model == EMBEDDED_NAME):
+    llm = config.llm if "model" in faults(config, agent) else settings(config, "llm", agent.model)
+    if wanted == "grounded" or (wanted == "auto" and llm.model == EMBEDDED_NAME):
         return None
-    return call_tokens(config.llm, config.daemon.max_calls)
+    return call_tokens(llm, config.daemon.max_calls)
 
 
 def _report(path: str, findings: Sequence[Finding]) -> str:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from offhook.agents.loader import Agent
 from offhook.catalogue.entries import catalogue
 from offhook.catalogue.folder import stored, stored_models
 from offhook.config import Config, LlmConfig, Section, SttConfig, TtsConfig
+from offhook.engines.chosen import Chosen, language_model, recogniser, voice
 from offhook.engines.engine import Stage
-from offhook.errors import ConfigError
+from offhook.errors import ConfigError, OffhookError
+from offhook.languages.codes import base_language
 
 FIELDS: dict[Stage, str] = {"stt": "recogniser", "llm": "model", "tts": "voice"}
 """What an agent's file calls them."""
@@ -47,6 +50,26 @@ def settings(config: Config, stage: Stage, name: str | None, language: str = "en
     how: dict[str, Any] = {key: getattr(ours, key) for key in _HOW[stage] & ours.model_fields_set}
     spoken = {"language": language} if stage == "stt" else {}
     return type(ours).model_validate({**how, **spoken, "model": name})
+
+
+def choose(stage: Stage, section: Any) -> Chosen:
+    """Which engine and model a section stands for; nothing is loaded.  Raises ConfigError or ModelError."""
+    if stage == "stt":
+        return recogniser(section)
+    return voice(section) if stage == "tts" else language_model(section)
+
+
+def faults(config: Config, agent: Agent) -> dict[str, str]:
+    """Why an engine that ``agent`` names could not be loaded, by the key in its file; nothing is loaded."""
+    found = {}
+    for stage, key in FIELDS.items():
+        name: str | None = getattr(agent, key)
+        if name is not None:
+            try:
+                choose(stage, settings(config, stage, name, base_language(agent.language)))
+            except OffhookError as error:
+                found[key] = str(error).removeprefix(f"{key} = ")
+    return found
 
 
 def _unknown(config: Config, stage: Stage, name: str, task: str | None) -> str:

@@ -16,6 +16,7 @@ from offhook.engines.engine import Progress
 from offhook.engines.llm.base import LanguageModel, Limits
 from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.engines.llm.template import CHATML, chat_template
+from offhook.engines.named import settings
 from offhook.engines.pool import load_knowledge_models, load_language_model
 from offhook.knowledge.store import Knowledge
 from offhook.tools.opening import open_toolbox
@@ -29,7 +30,8 @@ class Sessions:
         """Loads what finds facts; a language model only when an agent needs it.  Blocks for a second."""
         self._config = config
         self._progress = progress
-        self._model: LanguageModel | None = None
+        self._models: dict[str | None, LanguageModel] = {}
+        """By the name that agents call them; None: everybody's."""
         self._networks = load_knowledge_models()
         self._worker = search_workers()
 
@@ -41,12 +43,12 @@ class Sessions:
     @property
     def model_name(self) -> str:
         """The language model, when one was needed."""
-        return "" if self._model is None else self._model.name
+        return ", ".join(model.name for model in self._models.values())
 
     async def agent(self, agent: Agent) -> SessionFactory:
         """Make everything ready for ``agent``.  Raises ModelError or ConfigError."""
         kind = await asyncio.to_thread(self._policy_name, agent)
-        model = await asyncio.to_thread(self._language_model) if kind == "chat" else None
+        model = await asyncio.to_thread(self._language_model, agent) if kind == "chat" else None
         template = chat_template(CHATML) if model is None else model.template
         toolbox = await open_toolbox(agent, Origin(), self._config.tools, lasting=False)
         policy = make_policy(
@@ -61,29 +63,30 @@ class Sessions:
         await asyncio.to_thread(policy.prepare)
         if model is not None:
             await model.preload(policy.prefix())
-        llm = self._config.llm
+        llm = settings(self._config, "llm", agent.model)
         limits = Limits(max_tokens=llm.max_tokens, temperature=llm.temperature)
         return SessionFactory(policy, model, limits)
 
     def close(self) -> None:
         """Free the models; conversations must be over."""
         self._worker.close()
-        if self._model is not None:
-            self._model.close()
-            self._model = None
+        while self._models:
+            self._models.popitem()[1].close()
 
     def _policy_name(self, agent: Agent) -> Literal["grounded", "chat"]:
-        wanted, llm = agent.policy or self._config.conversation.policy, self._config.llm
+        wanted = agent.policy or self._config.conversation.policy
+        llm = settings(self._config, "llm", agent.model)
         if wanted != "auto":
             return wanted
         if llm.engine == "llama" and llm.model == EMBEDDED_NAME:
             return policy_name("auto", agent, 0)  # the smallest there is: no need to load it for that
-        return policy_name("auto", agent, self._language_model().parameters)
+        return policy_name("auto", agent, self._language_model(agent).parameters)
 
-    def _language_model(self) -> LanguageModel:
-        if self._model is None:
-            self._model = load_language_model(self._config.llm, 1, self._progress)
-        return self._model
+    def _language_model(self, agent: Agent) -> LanguageModel:
+        if agent.model not in self._models:
+            llm = settings(self._config, "llm", agent.model)
+            self._models[agent.model] = load_language_model(llm, 1, self._progress)
+        return self._models[agent.model]
 
 
 class SessionFactory:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
@@ -11,6 +12,7 @@ from offhook.config import Config
 from offhook.engines import chosen
 from offhook.engines.chosen import Chosen
 from offhook.engines.engine import Files, Stage
+from offhook.engines.named import SECTIONS, choose
 from offhook.engines.registry import engines
 from offhook.errors import OffhookError, UnreadableError
 from offhook.files import check_file, check_folder, file_exists
@@ -39,14 +41,21 @@ def check_tts(config: Config) -> Finding:
     return _check("tts", lambda: chosen.voice(config.tts))
 
 
+def check_named(config: Config) -> Iterator[Finding]:
+    """The engines that agents may name: each section of them."""
+    for stage, section in SECTIONS.items():
+        for name, settings in getattr(config, section).items():
+            yield _check(f"{section}.{name}", functools.partial(choose, stage, settings), "embedded")
+
+
 def _is_remote(stage: Stage, name: str) -> bool:
     engine = engines(stage).get(name)
     return engine is not None and engine.remote
 
 
-def _check(part: Stage, choose: Callable[[], Chosen], embedded: str = "") -> Finding:
+def _check(part: str, find: Callable[[], Chosen], embedded: str = "") -> Finding:
     try:
-        found = choose()
+        found = find()
     except OffhookError as error:
         return fail(f"{part}: {error}", "`offhook models list` shows what there is")
     engine, model = found.engine, found.model

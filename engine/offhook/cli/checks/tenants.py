@@ -10,6 +10,7 @@ from offhook.errors import OffhookError
 def check_tenants(config: Config) -> Finding | None:
     """None where there are no tenants: then the dialplan names the agents."""
     # A broken SQLAlchemy must not take the doctor with it.
+    from offhook.engines.named import faults
     from offhook.tenants.database import DEFAULT_FILE, Database
     from offhook.tenants.loading import read_snapshot
 
@@ -25,7 +26,12 @@ def check_tenants(config: Config) -> Finding | None:
         return fail(f"tenants: {error}", "callers get what the daemon knew last: correct tenants.database")
     for (slug, name), stored in snapshot.agents.items():
         try:
-            stored.read()
+            agent = stored.read()
+            for key, what in faults(config, agent).items():
+                return fail(
+                    f"tenants: {slug}: agent {name}: {key} = {what}",
+                    "no call to it can be answered: correct it",
+                )
         except OffhookError as error:
             return fail(f"tenants: {slug}: {error}", f"offhook tenants agent rollback {slug} --agent {name}")
     counts = f"{len(snapshot.tenants)} tenants, {len(snapshot.numbers)} numbers in {database}"
