@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it introduces its parts
     log = logging.getLogger("offhook.daemon.daemon")
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it
