@@ -28,6 +28,7 @@ from offhook.tenants.call_records import (
     sweep,
 )
 from offhook.tenants.database import Database
+from offhook.tenants.leavings import sweep_leavings
 from offhook.tenants.snapshot import Tenant
 
 _TABLES = ("turns", "calls", "tickets", "appointments", "jobs")
@@ -93,7 +94,11 @@ def purge(database: Database, places: Places, now: datetime) -> list[Erased]:
     with database.reading() as connection:
         database.require_schema(connection)
         old = expired(connection, now)
+    with database.writing() as connection:
+        left = sweep_leavings(connection, now)
     if not old:
+        if left:
+            database.forget()
         return []
     _forget_files(places, old)
     with database.writing() as connection:

@@ -247,12 +247,17 @@ def _ticket(kind: Kind, settings: TicketSettings, arguments: Mapping[str, Any], 
     return Ticket(
         kind,
         str(arguments.get("name", "")),
-        str(arguments.get("phone") or context.caller),
+        _dialled(str(arguments.get("phone") or context.caller)),
         subject,
         words,
         fields,
         _due(fields.get("when"), context),
     )
+
+
+def _dialled(phone: str) -> str:
+    """A plus and digits, as whoever erases a caller looks for them."""
+    return "".join(one for n, one in enumerate(phone.strip()) if one.isdigit() or (one == "+" and n == 0))
 
 
 def _due(wanted: Any, context: Context) -> datetime | None:
