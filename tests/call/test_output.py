@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from offhook.call.output import MAX_RESTARTS, STRETCH_NS, CallOutput
 from offhook.doors.base import CallOffer, PlaybackEnd
-from offhook.errors import PlaybackError
+from offhook.errors import HangupError, PlaybackError
 from offhook.playout.folder import Clip, PlaybackFolder
 from offhook.playout.utterance import Utterance
 from tests.support.clock import Clock
@@ -100,6 +101,29 @@ async def test_a_stop_while_a_playback_is_about_to_begin_is_not_lost_and_stops_n
     line.let_go()
     assert await output.say(spoken(output, "two", ramp(1.0, 1)), audible=lambda: None)
     assert line.said == ["", "two"]
+
+
+async def test_a_line_that_breaks_then_is_heard_of_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = FakeLine(clock)
+    player = line.ear = Slow(line)
+    output = CallOutput(player, RATE_HZ)
+    line.hold()
+    one = spoken(output, "one", ramp(1.0, 1))
+    saying = asyncio.create_task(output.say(one, audible=line.hangs_up))
+    await player.asked.wait()
+    await output.stop()
+    player.begins.set()
+    with pytest.raises(HangupError):
+        await saying
+    cut = output._late_cut
+    assert cut is not None
+    await asyncio.wait([cut])
+    output._late_cut = None
+    del cut
+    gc.collect()
+    assert caplog.text == ""
 
 
 class Restless(FakePlayer):

@@ -128,6 +128,7 @@ class CallOutput:
             audible()
             if self._stops != wanted:  # while the player was about to begin
                 self._late_cut = asyncio.create_task(self._player.cut(), name="late-cut")
+                self._late_cut.add_done_callback(_seen)
 
         self._current = utterance
         if utterance not in self._said:
@@ -172,3 +173,9 @@ class CallOutput:
         sent = self.played(start_ns, now_ns + END_NEAR_S * _NS_PER_S)
         sounds = np.flatnonzero(np.abs(sent.astype(np.int32)) > QUIET_SAMPLE)
         return start_ns + (int(sounds[-1]) + 1) * _NS_PER_S // self.rate_hz if len(sounds) else start_ns
+
+
+def _seen(cut: asyncio.Task[None]) -> None:
+    """What goes wrong with it ends the playback, too, and is raised there."""
+    if not cut.cancelled():
+        cut.exception()
