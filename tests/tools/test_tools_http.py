@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from offhook.agents.loader import Agent
@@ -17,7 +19,7 @@ from offhook.tools.base import Context
 from offhook.tools.executor import Executor, Toolbox
 from offhook.tools.http import KEY_HEADER
 from offhook.tools.ledger import Ledger, request_key
-from offhook.tools.outbound import Reach
+from offhook.tools.outbound import Reach, client, fetch
 from offhook.tools.registry import HERE, Origin, make_tools
 
 
@@ -258,3 +260,18 @@ def test_what_a_document_may_lack(tmp_path: Path) -> None:
     ):
         entry = {"source": "openapi", "document": document, "operation": operation}
         assert says in make_tools(agent(add=entry), Origin(tmp_path)).problems["add"]
+
+
+async def test_no_address_that_is_asked_gets_into_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A caller's number stands in it."""
+    caplog.set_level(logging.DEBUG)
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json={})
+
+    async with client(Reach(anywhere=True), httpx.MockTransport(answer)) as http:
+        await fetch(http, http.build_request("GET", "http://127.0.0.1/callers?phone=5550100"))
+    assert "5550100" in asked[0]
+    assert "5550100" not in caplog.text

@@ -21,7 +21,7 @@ from offhook.after_call.record import Done, FinishedCall, Turn
 from offhook.after_call.runner import Runner, utc_now
 from offhook.agents.loader import find_agent
 from offhook.call.profile import CallProfile
-from offhook.config import Config
+from offhook.config import Config, is_path
 from offhook.doors.base import CallOffer
 from offhook.engines.llm.base import LanguageModel
 from offhook.errors import DatabaseError, OffhookError
@@ -211,14 +211,15 @@ class CallNote:
 
     def ended(self, result: str) -> None:
         """The call is over; never waits."""
+        dialled = self._offer.dialled if any(map(str.isdigit, self._offer.dialled)) else ""
         call = FinishedCall(
             id=self._offer.call_id,
-            agent=self.name,
+            agent=Path(self.name).stem if is_path(self.name) else self.name,
             language=self.profile.agent.language,
             started_at=self._began,
             ended_at=self._after.now(),
             result=result,
-            number=self._offer.dialled if self.number is None else self.number.did,
+            number=dialled if self.number is None else self.number.did,
             caller=self._offer.caller,
             turns=tuple(self._turns),
             done=tuple(self._done),

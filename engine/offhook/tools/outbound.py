@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import Sequence
 
 import httpx
 
 from offhook.errors import ConfigError, ToolError
+
+for _library in ("httpx", "httpcore"):
+    # Below that they log every address that is asked, and callers' numbers are in those.
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 MOST_BYTES = 1_000_000
 """Of an answer."""
