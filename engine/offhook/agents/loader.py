@@ -159,7 +159,7 @@ class Agent(Section):
     timezone: str | None = None
     """Where "tomorrow at three" is: "Europe/Vienna".  None: where this machine is."""
     tools: dict[str, ToolEntry] = Field({}, max_length=MOST_TOOLS)
-    """What it can do, by name: ``[tools.NAME]``; see docs/tools.md."""
+    """What it can do, by name: ``[tools.NAME]``; see docs/howto/tools.md."""
 
     after_call: AfterCall = AfterCall()
     """What follows a call: ``[after_call]``, with webhooks and mail."""
