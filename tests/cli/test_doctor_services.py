@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from offhook.cli.checks.finding import Finding, Level
+from offhook.cli.checks.models import check_stt, check_tts
 from offhook.cli.checks.services import Measured, _finding, _sum, check_services
 from offhook.cli.doctor import examine
 from offhook.config import Config
@@ -45,7 +46,8 @@ async def test_each_service_is_measured() -> None:
         assert re.match(r"llm: baker-7b at http.* first word after .*; nothing leaves this", thought)
         assert re.match(r"tts: xtts at http.* first audio after \d+ ms", spoken)
         assert re.match(r"servers add about \d+ ms to each turn, at worst \d+ ms; the rest is this", summed)
-        assert (len(ears.queries), len(model.requests), len(voice.said)) == (2, 2, 2)
+        asked = [request for request in model.requests if request.body["stream"]]  # one wakes it
+        assert (len(ears.queries), len(asked), len(voice.said)) == (2, 2, 2)
 
 
 async def test_a_service_that_does_not_answer_fails_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +58,36 @@ async def test_a_service_that_does_not_answer_fails_with_its_line(monkeypatch: p
         assert found.level is Level.FAIL
         assert re.search(r"\(401\): check \$VOICE_KEY", found.what)
         assert KEY not in found.what + found.remedy
+
+
+async def test_behind_a_server_that_is_down_stands_another_engine() -> None:
+    tts = {"engine": "piper-http", "base_url": "http://127.0.0.1:9", "fallback": {"engine": "espeak"}}
+    (found,) = await findings({"tts": tts})
+    assert found.level is Level.WARN
+    assert "nothing listens there" in found.what
+
+
+@pytest.mark.parametrize(
+    ("sections", "level", "says"),
+    [
+        ({"stt": {"engine": "wyoming"}}, Level.OK, "stt: wyoming at tcp://127.0.0.1:10300"),
+        ({"stt": {"engine": "deepgram"}}, Level.FAIL, "DEEPGRAM_API_KEY is not set"),
+        (
+            {"tts": {"engine": "piper-http", "fallback": {"engine": "espeak"}}},
+            Level.OK,
+            "tts: piper-http at http://127.0.0.1:5000, espeak behind it",
+        ),
+        ({"tts": {"engine": "elevenlabs"}}, Level.FAIL, "tts.voice must be a voice's id"),
+    ],
+)
+def test_settings_are_checked_without_asking_anybody(
+    sections: dict[str, Any], level: Level, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DEEPGRAM_API_KEY", raising=False)
+    config = Config.model_validate(sections)
+    found = check_stt(config) if "stt" in sections else check_tts(config)
+    assert found.level is level
+    assert says in found.what
 
 
 def test_what_leaves_the_machine_and_what_is_too_slow() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
-from offhook.config import Config
+from offhook.config import Config, SttConfig, TtsConfig
 from offhook.engines import chosen
 from offhook.engines.chosen import Chosen
-from offhook.engines.engine import Files, Stage
+from offhook.engines.engine import Files, Loading, Stage
 from offhook.engines.named import SECTIONS, choose
 from offhook.engines.registry import engines
 from offhook.errors import OffhookError, UnreadableError
@@ -20,6 +20,8 @@ from offhook.files import check_file, check_folder, file_exists
 
 def check_stt(config: Config) -> Finding:
     """The recogniser's package is installed and its files are there."""
+    if _is_remote("stt", config.stt.engine):
+        return _check_server("stt", lambda: chosen.recogniser(config.stt), config.stt)
     return _check("stt", lambda: chosen.recogniser(config.stt), "Moonshine tiny-en, embedded")
 
 
@@ -38,6 +40,8 @@ def check_llm(config: Config) -> Finding:
 
 def check_tts(config: Config) -> Finding:
     """The voice's package is installed and its files are there."""
+    if _is_remote("tts", config.tts.engine):
+        return _check_server("tts", lambda: chosen.voice(config.tts), config.tts)
     return _check("tts", lambda: chosen.voice(config.tts))
 
 
@@ -45,7 +49,27 @@ def check_named(config: Config) -> Iterator[Finding]:
     """The engines that agents may name: each section of them."""
     for stage, section in SECTIONS.items():
         for name, settings in getattr(config, section).items():
-            yield _check(f"{section}.{name}", functools.partial(choose, stage, settings), "embedded")
+            chosen_engine = functools.partial(choose, stage, settings)
+            if stage != "llm" and _is_remote(stage, settings.engine):
+                yield _check_server(f"{section}.{name}", chosen_engine, settings)
+            else:
+                yield _check(f"{section}.{name}", chosen_engine, "embedded")
+
+
+def _check_server(part: str, choice: Callable[[], Chosen], settings: SttConfig | TtsConfig) -> Finding:
+    """Everything about a server that can be known without asking it: settings, key, packages."""
+    try:
+        found = choice()
+        for package in found.engine.packages:
+            if not package.is_there():
+                return fail(f"{part}: {package.what} is not installed", package.install)
+        loaded = found.load(settings, Loading())
+    except OffhookError as error:
+        return fail(f"{part}: {error}", f"correct the section [{part}]")
+    at = loaded.service.url
+    loaded.close()
+    behind = f", {settings.fallback.engine} behind it" if settings.fallback is not None else ""
+    return ok(f"{part}: {found.engine.name} at {at}{behind}")
 
 
 def _is_remote(stage: Stage, name: str) -> bool:

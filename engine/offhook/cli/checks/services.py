@@ -20,7 +20,7 @@ from offhook.engines.engine import STAGES, Stage
 from offhook.engines.registry import engines
 from offhook.engines.remote.connections import trusted
 from offhook.engines.remote.service import Service
-from offhook.errors import OffhookError
+from offhook.errors import ConfigError, OffhookError
 
 TRIES = 10
 LEAVES: dict[Stage, str] = {
@@ -64,8 +64,11 @@ def check_services(config: Config, tries: int = TRIES) -> Iterator[Finding]:
             continue
         try:
             measured = asyncio.run(measure(config, tries))
+        except ConfigError:
+            continue  # which is reported on its own
         except OffhookError as error:
-            yield fail(f"{stage}: {one_line(error)}", f"correct [{stage}], or have that server looked at")
+            tell = fail if getattr(config, stage).fallback is None else warn
+            yield tell(f"{stage}: {one_line(error)}", f"correct [{stage}], or have that server looked at")
             continue
         found.append(measured)
         yield _finding(stage, measured)
@@ -144,19 +147,21 @@ async def _think(config: Config, tries: int) -> Measured:
     model: Any = load_language_model(config.llm, 1)
     try:
         template = model.template
+        going: list[Any] = []
 
-        async def once() -> None:
+        async def ask() -> None:
             talk = await model.conversation(template.prefix("You answer the telephone."))
-            try:
-                await talk.append(*template.user(_QUESTION))
-                generation = talk.generate(Limits(max_tokens=16))
-                async for _ in generation:
-                    break
-                generation.cancel()
-            finally:
-                await talk.close()
+            await talk.append(*template.user(_QUESTION))
+            going.append((talk, aiter(talk.generate(Limits(max_tokens=16)))))
+            await anext(going[-1][1], None)
 
-        return await _measured(model.endpoint, tries, once)
+        async def finish() -> None:
+            talk, pieces = going.pop()
+            async for _ in pieces:  # to its end: a connection that is cut cannot be used again
+                pass
+            await talk.close()
+
+        return await _measured(model.endpoint, tries, ask, after=finish)
     finally:
         await model.aclose()
 
@@ -167,6 +172,7 @@ async def _measured(
     once: Callable[[], Awaitable[None]],
     *,
     before: Callable[[], Awaitable[None]] | None = None,
+    after: Callable[[], Awaitable[None]] | None = None,
 ) -> Measured:
     connect_s = await _connect_s(service)
     first_s = []
@@ -176,6 +182,8 @@ async def _measured(
         began_s = time.monotonic()
         await once()
         first_s.append(time.monotonic() - began_s)
+        if after is not None:
+            await after()
     return Measured(service, connect_s, first_s)
 
 
