@@ -13,8 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook import turn_taking
-from offhook.call.recognition import CallerWords, SaidSoFar
+from offhook.call.recognition import CallerWords
 from offhook.call.revision import Words
+from offhook.call.said import SaidSoFar
 from offhook.call.telling import Telling
 from offhook.engines.stt.base import Transcript
 from offhook.errors import ModelError

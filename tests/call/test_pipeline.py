@@ -285,12 +285,16 @@ async def test_half_an_answer_is_a_guess_of_the_next_one(benches: Any) -> None:
     await second.settle(Outcome(SAID, complete=True))
 
 
-async def test_what_was_audible_already_is_not_taken_over(benches: Any) -> None:
-    """The caller went on behind the beginning of an answer: it was too early, and is made anew."""
+@pytest.mark.parametrize("reason", ["audible", "called"])
+async def test_what_was_more_than_words_is_not_taken_over(benches: Any, reason: str) -> None:
+    """The caller went on behind the beginning of an answer, or it called tools: it is made anew."""
     bench = benches(["When do you open?"] * 2, [ANSWER, ANSWER])
     first = bench.prepare(1)
     await whole(first)
-    first.trace.playback_started_ns = 1
+    if reason == "audible":
+        first.trace.playback_started_ns = 1
+    else:
+        first.called = True
     await first.cancel()
     await whole(bench.prepare(2))
     assert len(bench.conversation.drafts) == 2

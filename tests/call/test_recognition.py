@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from offhook import turn_taking
 from offhook.call.caller_audio import POST_ROLL_MS, PRE_ROLL_MS
-from offhook.call.recognition import AGAIN_MS, EVERY_MS, FIRST_MS, CallerWords, SaidSoFar, common
+from offhook.call.recognition import AGAIN_MS, FIRST_MS, CallerWords, common
 from offhook.call.revision import Revision, Words
+from offhook.call.said import SaidSoFar
+from offhook.call.stretch import EVERY_MS
 from offhook.engines.stt.base import Transcript
 from offhook.engines.stt.rerecognition import Rerecognition
 from offhook.errors import BusyError, ModelError

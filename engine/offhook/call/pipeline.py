@@ -17,15 +17,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from offhook.barge_in import is_backchannel, is_own_words
 from offhook.call.ahead import Ahead
+from offhook.call.given_up import GivenUp
 from offhook.call.memory import Memory
-from offhook.call.revision import Excuse, Outcome, Revision, Said
+from offhook.call.revision import Excuse, Revision, Said
 from offhook.call.speaking import Speaking
 from offhook.call.telling import Telling
 from offhook.conversation.base import WRITTEN, Policy, Turn
@@ -36,17 +37,14 @@ from offhook.conversation.repeats import is_announcement
 from offhook.end_of_turn.completeness import completeness
 from offhook.end_of_turn.wait import expectation, gives_time
 from offhook.engines.llm.base import Conversation, Generation, Limits, Mark, Told
-from offhook.engines.stt.gate import normalize
 from offhook.engines.tts.voice import Voice
 from offhook.errors import DeadlineError, HangupError, ModelError, OffhookError, PlaybackError
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
-from offhook.speech.clauses import split
+from offhook.speech.clauses import split, split_all
 from offhook.tools.executor import MOST_IN_TURN
 from offhook.turn_taking import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from offhook.workers import Urgency
-
-__all__ = ["Excuse", "Outcome", "Pipeline", "Revision"]
 
 _log = logging.getLogger("offhook.call.pipeline")
 T = TypeVar("T")
@@ -55,19 +53,6 @@ OWN_WORDS = 3
 """So many words that we have just said are our echo, and no answer, on a line that has one ..."""
 OWN_WORDS_UNKNOWN = 5
 """... and so many where none has been noticed: callers repeat what they want to have confirmed."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What had been written of an answer that was given up."""
-
-    words: str
-    """That it answers, as :func:`normalize` writes them."""
-    turns: int
-    """The call's before it."""
-    clauses: tuple[str, ...]
-    whole: bool
-    ends_call: bool
 
 
 class Pipeline:
@@ -107,7 +92,7 @@ class Pipeline:
         self._ahead = Ahead(conversation, policy, history)
         self._memory = Memory(conversation, policy, history, self._ahead, limits, history_turns)
         self._speaking = Speaking(voice, policy, rate_hz)
-        self._written: _Written | None = None
+        self._given_up = GivenUp(history)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def prepare(
@@ -277,7 +262,7 @@ class Pipeline:
         revision.turn = turn = await policy.turn(revision.caller_text, self._history)
         revision.ends_call = turn.ends_call
         revision.trace.act = turn.act
-        written = self._written_before(revision)
+        written = self._given_up.take(revision)
         generation: Generation | None = None
         asked: Mark | None
         try:
@@ -312,7 +297,7 @@ class Pipeline:
             await self._memory.remember(revision, revision.turn, outcome, asked, verbatim=verbatim)
         except BaseException:
             if generation is not None or written is not None:
-                self._keep_written(revision)
+                self._given_up.keep(revision)
             if generation is not None:
                 generation.cancel()
             # Shielded: a second cancellation must not leave half a turn in the conversation.
@@ -325,7 +310,7 @@ class Pipeline:
         """Have a tool do what the turn asks for, and say what came of it; what writes waits for the
         commit."""
         performance = self._performance(revision, request)
-        asked = await self._say(revision, telling, turn, self._split(performance))
+        asked = await self._say(revision, telling, turn, split_all(performance, self._language))
         revision.action = performance.action
         revision.ends_call = revision.action is not None
         return asked
@@ -338,6 +323,7 @@ class Pipeline:
 
     async def _called(self, revision: Revision, calls: Sequence[Called]) -> None:
         """Do what the answer calls for, and let the model go on with what came of it, a few times."""
+        revision.called = True
         conversation, policy = self._conversation, self._policy
         for _ in range(MOST_IN_TURN):
             step = await policy.called(calls, self._history)
@@ -361,7 +347,7 @@ class Pipeline:
 
     async def _do(self, revision: Revision, request: Request) -> None:
         performance = self._performance(revision, request)
-        async for clause in self._split(performance):
+        async for clause in split_all(performance, self._language):
             await self._speaking.clause(revision, clause)
         revision.action = performance.action
         revision.ends_call = revision.action is not None
@@ -371,11 +357,6 @@ class Pipeline:
         assert tools is not None, "who has no tools makes no requests"
         told = partial(self._policy.told, request)
         return Performance(request, tools, revision.commit.wait, lambda result: told(result, self._history))
-
-    async def _split(self, said: AsyncIterable[str]) -> AsyncGenerator[str, None]:
-        async for text in said:
-            for clause in split(text, self._language):
-                yield clause
 
     async def _say(
         self,
@@ -415,18 +396,3 @@ class Pipeline:
             except ModelError:
                 asked = None
         return asked
-
-    def _keep_written(self, revision: Revision) -> None:
-        """The revision is given up before anybody has heard it: the next one may have the same words."""
-        self._written = None
-        if revision.error is None and revision.clauses and revision.trace.playback_started_ns is None:
-            turns = len(self._history.exchanges)
-            words, clauses = normalize(revision.caller_text), tuple(revision.clauses)
-            whole = revision.answer.finished
-            self._written = _Written(words, turns, clauses, whole, revision.ends_call)
-
-    def _written_before(self, revision: Revision) -> _Written | None:
-        written, self._written = self._written, None
-        if written is None or written.words != normalize(revision.caller_text):
-            return None
-        return written if written.turns == len(self._history.exchanges) else None

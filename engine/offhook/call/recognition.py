@@ -22,7 +22,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,24 +31,21 @@ from offhook import turn_taking
 from offhook.barge_in import without_our_voice
 from offhook.call.caller_audio import POST_ROLL_MS, CallerAudio
 from offhook.call.parts import Parts
-from offhook.call.revision import Revision, Words
+from offhook.call.revision import Revision
+from offhook.call.said import SaidSoFar
+from offhook.call.stretch import Stretch
 from offhook.core import resample
-from offhook.end_of_turn.levels import LEVEL_MS, frame_levels
+from offhook.end_of_turn.levels import frame_levels
 from offhook.end_of_turn.wait import ProsodyModel
-from offhook.engines.stt.base import STT_RATE_HZ, Guessing, Recognition, RecognitionSession, Transcript
-from offhook.engines.stt.gate import clean, normalize
+from offhook.engines.stt.base import STT_RATE_HZ, Recognition, Transcript
+from offhook.engines.stt.gate import normalize
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
-from offhook.observe.trace import TurnTrace
 from offhook.workers import Claim, Urgency
 
 _log = logging.getLogger("offhook.call.recognition")
 
 FIRST_MS = 700
 """Speech before which there is nothing worth recognising."""
-EVERY_MS = 350
-"""Between two looks ahead at a turn that goes on, at least ..."""
-SHARE = 6
-"""... and at least so many times what the last one took: at most a sixth of one core per speaking caller."""
 AGAIN_MS = 250
 """Silence after which an uncertain turn is looked at a second time: what is there by then stays."""
 AGAIN_LEFT_MS = 120
@@ -60,50 +57,6 @@ ECHO_DROP_DB = 6.0
 _NS_PER_MS = 1_000_000
 
 Samples = NDArray[np.int16]
-T = TypeVar("T")
-
-
-class _Stretch:
-    """Audio of one turn, or of what its parts have left of it, in one session."""
-
-    def __init__(self, start_samples: int, session: RecognitionSession) -> None:
-        self.start_samples = start_samples
-        self.pushed_samples = start_samples
-        self.covers_samples = start_samples
-        """Speech up to this position is in the session, with what belongs behind it."""
-        self.session = session
-        self.looking = 0
-        """Looks that somebody waits for."""
-        self.unseen: str | None = None
-        """The words of the latest look, until they are compared with those of the one before."""
-        self.before: list[str] = []
-        """Words that were compared last."""
-        self.sent = 0
-        """Words that the language model has got ahead."""
-        self.next_s = 0.0
-        """No look ahead before, on the monotonic clock."""
-        self.confirmed: tuple[int, Transcript] | None = None
-        """The final words of speech up to there, where a guess was made of them before."""
-        self._closed = False
-
-    async def look(self, words: Coroutine[Any, Any, T]) -> T:
-        """Wait for ``words`` of the session."""
-        self.looking += 1
-        began_s = time.monotonic()
-        try:
-            return await words
-        finally:
-            now_s = time.monotonic()
-            self.next_s = now_s + max(EVERY_MS / 1000, (now_s - began_s) * SHARE)
-            self.looking -= 1
-            if self._closed:
-                self.close()
-
-    def close(self) -> None:
-        """The turn is over; who still waits for its words gets them."""
-        self._closed = True
-        if not self.looking:
-            self.session.cancel()
 
 
 class CallerWords:
@@ -131,7 +84,7 @@ class CallerWords:
         self._parts = Parts(
             audio.read, self._once, lambda: post(turn_taking.WordsSoFar()), audio.rate_hz, ring_s
         )
-        self._stretch: _Stretch | None = None
+        self._stretch: Stretch | None = None
         self._following: asyncio.Task[None] | None = None
         self._confirming: set[asyncio.Task[bool]] = set()
         self._checked = 0
@@ -194,14 +147,14 @@ class CallerWords:
 
     # --- looks -----------------------------------------------------------------------------------
 
-    def _at(self, start_samples: int) -> _Stretch:
+    def _at(self, start_samples: int) -> Stretch:
         if self._stretch is None or self._stretch.start_samples != start_samples:
             if self._stretch is not None:
                 self._stretch.close()
-            self._stretch = _Stretch(start_samples, self._recognition.session(self._audio.rate_hz))
+            self._stretch = Stretch(start_samples, self._recognition.session(self._audio.rate_hz))
         return self._stretch
 
-    def _push(self, stretch: _Stretch, speech_samples: int, behind_ms: int) -> None:
+    def _push(self, stretch: Stretch, speech_samples: int, behind_ms: int) -> None:
         """See to it that speech until there is in the session, and so much behind it, as far as it exists.
 
         When the speech is there already nothing is pushed, so that a look that was taken will do.
@@ -259,7 +212,7 @@ class CallerWords:
             self._following.cancel()
             self._following = None
 
-    async def _follow(self, stretch: _Stretch, *, joins: bool) -> None:
+    async def _follow(self, stretch: Stretch, *, joins: bool) -> None:
         """``joins``: a look goes on that was begun in a pause that was none: it is the first one ahead."""
         rate_hz = self._audio.rate_hz
         try:
@@ -317,111 +270,6 @@ class CallerWords:
             if words and normalize(words) != normalize(revision.rest):
                 self._checked = revision.number + 1  # what is made anew is not checked again
                 self._post(turn_taking.WordsChanged(revision.number, stop_samples))
-
-
-class SaidSoFar:
-    """See :class:`~offhook.call.revision.Said`; made by :class:`CallerWords`."""
-
-    def __init__(
-        self,
-        owner: CallerWords,
-        audio: Samples,
-        played: Samples,
-        parts: list[asyncio.Task[str]],
-        voiced_ms: int,
-        stop_samples: int,
-    ) -> None:
-        self.stretch: _Stretch | None = None
-        """None: it is recognised by itself."""
-        self.voiced_ms = voiced_ms
-        self._stop_samples = stop_samples
-        self._owner = owner
-        self._audio = audio
-        self._played = played
-        self._parts = parts
-        self._own: Samples | None = None
-
-    @property
-    def echoes(self) -> bool:
-        """Our own voice may be in it."""
-        return bool(self._played.any())
-
-    async def words(self, trace: TurnTrace, claim: Claim) -> Words:
-        audio = await self._without_echo(trace) if self.echoes else self._audio
-        prosody = asyncio.create_task(self._owner.prosody(audio), name="prosody")
-        try:
-            rest, confirming = await self._transcript(audio, trace, claim)
-            trace.stt_done_ns = time.monotonic_ns()
-            trace.audio_ms = len(audio) * 1000 // self._owner.rate_hz
-            earlier = [await asyncio.shield(part) for part in self._parts]
-            text = " ".join(words for words in (*earlier, rest) if words)
-            over = await prosody
-            if over is None and self.stretch is not None:
-                over = self.stretch.session.turn_over
-            return Words(text, rest, over, confirming, self._stop_samples)
-        finally:
-            prosody.cancel()
-
-    async def _transcript(
-        self, audio: Samples, trace: TurnTrace, claim: Claim
-    ) -> tuple[str, asyncio.Task[bool] | None]:
-        """The words, and what tells whether they are right, where they are a guess."""
-        stretch, voiced_ms = self.stretch, trace.voiced_ms
-        if stretch is None:
-            return (await self._owner.alone(audio, voiced_ms, claim)).text, None
-        if stretch.confirmed is not None and stretch.confirmed[0] == self._stop_samples:
-            return clean(stretch.confirmed[1].text, voiced_ms), None
-        final = stretch.look(stretch.session.final(voiced_ms, claim))
-        if isinstance(stretch.session, Guessing):
-            finding = asyncio.create_task(final, name="final-words")
-            guess = await _first(finding, stretch.session.guess(voiced_ms, claim))
-            if guess:
-                stretch.unseen = guess
-                confirm = _confirm(stretch, finding, guess, self._stop_samples, voiced_ms)
-                return guess, self._owner.spawn(confirm)
-            transcript = await finding
-        else:
-            transcript = await final
-        stretch.unseen = transcript.text
-        return clean(transcript.text, voiced_ms), None
-
-    async def _without_echo(self, trace: TurnTrace) -> Samples:
-        """Take our own voice out, and its share out of what counts as the caller's."""
-        if self._own is None:
-            self._own, share = await self._owner.without_our_voice(self._audio, self._played)
-            loud_ms = len(frame_levels(self._audio, self._owner.rate_hz)) * LEVEL_MS
-            trace.voiced_ms = min(trace.voiced_ms, round(share * loud_ms))
-        return self._own
-
-
-async def _first(final: asyncio.Task[Transcript], guess: Coroutine[Any, Any, str]) -> str:
-    """A guess that is there before the final words are; empty: they were faster, or there is none."""
-    guessing = asyncio.create_task(guess, name="guess")
-    guessing.add_done_callback(lambda task: task.cancelled() or task.exception())
-    try:
-        await asyncio.wait({final, guessing}, return_when=asyncio.FIRST_COMPLETED)
-        if final.done():
-            return ""
-        with contextlib.suppress(OffhookError):
-            return guessing.result()
-        return ""
-    except asyncio.CancelledError:
-        final.cancel()
-        raise
-    finally:
-        guessing.cancel()
-
-
-async def _confirm(
-    stretch: _Stretch, final: asyncio.Task[Transcript], guess: str, stop_samples: int, voiced_ms: int
-) -> bool:
-    """Whether the final words are those of the guess, compared as words: punctuation costs nothing."""
-    try:
-        transcript = await final
-    except OffhookError:
-        return True  # what was heard first will do
-    stretch.confirmed = (stop_samples, transcript)
-    return normalize(clean(transcript.text, voiced_ms)) == normalize(guess)
 
 
 def common(before: list[str], now: list[str]) -> list[str]:

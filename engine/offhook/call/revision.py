@@ -85,6 +85,8 @@ class Revision:
     """No further clause is wanted."""
     clauses: list[str] = field(default_factory=list)
     """Of the answer, as far as it has come."""
+    called: bool = False
+    """The model has called tools for it."""
     claim: Claim = field(default_factory=lambda: Claim(Urgency.PREPARED))
     """How soon it is needed, and what it has cost."""
     outcome: asyncio.Future[Outcome] = field(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import AsyncGenerator, AsyncIterable
 
 from offhook.languages.turns import TurnLanguage, turn_language
 
@@ -110,6 +111,13 @@ def split(text: str, language: str) -> list[str]:
     """A whole text's clauses."""
     splitter = ClauseSplitter(language)
     return [*splitter.push(text), *splitter.flush()]
+
+
+async def split_all(texts: AsyncIterable[str], language: str) -> AsyncGenerator[str, None]:
+    """The clauses of whole texts, each as soon as it comes."""
+    async for text in texts:
+        for clause in split(text, language):
+            yield clause
 
 
 def clean(text: str, *, line_start: bool = True) -> str:
