@@ -56,6 +56,7 @@ class Runner:
         self._clock = clock
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
+        self._trouble = ""
 
     def wake(self) -> None:
         """Something has been put, or a job is over."""
@@ -90,6 +91,7 @@ class Runner:
             while len(self._running) < AT_ONCE:
                 job = await asyncio.to_thread(self._jobs.take, self._clock(), LEASE)
                 if job is None:
+                    self._trouble = ""
                     due = await asyncio.to_thread(self._jobs.next_due)
                     if due is None:
                         return _LOOK_S
@@ -98,7 +100,11 @@ class Runner:
                 self._running.add(task)
                 task.add_done_callback(self._over)
         except DatabaseError as error:
-            _log.warning("jobs wait: %s", error)
+            if str(error) != self._trouble:  # told once, and again when it is another one
+                _log.warning("jobs wait: %s", error)
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
         return _LOOK_S
 
     def _over(self, task: asyncio.Task[None]) -> None:

@@ -73,6 +73,8 @@ class AfterCalls:
         self._spawn = spawn
         self._clock = clock
         self._sleep = sleep
+        self._warned: set[str] = set()
+        """Agents that want mail, where nobody sends any."""
         self._models: dict[tuple[str, str], LanguageModel] = {}
         self._writing: set[asyncio.Event] = set()
         box = Database(f"sqlite:///{config.tools.records}")
@@ -104,6 +106,10 @@ class AfterCalls:
         """What is noted of a call; None: nobody is told of it.  ``name`` is the agent's in its file."""
         if not profile.agent.after_call:
             return None
+        problem = self._config.mail.problem()
+        if profile.agent.after_call.mail is not None and problem is not None and name not in self._warned:
+            self._warned.add(name)
+            _log.warning("agent=%s after_call.mail waits: %s", name, problem)
         return CallNote(self, offer, profile, name, number, self._clock())
 
     def now(self) -> datetime:
