@@ -134,6 +134,7 @@ def test_email_addresses_written_and_said(language: str, text: str, expected: st
     [
         ("en", "My PIN is 4711.", "My PIN is [number]."),
         ("en", "it's four seven double one", "it's [number]"),
+        ("en", "it's one to five five five zero one for seven", "it's [number]"),
         ("de", "Die Kundennummer lautet 48 15 16", "Die Kundennummer lautet [number]"),
         ("en", "twenty two, thirty four, fifty six", "[number]"),
         ("it", "è tre tre tre uno due tre quattro", "è [number]"),
@@ -151,6 +152,7 @@ def test_codes_that_are_dictated(language: str, text: str, expected: str) -> Non
         ("en", "It seats two thousand three hundred and forty five people, 1250 on the grass."),
         ("en", "In nineteen eighty four we were twenty one, at seven thirty."),
         ("en", "I'm at home, at work I dot the i, from nine to five, 365 days a year since 1998."),
+        ("en", "You open nine to five and eight to four on Fridays, for two."),
         ("de", "Am 3. Mai um halb acht, für zwei Personen, das macht 45,50 Euro."),
         ("es", "El tres de mayo a las ocho y media, para dos personas, cuarenta y cinco euros."),
         ("fr", "Le trois mai à vingt heures trente, pour deux personnes, quarante-cinq euros."),

@@ -52,6 +52,8 @@ def _is_number(run: Run, text: str, language: str) -> bool:
         return False  # "two hundred thousand"
     if count >= NUMBER_DIGITS:
         return not _is_quantity(run)
+    if run.misheard:
+        return False  # "nine to five and eight to four"
     if count >= CODE_DIGITS and run.single:
         return True
     if count >= GROUPED_DIGITS and len(run.units) >= GROUPS:

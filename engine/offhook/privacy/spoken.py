@@ -52,6 +52,8 @@ class Run:
     """Numbers that follow each other."""
 
     units: list[Unit] = field(default_factory=list)
+    misheard: bool = False
+    """Words stand between its digits that a recogniser may have made of digits: "to", "for"."""
 
     @property
     def start(self) -> int:
@@ -79,6 +81,7 @@ class _Words:
     """Zeros by the word: "thousand"."""
     times: Mapping[str, int]
     between: frozenset[str]
+    heard_as: Mapping[str, str]
 
 
 def runs(text: str, language: str) -> list[Run]:
@@ -106,6 +109,10 @@ def runs(text: str, language: str) -> list[Run]:
                 run.units[-1:] = [_scaled(run.units[-1], token.end(), known.scales[said])]
             elif said in known.times:
                 times = known.times[said]
+            elif (
+                said in known.heard_as and run.units and run.units[-1].one and _one_follows(tokens, at, known)
+            ):
+                run.misheard = True
             elif said not in known.between or not run.units:
                 found, run, times = _closed(found, run), Run(), 1
         elif token["pause"]:
@@ -141,6 +148,16 @@ def _number_at(tokens: list[re.Match[str]], at: int, known: _Words) -> tuple[int
     return best
 
 
+def _one_follows(tokens: list[re.Match[str]], at: int, known: _Words) -> bool:
+    """The next word is one digit, or one that was misheard."""
+    following = next((place for place in range(at, len(tokens)) if not tokens[place]["pause"]), len(tokens))
+    if following == len(tokens):
+        return False
+    said = tokens[following].group()
+    _, digits = _number_at(tokens, following, known)
+    return len(digits) == 1 or (said.isdigit() and len(said) == 1) or said.lower() in known.heard_as
+
+
 @cache
 def _words(code: str) -> _Words:
     numbers = turn_language(code).numbers
@@ -151,6 +168,7 @@ def _words(code: str) -> _Words:
         _scales(code),
         numbers.times,
         numbers.between,
+        numbers.heard_as,
     )
 
 
