@@ -361,8 +361,8 @@ async def test_whom_nobody_calls_is_let_go(block: Block) -> None:
 
 
 def test_an_agent_and_a_number_are_told_apart_from_other_arguments() -> None:
-    from offhook.daemon.reception import AGENT_ARGUMENT, _argument
+    from offhook.daemon.answerer import AGENT_ARGUMENT, argument
 
     offer = cast(Any, SimpleNamespace(arguments=("1795.3", "agent=helpdesk", "agent=other")))
-    assert _argument(offer, AGENT_ARGUMENT) == "helpdesk"
-    assert _argument(offer, "did=") is None
+    assert argument(offer, AGENT_ARGUMENT) == "helpdesk"
+    assert argument(offer, "did=") is None

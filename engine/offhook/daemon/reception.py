@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from offhook.call.call import Call
 from offhook.call.profile import OnTurn
 from offhook.call.services import Services
 from offhook.config import Config
+from offhook.daemon.answerer import AGENT_ARGUMENT, Answerer, argument, fresh_numbers, of_box, of_number
 from offhook.daemon.profiles import Key, Prepared, Profiles
 from offhook.doors.base import CallOffer, Line, unless_ended
 from offhook.engines.llm.base import LanguageModel
@@ -35,23 +36,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("offhook.daemon.reception")
 
-AGENT_ARGUMENT = "agent="
-"""``EAGI(offhook-eagi,${UNIQUEID},agent=helpdesk)`` chooses an agent for the call."""
 MOST_FRESH = 16
 """Agents that a change of the directory has brought are made ready at once when they are so few: then
 somebody is at it, and calls next.  Of more, those that were called not long ago."""
-_BOX, _TENANT = "box", "tenant"
-
-
-@dataclass(frozen=True, slots=True)
-class Answerer:
-    """Who answers a call."""
-
-    key: Key
-    read: Callable[[], Agent]
-    """Reads the agent's file; blocks.  Raises ConfigError."""
-    number: Number | None = None
-    """The tenant's number; None: an agent of the box's own."""
 
 
 class Notes(Protocol):
@@ -89,13 +76,13 @@ class Reception:
 
     async def begin(self, default: Agent) -> None:
         """Make the default agent ready, and follow the tenants from now on.  Raises ModelError."""
-        key = _box(self.config.agent.default)
+        key = of_box(self.config.agent.default)
         await self._profiles.warm(await self._profiles.make(key, default, warm=False))
         if self._tenancy is not None:
             loop = asyncio.get_running_loop()
 
             def tell(before: Snapshot, after: Snapshot) -> None:
-                loop.call_soon_threadsafe(self._changed, *_fresh(before, after))
+                loop.call_soon_threadsafe(self._changed, *fresh_numbers(before, after))
 
             self._tenancy.directory.on_change(tell)
 
@@ -164,7 +151,7 @@ class Reception:
         ``problem``: why the default agent could not answer, in one line; None while it can.
         """
         problem, places = None, 0
-        prepared = self._profiles.get(_box(self.config.agent.default))
+        prepared = self._profiles.get(of_box(self.config.agent.default))
         if prepared is not None:
             profile = prepared.profile
             problem = profile.models.problem() or profile.voice.problem() or self._searching.problem()
@@ -183,15 +170,15 @@ class Reception:
 
     def _who(self, offer: CallOffer) -> Answerer | Refusal:
         """Whoever the dialplan names, else the one whose number was dialled, else the default."""
-        name = _argument(offer, AGENT_ARGUMENT)
+        name = argument(offer, AGENT_ARGUMENT)
         found = self._tenancy.find(offer) if name is None and self._tenancy is not None else None
         if isinstance(found, Refusal):
             return found
-        return self._of_name(name or self.config.agent.default) if found is None else _of_number(found)
+        return self._of_name(name or self.config.agent.default) if found is None else of_number(found)
 
     def _of_name(self, name: str) -> Answerer:
         search = self.config.agent.search
-        return Answerer(_box(name), lambda: load_agent(name, search))
+        return Answerer(of_box(name), lambda: load_agent(name, search))
 
     async def _new(self, line: Line, who: Answerer, agent: Agent, stack: ExitStack) -> Prepared:
         """An agent that nobody has called yet: the caller waits for what they hear first, and no longer."""
@@ -332,7 +319,7 @@ class Reception:
         old = [each for each in self._profiles.of_tenants() if each.key not in current]
         called = {each.key[1:3] for each in old}
         few = len(fresh) <= MOST_FRESH
-        wanted = [_of_number(each) for each in fresh]
+        wanted = [of_number(each) for each in fresh]
         wanted = [each for each in wanted if few or each.key[1:3] in called]
         self._spawn(self._renew(wanted, [each.key for each in old]), "tenants")
 
@@ -355,49 +342,6 @@ def _all(notes: Sequence[Notes]) -> OnTurn:
             each.turn(caller_text, audible_text, trace)
 
     return turn
-
-
-def _box(name: str) -> Key:
-    return (_BOX, name)
-
-
-def _of_number(number: Number) -> Answerer:
-    return Answerer(_key(number), lambda: _agent(number), number)
-
-
-def _key(number: Number) -> Key:
-    tenant, name, version = number.agent.key
-    told = (_consent(number), "disclosed" if number.tenant.disclosure else "")
-    return (_TENANT, tenant, name, str(version), number.language or "", number.tenant.knowledge, *told)
-
-
-def _agent(number: Number) -> Agent:
-    """The agent of a number, in the number's language.  Raises ConfigError."""
-    agent = number.agent.read()
-    if number.language is not None and number.language != agent.language:
-        # Read anew: what the file does not say is said in that language.
-        agent = Agent.model_validate({**agent.model_dump(exclude_unset=True), "language": number.language})
-    disclosure = agent.disclosure or number.tenant.disclosure
-    return agent.beginning(_consent(number)).model_copy(update={"disclosure": disclosure})
-
-
-def _consent(number: Number) -> str:
-    """What a caller who is recorded is told before the greeting."""
-    return (number.tenant.consent or "") if number.recorded else ""
-
-
-def _fresh(before: Snapshot, after: Snapshot) -> tuple[frozenset[Key], list[Number]]:
-    """Every agent there is now, by its key, and a number of each that was not there before."""
-    known = {_key(number) for number in before.numbers.values()}
-    now = {_key(number): number for number in after.numbers.values() if number.tenant.active}
-    return frozenset(now), [number for key, number in now.items() if key not in known]
-
-
-def _argument(offer: CallOffer, name: str) -> str | None:
-    for argument in offer.arguments:
-        if argument.startswith(name):
-            return argument.removeprefix(name)
-    return None
 
 
 def _is_there(name: str, search: tuple[Path, ...]) -> bool:
