@@ -132,3 +132,18 @@ async def test_what_failed_is_tried_again_and_too_much_is_refused() -> None:
     with pytest.raises(BusyError, match="more than 60 s"):
         session.push(np.zeros(SESSION_S * RATE_HZ, np.int16))
     assert session.audio_s == 1
+
+
+async def test_a_guess_that_had_to_make_way_is_begun_anew_for_who_needs_it() -> None:
+    recogniser = Recogniser(BusyError("a caller who waits goes first"), "Yes please")
+    recogniser.gate.clear()
+    session = recogniser.session()
+    session.push(SECOND)
+    guess = asyncio.create_task(session.interim())
+    await reached(lambda: bool(recogniser.looks), "the guess has begun")
+    wanted = asyncio.create_task(session.final(600, Claim(Urgency.PREPARED)))
+    await asyncio.sleep(0)
+    recogniser.gate.set()
+    assert (await wanted).text == "Yes please"
+    with pytest.raises(BusyError):
+        await guess

@@ -95,6 +95,11 @@ class Rerecognition:
             look.claim.others.append(claim)
         try:
             return await asyncio.shield(look.task)
+        except BusyError:
+            if again or claim.rank[0] is Urgency.AHEAD:
+                raise
+            # It had to make way for others just before it was wanted: then it is begun anew, urgent by now.
+            return await self._words(voiced_ms, claim)
         finally:
             look.claim.others.remove(claim)
             # Not at once: whoever takes it over may be just about to ask.
