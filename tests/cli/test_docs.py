@@ -17,11 +17,12 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from offhook.agents.check import check
-from offhook.agents.loader import load_agent
+from offhook.agents.loader import Agent, load_agent
 from offhook.cli import main as cli
 from offhook.config import Config, load_config
 from offhook.evaluation.suite import load_suite
@@ -96,10 +97,21 @@ def test_there_is_something_to_check() -> None:
 def test_a_block_of_toml_is_an_agent_or_a_configuration(block: Block, tmp_path: Path) -> None:
     path = tmp_path / "file.toml"
     path.write_text(block.text, encoding="utf-8")
-    if "greeting" in tomllib.loads(block.text):
+    tables = tomllib.loads(block.text)
+    if "greeting" in tables:
         assert check(load_agent(str(path)), 1024) == []
+    elif is_part_of_an_agent(tables):
+        path.write_text(f'name = "Acme"\ngreeting = "Hello."\n{block.text}', encoding="utf-8")
+        load_agent(str(path))
     else:
         load_config(path)
+
+
+def is_part_of_an_agent(tables: dict[str, Any]) -> bool:
+    """Has tables that only agents have: ``[tools]`` holds settings in a configuration, tools in an agent."""
+    only = set(Agent.model_fields) - set(Config.model_fields)
+    tools = tables.get("tools", {})
+    return bool(only & set(tables)) or any(isinstance(each, dict) for each in tools.values())
 
 
 @pytest.mark.parametrize("block", [each for each in blocks("json") if '"questions"' in each.text])
