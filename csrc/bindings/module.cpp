@@ -1,4 +1,4 @@
-// offhook._core: the compiled module.  Only engine/offhook/core.py opens it.
+// offhook._core: the compiled module.  Only engine/offhook/core/native.py opens it.
 
 #include "bindings/module.h"
 
