@@ -12,6 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from offhook.agents.loader import Agent
+from offhook.conversation.forms.form import FormFiller
+from offhook.conversation.forms.slots import Hearing
+from offhook.conversation.forms.words import form_words
+from offhook.languages import language
 from offhook.tenants.database import Database
 from offhook.tenants.registry import add_tenant
 from offhook.tools.base import Context, ToolResult
@@ -80,6 +84,24 @@ async def test_from_the_first_question_to_the_cancellation(toolbox: Toolbox) -> 
     cancelled = await run(toolbox, "cancel_appointment", appointment=reference)
     assert cancelled.say == "Your appointment for Friday, November 27 at 2:30 PM is cancelled."
     assert await toolbox.tools["cancel_appointment"].options("appointment", {}, AYO) == []
+
+
+async def test_what_callers_say_is_read_by_the_services_names_and_the_opening_hours(tmp_path: Path) -> None:
+    services = [
+        {"name": "beard", "minutes": 15},
+        {"name": "cut", "also": ["haircut"], "minutes": 30, "resources": []},
+    ]
+    made = make_tools(agent({**SALON, "services": services}), Origin(tmp_path))
+    book = made.tools["book_appointment"]
+    assert "I need cut" in book.spec.when, "whoever names a service wants it"
+    filler = FormFiller(book, Executor(Toolbox(made.tools, Ledger.in_file(None)), AYO))
+    text = "I need a haircut on Friday at five"
+    step = await filler.open(Hearing(text, language("en"), form_words("en"), NOW, "en"))
+    assert step.reply == "asked"
+    assert step.form is not None
+    read = [step.form.values[name] for name in ("service", "day", "time")]
+    assert read == ["cut", "2026-11-27", "17:00"], "nobody is there at five in the morning"
+    await made.close()
 
 
 async def test_what_is_not_free_is_refused_with_what_is(toolbox: Toolbox) -> None:

@@ -86,6 +86,14 @@ WHEN_BOOK = {
     "es": ("Quisiera pedir cita", "¿Me puede dar cita para mañana?"),
 }
 """How callers ask for it."""
+_WHEN_BOOK_SERVICE = {
+    "en": ("I'd like to book {service}", "I need {service}"),
+    "de": ("Ich hätte gern einen Termin: {service}", "Ich brauche {service}"),
+    "es": ("Quisiera cita para {service}", "Necesito {service}"),
+}
+"""How they do where they name what they want."""
+_SERVICES_ASKED_FOR = 12
+"""So many services make sentences; each is compared with what callers say."""
 WHEN_FIND = {
     "en": ("When do you have something free?", "Is there still anything free on Thursday?"),
     "de": ("Wann haben Sie etwas frei?", "Ist am Donnerstag noch etwas frei?"),
@@ -101,6 +109,17 @@ WHEN_CANCEL = {
     "de": ("Ich möchte meinen Termin absagen", "Ich kann zu meinem Termin nicht kommen"),
     "es": ("Quiero anular mi cita", "No puedo ir a la cita"),
 }
+
+
+def when_book(services: Sequence[str], language: str) -> tuple[str, ...]:
+    """How callers ask for an appointment, and for each of the services."""
+    base = base_language(language)
+    named = [
+        sentence.format(service=service)
+        for service in services[:_SERVICES_ASKED_FOR]
+        for sentence in _WHEN_BOOK_SERVICE.get(base, ())
+    ]
+    return (*WHEN_BOOK.get(base, ()), *named)
 
 
 def text(key: str, language: str) -> str:

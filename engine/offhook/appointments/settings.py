@@ -183,6 +183,14 @@ class AppointmentSettings(Section):
         week = self.hours if resource is None or resource.hours is None else resource.hours
         return week.get(WEEKDAYS[day.weekday()], ())
 
+    def span(self) -> Interval | None:
+        """From when to when it is ever open, on any day and with whomever; None: never."""
+        weeks = [self.hours, *(one.hours for one in self.resources if one.hours is not None)]
+        open_ = [interval for week in weeks for day in week.values() for interval in day]
+        if not open_:
+            return None
+        return min(first for first, _ in open_), max(last for _, last in open_)
+
     def service(self, name: str) -> ServiceSettings | None:
         """By any of its names, in any case."""
         wanted = name.casefold().strip()

@@ -304,7 +304,7 @@ class FormFiller:
                 options = tuple(free)
             if name == form.asked and form.options:
                 options = form.options
-            found.append(Slot(name, schema, options, self._also or None))
+            found.append(Slot(name, schema, options, schema.get("x-also") or self._also or None))
         numbers = [slot for slot in found if slot.kind == "number"]
         if len(numbers) == 1:
             # "Two doubles": what is counted may be one of the choices.
@@ -364,7 +364,8 @@ class FormFiller:
                 **form.values,
                 **{name: label or form.values[name] for name, label in form.labels.items()},
             }
-            return filled(template, spoken)
+            read = filled(template, spoken)
+            return read[:1].upper() + read[1:]
         said = [
             label
             for name in self._spec.properties

@@ -158,7 +158,7 @@ class BookAppointment(OfDesk):
         phone["x-ask"] = phrases.text("phone", language)
         properties = {
             **service_value(settings, language),
-            **day_and_time(language),
+            **day_and_time(settings, language),
             **with_value(settings, language, asked=False),
             "name": {"type": "string", "format": "name", "x-ask": phrases.text("name", language)},
             "phone": phone,
@@ -172,7 +172,7 @@ class BookAppointment(OfDesk):
             spec,
             name="book_appointment",
             description=spec.description or "Book an appointment",
-            when=spec.when or phrases.WHEN_BOOK.get(base_language(language), ()),
+            when=spec.when or phrases.when_book([one.name for one in settings.services], language),
             parameters={"type": "object", "properties": properties, "required": required},
             effect="writes",
             heeds_key=True,

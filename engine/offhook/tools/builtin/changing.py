@@ -74,7 +74,7 @@ class MoveAppointment(OfCaller):
 
     @classmethod
     def describe(cls, spec: ToolSpec, settings: AppointmentSettings, language: str) -> ToolSpec:
-        properties = {**appointment_value(language), **day_and_time(language)}
+        properties = {**appointment_value(language), **day_and_time(settings, language)}
         return replace(
             spec,
             name="move_appointment",

@@ -156,10 +156,14 @@ def with_value(settings: AppointmentSettings, language: str, *, asked: bool) -> 
     return {"with": value}
 
 
-def day_and_time(language: str) -> dict[str, Any]:
+def day_and_time(settings: AppointmentSettings, language: str) -> dict[str, Any]:
+    clock: dict[str, Any] = {"type": "string", "format": "time", "x-ask": phrases.text("time", language)}
+    span = settings.span()
+    if span is not None:  # "at six" is in the evening where nobody is there at six in the morning
+        clock["x-hours"] = f"{span[0]:%H:%M}-{span[1]:%H:%M}"
     return {
         "day": {"type": "string", "format": "date", "x-ask": phrases.text("day", language)},
-        "time": {"type": "string", "format": "time", "x-ask": phrases.text("time", language)},
+        "time": clock,
     }
 
 
