@@ -21,7 +21,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """What ``offhook agents try`` takes, besides ``--config``."""
     parser.description = (
         "Reads what the caller says, a line each, and prints the answers that a call would get. Ends with "
-        "the input, or when the agent would end the call."
+        "the input, or when the agent would end the call. What is booked and noted goes into a book of the"
+        " trial's own; tools on servers, in Python and in calendars are really used."
     )
     add = parser.add_argument
     add("agent", metavar="FILE|NAME", help="the path of an agent file, or an agent's name")

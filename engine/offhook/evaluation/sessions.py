@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from offhook.agents.loader import Agent
@@ -34,6 +35,8 @@ class Sessions:
         """By the name that agents call them; None: everybody's."""
         self._networks = load_knowledge_models()
         self._worker = search_workers()
+        self._books = TemporaryDirectory(prefix="offhook-trial-")
+        """Appointments and tickets of trials: nobody is to turn up for them."""
 
     @property
     def by_meaning(self) -> bool:
@@ -50,7 +53,8 @@ class Sessions:
         kind = await asyncio.to_thread(self._policy_name, agent)
         model = await asyncio.to_thread(self._language_model, agent) if kind == "chat" else None
         template = chat_template(CHATML) if model is None else model.template
-        toolbox = await open_toolbox(agent, Origin(), self._config.tools, lasting=False)
+        origin = Origin(database=f"sqlite:///{self._books.name}/box.db")
+        toolbox = await open_toolbox(agent, origin, self._config.tools, lasting=False)
         policy = make_policy(
             kind,
             agent,
@@ -72,6 +76,7 @@ class Sessions:
         self._worker.close()
         while self._models:
             self._models.popitem()[1].close()
+        self._books.cleanup()
 
     def _policy_name(self, agent: Agent) -> Literal["grounded", "chat"]:
         wanted = agent.policy or self._config.conversation.policy
