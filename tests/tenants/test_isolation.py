@@ -182,7 +182,7 @@ def test_every_table_of_tenants_is_bound_by_row_level_security(
     assert set(rights) == {(False, False)}
 
 
-def test_the_daemon_reads_the_directory_and_adds_calls_and_no_more(
+def test_the_daemon_reads_the_directory_and_adds_calls_and_changes_nothing(
     cluster: PrivateCluster, two: Database
 ) -> None:
     daemon = Database(cluster.url(role="offhook_daemon"))
@@ -195,7 +195,7 @@ def test_the_daemon_reads_the_directory_and_adds_calls_and_no_more(
         add_call(connection, CallRecord("leeds.2", LEEDS, "+441134960001", stored, moment, moment, "ok"))
     with cluster.connect("offhook_daemon") as session:
         for statement in (
-            "DELETE FROM calls",
+            "DELETE FROM tenants",
             "UPDATE tenants SET active = false",
             "DELETE FROM phone_numbers",
         ):
