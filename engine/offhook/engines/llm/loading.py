@@ -1,10 +1,9 @@
 """Servers that unload their model after a while, and give a load up when whoever began it goes away.
 
-Ollama does both; llama-swap, LM Studio and LocalAI do behind OpenAI's protocol.  A call that begins after a
-quiet hour would wait for a load, give up at its deadline, and so end the load for the next call, too, at any
-number of calls.  So a load is begun when a call begins, while it is greeted, by a request that nobody
-cancels; and a request that is given up without any answer goes on behind the scenes when a load may depend
-on it.  One such request is enough.
+Ollama does both.  A call that begins after a quiet hour would wait for a load, give up at its deadline,
+and so end the load for the next call, too, at any number of calls.  So a load is begun when a call
+begins, while it is greeted, by a request that nobody cancels; and a request that is given up without any
+answer goes on behind the scenes when a load may depend on it.  One such request is enough.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ class LoadKeeper:
         self._answered_s = asyncio.get_running_loop().time()
 
     def wake(self, client: Callable[[], httpx.AsyncClient]) -> None:
-        """Have the model loaded, if it may not be: where it is, that costs next to nothing."""
+        """Have the model loaded, if it is not: where it is, that costs next to nothing."""
         load = self._dialect.load(self._n_ctx)
-        if load is None or self.task is not None or not self._asleep():
+        if load is None or self.task is not None or self._asleep_s == math.inf:
             return
         request = build_request(client(), self._endpoint, *load)
         self._hold(asyncio.create_task(client().send(request, stream=True), name="offhook-llm-load"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from offhook.engines.llm.base import FinishReason, Limits, ToolOffer
 from offhook.engines.llm.endpoint import Endpoint
@@ -27,7 +26,6 @@ from offhook.engines.llm.wire import (
     text_of,
 )
 from offhook.engines.remote.refusals import Detail, Hints, refused_field, refuses_system
-from offhook.engines.remote.service import is_nearby
 
 logger = logging.getLogger(__name__)
 
@@ -114,11 +112,8 @@ class OpenAi:
         return "GET", "/models", None
 
     def load(self, n_ctx: int) -> tuple[str, str, dict[str, Any]] | None:
-        """One token asked of a server on one's own network; None elsewhere, where it would be paid for."""
-        if not is_nearby(urlsplit(self._endpoint.url).hostname or ""):
-            return None
-        ask = self.request([{"role": "user", "content": "."}], Limits(max_tokens=1), n_ctx)
-        return "POST", self.path, ask | {"stream": False}
+        """None: a request that loads the model would be one that is paid for."""
+        return None
 
     def events(self) -> OpenAiEvents:
         """A reader for one answer."""

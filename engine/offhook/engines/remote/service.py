@@ -126,17 +126,6 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def is_nearby(host: str) -> bool:
-    """``host`` is this machine or stands on one's own network: nobody is paid for what is asked of it."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        # No dot, or a domain that no registry gives away (RFC 6762, RFC 8375, ICANN's .internal).
-        name = host.rstrip(".").lower()
-        return "." not in name or name.endswith((".local", ".lan", ".internal", ".home.arpa"))
-    return address.is_private
-
-
 def _key_from_environment(section: str, name: str) -> ApiKey:
     # A key pasted where its variable's name belongs must not come back in the message.
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) and name not in os.environ:
