@@ -68,9 +68,13 @@ def test_a_closed_terminal_ends_a_command_with_what_it_has_started(
             ended.append("its daemon")
 
     monkeypatch.setattr("offhook.cli.demo.run", run)
-    assert cli.main(["demo"]) == 130
-    assert ended == ["its daemon"]
-    assert signal.getsignal(number) is signal.SIG_DFL
+    before = signal.signal(number, signal.SIG_DFL)  # below nohup it would be ignored
+    try:
+        assert cli.main(["demo"]) == 130
+        assert ended == ["its daemon"]
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 BAD_STARTS: dict[str, tuple[str, str]] = {
