@@ -9,6 +9,7 @@ from typing import Any
 from offhook.engines.llm.base import FinishReason, Limits, ToolOffer
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.messages import Message
+from offhook.engines.llm.refused import RefusedFields
 from offhook.engines.llm.tool_calls import CallPieces
 from offhook.engines.llm.wire import (
     Delta,
@@ -46,7 +47,7 @@ class Anthropic:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._refused: set[str] = set()
+        self._refused = RefusedFields()
 
     def request(
         self,
@@ -86,12 +87,7 @@ class Anthropic:
         said = detail.message
         if not name and "top_p" in sent and "temperature" in said and "top_p" in said:
             name = "top_p"
-        if name not in sent or name in self._endpoint.extra:
-            return False
-        if name not in self._refused:  # or else another call has learnt it meanwhile
-            logger.info("%s does not take %r for %s", self._endpoint.url, name, self._endpoint.model)
-        self._refused.add(name)
-        return True
+        return self._refused.learn(name, sent, self._endpoint, logger)
 
     def warm_up(self, messages: Sequence[Message], n_ctx: int) -> tuple[str, str, dict[str, Any] | None]:
         """Method, path and body of a request that costs nothing and opens the connection."""

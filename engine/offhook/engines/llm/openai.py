@@ -13,6 +13,7 @@ from typing import Any
 from offhook.engines.llm.base import FinishReason, Limits, ToolOffer
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.messages import Message, without_system
+from offhook.engines.llm.refused import RefusedFields
 from offhook.engines.llm.tool_calls import CallPieces, arguments_text, function_tools
 from offhook.engines.llm.wire import (
     Delta,
@@ -52,7 +53,7 @@ class OpenAi:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._refused: set[str] = set()
+        self._refused = RefusedFields()
         self._system_role = True
         """The server takes messages of the role ``system``."""
 
@@ -100,12 +101,7 @@ class OpenAi:
             self._system_role = False
             return True
         name = refused_field(detail, (*_OPTIONAL, "max_completion_tokens"))
-        if name not in sent or name in self._endpoint.extra:
-            return False
-        if name not in self._refused:  # or else another call has learnt it meanwhile
-            logger.info("%s does not take %r for %s", self._endpoint.url, name, self._endpoint.model)
-        self._refused.add(name)
-        return True
+        return self._refused.learn(name, sent, self._endpoint, logger)
 
     def warm_up(self, messages: Sequence[Message], n_ctx: int) -> tuple[str, str, dict[str, Any] | None]:
         """Method, path and body of a request that costs nothing and opens the connection."""

@@ -12,6 +12,7 @@ from typing import Any
 from offhook.engines.llm.base import Limits, ToolOffer
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.messages import Message
+from offhook.engines.llm.refused import RefusedFields
 from offhook.engines.llm.tool_calls import arguments_text
 from offhook.engines.llm.wire import (
     Delta,
@@ -46,7 +47,7 @@ class Responses:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._refused: set[str] = set()
+        self._refused = RefusedFields()
 
     def request(
         self,
@@ -91,12 +92,7 @@ class Responses:
     def give_way(self, detail: Detail, sent: Mapping[str, Any]) -> bool:
         """Leave out a field that the server or the model does not take."""
         name = refused_field(detail, _OPTIONAL)
-        if name not in sent or name in self._endpoint.extra:
-            return False
-        if name not in self._refused:  # or else another call has learnt it meanwhile
-            logger.info("%s does not take %r for %s", self._endpoint.url, name, self._endpoint.model)
-        self._refused.add(name)
-        return True
+        return self._refused.learn(name, sent, self._endpoint, logger)
 
     def warm_up(self, messages: Sequence[Message], n_ctx: int) -> tuple[str, str, dict[str, Any] | None]:
         """Method, path and body of a request that costs nothing and opens the connection."""
