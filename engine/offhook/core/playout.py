@@ -12,25 +12,14 @@ from numpy.typing import NDArray
 from offhook.core.native import _core
 
 
-class PlayoutFile:
-    """One answer's file, which Asterisk plays while it grows.  Made by :meth:`PlayoutThread.open`.
+class Growing:
+    """What is written and played at the same time, whoever plays it."""
 
-    *Content* is what :meth:`write` was given; the *file* has the silence as well that was put in
-    when content came late.  Any thread may call anything.  A write that fails (disk full), also
-    one of the thread's, is the file's end: every :meth:`write` from then on raises it.
-    """
-
-    def __init__(self, native: _core.PlayoutFile) -> None:
-        self._native = native
+    _native: _core.PlayoutFile | _core.PlayoutBuffer
 
     @property
     def rate_hz(self) -> int:
         return self._native.rate_hz
-
-    @property
-    def playing(self) -> bool:
-        """Started and not stopped; Asterisk may have reached the end by itself."""
-        return self._native.playing
 
     @property
     def finished(self) -> bool:
@@ -43,11 +32,6 @@ class PlayoutFile:
         return self._native.written_samples
 
     @property
-    def file_samples(self) -> int:
-        """The file's length: content and silence."""
-        return self._native.file_samples
-
-    @property
     def padded_samples(self) -> int:
         """Silence put in because content came late."""
         return self._native.padded_samples
@@ -56,6 +40,32 @@ class PlayoutFile:
     def underruns(self) -> int:
         """How often content came late, however long it took."""
         return self._native.underruns
+
+    def content(self, start_samples: int, stop_samples: int) -> NDArray[np.int16]:
+        """Copy content, as far as it exists: ``[samples]``."""
+        return self._native.content(start_samples, stop_samples)
+
+
+class PlayoutFile(Growing):
+    """One answer's file, which Asterisk plays while it grows.  Made by :meth:`PlayoutThread.open`.
+
+    *Content* is what :meth:`write` was given; the *file* has the silence as well that was put in
+    when content came late.  Any thread may call anything.  A write that fails (disk full), also
+    one of the thread's, is the file's end: every :meth:`write` from then on raises it.
+    """
+
+    def __init__(self, native: _core.PlayoutFile) -> None:
+        self._native: _core.PlayoutFile = native
+
+    @property
+    def playing(self) -> bool:
+        """Started and not stopped; Asterisk may have reached the end by itself."""
+        return self._native.playing
+
+    @property
+    def file_samples(self) -> int:
+        """The file's length: content and silence."""
+        return self._native.file_samples
 
     @property
     def write_errno(self) -> int:
@@ -103,10 +113,6 @@ class PlayoutFile:
         A time to come holds what will be played if nothing changes.  Raises ValueError for more than 600 s.
         """
         return self._native.played(start_ns, stop_ns)
-
-    def content(self, start_samples: int, stop_samples: int) -> NDArray[np.int16]:
-        """Copy content, as far as it exists: ``[samples]``."""
-        return self._native.content(start_samples, stop_samples)
 
     def close(self) -> None:
         """Close the file, which stays on disk; its past can still be asked for.  Any number of times.

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from offhook.core.media import Framing
 from offhook.core.native import _core
+from offhook.core.playout import Growing
 
 
-class PlayoutBuffer:
+class PlayoutBuffer(Growing):
     """One answer in memory, which we send ourselves, by a :class:`Sender`, while it grows.
 
     Otherwise what :class:`PlayoutFile` is.  Any thread may call anything.
@@ -20,36 +21,12 @@ class PlayoutBuffer:
 
     def __init__(self, rate_hz: int) -> None:
         """Raises ValueError unless ``rate_hz`` is 8000 or 16000."""
-        self._native = _core.PlayoutBuffer(rate_hz)
-
-    @property
-    def rate_hz(self) -> int:
-        return self._native.rate_hz
+        self._native: _core.PlayoutBuffer = _core.PlayoutBuffer(rate_hz)
 
     @property
     def playing(self) -> bool:
         """It is being sent."""
         return self._native.playing
-
-    @property
-    def finished(self) -> bool:
-        """Nothing more will come."""
-        return self._native.finished
-
-    @property
-    def written_samples(self) -> int:
-        """Content so far."""
-        return self._native.written_samples
-
-    @property
-    def padded_samples(self) -> int:
-        """Silence put in because content came late."""
-        return self._native.padded_samples
-
-    @property
-    def underruns(self) -> int:
-        """How often content came late, however long it took."""
-        return self._native.underruns
 
     def write(self, audio: NDArray[np.int16]) -> None:
         """Append ``[samples]`` int16.  Raises ValueError (finished, more than 120 s)."""
@@ -74,10 +51,6 @@ class PlayoutBuffer:
     def played(self, start_ns: int, stop_ns: int) -> NDArray[np.int16]:
         """What was in the air between two moments; see :meth:`PlayoutFile.played`."""
         return self._native.played(start_ns, stop_ns)
-
-    def content(self, start_samples: int, stop_samples: int) -> NDArray[np.int16]:
-        """Copy content, as far as it exists: ``[samples]``."""
-        return self._native.content(start_samples, stop_samples)
 
 
 class Sender:
