@@ -197,7 +197,7 @@ class CallerLine(FakeLine):
     @property
     def exchanges(self) -> list[tuple[str, str]]:
         """What the caller has said, and what was audible to them of each answer."""
-        return [(each.caller_text, each.audible_text) for each in self.call._history.exchanges]
+        return [(each.caller_text, each.audible_text) for each in self.call.history.exchanges]
 
     @property
     def listened_to(self) -> bool:

@@ -23,6 +23,7 @@ from offhook.barge_in import Judgement, Verdict
 from offhook.call.call import Call
 from offhook.call.profile import CallProfile
 from offhook.call.prompts import ReadyPhrases
+from offhook.call.resumption import Kept
 from offhook.call.services import Services
 from offhook.config import Config
 from offhook.conversation.policies.chat import Chat
@@ -141,6 +142,8 @@ class ScriptedCall:
         self.line = FakeLine(clock)
         self.eagi = EagiCaller(clock, self.playback) if door == "eagi" else None
         self.call: Call
+        self.back: Kept | None = None
+        """What the caller has talked about before."""
         self.over: asyncio.Task[str] | None = None
         self.utterance_open = False
         """The caller has begun to speak, and may have paused."""
@@ -153,7 +156,7 @@ class ScriptedCall:
     @property
     def exchanges(self) -> list[tuple[str, str]]:
         """What the caller has said, and what was audible to them of each answer."""
-        return [(each.caller_text, each.audible_text) for each in self.call._history.exchanges]
+        return [(each.caller_text, each.audible_text) for each in self.call.history.exchanges]
 
     @property
     def spoken(self) -> list[str]:
@@ -167,7 +170,7 @@ class ScriptedCall:
         with contextlib.suppress(ModelError):
             await self.phrases.make(RATE_HZ)
         line: Line = self.line if self.eagi is None else await self.eagi.pick_up()
-        self.call = Call(line, self.profile, self.services)
+        self.call = Call(line, self.profile, self.services, self.back)
         self.over = asyncio.create_task(self.call.run())
 
     async def begin(self) -> None:

@@ -124,6 +124,10 @@ class Agent(Section):
     """Said when no fact answers a question; empty: the model is told nothing."""
     otherwise: _SpokenOrNothing = ENGLISH.defaults.otherwise
     """Said when the caller asks nothing and no fact fits their words; empty: the model is told nothing."""
+    returned: Spoken = ENGLISH.defaults.returned
+    """Said first to a caller who was handed over and is back, because nobody answered there."""
+    resumed: Spoken = ENGLISH.defaults.resumed
+    """Said first to a caller whose conversation broke off, and goes on."""
     barge_in: bool = True
     """False: the caller cannot interrupt this agent."""
     greeting_known: _SpokenOrNothing = ""

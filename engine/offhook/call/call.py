@@ -25,6 +25,7 @@ from offhook.call.profile import CallProfile
 from offhook.call.prompts import Kind, Phrase
 from offhook.call.recognition import CallerWords
 from offhook.call.responses import Responses
+from offhook.call.resumption import Kept
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
 from offhook.call.timing import overdue, patience_s
@@ -44,15 +45,18 @@ EVENTS_WAITING = 256
 class Call:
     """One caller in our hands, whichever door they came through."""
 
-    def __init__(self, line: Line, profile: CallProfile, services: Services) -> None:
-        """``line`` is accepted, and the call's from now on."""
+    def __init__(
+        self, line: Line, profile: CallProfile, services: Services, back: Kept | None = None
+    ) -> None:
+        """``line`` is accepted, and the call's from now on.  ``back``: it has been with us before."""
         offer = line.offer
         self.id = offer.call_id
+        self.history = History(list(back.exchanges) if back is not None else [])
         self._line = line
         self._rate_hz = offer.rate_hz
         self._profile = profile
         self._agent = profile.agent
-        self._history = History()
+        self._back = back
         self._services = services
         self._settings = turn_taking.configured(
             profile.turn, language=profile.agent.language, barge_in=profile.agent.barge_in
@@ -72,7 +76,7 @@ class Call:
             self._output,
             self._tasks,
             self._post,
-            self._history,
+            self.history,
             lambda: self._state.voice.speaking_since_ns is not None,
         )
         self._left: dict[str, str] = {}
@@ -147,13 +151,15 @@ class Call:
         )
         policy = profile.policy
         if policy.toolbox is not None:
-            self._history.tools = executor_for(policy.toolbox, profile, self._line.offer)
-        await self._say_phrase("greeting", await self._known_greeting())
+            self.history.tools = executor_for(policy.toolbox, profile, self._line.offer)
+        kind = "greeting" if self._back is None else self._back.opening(self._agent.name)
+        known = (self._agent, profile.voice, self.history.tools, self._output.rate_hz, self.id)
+        await self._say_phrase(kind, await known_greeting(*known) if kind == "greeting" else None)
         self._conversation = await profile.models.language_model.conversation(policy.prefix())
         self._pipeline = Pipeline(
             profile.voice,
             policy,
-            self._history,
+            self.history,
             self._conversation,
             self._output.utterance,
             self._rate_hz,
@@ -163,6 +169,8 @@ class Call:
             excuse=self._responses.excuse,
             answer_timeout_s=config.answer_timeout_s,
         )
+        if self._back is not None:
+            self._tasks.spawn(self._pipeline.recall(), "recall")
         self._audio = CallerAudio(stream, self._output)
         self._words = CallerWords(
             profile.models.recognizer,
@@ -207,8 +215,8 @@ class Call:
         if self._pipeline is not None:
             await self._pipeline.close()
         await self._output.close()
-        if self._history.tools is not None:
-            await self._history.tools.close()
+        if self.history.tools is not None:
+            await self.history.tools.close()
         await self._line.finish(result, self._left)
         if self._conversation is not None:
             await self._conversation.close()
@@ -350,17 +358,12 @@ class Call:
         open_ = isinstance(floor, turn_taking.Speaking) and floor.interruptible and self._settings.barge_in
         return open_ and voice.speaking_since_ns is not None and voice.start_samples is not None
 
-    async def _known_greeting(self) -> Phrase | None:
-        return await known_greeting(
-            self._agent, self._profile.voice, self._history.tools, self._output.rate_hz, self.id
-        )
-
     async def _say_phrase(self, kind: Kind, phrase: Phrase | None = None) -> None:
         """A prompt, unless the caller has begun to speak meanwhile: theirs is the floor."""
         try:
             answer = await self._responses.phrase(kind, phrase)
         except (ModelError, DeadlineError) as error:
-            if kind in ("greeting", "goodbye"):
+            if kind in ("greeting", "goodbye", "returned", "resumed"):
                 raise  # nobody would know that there is a call, or that there is none any more
             _log.warning("call=%s nothing is said instead of %s: %s", self.id, kind, error)
             return

@@ -42,6 +42,17 @@ class Memory:
         self._turns: list[tuple[str, ...]] = []
         """The pieces of each turn that the conversation holds, prompts before it included."""
 
+    async def recall(self) -> None:
+        """Tell the model of the exchanges that the history has already, of the call's part before this."""
+        if not self._policy.remembers:
+            return
+        for exchange in self._history.exchanges:
+            pieces = self._policy.past(exchange)
+            with contextlib.suppress(ModelError):  # too much for its context: then that is not remembered
+                await self._conversation.append(*pieces)
+                self._turns.append(pieces)
+                await self._make_room()
+
     async def remember(
         self, revision: Revision, turn: Turn, outcome: Outcome, asked: Mark | None, *, verbatim: bool
     ) -> None:

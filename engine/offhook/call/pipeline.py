@@ -8,7 +8,6 @@ revision before takes over what had been written of that one's answer.
 
 While the caller still speaks, :meth:`Pipeline.anticipate` puts the words that are sure
 already into the conversation, so that a revision has only the last ones to compute.
-
 A revision that fails ends with the agent's excuse, and is remembered as such.
 """
 
@@ -95,6 +94,11 @@ class Pipeline:
         self._given_up = GivenUp(history)
         self._tasks: set[asyncio.Task[None]] = set()
 
+    async def recall(self) -> None:
+        """Tell the model what the history has of a call that has come back."""
+        async with self._turn:
+            await self._memory.recall()
+
     def prepare(
         self, number: int, said: Said, trace: TurnTrace, *, saying: str = "", echoes: bool = False
     ) -> Revision:
@@ -114,13 +118,11 @@ class Pipeline:
 
     async def anticipate(self, words: str) -> None:
         """The caller's turn surely begins with ``words``: compute them now, if nothing else goes on."""
-        if self._turn.locked():
-            return
-        await self._policy.anticipate(words, self._history)
-        if self._turn.locked():
-            return
-        async with self._turn:
-            await self._ahead.extend(words)
+        if not self._turn.locked():
+            await self._policy.anticipate(words, self._history)
+        if not self._turn.locked():
+            async with self._turn:
+                await self._ahead.extend(words)
 
     def commit(self, revision: Revision) -> None:
         """The revision will be heard: its work goes before other calls' guesses from now on."""

@@ -14,8 +14,11 @@ from offhook.agents.loader import Agent
 from offhook.engines.tts.voice import Voice
 from offhook.playout.folder import Clip, PlaybackFolder, Shelf
 
-Kind = Literal["greeting", "still_there", "unclear", "holding", "excuse", "goodbye", "apology"]
+Kind = Literal[
+    "greeting", "still_there", "unclear", "holding", "excuse", "goodbye", "apology", "returned", "resumed"
+]
 KINDS: tuple[Kind, ...] = ("greeting", "still_there", "unclear", "holding", "excuse", "goodbye", "apology")
+"""Those that are made ahead; the others are for calls that come back, and made when one does."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

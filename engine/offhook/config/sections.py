@@ -50,6 +50,9 @@ class DaemonConfig(Section):
     """One JSON line per turn is appended here; None writes no file."""
     drain_s: float = Field(30.0, ge=0)
     """How long SIGTERM waits for running calls."""
+    resume_s: float = Field(600.0, ge=0, le=7200)
+    """A caller who was handed over may come back within so long, and the conversation goes on; what was said
+    is kept in memory until then. 0 keeps nothing: they are greeted anew."""
 
 
 class AgentConfig(Section):

@@ -16,7 +16,7 @@ from offhook.conversation.answer_filter import AnswerFilter
 from offhook.conversation.calling import Called, Step
 from offhook.conversation.forms.form import Form
 from offhook.conversation.forms.request import Request
-from offhook.conversation.history import History
+from offhook.conversation.history import Exchange, History
 from offhook.engines.llm.base import Grammar, ToolCall, ToolOffer
 from offhook.tools.base import ToolResult
 from offhook.tools.executor import Toolbox
@@ -121,6 +121,10 @@ class Policy(Protocol):
 
     def prompt(self, text: str, *, first: bool) -> tuple[str, ...]:
         """To append for a phrase of our own before the caller's turn; ``first``: of the call."""
+        ...
+
+    def past(self, exchange: Exchange) -> tuple[str, ...]:
+        """To append for an exchange that was before this conversation with the model began."""
         ...
 
     async def turn(self, caller_text: str, history: History) -> Turn:

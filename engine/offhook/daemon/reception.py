@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from offhook.agents.loader import Agent, find_agent, load_agent
 from offhook.call.call import Call
-from offhook.call.profile import OnTurn
+from offhook.call.profile import CallProfile, OnTurn
+from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumptions, kept_exchanges
 from offhook.call.services import Services
 from offhook.config import Config
 from offhook.daemon.answerer import AGENT_ARGUMENT, Answerer, argument, fresh_numbers, of_box, of_number
@@ -71,6 +72,8 @@ class Reception:
         self._spawn = spawn
         self._tenancy = tenancy
         self._after = after
+        self.resumptions = Resumptions(config.daemon.resume_s)
+        """Conversations of callers who may come back."""
         self._taken: Counter[int] = Counter()
         """Calls that hold a place in a language model, or will, by the model."""
 
@@ -231,6 +234,9 @@ class Reception:
         profile, offer = prepared.profile, line.offer
         if number is not None:
             profile = replace(profile, number=number)
+        back = self._back(offer, profile)
+        if back is not None:  # a part of its own in whatever is written down
+            offer = replace(offer, call_id=f"{offer.call_id}+{back.part}")
         notes: list[Notes] = []
         if number is not None and self._tenancy is not None:
             notes.append(self._tenancy.note(offer, number, profile.agent.language))
@@ -246,10 +252,30 @@ class Reception:
         try:
             if number is not None:
                 await line.answer()
-            result = await Call(line, profile, self.services).run()
+            call = Call(line, profile, self.services, back)
+            result = await call.run()
+            if result in HANDED_OVER:
+                self.resumptions.keep(
+                    Kept(
+                        line.offer.call_id,
+                        profile.agent.name,
+                        profile.tenant,
+                        kept_exchanges(call.history.exchanges),
+                        1 if back is None else back.part + 1,
+                    )
+                )
         finally:
             for each in notes:
                 each.ended(result)
+
+    def _back(self, offer: CallOffer, profile: CallProfile) -> Kept | None:
+        """What the caller has talked about with us before, where the dialplan says that they are back."""
+        why = argument(offer, RESUME_ARGUMENT)
+        if why is None:
+            return None
+        back = self.resumptions.take(offer.call_id, profile.tenant, why)
+        _log.info("call=%s is back%s", offer.call_id, "" if back else ", and what was said is forgotten")
+        return back
 
     async def _refuse(self, line: Line, why: Refusal) -> None:
         """Say so to the dialplan, which says it to the trunk; nothing was answered."""

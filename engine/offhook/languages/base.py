@@ -47,6 +47,8 @@ class Defaults:
     take_your_time: str
     unknown: str
     otherwise: str
+    returned: str
+    resumed: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,8 @@ GERMAN = Language(
         take_your_time="Natürlich, lassen Sie sich Zeit.",
         unknown="Es tut mir leid, das weiß ich nicht.",
         otherwise="In Ordnung. Was kann ich sonst noch für Sie tun?",
+        returned="Es tut mir leid, dort meldet sich gerade niemand. Kann ich sonst etwas für Sie tun?",
+        resumed="Entschuldigung, wir wurden unterbrochen. Wo waren wir stehen geblieben?",
     ),
     closers=any_of(*_LEAVE),
     last_words=re.compile(

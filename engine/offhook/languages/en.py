@@ -155,6 +155,8 @@ ENGLISH = Language(
         take_your_time="Of course, take your time.",
         unknown="I'm sorry, I don't know that.",
         otherwise="All right. What else can I do for you?",
+        returned="I'm sorry, nobody is answering there just now. Is there anything else I can do for you?",
+        resumed="I'm sorry, we were cut off. Where were we?",
     ),
     closers=_any_of(*_LEAVE),
     last_words=re.compile(rf"\b(?:{_LAST})(?: (?:now|then|love|dear|mate|darling|all|everyone|sir|ma'am))*$"),

@@ -123,6 +123,8 @@ SPANISH = Language(
         take_your_time="Claro, tómese su tiempo.",
         unknown="Lo siento, eso no lo sé.",
         otherwise="De acuerdo. ¿En qué más puedo ayudarle?",
+        returned="Lo siento, ahora mismo no contesta nadie. ¿Puedo ayudarle en algo más?",
+        resumed="Disculpe, se ha cortado. ¿Dónde nos habíamos quedado?",
     ),
     closers=any_of(*_LEAVE),
     last_words=re.compile(

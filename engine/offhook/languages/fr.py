@@ -120,6 +120,8 @@ FRENCH = Language(
         take_your_time="Bien sûr, prenez votre temps.",
         unknown="Je suis désolé, je ne sais pas.",
         otherwise="D'accord. Que puis-je faire d'autre pour vous ?",
+        returned="Je suis désolé, personne ne répond pour le moment. Puis-je faire autre chose pour vous ?",
+        resumed="Excusez-moi, nous avons été coupés. Où en étions-nous ?",
     ),
     closers=any_of(*_LEAVE),
     last_words=re.compile(

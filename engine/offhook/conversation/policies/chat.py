@@ -19,7 +19,7 @@ from offhook.conversation.farewell import has_asked, is_farewell
 from offhook.conversation.forms.acting import Acting
 from offhook.conversation.forms.request import Request
 from offhook.conversation.forms.words import form_words
-from offhook.conversation.history import History
+from offhook.conversation.history import Exchange, History
 from offhook.conversation.lookup import look_up
 from offhook.engines.llm.base import END_CALL, Grammar, ToolCall, ToolOffer
 from offhook.engines.llm.messages import ROLES
@@ -130,6 +130,14 @@ class Chat:
     def prompt(self, text: str, *, first: bool) -> tuple[str, ...]:
         caller = _CALL_BEGINS if first else _SILENCE
         return (*self._template.user(caller), text, self._template.assistant_close)
+
+    def past(self, exchange: Exchange) -> tuple[str, ...]:
+        whole = exchange.audible_text == exchange.whole_text
+        said = (exchange.whole_text, *self.close_answer())
+        return (
+            *self._template.user(exchange.caller_text),
+            *(said if whole else self.cut_answer(exchange.audible_text)),
+        )
 
     def offers(self) -> Sequence[ToolOffer]:
         return () if self._family is not None else self._specs

@@ -18,7 +18,7 @@ from offhook.conversation.farewell import has_asked, is_farewell
 from offhook.conversation.forms.acting import Acting
 from offhook.conversation.forms.request import Request
 from offhook.conversation.grounding import unsupported
-from offhook.conversation.history import History
+from offhook.conversation.history import Exchange, History
 from offhook.conversation.lookup import look_up
 from offhook.engines.llm.base import Grammar, ToolCall, ToolOffer
 from offhook.knowledge.items import Item
@@ -92,6 +92,10 @@ class Grounded:
 
     def prompt(self, text: str, *, first: bool) -> tuple[str, ...]:
         """Nothing: the model is not asked what comes next."""
+        return ()
+
+    def past(self, exchange: Exchange) -> tuple[str, ...]:
+        """Nothing, for the same reason."""
         return ()
 
     def filter(self) -> AnswerFilter:
