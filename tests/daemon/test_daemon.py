@@ -32,7 +32,7 @@ class House:
         house = self
 
         class Call:
-            def __init__(self, line: Offer, profile: CallProfile, services: Any) -> None:
+            def __init__(self, line: Offer, profile: CallProfile, *services: Any) -> None:
                 assert line.taken, "the door is told before anything takes long"
                 house.calls.append(profile)
 

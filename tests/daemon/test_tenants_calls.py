@@ -71,7 +71,7 @@ class Block:
         block = self
 
         class Call:
-            def __init__(self, line: Offer, profile: CallProfile, services: Any) -> None:
+            def __init__(self, line: Offer, profile: CallProfile, *services: Any) -> None:
                 assert line.answered == (profile.number is not None)
                 self.line, self.profile = line, profile
                 block.profiles.append(profile)
