@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from offhook import turn_taking
 from offhook.call.caller_audio import POST_ROLL_MS, PRE_ROLL_MS
-from offhook.call.recognition import AGAIN_MS, FIRST_MS, CallerWords, common
+from offhook.call.recognition import AGAIN_MS, FIRST_HERE_MS, FIRST_MS, CallerWords, common
 from offhook.call.revision import Revision, Words
 from offhook.call.said import SaidSoFar
 from offhook.call.stretch import EVERY_MS
@@ -168,6 +168,21 @@ async def test_words_that_two_looks_agree_on_are_told_ahead(line: Line) -> None:
     said, _ = line.pause()
     line.texts = ["I would like a cake for two, please."]
     assert (await line.heard(said)).text == "I would like a cake for two, please."
+
+
+async def test_looks_ahead_at_a_long_turn_cost_about_twice_the_last_one(line: Line) -> None:
+    line.texts = ["I would like a cake"] * 20
+    line.speak(FIRST_HERE_MS - 100)
+    line.attend()
+    for spoken_ms in range(FIRST_HERE_MS, 10_000, 100):
+        line.speak(100)
+        for _ in range(3):
+            await asyncio.sleep(0.003)
+        assert line.looks or spoken_ms < FIRST_HERE_MS + 200, "the first one is not given up"
+    looked_s = [seconds for seconds, _ in line.looks]
+    assert 4 <= len(looked_s) <= 6
+    assert looked_s[-1] > 5
+    assert sum(looked_s) < 3 * looked_s[-1]
 
 
 async def test_a_pause_that_was_none_is_the_next_look_ahead(line: Line) -> None:

@@ -45,7 +45,9 @@ from offhook.workers import Claim, Urgency
 _log = logging.getLogger("offhook.call.recognition")
 
 FIRST_MS = 700
-"""Speech before which there is nothing worth recognising."""
+"""Speech before which there is nothing worth recognising ..."""
+FIRST_HERE_MS = 1_000
+"""... and before which it is not worth our own cores: a short turn is recognised once, in its pause."""
 AGAIN_MS = 250
 """Silence after which an uncertain turn is looked at a second time: what is there by then stays."""
 AGAIN_LEFT_MS = 120
@@ -167,6 +169,8 @@ class CallerWords:
                 stretch.session.push(self._audio.only(stretch.pushed_samples, stop_samples))
             stretch.pushed_samples = stop_samples
         stretch.covers_samples = speech_samples
+        if not self._recognition.streams:
+            stretch.looked_samples = stop_samples
 
     async def _once(self, audio: Samples, played: Samples, voiced_ms: int, claim: Claim | None = None) -> str:
         """The words of ``audio`` by itself; ``played`` is what we sent until its end."""
@@ -219,8 +223,9 @@ class CallerWords:
             while True:
                 if stretch.unseen is None:
                     if not joins:
-                        spoken_ms = (self._audio.written_samples - stretch.start_samples) * 1000 / rate_hz
-                        wait_s = max((FIRST_MS - spoken_ms) / 1000, stretch.next_s - time.monotonic(), 0.02)
+                        first = self._audio.samples(FIRST_MS if self._recognition.streams else FIRST_HERE_MS)
+                        missing = stretch.next_samples(first) - self._audio.written_samples
+                        wait_s = max(missing / rate_hz, stretch.next_s - time.monotonic(), 0.02)
                         await asyncio.sleep(wait_s)
                         speech_samples = self._audio.written_samples - self._audio.samples(POST_ROLL_MS)
                         self._push(stretch, speech_samples, POST_ROLL_MS)

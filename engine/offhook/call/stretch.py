@@ -14,6 +14,9 @@ EVERY_MS = 350
 """Between two looks ahead at a turn that goes on, at least ..."""
 SHARE = 6
 """... and at least so many times what the last one took: at most a sixth of one core per speaking caller."""
+GROWTH = 0.6
+"""A look costs what all of the turn costs so far.  So the next one waits until it has grown by this share:
+then all looks at a turn together cost about twice the last one, and not its square."""
 
 
 class Stretch:
@@ -35,6 +38,8 @@ class Stretch:
         """Words that the language model has got ahead."""
         self.next_s = 0.0
         """No look ahead before, on the monotonic clock."""
+        self.looked_samples = start_samples
+        """What was there when the latest look was taken, of those that cost cores of ours."""
         self.confirmed: tuple[int, Transcript] | None = None
         """The final words of speech up to there, where a guess was made of them before."""
         self._closed = False
@@ -51,6 +56,11 @@ class Stretch:
             self.looking -= 1
             if self._closed:
                 self.close()
+
+    def next_samples(self, first_samples: int) -> int:
+        """No look ahead before the caller's audio has come there; ``first_samples`` are the first one's."""
+        seen = self.looked_samples - self.start_samples
+        return self.start_samples + max(first_samples, round(seen * (1 + GROWTH)))
 
     def close(self) -> None:
         """The turn is over; who still waits for its words gets them."""
