@@ -333,6 +333,8 @@ class Streamed:
 
     def __init__(self) -> None:
         self.samples: list[int] = []
+        self.pauses: list[tuple[int, int]] = []
+        """How long they were, and how often audio had been pushed by then."""
         self.turn_over = 0.9
         self.looked = 0
 
@@ -345,6 +347,18 @@ class Streamed:
 
     async def final(self, voiced_ms: int, claim: Claim | None = None) -> Transcript:
         return Transcript("I would like a cake.", 0, 0.0)
+
+    # As a session at a service that takes what it is told as pieces.
+    in_pieces = True
+
+    async def settled(self, claim: Claim | None) -> None:
+        """There is nothing to wait for."""
+
+    def probably_over(self) -> None:
+        """Nothing waits."""
+
+    def went_on(self, pause_ms: int) -> None:
+        self.pauses.append((pause_ms, len(self.samples)))
 
     def cancel(self) -> None:
         """Nothing to stop."""
@@ -364,6 +378,13 @@ async def test_a_service_is_given_audio_once_and_as_it_comes(
     assert (words.text, words.prosody) == ("I would like a cake.", 0.9)
     assert len(session.samples) == 21
     assert sum(session.samples) == line.written_samples - TURN + line.pre_roll_samples
+    assert session.pauses == []
+    line.words.paused(line.written_samples - line.samples(POST_ROLL_MS), VOICED_MS)
+    line.hush(60)
+    line.words.went_on(line.written_samples)
+    assert session.pauses == [(160, 21)], "before anything of what follows is pushed"
+    line.words.went_on(line.written_samples)
+    assert len(session.pauses) == 1
     assert session.looked <= 3, "what it says costs nothing, and is not asked for all the time either"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -11,9 +12,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offhook.engines.stt.base import SESSION_S, Recognition, Transcript, never
+from offhook.config import SttConfig
+from offhook.engines.stt import servers
+from offhook.engines.stt.backed import BackedRecognition
+from offhook.engines.stt.base import (
+    SESSION_S,
+    GoneOnError,
+    Piecewise,
+    Recognition,
+    RecognitionSession,
+    Transcript,
+    never,
+)
 from offhook.engines.stt.gate import Recognizer
-from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
+from offhook.engines.stt.remote import CUT_MS, Pieces
+from offhook.errors import BusyError, ConfigError, DeadlineError, ModelError, OffhookError
+from offhook.workers import Claim, Urgency
 from tests.support.engines.hearing_servers import (
     KINDS,
     SECRET,
@@ -228,6 +242,123 @@ class TestServers:
             await session.interim()
         with pytest.raises(ModelError, match="closed"):
             ear.session(RATE_HZ)
+
+
+def in_one_piece(samples: NDArray[np.int16], rate_hz: int) -> str:
+    """What is understood with a hyphen between its words: spaces are then between pieces."""
+    return understood(samples, rate_hz).replace(" ", "-")
+
+
+def pieces(session: RecognitionSession) -> Piecewise:
+    assert isinstance(session, Piecewise)
+    return session
+
+
+async def given_up(waiting: asyncio.Task[Transcript]) -> bool:
+    """It ends with the caller's going on."""
+    try:
+        await waiting
+    except GoneOnError:
+        return True
+    return False
+
+
+class TestPieces:
+    """A pause in a sentence must not leave the recogniser with two halves of it."""
+
+    @pytest.mark.parametrize("kind", ["openai", "wyoming"])
+    @pytest.mark.parametrize(("pause_ms", "heard"), [(120, "a-table-for-six"), (CUT_MS, "a-table for-six")])
+    async def test_ones_own_server_hears_a_piece_again(self, kind: str, pause_ms: int, heard: str) -> None:
+        async with hearing_server(kind) as server, closing(server.recognition()) as ear:
+            server.understands = in_one_piece
+            session = ear.session(RATE_HZ)
+            tell(session, "a table")
+            first = session.audio_s
+            assert (await session.final(LONG_MS)).text == "a-table"
+            pieces(session).went_on(pause_ms)
+            tell(session, "for six")
+            assert (await session.final(LONG_MS)).text == heard
+            again_s = first if pause_ms < CUT_MS else 0.0
+            assert session.usage_s == pytest.approx(session.audio_s + again_s)
+            pieces(session).went_on(CUT_MS)
+            tell(session, "people")
+            assert (await session.final(LONG_MS)).text == f"{heard} people"
+            session.cancel()
+
+    @pytest.mark.parametrize("kind", ["openai", "wyoming"])
+    async def test_going_on_while_words_are_awaited(self, kind: str) -> None:
+        """The request that is of no use any more is given up, and nothing of it is lost."""
+        async with hearing_server(kind) as server, closing(server.recognition()) as ear:
+            server.understands, server.mode = in_one_piece, "hang"
+            session = ear.session(RATE_HZ)
+            tell(session, "a table")
+            waiting = asyncio.create_task(session.final(LONG_MS))
+            await eventually(lambda: server.asked == 1, "the words are asked for")
+            pieces(session).went_on(120)
+            assert await given_up(waiting)
+            server.mode = "hear"
+            tell(session, "for six")
+            assert (await session.final(LONG_MS)).text == "a-table-for-six"
+            session.cancel()
+
+    @pytest.mark.parametrize("kind", ["openai", "wyoming", "realtime", "google"])
+    async def test_a_metered_server_is_asked_where_words_can_be_cut(self, kind: str) -> None:
+        settings = {"price_per_minute": 0.006} if kind in ("openai", "wyoming") else {}
+        async with hearing_server(kind) as server, closing(server.recognition(**settings)) as ear:
+            server.understands = in_one_piece
+            session = ear.session(RATE_HZ)
+            just_now = Claim(Urgency.PREPARED, since_ns=time.monotonic_ns() + 3_600 * 10**9)
+            tell(session, "a table")
+            waiting = asyncio.create_task(session.final(LONG_MS, just_now))
+            await asyncio.sleep(0)
+            pieces(session).went_on(120)
+            assert await given_up(waiting)
+            tell(session, "for six")
+            waiting = asyncio.create_task(session.final(LONG_MS, just_now))
+            await asyncio.sleep(0)
+            pieces(session).probably_over()
+            assert (await waiting).text == "a-table-for-six"
+            pieces(session).went_on(120)
+            tell(session, "people please")
+            long_ago = Claim(Urgency.PREPARED, since_ns=time.monotonic_ns() - CUT_MS * 10**6)
+            assert (await session.final(LONG_MS, long_ago)).text == "a-table-for-six people-please"
+            assert session.usage_s == pytest.approx(session.audio_s)
+            session.cancel()
+
+    async def test_a_fallback_does_not_take_a_gone_caller_for_a_late_server(self) -> None:
+        async with hearing_server("google") as server:
+            local = Recognizer(LocalEar())
+            async with closing(BackedRecognition(server.recognition(), local, after_s=60)) as ear:
+                server.understands = in_one_piece
+                session = ear.session(RATE_HZ)
+                tell(session, "a table")
+                just_now = Claim(Urgency.PREPARED, since_ns=time.monotonic_ns() + 3_600 * 10**9)
+                waiting = asyncio.create_task(session.final(LONG_MS, just_now))
+                await asyncio.sleep(0)
+                pieces(session).went_on(120)
+                assert await given_up(waiting)
+                tell(session, "for six")
+                assert (await session.final(LONG_MS)).text == "a-table-for-six"
+                session.cancel()
+
+    async def test_who_may_hear_again(self) -> None:
+        def chosen(**settings: object) -> Pieces:
+            ear = servers.load(
+                SttConfig.model_validate({"engine": "openai", "api_key_env": "HEARING_KEY"} | settings)
+            )
+            ear.close()
+            return ear.pieces
+
+        assert chosen() is Pieces.ONCE
+        assert chosen(base_url="https://speech.example.com/v1") is Pieces.ONCE
+        assert chosen(base_url="https://speech.example.com/v1", hears_again=True) is Pieces.AGAIN
+        assert chosen(base_url="http://gpu-box:8000/v1") is Pieces.AGAIN
+        assert chosen(base_url="http://192.168.2.7/v1") is Pieces.AGAIN
+        assert chosen(base_url="http://192.168.2.7/v1", price_per_minute=0.01) is Pieces.ONCE
+        with pytest.raises(
+            ConfigError, match=r"stt\.hears_again is for openai and wyoming: leave it out for deepgram"
+        ):
+            chosen(engine="deepgram", hears_again=True)
 
 
 @pytest.mark.parametrize("kind", ["realtime", "nova", "flux"])

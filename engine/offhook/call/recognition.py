@@ -37,7 +37,7 @@ from offhook.call.stretch import Stretch
 from offhook.core import resample
 from offhook.end_of_turn.levels import frame_levels
 from offhook.end_of_turn.wait import ProsodyModel
-from offhook.engines.stt.base import STT_RATE_HZ, Recognition, Transcript
+from offhook.engines.stt.base import STT_RATE_HZ, Piecewise, Recognition, Transcript
 from offhook.engines.stt.gate import normalize
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
 from offhook.workers import Claim, Urgency
@@ -89,6 +89,8 @@ class CallerWords:
         self._stretch: Stretch | None = None
         self._following: asyncio.Task[None] | None = None
         self._confirming: set[asyncio.Task[bool]] = set()
+        self._paused_samples: int | None = None
+        """Where the caller has paused, until they go on."""
         self._checked = 0
         """The newest revision that was looked at a second time."""
 
@@ -97,10 +99,16 @@ class CallerWords:
     def paused(self, position_samples: int, voiced_ms: int) -> None:
         """The caller has paused there, after ``voiced_ms`` of voiced audio in the turn."""
         self._parts.paused(position_samples, voiced_ms)
+        self._paused_samples = position_samples
 
     def went_on(self, position_samples: int) -> None:
         """They have gone on there."""
         self._parts.went_on(position_samples)
+        paused, self._paused_samples = self._paused_samples, None
+        if paused is not None and self._stretch is not None:
+            session = self._stretch.session
+            if isinstance(session, Piecewise):
+                session.went_on((position_samples - paused) * 1000 // self._audio.rate_hz)
 
     def attend(self, turn_samples: int | None, *, speaks: bool, follow: bool) -> None:
         """The turn that began there goes on; None: there is none.  Asked again and again.
@@ -265,6 +273,8 @@ class CallerWords:
         stretch = self._stretch
         if played.any() or stretch is None or stretch.start_samples != start:
             return  # our own echo may be in it, and makes words of its own
+        if isinstance(stretch.session, Piecewise) and stretch.session.in_pieces:
+            return  # a sound by itself would be a piece, and make words
         more = audio[len(audio) - max(0, stop_samples - stretch.pushed_samples) :]
         if not (frame_levels(more, self._audio.rate_hz) > QUIET_DBFS).any():
             return  # silence says nothing

@@ -36,6 +36,8 @@ class Words:
     """They are a guess; tells, once the final words are known, whether those are the same.  None: final."""
     stop_samples: int = 0
     """Where what they are of ends."""
+    hasten: Callable[[], None] | None = None
+    """Says that the guess sounds finished: the final words are wanted now.  None: they come anyway."""
 
 
 class Said(Protocol):

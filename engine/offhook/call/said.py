@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from offhook.call.revision import Words
 from offhook.call.stretch import Stretch
 from offhook.end_of_turn.levels import LEVEL_MS, frame_levels
-from offhook.engines.stt.base import Guessing, Transcript
+from offhook.engines.stt.base import Guessing, Piecewise, Transcript
 from offhook.engines.stt.gate import clean, normalize
 from offhook.errors import OffhookError
 from offhook.observe.trace import TurnTrace
@@ -65,7 +65,11 @@ class SaidSoFar:
             over = await prosody
             if over is None and self.stretch is not None:
                 over = self.stretch.session.turn_over
-            return Words(text, rest, over, confirming, self._stop_samples)
+            hasten = None
+            if confirming is not None and self.stretch is not None:
+                session = self.stretch.session
+                hasten = session.probably_over if isinstance(session, Piecewise) else None
+            return Words(text, rest, over, confirming, self._stop_samples, hasten)
         finally:
             prosody.cancel()
 

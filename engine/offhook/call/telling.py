@@ -12,6 +12,9 @@ from offhook.end_of_turn.wait import combined
 from offhook.errors import OffhookError
 from offhook.turn_taking import TurnEvent, WordsChanged, WordsHeard
 
+SOUNDS_FINISHED = 0.75
+"""From here on a guess is taken to be a whole: half of the wait for more words is over by then, see
+:mod:`offhook.end_of_turn.wait`."""
 END_TOLD_S = 2.0
 """A model that takes longer to say whether the caller has finished is not waited for: the words decide."""
 
@@ -35,6 +38,7 @@ class Telling:
         self._post_now = post
         self._held: list[TurnEvent] = []
         self._confirming = None if guess is None else guess.confirming
+        self._hasten = None if guess is None else guess.hasten
         self._stop_samples = 0 if guess is None else guess.stop_samples
         if self._confirming is not None:
             self._confirming.add_done_callback(self._confirmed)
@@ -61,11 +65,14 @@ class Telling:
             complete = 1.0  # nothing comes after a goodbye
         self._post(WordsHeard(self._revision.number, caller_text, complete, **self._flags))
 
-    def _post(self, event: TurnEvent) -> None:
+    def _post(self, event: WordsHeard) -> None:
         if self._confirming is None:
             self._post_now(event)
-        else:
-            self._held.append(event)
+            return
+        if self._hasten is not None and event.complete >= SOUNDS_FINISHED:
+            self._hasten()
+            self._hasten = None
+        self._held.append(event)
 
     def _confirmed(self, confirming: asyncio.Task[bool]) -> None:
         self._confirming = None

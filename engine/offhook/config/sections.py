@@ -106,6 +106,11 @@ class SttConfig(ServiceSection):
     """A server's final words, from the moment that they are wanted; connecting is part of it."""
     path: str | None = None
     """openai: where audio is uploaded, below ``base_url``; whisper.cpp's own server has ``/inference``."""
+    hears_again: bool | None = None
+    """openai, wyoming: a caller who goes on after a short pause is sent there again from where they began,
+    and each pause is asked about at once; False: each second is sent once, and words are asked for once a
+    pause has lasted 300 ms or the words sound finished. None: True for a server at a private address,
+    without a price."""
     price_per_minute: float = Field(0.0, ge=0)
     """Of speech that is sent to a server, in ``costs.currency``."""
     fallback: SttFallbackConfig | None = None

@@ -80,6 +80,8 @@ class HearingServer:
         """"hear"; "hang": no final words; "cut": the first connection ends when its words are wanted;
         "refuse": an error in the protocol's own words; "garbage": no message of the protocol."""
         self.key = SECRET
+        self.asked = 0
+        """How often words were wanted, of openai and wyoming."""
         self.delay_s = 0.0
         """How late the final words are, over HTTP."""
         self.understands: Callable[[NDArray[np.int16], int], str] = understood
@@ -145,6 +147,7 @@ async def _openai(fake: HearingServer) -> AsyncIterator[None]:
 
 
 async def _answer(fake: HearingServer, samples: NDArray[np.int16], request: Request, wire: Wire) -> None:
+    fake.asked += 1
     if fake.mode == "hang":
         await request.gone.wait()
         return
@@ -358,6 +361,7 @@ async def _transcript(
         coded = json.dumps(data).encode()
         writer.write(json.dumps({"type": kind, "data_length": len(coded)}).encode() + b"\n" + coded)
 
+    fake.asked += 1
     if fake.mode == "cut":
         fake.mode = "hear"
         fake.told.clear()

@@ -126,6 +126,16 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def is_near(url: str) -> bool:
+    """Whether ``url`` names this machine, an address that only a network of one's own has (RFC 1918 and the
+    like), or a name without a dot.  Other names may be anywhere: nobody is asked."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return bool(host) and ("." not in host or host.endswith((".local", ".internal", ".lan")))
+
+
 def _key_from_environment(section: str, name: str) -> ApiKey:
     # A key pasted where its variable's name belongs must not come back in the message.
     if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name) and name not in os.environ:

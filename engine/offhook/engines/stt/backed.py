@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.engines.remote.breaker import Breaker
-from offhook.engines.stt.base import Guessing, Recognition, RecognitionSession, Transcript
+from offhook.engines.stt.base import (
+    GoneOnError,
+    Guessing,
+    Piecewise,
+    Recognition,
+    RecognitionSession,
+    Transcript,
+)
 from offhook.errors import OffhookError
 from offhook.workers import Claim
 
@@ -143,6 +150,26 @@ class BackedSession:
         self._last = (audio_s, voiced_ms, heard)
         return heard
 
+    @property
+    def in_pieces(self) -> bool:
+        """As the server is."""
+        return isinstance(self._server, Piecewise) and self._server.in_pieces
+
+    async def settled(self, claim: Claim | None) -> None:
+        """See :class:`~offhook.engines.stt.base.Piecewise`."""
+        if isinstance(self._server, Piecewise):
+            await self._server.settled(claim)
+
+    def probably_over(self) -> None:
+        """See :class:`~offhook.engines.stt.base.Piecewise`."""
+        if isinstance(self._server, Piecewise):
+            self._server.probably_over()
+
+    def went_on(self, pause_ms: int) -> None:
+        """See :class:`~offhook.engines.stt.base.Piecewise`."""
+        if isinstance(self._server, Piecewise):
+            self._server.went_on(pause_ms)
+
     def cancel(self) -> None:
         """Nothing more is wanted."""
         if not self._told:
@@ -156,6 +183,9 @@ class BackedSession:
         if self._server is None:
             return None
         after_s = self._owner.after_s
+        await self.settled(claim)  # until then it is not asked, and cannot be late
+        if self._server is None:
+            return None
         try:
             async with asyncio.timeout(after_s):
                 heard = await self._server.final(voiced_ms, claim)
@@ -163,6 +193,8 @@ class BackedSession:
             late = f"no final words within {after_s * 1000:.0f} ms"
             self._failed(str(error) or late)
             return None
+        except GoneOnError:
+            raise
         except OffhookError as error:
             self._failed(str(error))
             return None

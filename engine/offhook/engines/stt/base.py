@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.errors import BusyError
 from offhook.workers import Claim
 
 STT_RATE_HZ = 16_000
@@ -96,6 +97,40 @@ class Guessing(Protocol):
         """What :meth:`RecognitionSession.final` will probably say, as soon as there is a guess of everything
         pushed; that may be later than the final words, or never.  Cancelling the awaiting task stops it.
         """
+        ...
+
+
+class GoneOnError(BusyError):
+    """Final words are of no use any more: the caller has gone on, in the middle of what they were of."""
+
+
+@runtime_checkable
+class Piecewise(Protocol):
+    """A session at an engine that recognises what it is told until its words are wanted as one piece.
+
+    What comes after a pause is the next piece, by itself; a pause in the middle of "opening hours" leaves of
+    them "hopes?" and "Sitting power".  So a piece ends where a caller has paused for long, or has probably
+    finished, and final words are those of whole pieces.
+    """
+
+    @property
+    def in_pieces(self) -> bool:
+        """False: this one goes on listening after its final words, and nothing of this matters."""
+        ...
+
+    async def settled(self, claim: Claim | None) -> None:
+        """Wait until a piece may end here; ``claim`` says since when the caller is silent.
+
+        :meth:`RecognitionSession.final` begins with this.  Raises GoneOnError.
+        """
+        ...
+
+    def probably_over(self) -> None:
+        """What was said until now sounds finished: the piece may end here, without waiting on."""
+        ...
+
+    def went_on(self, pause_ms: int) -> None:
+        """The caller has gone on, after so long a pause; the audio of it has not been pushed yet."""
         ...
 
 

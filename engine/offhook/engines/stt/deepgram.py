@@ -12,7 +12,7 @@ import numpy as np
 from offhook.engines.remote.refusals import Hints, shown
 from offhook.engines.remote.service import Service
 from offhook.engines.remote.websocket import WebSocket, WebSockets
-from offhook.engines.stt.remote import Samples, Words
+from offhook.engines.stt.feed import Samples, Words
 from offhook.errors import ModelError, OffhookError
 
 HINTS = Hints(
@@ -100,7 +100,7 @@ class _DeepgramFeed:
 
 
 class NovaFeed(_DeepgramFeed):
-    """See :class:`~offhook.engines.stt.remote.Feed`."""
+    """See :class:`~offhook.engines.stt.feed.Feed`."""
 
     def __init__(
         self,
@@ -178,7 +178,7 @@ class NovaFeed(_DeepgramFeed):
 
 
 class FluxFeed(_DeepgramFeed):
-    """See :class:`~offhook.engines.stt.remote.Feed`.
+    """See :class:`~offhook.engines.stt.feed.Feed`.
 
     Its eager end of a turn and the turn's going on after all are ``turn_over`` here: near 1, and 0.
     """

@@ -25,7 +25,7 @@ from google.oauth2 import service_account
 from offhook.engines.remote.http import lasting
 from offhook.engines.remote.refusals import shown
 from offhook.engines.remote.service import Service
-from offhook.engines.stt.remote import Samples, Words
+from offhook.engines.stt.feed import Samples, Words
 from offhook.errors import BusyError, ConfigError, DeadlineError, ModelError, OffhookError
 
 MAX_MESSAGE_BYTES = 15_360
@@ -82,7 +82,7 @@ class GoogleSpeech:
 
 
 class GoogleFeed:
-    """See :class:`~offhook.engines.stt.remote.Feed`."""
+    """See :class:`~offhook.engines.stt.feed.Feed`."""
 
     turn_over: float | None = None
 

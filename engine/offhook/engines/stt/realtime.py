@@ -17,7 +17,7 @@ import soxr
 from offhook.engines.remote.refusals import Hints, shown
 from offhook.engines.remote.service import Service
 from offhook.engines.remote.websocket import WebSocket, WebSockets
-from offhook.engines.stt.remote import Samples, Words
+from offhook.engines.stt.feed import Samples, Words
 from offhook.errors import ModelError, OffhookError
 
 HINTS = Hints(
@@ -32,7 +32,7 @@ _PREFIX = "conversation.item.input_audio_transcription."
 
 
 class RealtimeFeed:
-    """See :class:`~offhook.engines.stt.remote.Feed`."""
+    """See :class:`~offhook.engines.stt.feed.Feed`."""
 
     turn_over: float | None = None
     seen_s = 0.0

@@ -1,35 +1,39 @@
 """A recogniser on somebody else's server: each second of a call is sent there once, as it comes.
 
-A session lives on the event loop; its :class:`Feed` lives on the network's (see
-:mod:`offhook.engines.remote.network`) and is told everything in the order in which it was pushed.  The audio
-is kept here as well: a connection that breaks is opened anew, once, and then hears it again.
+A session lives on the event loop; its :class:`~offhook.engines.stt.feed.Feed` is told everything in the order
+in which it was pushed.  The audio is kept here as well: a connection that breaks is opened anew, once, and
+then hears it again.
+
+Most services take what they are told between two requests for final words as a piece of its own, and a
+caller who pauses for a tenth of a second in the middle of a sentence is not understood in pieces (figures:
+``bench/recognition``).  So a piece ends only where the pause has lasted :data:`CUT_MS`, or where what was
+said sounds finished.  A service of one's own is not waited with: it is asked in each pause, and where the
+caller goes on too soon it hears the piece again, as a whole.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, InvalidStateError, wait
-from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from concurrent.futures import Future, wait
 
 from offhook.engines.remote.network import Network
 from offhook.engines.remote.service import Service
-from offhook.engines.stt.base import SESSION_S, Transcript
+from offhook.engines.stt.base import SESSION_S, GoneOnError, Transcript
+from offhook.engines.stt.feed import Feed, Link, Samples, Words
 from offhook.engines.stt.gate import clean
-from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
+from offhook.errors import BusyError, DeadlineError, ModelError
 from offhook.observe import bill
-from offhook.workers import Claim
+from offhook.workers import Claim, Urgency
 
 logger = logging.getLogger(__name__)
 
-Samples = NDArray[np.int16]
+CUT_MS = 300
+"""A pause as long as this is one between words that can be understood apart."""
 _AT_THE_END_S = 0.15
 """Nobody says a word in so little; services work in steps of about that."""
 _LOOK_S = 0.02
@@ -37,41 +41,15 @@ _END_S = 2.0
 """So long closing waits for goodbyes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What a service has understood of everything that it was told."""
+class Pieces(enum.Enum):
+    """What a service makes of the audio between two requests for final words."""
 
-    text: str
-    language: str = ""
-    """As a code such as "en"; empty where the service does not say."""
-
-
-class Feed(Protocol):
-    """One stretch of speech at one service.  On the network's event loop; errors are OffhookErrors."""
-
-    turn_over: float | None
-    """How probably the caller has finished, as the service sees it; None: it does not say."""
-    so_far: str
-    """Words that may change yet; empty where the service gives none before the end."""
-
-    seen_s: float
-    """So far into the audio :attr:`so_far` goes. [s]"""
-
-    async def open(self) -> None:
-        """Connect."""
-        ...
-
-    async def hear(self, audio: Samples) -> None:
-        """The next block."""
-        ...
-
-    async def finish(self) -> Words:
-        """The final words of everything told so far.  More may be told while this waits, and after it."""
-        ...
-
-    async def close(self) -> None:
-        """Hang up.  Any number of times."""
-        ...
+    NONE = enum.auto()
+    """Nothing: it goes on listening."""
+    ONCE = enum.auto()
+    """A piece by itself; it hears each second once."""
+    AGAIN = enum.auto()
+    """A piece by itself, which it may hear again as the beginning of a longer one."""
 
 
 class RemoteRecognition:
@@ -88,6 +66,7 @@ class RemoteRecognition:
         final_timeout_s: float,
         min_voiced_ms: int = 160,
         price_per_minute: float = 0.0,
+        pieces: Pieces = Pieces.NONE,
         aclose: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """``feed`` makes one for audio of so many Hz; it contacts nobody.  ``aclose`` closes what feeds
@@ -98,6 +77,7 @@ class RemoteRecognition:
         self.final_timeout_s = final_timeout_s
         self.min_voiced_ms = min_voiced_ms
         self.price_per_s = price_per_minute / 60
+        self.pieces = pieces
         self.network = Network.shared()
         self._aclose = aclose
         self._sessions: set[RemoteSession] = set()
@@ -129,9 +109,9 @@ class RemoteRecognition:
                     self.network.submit(_awaited(self._aclose)).result(_END_S)
             self.network.release()
 
-    def link(self, rate_hz: int) -> _Link:
+    def link(self, rate_hz: int) -> Link:
         """A connection of its own."""
-        link = _Link(self.network, self.feed(rate_hz))
+        link = Link(self.network, self.feed(rate_hz))
         self._links.add(link.running)
         link.running.add_done_callback(self._links.discard)
         return link
@@ -151,10 +131,18 @@ class RemoteSession:
         self._samples = 0
         self._told_samples = 0
         """Samples that were sent to any connection: what is charged for."""
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._last: tuple[int, int, Transcript] | None = None
         """Samples and voice of the last final words, and they."""
         self._cancelled = False
+        self._over = asyncio.Event()
+        """What was pushed sounds finished, or the caller has gone on."""
+        self._went_on = 0
+        self._asking: set[asyncio.Task[Words]] = set()
+        self._piece_samples = 0
+        """Where the piece begins that the latest words end with."""
+        self._asked_samples = 0
+        """And where it ends; as much as :attr:`_piece_samples` before any were asked for."""
         self._bill = bill.BILL.get()
 
     @property
@@ -179,6 +167,7 @@ class RemoteSession:
         if self._cancelled or not len(audio):
             return
         block = audio.copy()
+        self._over.clear()
         self._blocks.append(block)
         self._samples += len(block)
         if self._link is None:
@@ -204,6 +193,41 @@ class RemoteSession:
                 return clean(words, voiced_ms)
             await asyncio.sleep(_LOOK_S)
 
+    @property
+    def in_pieces(self) -> bool:
+        """See :class:`~offhook.engines.stt.base.Piecewise`."""
+        return self._owner.pieces is not Pieces.NONE
+
+    async def settled(self, claim: Claim | None) -> None:
+        """See :class:`~offhook.engines.stt.base.Piecewise`."""
+        if self._owner.pieces is not Pieces.ONCE or claim is None or claim.rank[0] is Urgency.COMMITTED:
+            return
+        left_s = claim.since_ns / 1e9 + CUT_MS / 1000 - time.monotonic()
+        if left_s > 0:
+            times = self._went_on
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._over.wait()
+            if self._went_on != times:
+                raise GoneOnError("the caller has gone on")
+
+    def probably_over(self) -> None:
+        """See :class:`~offhook.engines.stt.base.Piecewise`."""
+        self._over.set()
+
+    def went_on(self, pause_ms: int) -> None:
+        """See :class:`~offhook.engines.stt.base.Piecewise`."""
+        self._went_on += 1
+        self._over.set()
+        if self._owner.pieces is Pieces.AGAIN and pause_ms < CUT_MS and self._asked_samples == self._samples:
+            for asking in self._asking:
+                asking.cancel()
+            again = self._asked_samples - self._piece_samples
+            self._asked_samples = self._piece_samples
+            if self._link is not None and again:
+                self._charge(again)
+                self._link.reopen()
+
     async def final(self, voiced_ms: int, claim: Claim | None = None) -> Transcript:
         """The final words; a connection that has broken is opened once more."""
         self._check()
@@ -212,8 +236,23 @@ class RemoteSession:
             return Transcript("", audio_ms, 0.0)
         if self._last is not None and self._last[:2] == (self._samples, voiced_ms):
             return self._last[2]
-        samples, began_s = self._samples, time.monotonic()
-        words = await self._words()
+        samples = self._samples
+        await self.settled(claim)
+        self._check()
+        began_s = time.monotonic()
+        if self._asked_samples < samples:
+            self._piece_samples, self._asked_samples = self._asked_samples, samples
+        asking = asyncio.ensure_future(self._words())
+        self._asking.add(asking)
+        try:
+            words = await asking
+        except asyncio.CancelledError:
+            if asking.cancelled() and self._asked_samples < samples:
+                raise GoneOnError("the caller has gone on") from None
+            asking.cancel()
+            raise
+        finally:
+            self._asking.discard(asking)
         taken_ms = (time.monotonic() - began_s) * 1000
         heard = Transcript(clean(words.text, voiced_ms), audio_ms, taken_ms, words.language)
         self._last = (samples, voiced_ms, heard)
@@ -234,13 +273,16 @@ class RemoteSession:
         if self._cancelled:
             raise ModelError("the recognition was given up")
 
-    def _open(self) -> _Link:
+    def _open(self) -> Link:
         return self._owner.link(self._rate_hz)
 
-    def _tell(self, link: _Link, block: Samples) -> None:
-        self._told_samples += len(block)
-        bill.add(bill.SECONDS, len(block) / self._rate_hz, self._owner.price_per_s, bill=self._bill)
+    def _tell(self, link: Link, block: Samples) -> None:
+        self._charge(len(block))
         link.tell(block)
+
+    def _charge(self, samples: int) -> None:
+        self._told_samples += samples
+        bill.add(bill.SECONDS, samples / self._rate_hz, self._owner.price_per_s, bill=self._bill)
 
     async def _words(self) -> Words:
         limit_s = self._owner.final_timeout_s
@@ -256,6 +298,7 @@ class RemoteSession:
                     logger.info("%s; the connection is opened once more", error)
                 link.close()
                 self._link = again = self._open()
+                self._piece_samples = 0
                 for block in self._blocks:
                     self._tell(again, block)
                 return await again.finish()
@@ -265,99 +308,5 @@ class RemoteSession:
             ) from None
 
 
-class _Link:
-    """A feed, and the way to it from the event loop."""
-
-    def __init__(self, network: Network, feed: Feed) -> None:
-        self.feed = feed
-        self.error: OffhookError | None = None
-        """Why it is of no use any more."""
-        self._network = network
-        # Bounded by SESSION_S of audio.
-        self._inbox: asyncio.Queue[Samples | Future[Words] | None] = asyncio.Queue()
-        self._closed = False
-        self._finishing: set[asyncio.Task[None]] = set()
-        self.running = network.submit(self._run())
-
-    def tell(self, block: Samples) -> None:
-        self._put(block)
-
-    async def finish(self) -> Words:
-        if self.error is not None:
-            raise self.error
-        wanted: Future[Words] = Future()
-        self._put(wanted)
-        return await asyncio.wrap_future(wanted)
-
-    def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._put(None)
-
-    def _put(self, item: Samples | Future[Words] | None) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and everything with it
-            self._network.loop.call_soon_threadsafe(self._inbox.put_nowait, item)
-
-    # -- on the network's loop ---------------------------------------------------------------------
-
-    async def _run(self) -> None:
-        try:
-            await self.feed.open()
-            while (item := await self._inbox.get()) is not None:
-                if isinstance(item, Future):
-                    task = asyncio.create_task(self._finish(item))
-                    self._finishing.add(task)
-                    task.add_done_callback(self._finishing.discard)
-                    await asyncio.sleep(0)  # what it waits for is what has been told by now
-                else:
-                    await self.feed.hear(item)
-        except OffhookError as error:
-            self.error = error
-        except Exception as error:
-            self.error = ModelError(f"the recogniser's connection failed: {type(error).__name__}")
-            self.error.__cause__ = error
-        finally:
-            if self.error is None:
-                self.error = ModelError("the recognition was given up")
-            for task in self._finishing:
-                task.cancel()
-            await self.feed.close()
-            while True:  # whoever still waits, or comes now, is told
-                item = await self._inbox.get() if not self._closed else _next(self._inbox)
-                if item is None:
-                    break
-                if isinstance(item, Future):
-                    _fail(item, self.error)
-
-    async def _finish(self, wanted: Future[Words]) -> None:
-        try:
-            words = await self.feed.finish()
-        except asyncio.CancelledError:
-            _fail(wanted, self.error or ModelError("the recognition was given up"))
-            raise
-        except OffhookError as error:
-            self.error = error
-            _fail(wanted, error)
-        except Exception as raised:
-            self.error = ModelError(f"the recogniser's connection failed: {type(raised).__name__}")
-            self.error.__cause__ = raised
-            _fail(wanted, self.error)
-        else:
-            with contextlib.suppress(InvalidStateError):  # nobody waits any more
-                wanted.set_result(words)
-
-
 async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
     await work()
-
-
-def _fail(wanted: Future[Words], error: OffhookError) -> None:
-    with contextlib.suppress(InvalidStateError):
-        wanted.set_exception(error)
-
-
-def _next(inbox: asyncio.Queue[Samples | Future[Words] | None]) -> Samples | Future[Words] | None:
-    try:
-        return inbox.get_nowait()
-    except asyncio.QueueEmpty:
-        return None

@@ -9,9 +9,10 @@ from pathlib import Path
 from offhook.config import SttConfig, spoken_languages
 from offhook.engines.engine import Loading
 from offhook.engines.remote.http import HttpService, Patience
-from offhook.engines.remote.service import Service, checked_url
+from offhook.engines.remote.service import Service, checked_url, is_near
 from offhook.engines.remote.settings import service_of
-from offhook.engines.stt.remote import Feed, RemoteRecognition
+from offhook.engines.stt.feed import Feed
+from offhook.engines.stt.remote import Pieces, RemoteRecognition
 from offhook.errors import ConfigError
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -24,6 +25,11 @@ Made = tuple[Service, Callable[[int], Feed], Callable[[], Awaitable[None]] | Non
 def load(stt: SttConfig, model: str | None = None, loading: Loading | None = None) -> RemoteRecognition:
     """The recogniser on the server that ``[stt]`` names.  Raises ConfigError with one line."""
     service, feed, aclose = _MAKERS[stt.engine](stt)
+    pieces = _PIECES.get(stt.engine, Pieces.NONE)
+    if stt.hears_again is not None and pieces is not Pieces.AGAIN:
+        raise ConfigError(f"stt.hears_again is for openai and wyoming: leave it out for {stt.engine}")
+    if pieces is Pieces.AGAIN and not _again(stt, service):
+        pieces = Pieces.ONCE
     return RemoteRecognition(
         f"{stt.engine}-{stt.model}" if stt.model else stt.engine,
         service,
@@ -31,8 +37,16 @@ def load(stt: SttConfig, model: str | None = None, loading: Loading | None = Non
         final_timeout_s=stt.final_timeout_s,
         min_voiced_ms=stt.min_voiced_ms,
         price_per_minute=stt.price_per_minute,
+        pieces=pieces,
         aclose=aclose,
     )
+
+
+def _again(stt: SttConfig, service: Service) -> bool:
+    """Whether the server may hear a second of speech more than once: it is one's own, and costs nothing."""
+    if stt.hears_again is not None:
+        return stt.hears_again
+    return not stt.price_per_minute and is_near(service.url)
 
 
 def _openai(stt: SttConfig) -> Made:
@@ -129,6 +143,13 @@ def _wyoming(stt: SttConfig) -> Made:
     return service, feed, aclose
 
 
+_PIECES = {
+    "openai": Pieces.AGAIN,
+    "realtime": Pieces.ONCE,
+    "google": Pieces.ONCE,
+    "wyoming": Pieces.AGAIN,
+}
+"""AGAIN: where the server is one's own."""
 _MAKERS: dict[str, Callable[[SttConfig], Made]] = {
     "openai": _openai,
     "realtime": _realtime,

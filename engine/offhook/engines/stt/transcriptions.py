@@ -1,7 +1,7 @@
 """``POST /audio/transcriptions``: OpenAI, Groq, speaches, vLLM, LocalAI, whisper.cpp's own server.
 
-What was said is uploaded when its words are wanted, and only what has not been there before: a caller who
-goes on after a pause is recognised in pieces, whose words are joined.
+What was said is uploaded when its words are wanted.  A caller who goes on after a pause that is long enough
+is recognised in pieces, whose words are joined (see :mod:`offhook.engines.stt.remote`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from offhook.engines.remote.http import Ask, HttpService
 from offhook.engines.remote.refusals import Hints
-from offhook.engines.stt.remote import Samples, Words
+from offhook.engines.stt.feed import Samples, Words
 from offhook.errors import ModelError
 
 HINTS = Hints(
@@ -33,7 +33,7 @@ _CONTEXT_CHARS = 200
 
 
 class TranscriptionFeed:
-    """See :class:`~offhook.engines.stt.remote.Feed`."""
+    """See :class:`~offhook.engines.stt.feed.Feed`."""
 
     turn_over: float | None = None
     seen_s = 0.0
@@ -56,6 +56,8 @@ class TranscriptionFeed:
         self._terms = tuple(terms)
         self._extra = dict(extra or {})
         self._waiting: list[Samples] = []
+        self._latest: list[Samples] = []
+        """The audio that the latest of :attr:`_text` is of."""
         self._text: list[str] = []
         self._spoken = language
         self._uploading = asyncio.Lock()
@@ -74,11 +76,19 @@ class TranscriptionFeed:
             if blocks:
                 try:
                     self._text.append(await self._upload(np.concatenate(blocks)))
+                    self._latest = blocks
                 except BaseException:
                     self._waiting[:0] = blocks  # it was not recognised
                     raise
             self.so_far = " ".join(text for text in self._text if text)
             return Words(self.so_far, self._spoken)
+
+    async def reopen(self) -> None:
+        """Upload the latest piece again, with what comes."""
+        async with self._uploading:
+            if self._latest:
+                self._waiting[:0], self._latest = self._latest, []
+                self._text.pop()
 
     async def close(self) -> None:
         """Nothing: connections are the recogniser's."""

@@ -12,16 +12,16 @@ from offhook.engines.remote.refusals import shown
 from offhook.engines.remote.service import Service
 from offhook.engines.remote.wyoming import Event, WyomingLine, WyomingLines
 from offhook.engines.stt.base import STT_RATE_HZ
-from offhook.engines.stt.remote import Samples, Words
+from offhook.engines.stt.feed import Samples, Words
 from offhook.errors import ModelError
 
 _FORM = {"rate": STT_RATE_HZ, "width": 2, "channels": 1}
 
 
 class WyomingFeed:
-    """See :class:`~offhook.engines.stt.remote.Feed`.
+    """See :class:`~offhook.engines.stt.feed.Feed`.
 
-    A pause ends a stretch for the server; what comes after it is recognised on its own, and joined.
+    The end of a piece ends a stretch for the server; what comes after it is recognised by itself, and joined.
     """
 
     turn_over: float | None = None
@@ -37,6 +37,12 @@ class WyomingFeed:
         self._ask = {"language": language.partition("-")[0], **({"name": model} if model else {})}
         self._line: WyomingLine | None = None
         self._resampler = _resampler(rate_hz)
+        self._piece: list[Samples] = []
+        """What was told since the latest end of a piece ..."""
+        self._latest: list[Samples] = []
+        """... and before it, of which the latest of :attr:`_text` is, or will be."""
+        self._known = False
+        """That is there."""
         self._text: list[str] = []
         self._asking = asyncio.Lock()
 
@@ -45,6 +51,10 @@ class WyomingFeed:
 
     async def hear(self, audio: Samples) -> None:
         """Sent at once, at 16 kHz."""
+        self._piece.append(audio)
+        await self._tell(audio)
+
+    async def _tell(self, audio: Samples) -> None:
         if self._line is None:
             self._line = await self._begin()
         await self._line.send(Event("audio-chunk", _FORM, self._resample(audio)))
@@ -55,11 +65,23 @@ class WyomingFeed:
         silence = np.zeros(self._rate_hz // 10, np.int16)  # some recognisers need it behind the last word
         rest = self._resample(silence, last=True) if line is not None else b""
         self._resampler = _resampler(self._rate_hz)
+        if line is not None:
+            self._latest, self._piece, self._known = self._piece, [], False
         async with self._asking:
             if line is not None:
                 self._text.append(await self._transcript(line, rest))
+                self._known = True
             self.so_far = " ".join(text for text in self._text if text)
             return Words(self.so_far, self._ask["language"])
+
+    async def reopen(self) -> None:
+        """Tell the latest stretch anew, on a line of its own."""
+        latest, self._latest = self._latest, []
+        if latest:
+            if self._known:
+                self._text.pop()
+            self._piece = latest
+            await self._tell(np.concatenate(latest))
 
     async def close(self) -> None:
         """Hang up."""
