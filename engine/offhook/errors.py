@@ -48,6 +48,15 @@ class AgiError(ProtocolError):
     """Asterisk refused an AGI command, or answered in a form that AGI does not have."""
 
 
+class AriError(ProtocolError):
+    """Asterisk refused a request of ARI."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """``status``: HTTP's."""
+        super().__init__(message)
+        self.status = status
+
+
 class HangupError(OffhookError, ConnectionError):
     """The channel is gone; nothing more can be heard or said on it."""
 

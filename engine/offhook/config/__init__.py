@@ -3,6 +3,7 @@
 A configuration is read once, checked as a whole, and frozen.
 """
 
+from offhook.config.doors import AriConfig, DoorsConfig
 from offhook.config.problems import clipped, problem_in_words
 from offhook.config.reading import find_config, load_config, parse_toml
 from offhook.config.sections import (
@@ -14,7 +15,6 @@ from offhook.config.sections import (
     Config,
     ConversationConfig,
     DaemonConfig,
-    DoorsConfig,
     LlmConfig,
     MailConfig,
     MetricsConfig,
@@ -41,6 +41,7 @@ __all__ = [
     "EMBEDDED_LLM",
     "FOLDER",
     "AgentConfig",
+    "AriConfig",
     "BudgetConfig",
     "Config",
     "ConfigPath",

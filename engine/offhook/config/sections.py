@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from offhook.config.doors import DoorsConfig
 from offhook.config.services import (
     CostsConfig,
     FallbackConfig,
@@ -255,52 +256,6 @@ class BudgetConfig(Section):
     llm_ms: float = Field(300, gt=0)
     tts_ms: float = Field(250, gt=0)
     total_ms: float = Field(800, gt=0)
-
-
-class AudioSocketConfig(Section):
-    """The door for calls by AudioSocket; closed unless it listens."""
-
-    listen: str | None = None
-    """``HOST:PORT``, such as ``127.0.0.1:9092``, or the path of a Unix socket. Anybody who can connect there
-    hears and speaks unencrypted: beyond this machine only in a network of your own, or through stunnel."""
-    agents: dict[str, str] = {}
-    """By UUID, the agent that answers there. Where not only this machine can connect, calls with other UUIDs
-    are taken only when the dialplan has announced them (``[doors.fastagi]``)."""
-
-
-class WebSocketConfig(Section):
-    """The door for calls by chan_websocket; closed unless it listens."""
-
-    listen: str | None = None
-    """``HOST:PORT``, or the path of a Unix socket that a web server forwards to."""
-    path: str = Field("/media", pattern=r"^/[A-Za-z0-9._~/-]*$")
-    """Of the URI in websocket_client.conf."""
-    username: str = "asterisk"
-    """As in websocket_client.conf."""
-    password_file: ConfigPath | None = None
-    """File whose only line is the password; needed where not only this machine can connect."""
-    certificate: ConfigPath | None = None
-    """PEM file with a certificate, and its chain: then the door speaks TLS, ``wss://``."""
-    private_key: ConfigPath | None = None
-    """PEM file with the certificate's key; None: it is in the same file."""
-
-
-class FastAgiConfig(Section):
-    """Steps of the dialplan that announce a call to one of the doors, and ask how it went."""
-
-    listen: str | None = None
-    """``HOST:PORT``, such as ``127.0.0.1:4573``; None: closed."""
-    token_file: ConfigPath | None = None
-    """File whose only line every step has to bring as ``token=...``; needed where not only this machine can
-    connect."""
-
-
-class DoorsConfig(Section):
-    """Ways in which Asterisk brings calls, beside EAGI: for a PBX on another machine."""
-
-    audiosocket: AudioSocketConfig = AudioSocketConfig()
-    websocket: WebSocketConfig = WebSocketConfig()
-    fastagi: FastAgiConfig = FastAgiConfig()
 
 
 class TenantsConfig(Section):

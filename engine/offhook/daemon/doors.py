@@ -7,6 +7,7 @@ import importlib.util
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offhook.config import DoorsConfig
 from offhook.doors.announced import Announced
@@ -19,7 +20,14 @@ from offhook.doors.tls import TlsRelay, server_context
 from offhook.errors import ConfigError
 from offhook.files import read_text
 
+if TYPE_CHECKING:
+    from offhook.daemon.ari import AriApplication
+    from offhook.doors.ari.door import AriDoor
+
 _log = logging.getLogger("offhook.daemon.doors")
+
+_NO_CALLS = ("fastagi", "ari")
+"""Doors whose connections are no calls."""
 
 
 class OtherDoors:
@@ -36,7 +44,11 @@ class OtherDoors:
             "audiosocket": config.audiosocket.listen,
             "websocket": config.websocket.listen,
             "fastagi": config.fastagi.listen,
+            "ari": config.ari.listen,
         }
+        self._ari: AriApplication | None = None
+        self._ari_host: str | None = None
+        self._ari_password: str | None = None
         websocket = config.websocket
         self._tls: TlsRelay | None = None
         if websocket.listen is not None and websocket.certificate is not None:
@@ -49,9 +61,18 @@ class OtherDoors:
         if "websocket" in self._local:
             password = self._secret("websocket", "password_file", config.websocket.password_file)
             self._login = None if password is None else (config.websocket.username, password)
-            if importlib.util.find_spec("websockets") is None:
-                raise ConfigError("doors.websocket needs a library: pip install 'offhook[websocket]'")
-        nobody_may = "fastagi" not in self._local and not config.audiosocket.agents
+            _need_websockets("doors.websocket")
+        ari = config.ari
+        if ari.url is not None and ari.listen is not None:
+            raise ConfigError(
+                "doors.ari: either we connect (url) or Asterisk does (listen): name one of them"
+            )
+        if ari.url is not None or ari.listen is not None:
+            _need_websockets("doors.ari")
+            self._ari_host = _media_host(config)
+            self._ari_password = self._secret("ari", "password_file", ari.password_file)
+        announced = "fastagi" in self._local or (self._ari_host is not None and ari.media == "audiosocket")
+        nobody_may = not announced and not config.audiosocket.agents
         if not self._local.get("audiosocket", True) and nobody_may:
             raise ConfigError(
                 "doors.audiosocket.listen can be reached from other machines, and no call there would be"
@@ -63,12 +84,18 @@ class OtherDoors:
     @property
     def any(self) -> bool:
         """Whether one is configured."""
-        return bool(self._listeners)
+        return bool(self._listeners) or self._ari_host is not None
+
+    @property
+    def ari(self) -> AriDoor | None:
+        """Where calls can be placed; None: nowhere."""
+        return None if self._ari is None else self._ari.door
 
     @property
     def active_calls(self) -> int:
         """Calls, and whoever has not said yet what they want."""
-        return sum(listener.active for door, listener in self._listeners.items() if door != "fastagi")
+        calls = sum(listener.active for door, listener in self._listeners.items() if door not in _NO_CALLS)
+        return calls if self._ari is None else max(calls, self._ari.door.active)
 
     def bind(self) -> None:
         """Claim the addresses.  Raises ConfigError."""
@@ -85,6 +112,19 @@ class OtherDoors:
     ) -> None:
         """Take calls from now on.  ``take`` holds one to its end, ``check`` says whether it would."""
         config = self._config
+        if self._ari_host is not None:
+            # Its library is an extra: imported only where it is wanted.
+            from offhook.daemon.ari import AriApplication
+
+            self._ari = AriApplication(
+                config.ari,
+                self._ari_password,
+                self._listeners.get("ari"),
+                self._ari_host,
+                self._announced,
+                take,
+                check,
+            )
         for door, listener in self._listeners.items():
             if door == "audiosocket":
                 listener.start(
@@ -98,24 +138,36 @@ class OtherDoors:
 
                 path = config.websocket.path
                 listener.start(WebSocketDoor(path, self._login, self._announced, media, take, check).serve)
-            else:
+            elif door == "fastagi":
                 listener.start(FastAgiDoor(self._token, self._announced, check).serve)
+            else:
+                continue  # the application starts it
             _log.info("%s: listening on %s", door, listener.where)
+        if self._ari is not None:
+            self._ari.start()
 
     def stop_accepting(self) -> None:
         """Take no more calls, but steps of the dialplan that ask how one went."""
+        if self._ari is not None:
+            self._ari.door.stop_accepting()
         for door, listener in self._listeners.items():
-            if door != "fastagi":
+            if door not in _NO_CALLS:
                 listener.stop_accepting()
 
     async def drained(self) -> None:
         """Wait until no call is left."""
-        await asyncio.gather(
-            *(listener.drained() for door, listener in self._listeners.items() if door != "fastagi")
-        )
+        waiting = [listener.drained() for door, listener in self._listeners.items() if door not in _NO_CALLS]
+        if self._ari is not None:
+            waiting.append(self._ari.door.drained())
+        await asyncio.gather(*waiting)
 
     async def close(self) -> None:
         """Any number of times."""
+        for door, listener in self._listeners.items():
+            if door not in _NO_CALLS:
+                await listener.close()
+        if self._ari is not None:
+            await self._ari.close()
         for listener in self._listeners.values():
             await listener.close()
         if self._tls is not None:
@@ -124,8 +176,12 @@ class OtherDoors:
     def _secret(self, door: str, key: str, path: Path | None) -> str | None:
         """What the file holds; None where none is needed."""
         if path is None:
-            if self._local[door]:
+            if self._local.get(door, False):
                 return None
+            if door == "ari" and self._config.ari.listen is None:
+                raise ConfigError(
+                    "doors.ari.url needs doors.ari.password_file: the password is that of ari.conf"
+                )
             raise ConfigError(
                 f"doors.{door}.listen can be reached from other machines: name a file with a secret in"
                 f" doors.{door}.{key}, or listen on 127.0.0.1"
@@ -134,3 +190,27 @@ class OtherDoors:
         if not secret or len(secret.splitlines()) > 1:
             raise ConfigError(f"doors.{door}.{key} {path} has to hold the secret, on one line")
         return secret
+
+
+def _need_websockets(door: str) -> None:
+    if importlib.util.find_spec("websockets") is None:
+        raise ConfigError(f"{door} needs a library: pip install 'offhook[websocket]'")
+
+
+def _media_host(doors: DoorsConfig) -> str:
+    """Where Asterisk finds the door of the audio.  Raises ConfigError when that is not open."""
+    config = doors.ari
+    listen = doors.audiosocket.listen if config.media == "audiosocket" else doors.websocket.listen
+    if listen is None:
+        raise ConfigError(
+            f"doors.ari needs a door for the audio: set doors.{config.media}.listen, such as 127.0.0.1:9092"
+        )
+    if config.media_host is not None:
+        return config.media_host
+    if config.media == "websocket":
+        return "offhook"
+    if listen.startswith("/"):
+        raise ConfigError(
+            "doors.ari: Asterisk cannot bring audio to a Unix socket; name HOST:PORT in doors.ari.media_host"
+        )
+    return listen

@@ -250,7 +250,7 @@ class Reception:
             profile = replace(profile, on_turn=_all(notes))
         result = "failed"
         try:
-            if number is not None:
+            if number is not None or offer.is_ringing:
                 await line.answer()
             call = Call(line, profile, self.services, back)
             result = await call.run()

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from offhook.doors.base import HANGUP, RESULT_VARIABLE, CallOffer
+from offhook.doors.base import HANGUP, RESULT_VARIABLE, CallOffer, Line
 from offhook.errors import BusyError
 
 CLAIM_WITHIN_S = 30.0
@@ -23,12 +23,16 @@ KEEP_S = 300.0
 MOST = 2048
 """Announcements and results that are kept."""
 
+TakeLine = Callable[[Line], Awaitable[None]]
+"""Takes a call and holds it to its end; raises BusyError or ConfigError where it does not."""
+
 
 @dataclass(slots=True)
 class _Call:
     offer: CallOffer
     until: float
     """When it is forgotten; what has been claimed and is not over is never."""
+    take: TakeLine | None = None
     claimed: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
     variables: dict[str, str] = field(default_factory=dict)
@@ -40,13 +44,16 @@ class Announced:
     def __init__(self) -> None:
         self._calls: dict[uuid.UUID, _Call] = {}
 
-    def announce(self, offer: CallOffer) -> uuid.UUID:
-        """A call will come.  Raises BusyError when too many have been announced that did not."""
+    def announce(self, offer: CallOffer, take: TakeLine | None = None) -> uuid.UUID:
+        """A call will come, and ``take`` takes it; None: as the door that it comes through does.
+
+        Raises BusyError when too many have been announced that did not come.
+        """
         self._forget()
         if len(self._calls) >= MOST:
             raise BusyError(f"{MOST} calls have been announced, and not come")
         key = uuid.uuid4()
-        self._calls[key] = _Call(offer, time.monotonic() + CLAIM_WITHIN_S)
+        self._calls[key] = _Call(offer, time.monotonic() + CLAIM_WITHIN_S, take)
         return key
 
     def claim(self, key: uuid.UUID) -> CallOffer | None:
@@ -58,6 +65,11 @@ class Announced:
         call.claimed = True
         return call.offer
 
+    def taker(self, key: uuid.UUID) -> TakeLine | None:
+        """Who takes the call; None: whoever takes those of its door."""
+        call = self._calls.get(key)
+        return None if call is None else call.take
+
     def leave(self, key: uuid.UUID, result: str, variables: Mapping[str, str] | None = None) -> None:
         """A call is over.  The first word counts."""
         call = self._calls.get(key)
@@ -68,8 +80,8 @@ class Announced:
         call.until = time.monotonic() + KEEP_S
         call.over.set()
 
-    async def variables(self, key: uuid.UUID, wait_s: float) -> Mapping[str, str]:
-        """What a call has left for the dialplan; waits for one that is not quite over.
+    async def variables(self, key: uuid.UUID, wait_s: float | None) -> Mapping[str, str]:
+        """What a call has left for the dialplan; waits for one that is not quite over, for ever if None.
 
         ``unavailable`` is the result of one that never came, ``failed`` of one that says nothing.
         """

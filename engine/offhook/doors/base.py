@@ -60,6 +60,8 @@ class CallOffer:
     """What the dialplan has given along, such as ``agent=helpdesk``."""
     rate_hz: int = 8_000
     """Of the audio in both directions: signed 16-bit, mono."""
+    is_ringing: bool = False
+    """Nobody has answered the channel, and the dialplan leaves that to us."""
 
 
 @dataclass(frozen=True, slots=True)

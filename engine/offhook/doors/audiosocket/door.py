@@ -75,7 +75,7 @@ class AudioSocketDoor:
             connection, replace(offer, door="audiosocket"), self._media, key, self._announced
         )
         try:
-            await self._take(line)
+            await (self._announced.taker(key) or self._take)(line)
         except BusyError:
             self._announced.leave(key, "busy")
             raise

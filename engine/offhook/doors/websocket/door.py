@@ -13,8 +13,8 @@ from offhook.doors.announced import Announced
 from offhook.doors.base import CallOffer, Line
 from offhook.doors.media import Media
 from offhook.doors.network import HELLO_TIMEOUT_S, Connection
+from offhook.doors.upgrade import Handshake, Login, read_text_message
 from offhook.doors.websocket.control import Control, Event, is_json, parse_event
-from offhook.doors.websocket.handshake import Handshake, Login, read_text_message
 from offhook.doors.websocket.line import WebSocketLine
 from offhook.errors import BusyError, ConfigError, OffhookError, ProtocolError
 
@@ -53,7 +53,9 @@ class WebSocketDoor:
     async def serve(self, connection: Connection) -> None:
         """One connection, from its first byte to the end of its call."""
         async with asyncio.timeout(HELLO_TIMEOUT_S):
-            handshake = Handshake(connection, self._path, self._login)
+            handshake = Handshake(
+                connection, self._path, self._login, door="doors.websocket", subprotocol="media"
+            )
             key, offer = self._offer(await handshake.read())
             try:
                 refusal = self._check(offer)
@@ -75,7 +77,7 @@ class WebSocketDoor:
         control = Control(is_json(message))
         line = WebSocketLine(connection, offer, self._media, key, self._announced, control)
         try:
-            await self._take(line)
+            await (self._announced.taker(key) or self._take)(line)
         except BusyError:
             self._announced.leave(key, "busy")
             raise

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
@@ -20,11 +21,11 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from offhook.doors.network import Connection
-from offhook.doors.websocket.control import OP_TEXT
 from offhook.errors import ProtocolError
 
-SUBPROTOCOL = "media"
-"""chan_websocket's, by convention: ``protocols = media`` in websocket_client.conf."""
+_quiet = logging.getLogger("offhook.doors.upgrade.wire")
+_quiet.setLevel(logging.WARNING)  # below that, the library logs headers and messages: passwords, numbers
+_OP_TEXT = 0x1
 _MOST_REQUEST_BYTES = 16_384
 _MOST_MESSAGE_BYTES = 65_536
 """MEDIA_START brings the channel's variables."""
@@ -51,13 +52,36 @@ class Login:
 class Handshake:
     """One connection's.  :meth:`read` first, then :meth:`accept` or :meth:`refuse`."""
 
-    def __init__(self, connection: Connection, path: str, login: Login | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        path: str,
+        login: Login | None,
+        *,
+        door: str,
+        subprotocol: str,
+        max_size: int | None = None,
+    ) -> None:
+        """``door``: whose settings have path and login, for a log.  ``subprotocol``: what is spoken where the
+        client offers it (``protocols`` in websocket_client.conf).  ``max_size``: of a message. [bytes]
+        """
         self._connection = connection
         self._path = path
         self._login = login
-        self._protocol = ServerProtocol(
-            subprotocols=[Subprotocol(SUBPROTOCOL)], select_subprotocol=_select, max_size=None
+        self._door = door
+
+        def select(protocol: ServerProtocol, offered: object) -> Subprotocol | None:
+            """Ours, if it is among what the client offers; one that offers none gets none."""
+            ours = isinstance(offered, list | tuple) and subprotocol in offered
+            return Subprotocol(subprotocol) if ours else None
+
+        self.protocol = ServerProtocol(
+            subprotocols=[Subprotocol(subprotocol)],
+            select_subprotocol=select,
+            max_size=max_size,
+            logger=_quiet,
         )
+        """What is spoken once it is accepted."""
         self._request: Request | None = None
 
     async def read(self) -> Mapping[str, str]:
@@ -68,47 +92,43 @@ class Handshake:
             read += len(data)
             if not data or read > _MOST_REQUEST_BYTES:
                 raise ProtocolError("that is no request for a websocket")
-            self._protocol.receive_data(data)
-            for event in self._protocol.events_received():
+            self.protocol.receive_data(data)
+            for event in self.protocol.events_received():
                 if isinstance(event, Request):
                     self._request = event
-            if self._protocol.handshake_exc is not None and self._request is None:
-                await self._send()
+            if self.protocol.handshake_exc is not None and self._request is None:
+                await self.flush()
                 raise ProtocolError("that is no request for a websocket")
         request, where = self._request, urlsplit(self._request.path)
         if where.path.rstrip("/") != self._path.rstrip("/"):
             await self.refuse(404, f"the door is {self._path}")
             raise ProtocolError(f"it asked for another path than {self._path}")
         if self._login is not None and not self._login.fits(request.headers.get("Authorization", "")):
-            await self.refuse(401, "user name and password are those of doors.websocket")
-            raise ProtocolError("its user name or password is not that of doors.websocket")
+            await self.refuse(401, f"user name and password are those of {self._door}")
+            raise ProtocolError(f"its user name or password is not that of {self._door}")
         return dict(parse_qsl(where.query, max_num_fields=64))
 
     async def accept(self) -> None:
         """From now on it is a websocket.  Raises ProtocolError when the request was for none."""
         assert self._request is not None
-        response = self._protocol.accept(self._request)
-        self._protocol.send_response(response)
-        await self._send()
+        response = self.protocol.accept(self._request)
+        self.protocol.send_response(response)
+        await self.flush()
         if response.status_code != 101:
-            error = self._protocol.handshake_exc
+            error = self.protocol.handshake_exc
             why = str(error) if isinstance(error, InvalidHandshake) else "no websocket"
             raise ProtocolError(f"its handshake failed: {why}")
 
     async def refuse(self, status: int, why: str) -> None:
         """Answer that it will be none."""
-        self._protocol.send_response(self._protocol.reject(status, why + "\n"))
-        await self._send()
+        self.protocol.send_response(self.protocol.reject(status, why + "\n"))
+        await self.flush()
 
-    async def _send(self) -> None:
-        for data in self._protocol.data_to_send():
+    async def flush(self) -> None:
+        """Send what the protocol has to say."""
+        for data in self.protocol.data_to_send():
             if data:
                 await self._connection.send(data)
-
-
-def _select(protocol: ServerProtocol, offered: object) -> Subprotocol | None:
-    """Ours, if it is among what the client offers; one that offers none gets none."""
-    return Subprotocol(SUBPROTOCOL) if isinstance(offered, list | tuple) and SUBPROTOCOL in offered else None
 
 
 async def read_text_message(connection: Connection) -> bytes:
@@ -118,7 +138,7 @@ async def read_text_message(connection: Connection) -> bytes:
     """
     first, second = await connection.read_exactly(2)
     size = second & 0x7F
-    if first != 0x80 | OP_TEXT or not second & 0x80:
+    if first != 0x80 | _OP_TEXT or not second & 0x80:
         raise ProtocolError("its first message is not MEDIA_START")
     if size == 126:
         size = int.from_bytes(await connection.read_exactly(2))

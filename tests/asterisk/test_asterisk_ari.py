@@ -1,0 +1,130 @@
+"""Calls by ARI on the real Asterisk: words both ways, and a socket that breaks in mid-call."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.asterisk.conftest import taking_calls
+from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
+from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
+from tests.support.asterisk.of_ari import EXTENSION, AriAddresses, asterisk_of_ari
+from tests.support.asterisk.received import ALIKE, likeness
+from tests.support.audio.audio import Phrase
+from tests.support.daemon_process import DaemonProcess
+from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, PlaceCall, greeted, new_lines
+from tests.support.sip.sip_client import SipCall
+from tests.support.tcp_relay import Relay
+from tests.support.waiting import eventually
+from tests.support.words import recall
+
+CONNECTED = "ari: connected app=offhook"
+
+
+@pytest.fixture(scope="module", params=["classic", "outbound"])
+def addresses(request: pytest.FixtureRequest) -> AriAddresses:
+    return AriAddresses.free(classic=request.param == "classic")
+
+
+@pytest.fixture(scope="module")
+def ari_server(addresses: AriAddresses) -> Iterator[AsteriskServer]:
+    try:
+        install = find_asterisk()
+    except NoAsteriskError as error:
+        message = f"calls on a real Asterisk were NOT run: {error}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+    with asterisk_of_ari(install, addresses) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ari_daemon(addresses: AriAddresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    settings = f"[agent]\ndefault = {json.dumps(str(MUSEUM))}\n[turn]\nmax_silence_s = {MUSEUM_SILENCE_S}\n"
+    settings += addresses.settings(tmp_path_factory.mktemp("ari"))
+    with DaemonProcess(settings, max_calls=1) as process:
+        yield process
+
+
+@pytest.fixture
+async def relay(addresses: AriAddresses) -> Relay:
+    return Relay(addresses.behind_relay)
+
+
+@pytest.fixture
+def daemon(ari_server: AsteriskServer, ari_daemon: DaemonProcess) -> Iterator[DaemonProcess]:
+    with taking_calls(ari_server, ari_daemon) as process:
+        yield process
+    deadline = time.monotonic() + 30
+    while ari_server.channels():
+        assert time.monotonic() < deadline, "a channel outlives the test"
+        time.sleep(0.05)  # Asterisk tells its channel count only when asked
+
+
+@pytest.fixture
+def place_call(ari_server: AsteriskServer) -> PlaceCall:
+    async def place(extension: str = EXTENSION) -> SipCall:
+        return await SipCall.place(ari_server.address, extension, user="softphone", password="change-me")
+
+    return place
+
+
+async def test_a_conversation_over_a_socket_that_breaks(
+    daemon: DaemonProcess,
+    ari_server: AsteriskServer,
+    relay: Relay,
+    addresses: AriAddresses,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
+) -> None:
+    """The first call loses ARI's socket between two turns, ends with a goodbye while it is away, and the
+    dialplan hears of it when it is back.  The second hangs up while it is away.  The third finds both gone.
+    """
+    mark, log, seen = ari_server.log_mark(), len(daemon.log()), len(daemon.transcript())
+
+    async def connected(times: int) -> None:
+        await eventually(lambda: daemon.log()[log:].count(CONNECTED) == times, f"{times} connections")
+
+    async with relay.at(addresses.relay):
+        await connected(1)
+        async with await place_call() as call:
+            await greeted(call)
+            turn = await call.ask(phrases["01_hours"], quiet_ms=1_000)
+            (first,) = await new_lines(daemon, seen, 1)
+            relay.open = False
+            assert relay.cut() > 0
+            await call.media.press("42#")
+            await eventually(lambda: len(daemon.transcript()) == seen + 2, "the keys are in the transcript")
+            assert daemon.transcript()[-1].heard == "4 2", "keys come with the audio"
+            await call.media.quiet(1_000)
+            await call.ask(phrases["06_goodbye"])
+            assert call.ended_by is None, "the dialplan has not gone on"
+            relay.open = True
+            await call.wait_ended(60)
+        assert recall(phrases["01_hours"].text, first.heard) >= 0.6, first
+        assert likeness(turn.answer, first.answer) >= ALIKE, first
+        await eventually(lambda: "ended: result=ok" in ari_server.log(mark), "the dialplan has the result")
+        await connected(2)
+
+        async with await place_call() as call:
+            await greeted(call)
+            relay.open = False
+            relay.cut()
+        await eventually(lambda: ari_server.channels() <= 1, "the caller has gone")
+        relay.open = True
+        await connected(3)
+        await eventually(lambda: " ended result=hangup" in daemon.log()[log:], "it is noticed")
+
+        async with await place_call() as one:
+            await greeted(one)
+            async with await place_call() as other:  # the daemon takes one
+                await other.wait_ended(60)
+            assert one.ended_by is None
+    said = ari_server.log(mark)
+    assert "result=busy" in said
+    assert [each for each in complaints(said) if "fallback" not in each and "ebsocket" not in each] == []
