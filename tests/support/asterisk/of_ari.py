@@ -56,7 +56,8 @@ class AriAddresses:
         """Ports that nobody has now."""
         sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
         try:
-            return cls(*(f"127.0.0.1:{each.getsockname()[1]}" for each in sockets), classic=classic)
+            first, second, third = (f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
+            return cls(first, second, third, classic)
         finally:
             for each in sockets:
                 each.close()
