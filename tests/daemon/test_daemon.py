@@ -126,7 +126,7 @@ async def test_two_calls_at_once_make_it_ready_once(house: House) -> None:
     await house.warmed()
     assert (house.model.preloads, house.ready.made) == (1, ["Jetty Kayaks: greeting", "Jetty Kayaks"])
     assert len(house.calls) == 3
-    assert len({id(profile) for profile in house.calls}) == 1, "they share what was made"
+    assert len({id(profile.policy) for profile in house.calls}) == 1, "they share what was made"
     assert house.calls[0].policy.name == "grounded"
 
 

@@ -16,6 +16,7 @@ import pytest
 from offhook.doors.agi.agi_text import split_command
 from offhook.doors.eagi.probe import ask
 from offhook.simulator import ChannelOptions, HangUp, SimulatedCall, WhenSilent
+from offhook.simulator.script import After
 from tests.support.agi_side import HEADER
 from tests.support.daemon_process import DaemonProcess
 from tests.support.handoffs import ACCEPTED, DONE, Client
@@ -155,6 +156,30 @@ async def test_a_dead_channel_frees_its_place_although_its_launcher_lives(
         await die(client, how)
         assert await client.answer() == DONE
         assert await asyncio.to_thread(ask, daemon.socket) == DONE
+
+
+async def test_an_operator_sees_a_call_and_ends_it(daemon: DaemonProcess) -> None:
+    def offhook(*words: str) -> str:
+        command = [
+            sys.executable,
+            "-m",
+            "offhook.cli.main",
+            *words,
+            "--control",
+            f"{daemon.folder}/offhook.ctl",
+        ]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    options = ChannelOptions(socket=daemon.socket, deadline_s=60)
+    calling = asyncio.create_task(SimulatedCall([HangUp(After(50_000))], options).run())
+    listed = ""
+    while "listening" not in listed:
+        assert not calling.done()
+        listed = await asyncio.to_thread(offhook, "calls", "live")
+    call_id = listed.splitlines()[1].split()[0]
+    assert "calls 1 of" in await asyncio.to_thread(offhook, "top", "--once")
+    assert "under way" in await asyncio.to_thread(offhook, "calls", "hangup", call_id, "--goodbye")
+    assert (await calling).result == "ok"
 
 
 def test_a_daemon_that_cannot_start_leaves_nothing_behind() -> None:

@@ -36,6 +36,7 @@ from offhook.errors import BusyError, DeadlineError, HangupError, ModelError, Of
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
 from offhook.observe.bill import billed
 from offhook.observe.load import Speculation
+from offhook.tools.base import Action
 
 _log = logging.getLogger("offhook.call.call")
 
@@ -53,7 +54,6 @@ class Call:
         self.id = offer.call_id
         self.history = History(list(back.exchanges) if back is not None else [])
         self._line = line
-        self._rate_hz = offer.rate_hz
         self._profile = profile
         self._agent = profile.agent
         self._back = back
@@ -122,7 +122,8 @@ class Call:
                 result = "busy"
             else:
                 _log.error("call=%s failed: %s", self.id, error)
-            await self._apologise()
+            with contextlib.suppress(OffhookError):  # the dialplan's fallback comes next
+                await self._responses.apologise()
         finally:
             await self._close(result)
             seconds = (time.monotonic_ns() - started_ns) / 1e9
@@ -146,7 +147,7 @@ class Call:
             self.id,
             self._agent.name,
             profile.tenant or "-",
-            self._rate_hz,
+            self._output.rate_hz,
             self._line.offer.door,
         )
         policy = profile.policy
@@ -162,7 +163,7 @@ class Call:
             self.history,
             self._conversation,
             self._output.utterance,
-            self._rate_hz,
+            self._output.rate_hz,
             profile.limits,
             profile.history_turns,
             post=self._post,
@@ -180,7 +181,7 @@ class Call:
             post=self._post,
             prosody=services.prosody,
         )
-        settings = JudgeSettings(rate_hz=self._rate_hz, min_speech_ms=config.barge_in_ms)
+        settings = JudgeSettings(rate_hz=self._output.rate_hz, min_speech_ms=config.barge_in_ms)
         self._ears = Ears(
             stream,
             self._output,
@@ -223,10 +224,10 @@ class Call:
         self._responses.close()
         self._line.close()
 
-    async def _apologise(self) -> None:
-        """Say sorry, if anything can still be said; the dialplan's fallback comes next."""
-        with contextlib.suppress(OffhookError):
-            await self._responses.apologise()
+    def end(self, action: Action | None = None, *, goodbye: bool = False) -> None:
+        """Somebody else ends it: now, or with a goodbye; ``action`` is where the line goes then."""
+        self._responses.action = action
+        self._post(turn_taking.CallOverdue() if goodbye else turn_taking.CallEnded())
 
     # --- facts in, actions out -------------------------------------------------------------
 
@@ -275,6 +276,8 @@ class Call:
 
     def _step(self, event: turn_taking.TurnEvent) -> tuple[turn_taking.Action, ...]:
         self._state, actions = turn_taking.step(self._state, event, time.monotonic_ns(), self._settings)
+        if self._profile.watcher is not None:
+            self._profile.watcher.has_floor(type(self._state.floor).__name__.lower())
         return actions
 
     def _tell_our_end(self) -> None:
@@ -353,8 +356,7 @@ class Call:
 
     def _both_speak(self) -> bool:
         """The caller's line carries sound while we are heard, and we may be interrupted."""
-        state = self._state
-        floor, voice = state.floor, state.voice
+        floor, voice = self._state.floor, self._state.voice
         open_ = isinstance(floor, turn_taking.Speaking) and floor.interruptible and self._settings.barge_in
         return open_ and voice.speaking_since_ns is not None and voice.start_samples is not None
 
@@ -378,9 +380,8 @@ class Call:
     # --- keys ------------------------------------------------------------------------------
 
     def _key_pressed(self, key: str) -> None:
-        expected = self._state.expected
         self._post(turn_taking.DigitPressed())
-        entered = self._digits.press(key, time.monotonic_ns(), expected.digits)
+        entered = self._digits.press(key, time.monotonic_ns(), self._state.expected.digits)
         if entered is not None:
             self._post(turn_taking.DigitsEntered(entered))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from offhook.agents.loader import Agent
 from offhook.call.prompts import AgentPhrases
@@ -19,6 +20,18 @@ from offhook.tools.base import ToolResult
 OnDone = Callable[[str, ToolResult], None]
 OnTurn = Callable[[str, str, TurnTrace], None]
 """Gets the caller's words, what was audible of the answer, and where the time went."""
+
+
+class Watcher(Protocol):
+    """Somebody looks on while the call goes on.  Must not wait, and must not raise."""
+
+    def has_floor(self, floor: str) -> None:
+        """Who has the floor, after each event: a floor of turn-taking's, in small letters."""
+        ...
+
+    def answered(self, trace: TurnTrace) -> None:
+        """The caller begins to hear an answer; the trace has its stamps so far."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +56,8 @@ class CallProfile:
     """Told what came of each tool that changes something; None: nobody wants to know."""
     on_turn: OnTurn | None = None
     """Told of each turn when it is over; None: nobody writes it down."""
+    watcher: Watcher | None = None
+    """None: nobody looks on."""
 
     @property
     def agent(self) -> Agent:

@@ -199,6 +199,8 @@ class Responses:
             if trace.playback_started_ns is None:
                 trace.playback_started_ns = time.monotonic_ns()
                 self.turns += 1
+                if self._profile.watcher is not None:
+                    self._profile.watcher.answered(trace)
             self._post(turn_taking.PlaybackStarted(revision.number))
 
         whole = await self._output.say(revision.answer, keys_cut=self._barge_in, audible=audible)

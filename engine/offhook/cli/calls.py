@@ -1,4 +1,4 @@
-"""``offhook calls``: what is kept of calls, and deleting it."""
+"""``offhook calls``: what is kept of calls, and deleting it; the calls that go on are in ``live``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from offhook.cli.database import Action, add_actions, chosen_tenant, places, run, tenant_option
+from offhook.cli.database import Action, add_actions, chosen_tenant, places, tenant_option
+from offhook.cli.database import run as run_action
+from offhook.cli.live import add_live_actions
 from offhook.cli.tables import as_json, as_table
 from offhook.observe.trace.waterfall import printable
 from offhook.tenants.call_records import export_calls, get_call, list_calls
 from offhook.tenants.database import Database
 from offhook.tenants.erasing import erase_everywhere, purge
 
-__all__ = ["add_parser", "run"]
-
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = subparsers.add_parser("calls", help="what is kept of tenants' calls")
-    add_actions(parser, ACTIONS)
+    parser = subparsers.add_parser("calls", help="calls that go on, and what is kept of tenants' calls")
+    add_live_actions(add_actions(parser, ACTIONS))
+
+
+def run(args: argparse.Namespace) -> int:
+    if isinstance(args.perform, Action):
+        return run_action(args)
+    status: int = args.perform(args)
+    return status
 
 
 def _caller_option(parser: argparse.ArgumentParser, *, required: bool = False) -> None:

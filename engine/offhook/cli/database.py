@@ -32,14 +32,17 @@ class Action:
     """Only what writes makes a SQLite file that is not there."""
 
 
-def add_actions(parser: argparse.ArgumentParser, actions: Mapping[str, Action], dest: str = "action") -> None:
-    """Each action as a command of its own, with the options that all have."""
+def add_actions(
+    parser: argparse.ArgumentParser, actions: Mapping[str, Action], dest: str = "action"
+) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+    """Each action as a command of its own, with the options that all have; where more can be added."""
     subparsers = parser.add_subparsers(dest=dest, metavar="ACTION", required=True)
     for name, action in actions.items():
         own = subparsers.add_parser(name, help=action.help, description=action.help)
         action.add_options(own)
         add_options(own)
         own.set_defaults(perform=action)
+    return subparsers
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from offhook.config.control import ControlConfig
 from offhook.config.doors import DoorsConfig
 from offhook.config.services import (
     CostsConfig,
@@ -342,6 +343,7 @@ class Config(Section):
     budgets: BudgetConfig = BudgetConfig()
     doors: DoorsConfig = DoorsConfig()
     metrics: MetricsConfig = MetricsConfig()
+    control: ControlConfig = ControlConfig()
     tenants: TenantsConfig = TenantsConfig()
     costs: CostsConfig = CostsConfig()
     recognisers: dict[_Name, SttConfig] = {}

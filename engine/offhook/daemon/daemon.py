@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -12,11 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from offhook import __version__
 from offhook.agents.loader import load_agent
 from offhook.call.prompts import ReadyPhrases
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
 from offhook.config import Config, DoorsConfig
+from offhook.control.commands import Commands, add_usual
+from offhook.control.live import LiveCalls
+from offhook.control.opening import control_socket
 from offhook.conversation.lookup import search_workers
 from offhook.core import PlayoutThread
 from offhook.daemon import systemd
@@ -81,6 +86,10 @@ class Daemon:
         self._after: AfterCalls | None = None
         self._media: Media | None = None
         """What the doors' lines are made of."""
+        self.live = LiveCalls(words=config.control.words)
+        self.commands = Commands()
+        """What the operator can tell us; see :mod:`offhook.control.commands`."""
+        add_usual(self.commands, self.live)
 
     async def run(self, *, ready: Callable[[], None], progress: Callable[[str], None]) -> None:
         """Serve until SIGTERM, SIGINT or :meth:`stop`; ``ready`` is called when calls can come.
@@ -109,6 +118,9 @@ class Daemon:
             self._doors = doors = OtherDoors(config.doors, group_id(config.daemon.group))
             doors.bind()
             stack.push_async_callback(doors.close)
+            await stack.enter_async_context(
+                control_socket(config, self.live, self.commands, self._state_for_operator)
+            )
             default = load_agent(config.agent.default, config.agent.search)
             folder = PlaybackFolder(config.daemon.playback_dir, group_id=group_id(config.daemon.group))
             stack.callback(folder.close)
@@ -146,7 +158,15 @@ class Daemon:
             self._after = after = AfterCalls(config, self._tasks.spawn)
             stack.push_async_callback(after.close)
             reception = Reception(
-                config, pool, profiles, services, self._searching, self._tasks.spawn, tenancy, after
+                config,
+                pool,
+                profiles,
+                services,
+                self._searching,
+                self._tasks.spawn,
+                tenancy,
+                after,
+                self.live,
             )
             stack.callback(self._searching.close)
             stack.push_async_callback(self._tasks.close)
@@ -216,6 +236,10 @@ class Daemon:
             return {"problem": "the daemon is starting"}
         state = self._reception.health()
         return {"problem": "the daemon is stopping"} if self._stopping.is_set() else state
+
+    def _state_for_operator(self) -> dict[str, Any]:
+        ready = self._reception is not None and not self._stopping.is_set()
+        return {"version": __version__, "pid": os.getpid(), "ready": ready, **self._health()}
 
     # --- reading again -----------------------------------------------------------------------
 

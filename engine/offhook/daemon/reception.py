@@ -17,6 +17,7 @@ from offhook.call.profile import CallProfile, OnTurn
 from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumptions, kept_exchanges
 from offhook.call.services import Services
 from offhook.config import Config
+from offhook.control.live import LiveCall, LiveCalls
 from offhook.daemon.answerer import AGENT_ARGUMENT, Answerer, argument, fresh_numbers, of_box, of_number
 from offhook.daemon.profiles import Key, Prepared, Profiles
 from offhook.doors.base import CallOffer, Line, unless_ended
@@ -63,7 +64,9 @@ class Reception:
         spawn: Callable[..., object],
         tenancy: Tenancy | None = None,
         after: AfterCalls | None = None,
+        live: LiveCalls | None = None,
     ) -> None:
+        """``live`` shows the calls to the operator."""
         self.config = config
         self.services = services
         self._pool = pool
@@ -74,6 +77,7 @@ class Reception:
         self._after = after
         self.resumptions = Resumptions(config.daemon.resume_s)
         """Conversations of callers who may come back."""
+        self._live = live or LiveCalls()
         self._taken: Counter[int] = Counter()
         """Calls that hold a place in a language model, or will, by the model."""
 
@@ -237,22 +241,28 @@ class Reception:
         back = self._back(offer, profile)
         if back is not None:  # a part of its own in whatever is written down
             offer = replace(offer, call_id=f"{offer.call_id}+{back.part}")
-        notes: list[Notes] = []
+        name = prepared.key[1] if number is None else number.agent.name
+        with self._live.call(offer, profile, name) as live:
+            await self._hold_live(line, profile, number, live, back)
+
+    async def _hold_live(
+        self, line: Line, profile: CallProfile, number: Number | None, live: LiveCall, back: Kept | None
+    ) -> None:
+        offer = live.offer
+        notes: list[Notes] = [live]
         if number is not None and self._tenancy is not None:
             notes.append(self._tenancy.note(offer, number, profile.agent.language))
         if self._after is not None:
-            name = prepared.key[1] if number is None else number.agent.name
-            note = self._after.note(offer, profile, name, number)
+            note = self._after.note(offer, profile, live.agent, number)
             if note is not None:
                 notes.append(note)
                 profile = replace(profile, on_done=note.done)
-        if notes:
-            profile = replace(profile, on_turn=_all(notes))
+        profile = replace(profile, on_turn=_all(notes), watcher=live)
         result = "failed"
         try:
             if number is not None or offer.is_ringing:
                 await line.answer()
-            call = Call(line, profile, self.services, back)
+            live.handle = call = Call(line, profile, self.services, back)
             result = await call.run()
             if result in HANDED_OVER:
                 self.resumptions.keep(

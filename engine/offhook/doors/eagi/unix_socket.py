@@ -1,4 +1,4 @@
-"""The daemon's Unix socket: binding it, and who is at the other end of a connection."""
+"""The daemon's Unix sockets: binding them, and who is at the other end of a connection."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_peer(sock: socket.socket) -> Peer:
 
 @dataclass(frozen=True, slots=True)
 class BoundSocket:
-    """A listening SOCK_SEQPACKET socket (non-blocking), and the file it lies at."""
+    """A listening socket (non-blocking), and the file it lies at."""
 
     sock: socket.socket
     path: Path
@@ -54,20 +54,31 @@ class BoundSocket:
     """Device and inode of the file, to know it again."""
 
     @classmethod
-    def bind(cls, path: Path, group: str | None = None) -> BoundSocket:
+    def bind(
+        cls,
+        path: Path,
+        group: str | None = None,
+        *,
+        kind: int = socket.SOCK_SEQPACKET,
+        key: str = "daemon.socket",
+        folder_group: str | None = None,
+    ) -> BoundSocket:
         """Listen at ``path``, mode 0660, owned by ``group`` (None: the process's own).
 
         Makes the folder, replaces the socket file of a daemon that died; raises
         :class:`ConfigError` (one line, what to do) for everything else in the way.
+
+        ``key`` is what the configuration calls it.  ``folder_group``: whose the folder is, where that is not
+        ``group``.
         """
         if len(os.fsencode(path)) > _MAX_PATH_BYTES:
             raise ConfigError(
                 f"{path}: longer than the {_MAX_PATH_BYTES} bytes of a socket path: choose a shorter one"
             )
         gid = group_id(group)
-        with _locked_folder(path.parent, gid):
-            _clear_way(path)
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with _locked_folder(path.parent, group_id(folder_group) if folder_group else gid, key):
+            _clear_way(path, kind, key)
+            sock = socket.socket(socket.AF_UNIX, kind)
             try:
                 _bind_private(sock, path)
                 try:
@@ -102,7 +113,7 @@ class BoundSocket:
 
 
 @contextlib.contextmanager
-def _locked_folder(folder: Path, gid: int | None) -> Iterator[None]:
+def _locked_folder(folder: Path, gid: int | None, key: str) -> Iterator[None]:
     """Makes ``folder`` and keeps other starting daemons out of it for a moment.
 
     The group may enter what is made here, and what systemd has made for us (``RuntimeDirectory``): under
@@ -115,7 +126,7 @@ def _locked_folder(folder: Path, gid: int | None) -> Iterator[None]:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise ConfigError(
-            f"{folder}: cannot be used for the socket: {error.strerror}: correct daemon.socket"
+            f"{folder}: cannot be used for the socket: {error.strerror}: correct {key}"
         ) from error
     try:
         try:
@@ -127,7 +138,7 @@ def _locked_folder(folder: Path, gid: int | None) -> Iterator[None]:
         os.close(fd)
 
 
-def _clear_way(path: Path) -> None:
+def _clear_way(path: Path, kind: int, key: str) -> None:
     """Remove the socket file of a daemon that died; refuse to touch anything else."""
     try:
         mode = path.lstat().st_mode
@@ -136,20 +147,16 @@ def _clear_way(path: Path) -> None:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be examined: {error.strerror}") from error
     if not stat.S_ISSOCK(mode):
-        raise ConfigError(f"{path}: exists and is not a socket: move it away or correct daemon.socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        raise ConfigError(f"{path}: exists and is not a socket: move it away or correct {key}")
+    with socket.socket(socket.AF_UNIX, kind) as probe:
         probe.setblocking(False)
         problem = probe.connect_ex(str(path))
     if problem == errno.ECONNREFUSED:
         path.unlink(missing_ok=True)  # nobody listens: left behind by a daemon that died
     elif problem in (0, errno.EAGAIN):
-        raise ConfigError(
-            f"{path}: socket in use by a running daemon: stop that one or correct daemon.socket"
-        )
+        raise ConfigError(f"{path}: socket in use by a running daemon: stop that one or correct {key}")
     elif problem != errno.ENOENT:
-        raise ConfigError(
-            f"{path}: socket in use by something else ({os.strerror(problem)}): correct daemon.socket"
-        )
+        raise ConfigError(f"{path}: socket in use by something else ({os.strerror(problem)}): correct {key}")
 
 
 def _bind_private(sock: socket.socket, path: Path) -> None:

@@ -46,6 +46,22 @@ class HandOver(BaseTool):
         """Other names of each target, by its name."""
         return {target.name: target.also for target in self._targets.values()}
 
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """Where calls can go, by key."""
+        return self._targets
+
+    def choose(self, wanted: str, summary: str = "") -> Action | None:
+        """Where ``wanted``, a target's key or name or digits, is; None: the agent's owner has named no such
+        place.
+        """
+        key = wanted if wanted in self._targets else self._by_name.get(wanted)
+        if key is None and self._digits is not None and self._digits.fullmatch(wanted):
+            key = wanted
+        if key is None:
+            return None
+        return Action(self._kind, key, " ".join(summary.split())[:SUMMARY_CHARACTERS])
+
     async def run(self, arguments: Mapping[str, Any], context: Context) -> ToolResult:
         wanted = str(arguments.get("to", ""))
         key = self._by_name.get(wanted)
