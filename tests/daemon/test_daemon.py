@@ -12,6 +12,7 @@ from offhook.call.profile import CallProfile
 from offhook.config import Config, load_config
 from offhook.daemon.daemon import Daemon
 from offhook.errors import BusyError, ConfigError, ModelError
+from offhook.observe.bill import Bill
 from offhook.observe.load import Speculation
 from tests.support.clock import reached
 from tests.support.reception import Offer, Ready, SlowModel, opened
@@ -35,6 +36,7 @@ class House:
             def __init__(self, line: Offer, profile: CallProfile, *services: Any) -> None:
                 assert line.taken, "the door is told before anything takes long"
                 house.calls.append(profile)
+                self.bill = Bill()
 
             async def run(self) -> str:
                 if house.hold is not None:

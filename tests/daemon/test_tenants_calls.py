@@ -18,7 +18,8 @@ from offhook.daemon.daemon import Daemon
 from offhook.daemon.reception import MOST_FRESH
 from offhook.daemon.tenancy import Tenancy
 from offhook.documents.passage import Passage
-from offhook.errors import BusyError
+from offhook.errors import BusyError, DatabaseError
+from offhook.observe.bill import Bill
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.agent_versions import put_agent
 from offhook.tenants.call_records import export_calls
@@ -74,6 +75,7 @@ class Block:
             def __init__(self, line: Offer, profile: CallProfile, *services: Any) -> None:
                 assert line.answered == (profile.number is not None)
                 self.line, self.profile = line, profile
+                self.bill = Bill({"seconds": 90.0004}, 0.0125) if profile.tenant == "leeds" else Bill()
                 block.profiles.append(profile)
 
             async def run(self) -> str:
@@ -205,6 +207,23 @@ async def test_a_tenant_whose_calls_have_cost_enough_today_is_busy(block: Block)
         await block.dial("agent=receptionist")
 
 
+@pytest.mark.parametrize("block", [{"costs": {"per_day": 2.5, "currency": "EUR"}}], indirect=True)
+async def test_what_today_has_cost_is_remembered_over_a_restart(block: Block) -> None:
+    services = block.reception.services
+    block.tenancy.spent = lambda currency: {"leeds": 2.5} if currency == "EUR" else {}
+    await block.begin()
+    assert services.ledger.spent("leeds") == 2.5
+    with pytest.raises(BusyError, match="today's calls of leeds"):
+        await block.dial(f"did={LEEDS}")
+
+    def away(currency: str) -> dict[str, float]:
+        raise DatabaseError("it does not answer")
+
+    block.tenancy.spent = away
+    await block.begin()
+    assert (await block.dial(f"did={HULL}")).answered
+
+
 async def test_a_number_is_answered_in_its_language(block: Block) -> None:
     await block.dial(f"did={HULL}")
     await block.dial(f"did={LEEDS}")
@@ -225,6 +244,8 @@ async def test_calls_are_written_as_their_tenant_wants_them(block: Block) -> Non
     assert set(calls) == {"leeds", "hull"}, "who was not let in, and whom the box answered, is nobody's call"
     leeds, hull = calls["leeds"], calls["hull"]
     assert (leeds["result"], leeds["caller"], leeds["agent_version"]) == ("ok", "+441134961111", 1)
+    assert (leeds["cost"], leeds["currency"], leeds["units"]) == (0.0125, "USD", {"seconds": 90.0})
+    assert (hull["cost"], hull["currency"], hull["units"]) == (None, None, None)
     assert [(turn["role"], turn["text"]) for turn in leeds["turns"]] == [
         ("caller", "a secret"),
         ("agent", "an answer"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from offhook.cli import main as cli
 from offhook.tenants.call_records import CallRecord, TurnRecord, add_call
+from offhook.tenants.costs import spent_today
 from offhook.tenants.database import Database
 from offhook.tenants.loading import read_snapshot
 from tests.support.tenants import fill
@@ -130,6 +132,37 @@ def test_calls_are_listed_shown_exported_and_erased(offhook: Run, database: Data
     assert "7700" not in erased
     assert offhook("calls", "sweep")["swept"] == [{"tenant": "leeds", "calls": 1, "turns": 1, "others": 0}]
     assert offhook("calls", "list") == {"calls": []}
+
+
+def test_what_calls_cost_is_shown_by_call_and_by_day(offhook: Run, database: Database) -> None:
+    fill(database, leeds=LEEDS, york="701")
+    now = datetime.now(UTC)
+    with database.writing() as connection:
+        agents = read_snapshot(connection).agents
+        for number, (slug, days_ago, cost) in enumerate(
+            [("leeds", 0, 0.25), ("leeds", 0, 0.5), ("york", 0, None), ("leeds", 3, 1.0), ("leeds", 9, 2.0)]
+        ):
+            began = now - timedelta(days=days_ago)
+            call = CallRecord(f"1.{number}", LEEDS, None, agents[slug, "main"], began, began, "ok")
+            if cost is not None:
+                call = replace(call, cost=cost, currency="EUR", units={"seconds": 60.5, "new_tokens": 1200.0})
+            add_call(connection, call)
+        assert spent_today(connection, now, "EUR") == {"leeds": 0.75}
+        assert spent_today(connection, now, "USD") == {}
+    today, before = now.date().isoformat(), (now - timedelta(days=3)).date().isoformat()
+    costs = offhook("calls", "costs")["costs"]
+    assert [(one["day"], one["tenant"], one["calls"], one["cost"]) for one in costs] == [
+        (today, "leeds", 2, 0.75),
+        (today, "york", 1, 0.0),
+        (before, "leeds", 1, 1.0),
+    ]
+    assert costs[0]["units"] == {"seconds": 121.0, "new_tokens": 2400.0}
+    assert len(offhook("calls", "costs", "--days", "12", "--tenant", "leeds")["costs"]) == 3
+    assert "0.7500 EUR  121 seconds, 2400 new tokens" in offhook("calls", "costs", plain=True)
+    assert "0.2500 EUR" in offhook("calls", "list", plain=True)
+    assert "cost of 60.5 seconds, 1200 new tokens" in offhook("calls", "show", "1.0", plain=True)
+    assert "cost of" not in offhook("calls", "show", "1.2", plain=True)
+    assert "--days 0: 1 or more" in offhook("calls", "costs", "--days", "0", status=2)
 
 
 @pytest.mark.parametrize(

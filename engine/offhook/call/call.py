@@ -34,7 +34,7 @@ from offhook.doors.base import HANGUP, Line, Listening, unless_ended
 from offhook.engines.llm.base import Conversation
 from offhook.errors import BusyError, DeadlineError, HangupError, ModelError, OffhookError
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
-from offhook.observe.bill import billed
+from offhook.observe.bill import Bill, billed
 from offhook.observe.load import Speculation
 from offhook.tools.base import Action
 
@@ -79,6 +79,8 @@ class Call:
             self.history,
             lambda: self._state.voice.speaking_since_ns is not None,
         )
+        self.bill = Bill()
+        """What it costs at others' servers, so far."""
         self._left: dict[str, str] = {}
         """Word for the dialplan, besides the result."""
         self._conversation: Conversation | None = None
@@ -93,7 +95,7 @@ class Call:
         """Hold the conversation; returns how it ended: ``ok``, ``nobody`` (music, a television, an
         announcement), ``hangup``, ``busy``, ``failed``, or where the line goes: ``transfer``, ``queue``,
         ``voicemail``."""
-        with billed() as bill:
+        with billed(self.bill) as bill:
             result = await self._run()
             self._services.ledger.add(self._profile.tenant, bill.cost)
             if bill.units:

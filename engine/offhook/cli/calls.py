@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +11,11 @@ from offhook.cli.database import Action, add_actions, chosen_tenant, places, ten
 from offhook.cli.database import run as run_action
 from offhook.cli.live import add_live_actions
 from offhook.cli.tables import as_json, as_table
+from offhook.errors import ConfigError
+from offhook.observe.bill import UNITS
 from offhook.observe.trace.waterfall import printable
 from offhook.tenants.call_records import export_calls, get_call, list_calls
+from offhook.tenants.costs import costs_by_day
 from offhook.tenants.database import Database
 from offhook.tenants.erasing import erase_everywhere, purge
 
@@ -49,8 +52,18 @@ def _list(args: argparse.Namespace, database: Database) -> int:
 
 def _table(calls: Sequence[dict[str, Any]]) -> str:
     columns = ("id", "tenant", "number", "caller", "agent", "started_at", "result")
-    rows = [[call[column] for column in columns] for call in calls]
-    return as_table(("call", "tenant", "number", "caller", "agent", "began (UTC)", "result"), rows)
+    rows = [[*(call[column] for column in columns), _cost(call["cost"], call["currency"])] for call in calls]
+    return as_table(("call", "tenant", "number", "caller", "agent", "began (UTC)", "result", "cost"), rows)
+
+
+def _cost(cost: float | None, currency: str | None) -> str | None:
+    return None if cost is None else f"{cost:.4f} {currency or ''}".rstrip()
+
+
+def _units(units: Mapping[str, float]) -> str:
+    """``41.2 seconds, 310 characters``; as price lists count."""
+    counts = (f"{units[unit]:.10g} {unit.replace('_', ' ')}" for unit in UNITS if units.get(unit))
+    return ", ".join(counts)
 
 
 def _show_options(parser: argparse.ArgumentParser) -> None:
@@ -66,8 +79,39 @@ def _show(args: argparse.Namespace, database: Database) -> int:
         print(as_json({"call": call}))
         return 0
     print(_table([call]))
+    if call["units"]:
+        print(f"cost of {_units(call['units'])}")
     for turn in call["turns"]:
         print(printable(f"{turn['role']:<6}  {turn['text'] or '(not kept)'}"))
+    return 0
+
+
+def _costs_options(parser: argparse.ArgumentParser) -> None:
+    tenant_option(parser, "the calls")
+    parser.add_argument("--days", type=int, default=7, metavar="N", help="today and before; default: 7")
+
+
+def _costs(args: argparse.Namespace, database: Database) -> int:
+    if args.days < 1:
+        raise ConfigError(f"--days {args.days}: 1 or more")
+    with database.reading() as connection:
+        database.require_schema(connection)
+        costs = costs_by_day(connection, datetime.now(UTC), args.days, chosen_tenant(connection, args))
+    if args.json:
+        print(as_json({"costs": costs}))
+        return 0
+    rows = [
+        (
+            one.day,
+            one.tenant,
+            one.calls,
+            f"{one.minutes:.1f}",
+            _cost(one.cost, one.currency),
+            _units(one.units),
+        )
+        for one in costs
+    ]
+    print(as_table(("day (UTC)", "tenant", "calls", "minutes", "cost", "of"), rows))
     return 0
 
 
@@ -109,6 +153,7 @@ def purge_old(args: argparse.Namespace, database: Database) -> int:
 ACTIONS = {
     "list": Action("calls, the newest first", _list_options, _list, writes=False),
     "show": Action("one call and its turns", _show_options, _show, writes=False),
+    "costs": Action("what calls have cost, by day and tenant", _costs_options, _costs, writes=False),
     "export": Action("everything that is kept, as JSON", _caller_option, _export, writes=False),
     "erase": Action("delete all that is kept of a caller", _erase_options, _erase),
     "sweep": Action("delete what is older than its tenant wants to keep it; daily", _no_options, purge_old),

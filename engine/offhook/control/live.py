@@ -16,6 +16,7 @@ from offhook.call.profile import CallProfile
 from offhook.control.feed import Feed
 from offhook.doors.base import CallOffer
 from offhook.errors import RegistryError
+from offhook.observe.bill import Bill
 from offhook.observe.trace import TurnTrace, now_ms
 from offhook.tools.base import Action
 
@@ -123,7 +124,7 @@ class LiveCall:
             **said,
         )
 
-    def ended(self, result: str) -> None:
+    def ended(self, result: str, bill: Bill | None = None) -> None:
         """It is over; ``result`` is what the dialplan was told."""
         self._feed.publish("ended", call=self.id, result=result, turns=self.turns)
 

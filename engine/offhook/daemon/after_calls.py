@@ -25,6 +25,7 @@ from offhook.config import Config, is_path
 from offhook.doors.base import CallOffer
 from offhook.engines.llm.base import LanguageModel
 from offhook.errors import DatabaseError, OffhookError
+from offhook.observe.bill import Bill
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.database import DEFAULT_FILE, Database
 from offhook.tenants.jobs import Jobs, NewJob
@@ -215,7 +216,7 @@ class CallNote:
         if len(self._done) < _MOST_TURNS:
             self._done.append(Done(tool, result.ok, result.say))
 
-    def ended(self, result: str) -> None:
+    def ended(self, result: str, bill: Bill | None = None) -> None:
         """The call is over; never waits."""
         dialled = self._offer.dialled if any(map(str.isdigit, self._offer.dialled)) else ""
         call = FinishedCall(

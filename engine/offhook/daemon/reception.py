@@ -19,6 +19,7 @@ from offhook.call.services import Services
 from offhook.config import Config
 from offhook.control.live import LiveCall, LiveCalls
 from offhook.daemon.answerer import AGENT_ARGUMENT, Answerer, argument, fresh_numbers, of_box, of_number
+from offhook.daemon.costs import check_costs, recall_costs
 from offhook.daemon.profiles import Key, Prepared, Profiles
 from offhook.doors.base import CallOffer, Line, unless_ended
 from offhook.engines.llm.base import LanguageModel
@@ -27,6 +28,7 @@ from offhook.engines.tts.voice import Voice
 from offhook.errors import BusyError, ConfigError, OffhookError, UnreadableError
 from offhook.files import named
 from offhook.knowledge.store import ReadPassages
+from offhook.observe.bill import Bill
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.admission import Refusal
 from offhook.tenants.snapshot import Number, Snapshot
@@ -48,7 +50,7 @@ class Notes(Protocol):
 
     def turn(self, caller_text: str, audible_text: str, trace: TurnTrace) -> None: ...
 
-    def ended(self, result: str) -> None: ...
+    def ended(self, result: str, bill: Bill) -> None: ...
 
 
 class Reception:
@@ -86,6 +88,7 @@ class Reception:
         key = of_box(self.config.agent.default)
         await self._profiles.warm(await self._profiles.make(key, default, warm=False))
         if self._tenancy is not None:
+            await recall_costs(self.services.ledger, self._tenancy, self.config.costs)
             loop = asyncio.get_running_loop()
 
             def tell(before: Snapshot, after: Snapshot) -> None:
@@ -215,12 +218,8 @@ class Reception:
             raise BusyError(problem)  # the dialplan finds the caller someone who can answer
 
     def _check_costs(self, number: Number | None) -> None:
-        """Raise BusyError when this tenant's calls, or those of the box's own agents, cost enough today."""
-        limit = self.config.costs.per_day
         tenant = None if number is None else number.tenant.slug
-        if limit is not None and self.services.ledger.spent(tenant) >= limit:
-            whose = "the box's own agents" if tenant is None else tenant
-            raise BusyError(f"today's calls of {whose} have cost {limit:g} {self.config.costs.currency}")
+        check_costs(self.services.ledger, tenant, self.config.costs)
 
     @contextmanager
     def _place(self, model: LanguageModel) -> Iterator[None]:
@@ -251,18 +250,20 @@ class Reception:
         offer = live.offer
         notes: list[Notes] = [live]
         if number is not None and self._tenancy is not None:
-            notes.append(self._tenancy.note(offer, number, profile.agent.language))
+            currency = self.config.costs.currency
+            notes.append(self._tenancy.note(offer, number, profile.agent.language, currency))
         if self._after is not None:
             note = self._after.note(offer, profile, live.agent, number)
             if note is not None:
                 notes.append(note)
                 profile = replace(profile, on_done=note.done)
         profile = replace(profile, on_turn=_all(notes), watcher=live)
-        result = "failed"
+        result, bill = "failed", Bill()
         try:
             if number is not None or offer.is_ringing:
                 await line.answer()
             live.handle = call = Call(line, profile, self.services, back)
+            bill = call.bill
             result = await call.run()
             if result in HANDED_OVER:
                 self.resumptions.keep(
@@ -276,7 +277,7 @@ class Reception:
                 )
         finally:
             for each in notes:
-                each.ended(result)
+                each.ended(result, bill)
 
     def _back(self, offer: CallOffer, profile: CallProfile) -> Kept | None:
         """What the caller has talked about with us before, where the dialplan says that they are back."""

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from offhook.config import TenantsConfig
 from offhook.doors.base import CallOffer
+from offhook.observe.bill import Bill
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.admission import Refusal, admit
 from offhook.tenants.call_records import CallRecord, TurnRecord
 from offhook.tenants.call_writer import CallWriter
+from offhook.tenants.costs import spent_today
 from offhook.tenants.database import DEFAULT_FILE, Database
 from offhook.tenants.directory import Directory, DirectoryHealth
 from offhook.tenants.erasing import Places, purge
@@ -40,6 +42,7 @@ class Tenancy:
         writer: CallWriter,
         shelf: Shelf,
         purge: Callable[[], object] = lambda: None,
+        spent: Callable[[str], dict[str, float]] = lambda currency: {},
         *,
         others_answered: bool = False,
     ) -> None:
@@ -52,6 +55,9 @@ class Tenancy:
         """What tenants' documents say; read in threads."""
         self.purge = purge
         """Deletes what is older than its tenant wants.  Blocks.  Raises ConfigError, DatabaseError."""
+        self.spent = spent
+        """What today's calls have cost each tenant, in that currency, as far as it is written down.  Blocks.
+        Raises DatabaseError."""
         self.others_answered = others_answered
         self._running: Counter[str] = Counter()
 
@@ -76,7 +82,14 @@ class Tenancy:
             if not database.is_missing():
                 purge(database, places, datetime.now(UTC))
 
-        return cls(directory, writer, shelf, purge_old, others_answered=others_answered)
+        def spent(currency: str) -> dict[str, float]:
+            if database.is_missing():
+                return {}
+            with database.reading() as connection:
+                database.require_schema(connection)
+                return spent_today(connection, datetime.now(UTC), currency)
+
+        return cls(directory, writer, shelf, purge_old, spent, others_answered=others_answered)
 
     def start(self) -> None:
         """Blocks while a connection is tried, some seconds at most; does not raise."""
@@ -116,16 +129,19 @@ class Tenancy:
             if not self._running[tenant]:
                 del self._running[tenant]
 
-    def note(self, offer: CallOffer, number: Number, language: str) -> CallNotes:
-        """What is written of a call, once it has ended."""
-        return CallNotes(offer, number, language, self._writer)
+    def note(self, offer: CallOffer, number: Number, language: str, currency: str) -> CallNotes:
+        """What is written of a call, once it has ended; ``currency`` is that of its bill."""
+        return CallNotes(offer, number, language, currency, self._writer)
 
 
 class CallNotes:
     """One call's record in the making: what was said only where the tenant wants that."""
 
-    def __init__(self, offer: CallOffer, number: Number, language: str, writer: CallWriter) -> None:
+    def __init__(
+        self, offer: CallOffer, number: Number, language: str, currency: str, writer: CallWriter
+    ) -> None:
         self._offer = offer
+        self._currency = currency
         self._number = number
         self._language = language
         self._writer = writer
@@ -141,8 +157,9 @@ class CallNotes:
         self._turns.append(TurnRecord("caller", caller_text if kept or kept_too else None, missed=missed))
         self._turns.append(TurnRecord("agent", audible_text if kept else None, ms))
 
-    def ended(self, result: str) -> None:
+    def ended(self, result: str, bill: Bill) -> None:
         """Hand it to whoever writes; never waits."""
+        units = {unit: round(count, 3) for unit, count in bill.units.items()}
         record = CallRecord(
             self._offer.call_id,
             self._number.did,
@@ -153,6 +170,9 @@ class CallNotes:
             result,
             tuple(self._turns),
             self._language,
+            bill.cost if units else None,
+            self._currency if units else None,
+            units or None,
         )
         self._writer.put(record)
 

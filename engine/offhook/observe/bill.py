@@ -58,9 +58,9 @@ def add(unit: str, count: float, price: float = 0.0, *, bill: Bill | None = None
 
 
 @contextmanager
-def billed() -> Iterator[Bill]:
-    """A new bill, for all that is begun inside."""
-    token = BILL.set(bill := Bill())
+def billed(bill: Bill | None = None) -> Iterator[Bill]:
+    """``bill``, or a new one, for all that is begun inside."""
+    token = BILL.set(bill := bill or Bill())
     try:
         yield bill
     finally:
@@ -68,7 +68,10 @@ def billed() -> Iterator[Bill]:
 
 
 class Ledger:
-    """What each tenant's calls have cost on the present day (UTC); forgotten at the daemon's end."""
+    """What each tenant's calls have cost on the present day (UTC).
+
+    Forgotten at the daemon's end; what is written down of tenants' calls, it is told when it begins.
+    """
 
     def __init__(self) -> None:
         self._day = ""

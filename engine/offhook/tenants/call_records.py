@@ -7,7 +7,7 @@ An erasure leaves a line that says how much was deleted, and nothing that leads 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,6 +56,11 @@ class CallRecord:
     turns: tuple[TurnRecord, ...] = ()
     language: str = "en"
     """In which it was held: numbers that were said are found by it."""
+    cost: float | None = None
+    """None: no server of somebody else's was used."""
+    currency: str | None = None
+    units: Mapping[str, float] | None = None
+    """What the cost is of, see :mod:`offhook.observe.bill`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,9 @@ def add_call(connection: sa.Connection, record: CallRecord) -> None:
             started_at=record.started_at,
             ended_at=record.ended_at,
             result=record.result,
+            cost=record.cost,
+            currency=record.currency,
+            units=dict(record.units) if record.units is not None else None,
         )
     )
     region = _region(get_home(connection))
@@ -129,6 +137,9 @@ def list_calls(
             _calls.c.ended_at,
             _calls.c.result,
             _calls.c.summary,
+            _calls.c.cost,
+            _calls.c.currency,
+            _calls.c.units,
         )
         .join(schema.tenants, schema.tenants.c.id == _calls.c.tenant_id)
         .where(_wanted(connection, tenant, caller))

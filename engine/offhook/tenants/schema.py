@@ -177,9 +177,13 @@ calls = sa.Table(
     sa.Column("ended_at", UtcTime),
     sa.Column("result", sa.Text),
     sa.Column("summary", json_type()),
+    sa.Column("cost", sa.Float),
+    sa.Column("currency", sa.Text),
+    sa.Column("units", json_type()),
     sa.PrimaryKeyConstraint("tenant_id", "id", name="calls_pkey"),
 )
-"""Calls that have ended.  ``id`` is Asterisk's unique id, which two servers may give to two calls."""
+"""Calls that have ended.  ``id`` is Asterisk's unique id, which two servers may give to two calls.  ``cost``
+is empty where no server of somebody else's was used; ``units``: of their price lists."""
 
 turns = sa.Table(
     "turns",
