@@ -123,6 +123,21 @@ sanitize:
 	$(CMAKE) --build build/$(SANITIZER) -j $(JOBS)
 	$(CTEST) --test-dir build/$(SANITIZER)
 
+.PHONY: fuzz
+fuzz: build  ## Fuzz what strangers send, SECONDS=30 for each parser
+	@command -v clang++ >/dev/null || test "$$(id -u)" != 0 || apt-get install -y -qq --no-install-recommends clang >/dev/null
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),30)
+
+.PHONY: wheel test-wheel deb test-deb
+wheel: build  ## Build a wheel that needs no compiler where it is installed, and an sdist, into dist/
+	.ci/wheel
+test-wheel:  ## Install that wheel into a fresh environment and let it answer a call
+	.ci/test-wheel
+deb:  ## Make a Debian package of that wheel
+	.ci/deb
+test-deb:  ## Make and install it in a Debian of its own (as root)
+	.ci/test-deb
+
 .PHONY: asterisk
 asterisk:  ## Fetch a real Asterisk for the tests into the cache folder (once)
 	tests/asterisk/install.sh

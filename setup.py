@@ -28,6 +28,7 @@ class CMakeBuild(build_ext):
             ["cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
              "-DOFFHOOK_PYTHON=ON", "-DOFFHOOK_TESTS=OFF",
              f"-DOFFHOOK_EDITABLE={'ON' if self.editable_mode else 'OFF'}",
+             f"-DOFFHOOK_LLAMA_LIBRARIES={os.environ.get('OFFHOOK_LLAMA_LIBRARIES', '')}",
              f"-DPython_EXECUTABLE={sys.executable}"],
             check=True,
         )  # fmt: skip

@@ -1,5 +1,7 @@
 #include "llm/llama_library.h"
 
+#include <dlfcn.h>
+#include <ggml-backend.h>
 #include <llama.h>
 
 #include <deque>
@@ -61,6 +63,20 @@ void require_same_library() {
                     "offhook was compiled against libllama " + compiled_library() + ", but " +
                         loaded_library() +
                         " is loaded; install the pinned llama-cpp-python, or rebuild offhook");
+}
+
+void load_backends() {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  if (ggml_backend_dev_count() > 0) return;
+  Dl_info library{};
+  if (dladdr(reinterpret_cast<const void*>(&ggml_backend_dev_count), &library) != 0) {
+    const std::string path(library.dli_fname);
+    ggml_backend_load_all_from_path(path.substr(0, path.find_last_of('/')).c_str());
+  }
+  if (ggml_backend_dev_count() == 0)
+    throw EngineError(ErrorCode::kModel,
+                      "libllama found no code for this processor beside itself; install offhook again");
 }
 
 void capture_library_log() {

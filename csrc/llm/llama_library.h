@@ -17,6 +17,11 @@ std::string loaded_library();
 /// passed by value would be read wrongly, and a wrong read ends every call.
 void require_same_library();
 
+/// Where the library was built with its processor's code apart (a wheel's: one for each kind of processor),
+/// loads the best for this one, out of the folder that the library lies in.  Otherwise does nothing.
+/// Throws EngineError(kModel) when there is none.  Any thread.
+void load_backends();
+
 /// From now on the library's messages go to a bounded memory, not to standard error.
 /// The library's logger is one for the process: the Python package llama_cpp sets its own, which takes
 /// Python's lock, when it is imported.  Cheap; the backend calls it before each batch.

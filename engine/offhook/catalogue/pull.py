@@ -46,7 +46,7 @@ def pull(
                 model.mkdir()
                 make(entry.make, [fetched], model / entry.file)
                 digests = {}
-            unknown = tuple(file.name for file in entry.files if file.sha256 is None)
+            unknown = tuple(file.name for file in entry.files if file.sha256 is None and not file.is_folder)
             description = Stored(
                 entry.name,
                 entry.task,

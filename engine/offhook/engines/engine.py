@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from offhook.catalogue.embedded import is_here
 from offhook.errors import ConfigError
 
 Stage = Literal["stt", "llm", "tts"]
@@ -41,9 +42,13 @@ class Package:
     """The command that brings it."""
     what: str
     """For people: "whisper.cpp"."""
+    entry: str = ""
+    """The model of the catalogue that does as well, pulled."""
 
     def is_there(self) -> bool:
-        """Whether it could be imported; never raises."""
+        """Whether it could be imported, or its model was pulled; never raises."""
+        if self.entry and is_here(self.entry):
+            return True
         try:
             return importlib.util.find_spec(self.module) is not None
         except (ImportError, ValueError):

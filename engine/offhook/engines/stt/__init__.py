@@ -1,5 +1,6 @@
 """Recognisers.  Here only what is known of them before one is loaded."""
 
+from offhook.catalogue.embedded import RECOGNISER
 from offhook.engines.engine import WEBSOCKETS, Engine, Files, Package
 
 ENGINES = (
@@ -12,7 +13,7 @@ ENGINES = (
             inside=("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin"),
         ),
         embedded=Package(
-            "moonshine_voice", "pip install 'offhook[embedded]'", "the embedded recogniser (moonshine-voice)"
+            "moonshine_voice", f"offhook models pull {RECOGNISER}", "the embedded recogniser", RECOGNISER
         ),
     ),
     Engine(

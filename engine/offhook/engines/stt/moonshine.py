@@ -4,13 +4,12 @@ The encoder takes raw 16 kHz audio of any length, so the cost follows the uttera
 instead of a padded window.  The decoder writes one token per run; its keys and values
 are handed back to it, so a run costs one token, not the sentence.
 
-The weights come with the ``moonshine-voice`` wheel.  That package is only looked up,
-never imported: importing it needs PortAudio, which a telephone server has no use for.
+The weights come with the ``moonshine-voice`` wheel, or were pulled out of it.  That package is only looked
+up, never imported: importing it needs PortAudio, which a telephone server has no use for.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,13 +19,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from offhook.catalogue.embedded import ADVICE, RECOGNISER, find_file
 from offhook.config import SttConfig, spoken_languages
 from offhook.engines.engine import Loading
 from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
 from offhook.errors import ConfigError, ModelError
 from offhook.files import check_file, file_exists, model_errors
 
-_ADVICE = "install it with: pip install 'offhook[embedded]'"
 _FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 _BOS, _EOS = 1, 2
 _TOKENS_PER_S = 6.5
@@ -149,14 +148,8 @@ class Moonshine:
 
 
 def embedded_folder() -> Path:
-    """Where the ``moonshine-voice`` wheel put its weights."""
-    spec = importlib.util.find_spec("moonshine_voice")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the embedded recogniser's package moonshine-voice is missing; {_ADVICE}")
-    folder = Path(spec.submodule_search_locations[0]) / "assets" / "tiny-en"
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: missing; this moonshine-voice has no tiny-en weights; {_ADVICE}")
-    return folder
+    """Where the weights are.  Raises ModelError when they are nowhere."""
+    return find_file(RECOGNISER, "encoder_model.ort").parent
 
 
 def read_tokenizer(path: Path) -> list[bytes]:
@@ -171,11 +164,11 @@ def read_tokenizer(path: Path) -> list[bytes]:
             length = data[at] * 128 + length - 128
             at += 1
         if at + length > len(data):
-            raise ModelError(f"{path}: cut short or not a Moonshine tokenizer; {_ADVICE}")
+            raise ModelError(f"{path}: cut short or not a Moonshine tokenizer; {ADVICE}")
         tokens.append(data[at : at + length])
         at += length
     if len(tokens) <= _EOS:
-        raise ModelError(f"{path}: cut short or not a Moonshine tokenizer; {_ADVICE}")
+        raise ModelError(f"{path}: cut short or not a Moonshine tokenizer; {ADVICE}")
     return tokens
 
 
@@ -196,7 +189,7 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no common base of their own
-        raise ModelError(f"{path}: not a usable model file ({_one_line(error)}); {_ADVICE}") from error
+        raise ModelError(f"{path}: not a usable model file ({_one_line(error)}); {ADVICE}") from error
 
 
 def _one_line(error: Exception) -> str:

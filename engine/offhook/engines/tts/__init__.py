@@ -1,5 +1,6 @@
 """Voices.  Here only what is known of them before one is loaded."""
 
+from offhook.catalogue.embedded import VOICE
 from offhook.engines.engine import WEBSOCKETS, Engine, Files, Package
 
 ENGINES = (
@@ -7,11 +8,7 @@ ENGINES = (
         "espeak",
         "tts",
         "offhook.engines.tts.espeak:load",
-        packages=(
-            Package(
-                "espeakng_loader", "pip install 'offhook[embedded]'", "the embedded voice (espeakng-loader)"
-            ),
-        ),
+        packages=(Package("espeakng_loader", f"offhook models pull {VOICE}", "the embedded voice", VOICE),),
     ),
     Engine(
         "piper",

@@ -8,25 +8,23 @@ espeak-ng is GPL-3.0 and therefore an optional extra.
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import itertools
 import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.catalogue.embedded import ADVICE, VOICE, find_file
 from offhook.config import TtsConfig
 from offhook.engines.engine import Loading
 from offhook.engines.tts.base import never
 from offhook.engines.tts.text import has_words, parts, speakable
 from offhook.errors import ModelError
 
-_ADVICE = "install it with: pip install 'offhook[embedded]'"
 _SYNCHRONOUS = 2
 """espeak_AUDIO_OUTPUT: samples go to the callback, and the call returns when all are there."""
 _DONT_EXIT = 0x8000
@@ -117,14 +115,14 @@ class _Library:
         """Load and start; the sample rate [Hz]."""
         if self._native is not None:
             return self._rate_hz
-        folder = _loader_folder()
-        library, data = folder / "libespeak-ng.so", folder / "espeak-ng-data"
+        library = find_file(VOICE, "libespeak-ng.so")
+        data = library.with_name("espeak-ng-data")
         if not (data / "phontab").is_file():
-            raise ModelError(f"{data}: espeak-ng's data is missing; {_ADVICE}")
+            raise ModelError(f"{data}: espeak-ng's data is missing; {ADVICE}")
         try:
             native = ctypes.CDLL(str(library))
         except OSError as error:
-            raise ModelError(f"{library}: cannot be loaded ({error}); {_ADVICE}") from error
+            raise ModelError(f"{library}: cannot be loaded ({error}); {ADVICE}") from error
         native.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
         native.espeak_Synth.argtypes = [
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int,
@@ -135,7 +133,7 @@ class _Library:
         native.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
         rate_hz = native.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, str(data).encode(), _DONT_EXIT)
         if rate_hz <= 0:
-            raise ModelError(f"{data}: espeak-ng does not start with it (code {rate_hz}); {_ADVICE}")
+            raise ModelError(f"{data}: espeak-ng does not start with it (code {rate_hz}); {ADVICE}")
         native.espeak_SetSynthCallback(self._callback)
         self._native, self._rate_hz = native, int(rate_hz)
         return self._rate_hz
@@ -180,13 +178,6 @@ class _Library:
         if samples and count > 0:
             self._blocks.append(np.ctypeslib.as_array(samples, shape=(count,)).astype(np.int16))
         return 1 if self._cancelled() else 0
-
-
-def _loader_folder() -> Path:
-    spec = importlib.util.find_spec("espeakng_loader")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the embedded voice's package espeakng-loader is missing; {_ADVICE}")
-    return Path(spec.submodule_search_locations[0])
 
 
 _log = logging.getLogger(__name__)
