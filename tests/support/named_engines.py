@@ -236,8 +236,8 @@ class Rooms:
         rooms = self
 
         class Held(Call):
-            def __init__(self, line: CallerLine, profile: CallProfile, services: Services) -> None:
-                super().__init__(line, profile, services)
+            def __init__(self, line: CallerLine, profile: CallProfile, *more: Any) -> None:
+                super().__init__(line, profile, *more)
                 line.call = self
 
         monkeypatch.setattr("offhook.daemon.reception.Call", Held)

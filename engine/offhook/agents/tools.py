@@ -102,6 +102,12 @@ class Target(Section):
     """Other names: "reception", "Keisha"."""
     default: bool = False
     """Who just wants "a person" gets this one."""
+    number: str | None = Field(None, pattern=r"^\+?[0-9*#]{1,32}$")
+    """What is rung, as the dialplan's [offhook-transfers] lets it; None: the key is an extension of the
+    dialplan's [offhook-transfer]."""
+    attended: bool = False
+    """transfer: whoever is rung is told who calls, about what, and takes the call with 1; else it comes back
+    to the agent."""
 
 
 class ToolEntry(Section):

@@ -15,7 +15,7 @@ import time
 from offhook import turn_taking
 from offhook.barge_in import JudgeSettings
 from offhook.call.caller_audio import CallerAudio
-from offhook.call.doing import executor_for, left_by
+from offhook.call.doing import briefed, executor_for
 from offhook.call.dtmf import DigitCollector
 from offhook.call.ears import Ears
 from offhook.call.greeting import known_greeting
@@ -93,8 +93,7 @@ class Call:
 
     async def run(self) -> str:
         """Hold the conversation; returns how it ended: ``ok``, ``nobody`` (music, a television, an
-        announcement), ``hangup``, ``busy``, ``failed``, or where the line goes: ``transfer``, ``queue``,
-        ``voicemail``."""
+        announcement), ``hangup``, ``busy``, ``failed``, or an ``ActionKind``: where the line goes."""
         with billed(self.bill) as bill:
             result = await self._run()
             self._services.ledger.add(self._profile.tenant, bill.cost)
@@ -113,8 +112,10 @@ class Call:
             if self._failure is not None:
                 raise self._failure
             result = HANGUP if self._line.ended.is_set() else "nobody" if self._nobody else "ok"
-            if result == "ok" and self._responses.action is not None:
-                result, self._left = self._responses.action.kind, left_by(self._responses.action)
+            action = self._responses.action
+            if result == "ok" and action is not None:
+                self._left = await briefed(action, self.history, self._profile, self._line.offer)
+                result = action.kind
         except HangupError:
             result = HANGUP
         except OffhookError as error:

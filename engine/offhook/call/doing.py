@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 
 from offhook.call.profile import CallProfile
+from offhook.conversation.history import SUBSTANCE, History
 from offhook.doors.base import CallOffer
+from offhook.errors import OffhookError
+from offhook.languages import language
 from offhook.moments.zones import now_in
 from offhook.tools.base import Action, Context
 from offhook.tools.executor import Executor, Toolbox
 
+_log = logging.getLogger("offhook.call.doing")
+
 SUMMARY_CHARACTERS = 200
+BRIEFING_S = 300.0
+"""So long the recording for whoever is rung lies there: longer than anybody rings."""
+BRIEFING_WAIT_S = 4.0
+"""Its making is waited for no longer: then they are rung without."""
 
 
 def executor_for(toolbox: Toolbox, profile: CallProfile, offer: CallOffer) -> Executor:
@@ -32,4 +43,36 @@ def left_by(action: Action) -> dict[str, str]:
     itself."""
     target = re.sub(r"[^\w+*#.-]", "", action.target)
     summary = re.sub(r"[^\w .,:;!?'@+-]", " ", action.summary)
-    return {"OFFHOOK_TARGET": target, "OFFHOOK_SUMMARY": " ".join(summary.split())[:SUMMARY_CHARACTERS]}
+    return {
+        "OFFHOOK_TARGET": target,
+        "OFFHOOK_NUMBER": re.sub(r"[^0-9+*#]", "", action.number),
+        "OFFHOOK_SUMMARY": " ".join(summary.split())[:SUMMARY_CHARACTERS],
+        "OFFHOOK_BRIEFING": "",
+    }
+
+
+async def briefed(action: Action, history: History, profile: CallProfile, offer: CallOffer) -> dict[str, str]:
+    """What :func:`left_by` says, and for an attended transfer a recording of who calls, about what."""
+    left = left_by(action)
+    if action.kind != "attended" or not offer.files:
+        return left
+    try:
+        async with asyncio.timeout(BRIEFING_WAIT_S):
+            clip = await profile.phrases.file(briefing(action, history, profile), BRIEFING_S)
+    except (TimeoutError, OffhookError) as error:
+        _log.warning("call=%s rings without a briefing: %s", offer.call_id, error or "it took too long")
+        return left
+    return {**left, "OFFHOOK_BRIEFING": clip.name}
+
+
+def briefing(action: Action, history: History, profile: CallProfile) -> str:
+    """What whoever is rung hears: for whom we speak, what the caller has said, and what to press."""
+    phrases = language(profile.agent.language).phrases
+    said = [
+        each.caller_text
+        for each in history.exchanges
+        if each.act in SUBSTANCE and each.caller_text and not each.wants_person
+    ]
+    words = " ".join((action.summary or (said[-1] if said else "")).split())[:SUMMARY_CHARACTERS]
+    about = phrases.briefing_about.format(words=words) if words else ""
+    return " ".join(phrases.briefing.format(name=profile.agent.name, about=about).split())

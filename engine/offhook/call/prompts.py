@@ -97,6 +97,16 @@ class AgentPhrases:
                 self._apology = self._shelf.keep(phrase.audio, APOLOGY_HZ)
         return self._apology
 
+    async def file(self, text: str, for_s: float) -> Clip:
+        """Words of one call as a file of their own, which is removed after ``for_s``.
+
+        Raises ModelError, DeadlineError or PlaybackError.
+        """
+        audio = await self._voice.say(text, APOLOGY_HZ, language=self._agent.voice_language)
+        shelf = self._folder.shelf("aside")
+        asyncio.get_running_loop().call_later(for_s, shelf.close)
+        return shelf.keep(audio, APOLOGY_HZ)
+
     async def make(self, rate_hz: int) -> None:
         """Make all of them now, so that no call waits for one."""
         await self.apology()

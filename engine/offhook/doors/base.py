@@ -62,6 +62,8 @@ class CallOffer:
     """Of the audio in both directions: signed 16-bit, mono."""
     is_ringing: bool = False
     """Nobody has answered the channel, and the dialplan leaves that to us."""
+    files: bool = False
+    """Asterisk plays files that this machine writes: it is on the same one."""
 
 
 @dataclass(frozen=True, slots=True)

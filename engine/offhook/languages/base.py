@@ -26,6 +26,11 @@ class Phrases:
     """Before the greeting, where callers are to know at once what they talk to; ``{name}``."""
     no_transfer: str
     """When the caller wants a person, and nothing the agent knows says how."""
+    briefing: str
+    """To a person whom a caller is put through to, before they are connected: ``{name}`` is the agent's,
+    ``{about}`` :attr:`briefing_about` or nothing."""
+    briefing_about: str
+    """``{words}``: the caller's own."""
     no_action: str
     """When the caller wants something done that the agent has no means to do."""
     you_said: str

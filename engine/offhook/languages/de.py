@@ -112,6 +112,9 @@ GERMAN = Language(
         disclosure="Hier ist der automatische Assistent von {name}.",
         machine="Ich bin der automatische Assistent von {name}. Wie kann ich Ihnen helfen?",
         no_transfer="Es tut mir leid, ich kann Sie von hier aus nicht verbinden.",
+        briefing="{name} hat einen Anruf für Sie. {about}"
+        " Zum Annehmen drücken Sie die Eins, zum Zurückgeben die Zwei.",
+        briefing_about="Gesagt wurde: {words}.",
         no_action="Es tut mir leid, ich kann Fragen beantworten, das aber nicht selbst veranlassen.",
         you_said="Ich habe {detail} notiert.",
         not_given="Es tut mir leid, das habe ich noch nicht. Können Sie es mir sagen?",

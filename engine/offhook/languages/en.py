@@ -141,6 +141,9 @@ ENGLISH = Language(
         disclosure="This is the automated assistant of {name}.",
         machine="I'm the automated assistant of {name}. How can I help you?",
         no_transfer="I'm sorry, I can't put you through from here.",
+        briefing="{name} has a caller for you. {about}"
+        " To take the call, press one. To send it back, press two.",
+        briefing_about="They said: {words}.",
         no_action="I'm sorry, I can answer questions, but I can't arrange that myself.",
         you_said="I have {detail}.",
         not_given="I'm sorry, I don't have that yet. Could you tell me?",

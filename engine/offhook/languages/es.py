@@ -109,6 +109,9 @@ SPANISH = Language(
         disclosure="Le atiende el asistente automático de {name}.",
         machine="Soy el asistente automático de {name}. ¿En qué puedo ayudarle?",
         no_transfer="Lo siento, desde aquí no puedo pasarle la llamada.",
+        briefing="{name} tiene una llamada para usted. {about}"
+        " Para aceptarla, pulse uno. Para devolverla, pulse dos.",
+        briefing_about="Ha dicho: {words}.",
         no_action="Lo siento, puedo responder preguntas, pero eso no puedo gestionarlo yo.",
         you_said="Tengo anotado: {detail}.",
         not_given="Lo siento, todavía no tengo ese dato. ¿Me lo puede decir?",

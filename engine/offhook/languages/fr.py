@@ -105,6 +105,9 @@ FRENCH = Language(
         disclosure="Ici l'assistant automatique de {name}.",
         machine="Je suis l'assistant automatique de {name}. Comment puis-je vous aider ?",
         no_transfer="Je suis désolé, je ne peux pas vous passer quelqu'un d'ici.",
+        briefing="{name} a un appel pour vous. {about}"
+        " Pour le prendre, appuyez sur un. Pour le rendre, appuyez sur deux.",
+        briefing_about="La personne a dit : {words}.",
         no_action="Je suis désolé, je peux répondre aux questions, mais je ne peux pas m'en occuper moi-mêm"
         "e.",
         you_said="J'ai noté : {detail}.",

@@ -26,7 +26,7 @@ Effect = Literal["reads", "writes"]
 said yes."""
 Phase = Literal["before", "during", "after"]
 """Of a call."""
-ActionKind = Literal["transfer", "queue", "voicemail", "callback", "hangup"]
+ActionKind = Literal["transfer", "attended", "queue", "voicemail", "agent", "callback", "hangup"]
 
 SLOW_S = 3.0
 """What a tool may take where nobody says otherwise: a caller waits."""
@@ -111,6 +111,8 @@ class Action:
     """A key of the agent's file, or digits that match a pattern of its owner's; never a model's own."""
     summary: str = ""
     """For the person who takes over: what the caller wants."""
+    number: str = ""
+    """What the owner of the target wrote to be rung; empty: the target is the dialplan's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,6 @@ from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer
 EXTENSIONS = {"audiosocket": "701", "websocket": "702"}
 """What the shipped softphone dials to come through a door."""
 MODULES = (
-    "app_dial",
-    "bridge_simple",
     "res_audiosocket",
     "chan_audiosocket",
     "res_http_websocket",

@@ -13,7 +13,7 @@ from tests.support.asterisk.asterisk_install import AsteriskInstall, NoAsteriskE
 from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer
 from tests.support.postgresql import PrivateCluster
 
-MODULES = ("res_odbc_transaction", "res_odbc", "func_odbc", "func_groupcount", "app_dial")
+MODULES = ("res_odbc_transaction", "res_odbc", "func_odbc", "func_groupcount")
 
 
 def _install() -> tuple[AsteriskInstall, Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from offhook.core import Stream
 from offhook.doors.agi.agi import AgiChannel
@@ -73,7 +74,7 @@ class EagiLine:
             problem = error  # the call is taken, so that the caller hears an apology
         if handoff.descriptors.audio is None:
             problem = ConfigError("no caller's audio: the dialplan has to run EAGI(), not AGI()")
-        offer = offer_of("eagi", header, handoff.hello.args, rate_hz)
+        offer = replace(offer_of("eagi", header, handoff.hello.args, rate_hz), files=True)
         return cls(handoff, agi, offer, media, problem)
 
     @property

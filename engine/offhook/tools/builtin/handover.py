@@ -1,8 +1,8 @@
 """Handing the caller over: to a person, a queue, a mailbox.
 
 The tool only chooses: the line changes when the answer has been heard to its end, and the dialplan does it
-(``[offhook-actions]`` in ``asterisk/offhook.conf``).  Where to is a key of the agent's file, or digits that
-match a pattern of its owner's: a model cannot write a number that is dialled.
+(``[offhook-actions]`` in ``asterisk/extensions.conf``).  Where to is a key of the agent's file, or digits
+that match a pattern of its owner's: a model cannot write a number that is dialled.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ class HandOver(BaseTool):
         if key is None:
             return ToolResult(f"there is no {wanted!r}; there is: {', '.join(self._by_name)}", ok=False)
         summary = " ".join(str(arguments.get("reason", "")).split())[:SUMMARY_CHARACTERS]
-        return ToolResult({"to": key}, action=Action(self._kind, key, summary))
+        target = self._targets.get(key)
+        kind = "attended" if target is not None and target.attended else self._kind
+        number = (target.number or "") if target is not None else ""
+        return ToolResult({"to": key}, action=Action(kind, key, summary, number))
 
 
 def transfer(entry: ToolEntry, spec: ToolSpec, around: Surroundings) -> Sequence[Tool]:
@@ -96,6 +99,9 @@ def _hand_over(kind: ActionKind, entry: ToolEntry, spec: ToolSpec, description: 
     names = [target.name for target in entry.targets.values()]
     if len({name.lower() for name in names}) != len(names):
         raise ConfigError("two targets have the same name: callers could not tell them apart")
+    for key, target in entry.targets.items():
+        if kind != "transfer" and (target.attended or target.number is not None):
+            raise ConfigError(f"targets.{key}: attended and number are for transfer, and this is {kind}")
     to: dict[str, Any] = {"type": "string", "description": "Whom the caller wants"}
     if entry.pattern is None:
         to["enum"] = names
