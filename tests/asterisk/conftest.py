@@ -138,7 +138,7 @@ def long_answer(
 @pytest.fixture(scope="session")
 def phrases() -> dict[str, Phrase]:
     """The demo conversation and the phrases for tests."""
-    folders = ("engine/offhook/assets/demo", "tests/data/speech", "tests/data/pieces")
+    folders = ("engine/offhook/assets/demo", "tests/data/speech", "tests/data/people", "tests/data/pieces")
     return {name: each for folder in folders for name, each in load_phrases(ROOT / folder).items()}
 
 

@@ -18,7 +18,7 @@ def test_dialplan_is_what_the_file_says(asterisk_server: AsteriskServer) -> None
     for context in ("offhook", "offhook-did", "offhook-phones", "offhook-fallback", "offhook-end"):
         assert f"[ Context '{context}' created by 'pbx_config' ]" in plan
     assert "_+1NXXNXXXXXX" in plan
-    assert "EAGI(${OFFHOOK_AGI},${UNIQUEID})" in plan
+    assert "EAGI(${OFFHOOK_AGI},${UNIQUEID}${OFFHOOK_ALONG})" in plan
     asterisk_server.cli("dialplan reload")
     assert asterisk_server.cli("dialplan show") == plan
 

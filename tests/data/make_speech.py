@@ -6,6 +6,7 @@ Written by this script and committed, so that nobody needs flite to run a test:
 
 * ``engine/offhook/assets/demo/``  the conversation of ``offhook demo``
 * ``tests/data/speech/``           more phrases, for tests
+* ``tests/data/people/``           what callers say who want somebody else
 * ``tests/data/pieces/``           no whole questions: what is said into answers, and halves of a phrase
 
 Each folder gets 8 kHz, 16-bit, mono WAV files and a ``speech.json`` with the words
@@ -61,6 +62,14 @@ PIECES = {
     "i_would_like_to": ("I would like to", 1.1),
     "book_an_appointment": ("book an appointment.", 1.1),
 }
+PEOPLE = {
+    "human": ("I would like to talk to a human being, please.", 1.1),
+    "front_desk": ("Please put me through to the front desk.", 1.1),
+    "workshop": ("Please put me through to the workshop.", 1.1),
+    "wait_in_line": ("I would like to wait in line for the next free person.", 1.1),
+    "leave_message": ("I would like to leave a message on your answering machine.", 1.1),
+    "class": ("How much does a pottery class cost?", 1.1),
+}
 
 
 def speak(text: str, stretch: float, folder: Path) -> Samples:
@@ -96,4 +105,5 @@ def make(phrases: dict[str, tuple[str, float]], folder: Path) -> None:
 if __name__ == "__main__":
     make(DEMO, ROOT / "engine/offhook/assets/demo")
     make(MORE, ROOT / "tests/data/speech")
+    make(PEOPLE, ROOT / "tests/data/people")
     make(PIECES, ROOT / "tests/data/pieces")

@@ -1,15 +1,14 @@
 """A telephone that is rung: registers with Asterisk, is called, and answers, declines or lets it ring.
 
-    async with await SipPhone.register(server, "softphone", "change-me") as phone:
-        ringing = await phone.rings()
-        async with await ringing.answer() as call:      # a SipCall: speaks, hears, presses keys, hangs up
-            await call.media.quiet(800)
+async with await SipPhone.register(server, "softphone", "change-me") as phone:
+    ringing = await phone.rings()
+    async with await ringing.answer() as call:      # a SipCall: speaks, hears, presses keys, hangs up
+        await call.media.quiet(800)
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from types import TracebackType
 from typing import Self
@@ -32,6 +31,8 @@ class SipPhone(asyncio.DatagramProtocol):
         self._registering: SipCall | None = None
         self._calls: dict[str, IncomingCall] = {}
         self._ringing: asyncio.Queue[IncomingCall] = asyncio.Queue()
+        self._password: str | None = None
+        """None: it is not registered."""
 
     @classmethod
     async def register(
@@ -46,8 +47,6 @@ class SipPhone(asyncio.DatagramProtocol):
             raise
         phone._password = password
         return phone
-
-    _password: str | None = None
 
     @classmethod
     async def at(cls, server: tuple[str, int], user: str, *, local_host: str = "127.0.0.1") -> Self:
@@ -152,9 +151,7 @@ class _Registration(_OnPhone):
 class IncomingCall(_OnPhone):
     """A call that rings; a :class:`SipCall` once it is answered."""
 
-    def __init__(
-        self, phone: SipPhone, server: tuple[str, int], user: str, invite: sip.Message
-    ) -> None:
+    def __init__(self, phone: SipPhone, server: tuple[str, int], user: str, invite: sip.Message) -> None:
         super().__init__(phone, server, user)
         self._invite_received = invite
         self._call_id = invite.get("Call-ID")

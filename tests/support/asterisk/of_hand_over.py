@@ -1,0 +1,67 @@
+"""An Asterisk with the shipped dialplan and somewhere to hand over to: a colleague, a queue, a mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.asterisk.asterisk_install import AsteriskInstall
+from tests.support.asterisk.asterisk_server import AsteriskServer
+
+COLLEAGUE = "211"
+"""Her telephone is called like her number, as those of FreePBX are; the password is the shipped one's."""
+RING_S = 3
+"""So long it rings where nobody answers."""
+_PHONE = f"""
+[{COLLEAGUE}](offhook-media)
+context = offhook-phones
+auth = {COLLEAGUE}
+aors = {COLLEAGUE}
+[{COLLEAGUE}]
+type = auth
+auth_type = userpass
+username = {COLLEAGUE}
+password = change-me
+[{COLLEAGUE}]
+type = aor
+max_contacts = 1
+"""
+_DIALPLAN = f"""
+[globals](+)
+OFFHOOK_RING_S = {RING_S}
+[offhook-queue](+)
+exten => kiln,1,Queue(kiln,,,,{RING_S})
+ same => n,Goto(offhook-back,s,1)
+[offhook-voicemail](+)
+exten => box,1,VoiceMail(100@default,u)
+ same => n,GotoIf($["${{VMSTATUS}}" = "FAILED"]?offhook-back,s,1)
+ same => n,Hangup()
+"""
+_QUEUE = f"[general]\n[kiln]\ntimeout = {RING_S}\nmember => PJSIP/{COLLEAGUE}\njoinempty = yes\n"
+_VOICEMAIL = "[general]\nformat = wav\nmaxsecs = 30\nminsecs = 1\n[default]\n100 => 4242,Kiln\n"
+MODULES = ("app_queue", "app_voicemail", "res_musiconhold", "res_adsi")
+
+
+@contextmanager
+def asterisk_of_hand_over(
+    install: AsteriskInstall,
+    scripts: Sequence[Path] = (),
+    dialplan: str = _DIALPLAN,
+    adjust: Callable[[Path], None] = lambda etc: None,
+) -> Iterator[AsteriskServer]:
+    """``dialplan`` is added to the shipped one; ``adjust`` may change what else there is."""
+
+    def with_people(etc: Path) -> None:
+        for name, text in {"pjsip": _PHONE, "extensions": dialplan}.items():
+            with (etc / f"{name}.conf").open("a") as file:
+                file.write(text)
+        with (etc / "modules.conf").open("a") as modules:
+            modules.write("\n[modules](+)\n" + "".join(f"load = {name}.so\n" for name in MODULES))
+        (etc / "queues.conf").write_text(_QUEUE)
+        (etc / "voicemail.conf").write_text(_VOICEMAIL)
+        (etc / "musiconhold.conf").write_text("[general]\n")
+        adjust(etc)
+
+    with AsteriskServer(install, scripts, with_people) as server:
+        yield server
