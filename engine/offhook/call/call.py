@@ -50,8 +50,7 @@ class Call:
         self, line: Line, profile: CallProfile, services: Services, back: Kept | None = None
     ) -> None:
         """``line`` is accepted, and the call's from now on.  ``back``: it has been with us before."""
-        offer = line.offer
-        self.id = offer.call_id
+        self.id = line.offer.call_id
         self.history = History(list(back.exchanges) if back is not None else [])
         self._line = line
         self._profile = profile
@@ -68,7 +67,7 @@ class Call:
         """The call was ended because nobody talked with us, though there were sounds."""
         self._failure: OffhookError | None = None
         self._tasks = Tasks(self._failed)
-        self._output = CallOutput(line.player(self._key_pressed), offer.rate_hz)
+        self._output = CallOutput(line.player(self._key_pressed), line.offer.rate_hz)
         self._responses = Responses(
             self.id,
             profile,
@@ -81,8 +80,7 @@ class Call:
         )
         self.bill = Bill()
         """What it costs at others' servers, so far."""
-        self._left: dict[str, str] = {}
-        """Word for the dialplan, besides the result."""
+        self._left: dict[str, str] = {}  # word for the dialplan, besides the result
         self._conversation: Conversation | None = None
         self._pipeline: Pipeline | None = None
         self._ears: Ears | None = None
@@ -112,8 +110,7 @@ class Call:
             if self._failure is not None:
                 raise self._failure
             result = HANGUP if self._line.ended.is_set() else "nobody" if self._nobody else "ok"
-            action = self._responses.action
-            if result == "ok" and action is not None:
+            if result == "ok" and (action := self._responses.action) is not None:
                 self._left = await briefed(action, self.history, self._profile, self._line.offer)
                 result = action.kind
         except HangupError:

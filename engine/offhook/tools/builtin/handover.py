@@ -58,9 +58,13 @@ class HandOver(BaseTool):
         key = wanted if wanted in self._targets else self._by_name.get(wanted)
         if key is None and self._digits is not None and self._digits.fullmatch(wanted):
             key = wanted
-        if key is None:
-            return None
-        return Action(self._kind, key, " ".join(summary.split())[:SUMMARY_CHARACTERS])
+        return None if key is None else self._action(key, summary)
+
+    def _action(self, key: str, summary: str) -> Action:
+        target = self._targets.get(key)
+        kind = "attended" if target is not None and target.attended else self._kind
+        number = (target.number or "") if target is not None else ""
+        return Action(kind, key, " ".join(summary.split())[:SUMMARY_CHARACTERS], number)
 
     async def run(self, arguments: Mapping[str, Any], context: Context) -> ToolResult:
         wanted = str(arguments.get("to", ""))
@@ -71,11 +75,7 @@ class HandOver(BaseTool):
             key = next(iter(self._targets))
         if key is None:
             return ToolResult(f"there is no {wanted!r}; there is: {', '.join(self._by_name)}", ok=False)
-        summary = " ".join(str(arguments.get("reason", "")).split())[:SUMMARY_CHARACTERS]
-        target = self._targets.get(key)
-        kind = "attended" if target is not None and target.attended else self._kind
-        number = (target.number or "") if target is not None else ""
-        return ToolResult({"to": key}, action=Action(kind, key, summary, number))
+        return ToolResult({"to": key}, action=self._action(key, str(arguments.get("reason", ""))))
 
 
 def transfer(entry: ToolEntry, spec: ToolSpec, around: Surroundings) -> Sequence[Tool]:
