@@ -1,4 +1,4 @@
-"""A call's output: one utterance at a time, stops that come early, and who is told of what was sent."""
+"""A call's output: one utterance at a time, stops that come early, and what was in the air."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import asyncio
 import gc
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offhook.call.output import MAX_RESTARTS, STRETCH_NS, CallOutput
+from offhook.call.output import MAX_RESTARTS, CallOutput
 from offhook.doors.base import CallOffer, PlaybackEnd
 from offhook.errors import HangupError, PlaybackError
 from offhook.playout.folder import Clip, PlaybackFolder
@@ -39,38 +41,31 @@ def spoken(output: CallOutput, text: str, audio: NDArray[np.int16]) -> Utterance
     return utterance
 
 
-async def test_whoever_observes_is_told_of_all_that_was_sent_and_of_nothing_else(
-    tmp_path: Path, clock: Clock
+async def test_a_file_is_in_the_air_for_as_long_as_it_was_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = FakeLine(clock)
-    output = CallOutput(line.player(lambda key: None), RATE_HZ)
-    told: list[tuple[int, NDArray[np.int16]]] = []
-    await output.say(spoken(output, "nobody observes yet", ramp(0.2, 1)), audible=lambda: None)
-    output.observe(lambda at_ns, audio: told.append((at_ns, audio)))
+    now_ns = 10**12
+    monkeypatch.setattr("offhook.call.output.time", SimpleNamespace(monotonic_ns=lambda: now_ns))
 
-    first, second = ramp(1.0, 1_000), ramp(2.5 * STRETCH_NS / 1e9, 2_000)
-    line.hold()
-    interrupted = asyncio.create_task(output.say(spoken(output, "one two", first), audible=lambda: None))
-    await line.speaks()
-    line.time_passes(0.25)
-    await output.stop()
-    assert not await interrupted
-    line.let_go()
-    assert await output.say(spoken(output, "three", second), audible=lambda: None)
-    file = tmp_path / "apology.sln"
-    ramp(0.5, 3_000).tofile(file)
-    await output.say_file(Clip(file, RATE_HZ // 2, RATE_HZ))
+    async def half_a_second(clip: Clip) -> None:
+        nonlocal now_ns
+        now_ns += 5 * 10**8
+
+    output = CallOutput(cast(Any, SimpleNamespace(play_file=half_a_second)), RATE_HZ)
+    file, began_ns, audio = tmp_path / "apology.sln", now_ns, ramp(1.0, 3_000)
+    audio.tofile(file)
+    await output.say_file(Clip(file, RATE_HZ, RATE_HZ))
+    around = output.played(began_ns - 10**9, began_ns + 2 * 10**9)
+    np.testing.assert_array_equal(around[RATE_HZ : RATE_HZ * 3 // 2], audio[: RATE_HZ // 2])
+    assert not around[:RATE_HZ].any()
+    assert not around[RATE_HZ * 3 // 2 :].any()
+    inside = output.played(began_ns + 10**8, began_ns + 2 * 10**8)
+    np.testing.assert_array_equal(inside, audio[800:1600])
+
     file.unlink()
-    await output.say_file(Clip(file, RATE_HZ // 2, RATE_HZ))  # gone: nothing to tell, and no accident
-
-    audible = [audio[audio != 0] for _, audio in told]
-    np.testing.assert_array_equal(audible[0], first[: RATE_HZ // 4])
-    # Where a stretch ends in the midst of a sample's time, that sample is in neither or in both.
-    assert abs(sum(map(len, audible[1:-1])) - len(second)) <= len(audible)
-    assert len(told) > 4, "what is long is told in stretches"
-    np.testing.assert_array_equal(audible[-1], ramp(0.5, 3_000))
-    ends = [at_ns + len(audio) * 10**9 // RATE_HZ for at_ns, audio in told]
-    assert all(end <= at_ns for end, (at_ns, _) in zip(ends, told[1:], strict=False)), "they do not overlap"
+    began_ns = now_ns
+    await output.say_file(Clip(file, RATE_HZ, RATE_HZ))  # gone: nothing, and no accident
+    assert not output.played(began_ns, began_ns + 10**9).any()
 
 
 class Slow(FakePlayer):

@@ -394,4 +394,4 @@ def check_application(call: str) -> None:
     elif found[1] == "EAGI":
         assert first in ("offhook-eagi", "offhook_eagi.py", "${OFFHOOK_AGI}"), call
         assert rest[0] == "${UNIQUEID}", "the launcher's first argument"
-        assert all(re.fullmatch(r"agent=[\w-]+", argument) for argument in rest[1:]), call
+        assert all(re.fullmatch(r"(?:agent|record)=[\w-]+", argument) for argument in rest[1:]), call

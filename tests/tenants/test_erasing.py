@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from offhook.cli import main as cli
 from offhook.errors import ConfigError
-from offhook.observe.forgetting import forget_lines, recordings_of
+from offhook.observe.forgetting import forget_lines
+from offhook.recording.places import recordings_of
 from offhook.tenants import schema
 from offhook.tenants.call_records import CallRecord, TurnRecord, add_call, list_calls
 from offhook.tenants.database import Database
@@ -47,7 +48,7 @@ def places(tmp_path: Path) -> Places:
         (folder / f"{name}.jsonl").write_text("\n".join(lines[::2]) + "\nno JSON\n")
         (folder / f"{name}.jsonl.1").write_text("\n".join(lines[1::2]) + "\n")
         (folder / f"{name}.jsonl").chmod(0o640)
-    return Places(folder / "trace.jsonl", folder / "transcript.jsonl", folder / "recordings")
+    return Places(folder / "trace.jsonl", folder / "transcript.jsonl", (folder / "recordings",))
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ def test_the_commands(
     monkeypatch.setattr("offhook.cli.database.OWN_FILE", tmp_path / "none.db")
     config = tmp_path / "offhook.toml"
     config.write_text(
-        f'[daemon]\ntrace_file = "{places.trace}"\n[tenants]\nrecordings = "{places.recordings}"\n'
+        f'[daemon]\ntrace_file = "{places.trace}"\n[tenants]\nrecordings = "{places.recordings[0]}"\n'
     )
 
     def offhook(*words: str) -> Any:

@@ -27,6 +27,7 @@ from offhook.call.recognition import CallerWords
 from offhook.call.responses import Responses
 from offhook.call.resumption import Kept
 from offhook.call.services import Services
+from offhook.call.tap import Tap
 from offhook.call.tasks import Tasks
 from offhook.call.timing import overdue, patience_s
 from offhook.conversation.history import History
@@ -86,6 +87,8 @@ class Call:
         self._ears: Ears | None = None
         self._audio: CallerAudio | None = None
         self._words: CallerWords | None = None
+        self.tap: Tap | None = None
+        """What both sides hear; None before the caller is heard."""
 
     # --- life ------------------------------------------------------------------------------
 
@@ -134,22 +137,15 @@ class Call:
 
     async def _open(self) -> None:
         services, profile, config = self._services, self._profile, self._profile.turn
+        endpointing_ms = self._settings.endpointing.longest_ms
         stream = self._line.hear(
-            self._post,
-            Listening(
-                pause_ms=config.pause_ms,
-                endpointing_ms=self._settings.endpointing.longest_ms,
-                ring_s=config.max_utterance_s,
-            ),
+            self._post, Listening(config.pause_ms, endpointing_ms, ring_s=config.max_utterance_s)
         )
-        _log.info(
-            "call=%s started agent=%s tenant=%s rate_hz=%d door=%s",
-            self.id,
-            self._agent.name,
-            profile.tenant or "-",
-            self._output.rate_hz,
-            self._line.offer.door,
-        )
+        named = (self._agent.name, profile.tenant or "-", self._output.rate_hz, self._line.offer.door)
+        _log.info("call=%s started agent=%s tenant=%s rate_hz=%d door=%s", self.id, *named)
+        self.tap = Tap(stream, self._output, self._tasks.spawn)
+        if services.recorder is not None and profile.recorded is not None:
+            self.tap.add(services.recorder.begin(self.id, profile.recorded, self._output.rate_hz))
         policy = profile.policy
         if policy.toolbox is not None:
             self.history.tools = executor_for(policy.toolbox, profile, self._line.offer)
@@ -216,6 +212,8 @@ class Call:
         if self._pipeline is not None:
             await self._pipeline.close()
         await self._output.close()
+        if self.tap is not None:
+            self.tap.close()
         if self.history.tools is not None:
             await self.history.tools.close()
         await self._line.finish(result, self._left)

@@ -1,7 +1,7 @@
 """All that one caller is sent: one utterance at a time, and how far each of them was audible.
 
-What was sent can be asked for while it may still come back as an echo; who wants all of it, to record the
-call, is told of each stretch of audio when it is over (:meth:`CallOutput.observe`).
+What was sent can be asked for while it may still come back as an echo; whoever wants all of it, to record the
+call, asks again and again (:class:`offhook.call.tap.Tap`).
 """
 
 from __future__ import annotations
@@ -27,16 +27,7 @@ END_NEAR_S = 2
 MAX_RESTARTS = 100
 """Playbacks that one utterance may need before something is taken to be wrong with them."""
 
-STRETCH_NS = 10_000_000_000
-"""Observers get no more at once."""
-
 _NS_PER_S = 1_000_000_000
-
-Observer = Callable[[int, NDArray[np.int16]], None]
-"""Gets one stretch of what was sent: when it began, monotonic ns, and ``[samples]`` int16 at the call's rate.
-
-Stretches come in order and do not overlap; between them the caller was sent silence.
-"""
 
 
 class CallOutput:
@@ -55,11 +46,8 @@ class CallOutput:
         self._stops = 0
         """Times that :meth:`stop` was called: what was to be said before is not said after."""
         self._late_cut: asyncio.Task[None] | None = None
-        self._observers: list[Observer] = []
-
-    def observe(self, observer: Observer) -> None:
-        """Tell ``observer`` of all audio from now on.  It must not wait, and must not raise."""
-        self._observers.append(observer)
+        self._file: tuple[int, NDArray[np.int16]] | None = None
+        """The file that was played last: since when, and what of it was sent, or will be."""
 
     # --- saying ----------------------------------------------------------------------------------
 
@@ -99,14 +87,15 @@ class CallOutput:
         Raises PlaybackError, HangupError, DeadlineError.
         """
         async with self._mouth:
-            began_ns = time.monotonic_ns()
+            began_ns, audio = time.monotonic_ns(), np.zeros(0, np.int16)
+            with contextlib.suppress(PlaybackError):  # the file has gone: the player will say so
+                audio = clip.read(self.rate_hz)
+            self._file = (began_ns, audio)
             try:
                 await self._player.play_file(clip)
             finally:
-                with contextlib.suppress(PlaybackError):  # the file has gone
-                    if self._observers:
-                        sent = (time.monotonic_ns() - began_ns) * self.rate_hz // _NS_PER_S
-                        self._tell(began_ns, clip.read(self.rate_hz)[:sent])
+                sent = (time.monotonic_ns() - began_ns) * self.rate_hz // _NS_PER_S
+                self._file = (began_ns, audio[:sent])
 
     async def stop(self) -> None:
         """Cut what is said, and what is waiting to be; returns when nothing of it is sent any more."""
@@ -133,18 +122,10 @@ class CallOutput:
         self._current = utterance
         if utterance not in self._said:
             self._said.append(utterance)
-        began_ns = time.monotonic_ns()
         try:
             return await self._player.play(utterance, keys_cut=keys_cut, started=started)
         finally:
             self._current = None
-            ended_ns = time.monotonic_ns() if self._observers else began_ns
-            for start_ns in range(began_ns, ended_ns, STRETCH_NS):
-                self._tell(start_ns, utterance.played(start_ns, min(start_ns + STRETCH_NS, ended_ns)))
-
-    def _tell(self, began_ns: int, audio: NDArray[np.int16]) -> None:
-        for observer in self._observers:
-            observer(began_ns, audio)
 
     # --- what was in the air ---------------------------------------------------------------------
 
@@ -155,6 +136,12 @@ class CallOutput:
             part = utterance.played(start_ns, stop_ns)
             length = min(len(part), len(sent))
             sent[:length] |= part[:length]  # never two at a time: the other one is zero there
+        if self._file is not None:
+            began_ns, audio = self._file
+            at = (began_ns - start_ns) * self.rate_hz // _NS_PER_S
+            first, last = max(at, 0), min(at + len(audio), len(sent))
+            if first < last:
+                sent[first:last] |= audio[first - at : last - at]
         return sent
 
     def played_text(self, start_ns: int, stop_ns: int) -> str:

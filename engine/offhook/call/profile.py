@@ -52,6 +52,8 @@ class CallProfile:
     budgets: BudgetConfig
     number: Number | None = None
     """The tenant's number that was dialled; None: the agent is the box's own."""
+    recorded: str | None = None
+    """In whose folder the call is recorded; None: it is not."""
     on_done: OnDone | None = None
     """Told what came of each tool that changes something; None: nobody wants to know."""
     on_turn: OnTurn | None = None

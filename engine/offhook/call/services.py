@@ -11,6 +11,7 @@ from offhook.observe.load import LoadGauge
 from offhook.observe.metrics import Metrics
 from offhook.observe.trace import TraceWriter
 from offhook.observe.transcript import TranscriptWriter
+from offhook.recording.recorder import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,5 @@ class Services:
     prosody: ProsodyModel | None = None
     ledger: Ledger = field(default_factory=Ledger)
     """What tenants' calls have cost today."""
+    recorder: Recorder | None = None
+    """None: no call is recorded."""

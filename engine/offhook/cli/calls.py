@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from offhook.cli.database import Action, add_actions, chosen_tenant, places, tenant_option
@@ -12,8 +15,11 @@ from offhook.cli.database import run as run_action
 from offhook.cli.live import add_live_actions
 from offhook.cli.tables import as_json, as_table
 from offhook.errors import ConfigError
+from offhook.files import unwritable
 from offhook.observe.bill import UNITS
 from offhook.observe.trace.waterfall import printable
+from offhook.recording.places import recordings_of
+from offhook.recording.sound_file import seconds_in
 from offhook.tenants.call_records import export_calls, get_call, list_calls
 from offhook.tenants.costs import costs_by_day
 from offhook.tenants.database import Database
@@ -75,12 +81,15 @@ def _show(args: argparse.Namespace, database: Database) -> int:
     with database.reading() as connection:
         database.require_schema(connection)
         call = get_call(connection, args.call, chosen_tenant(connection, args))
+    found = recordings_of(places(args).recordings, [call["id"]])
     if args.json:
-        print(as_json({"call": call}))
+        print(as_json({"call": {**call, "recordings": [str(path) for path in found]}}))
         return 0
     print(_table([call]))
     if call["units"]:
         print(f"cost of {_units(call['units'])}")
+    for path in found:
+        print(f"recording: {_described(path)}")
     for turn in call["turns"]:
         print(printable(f"{turn['role']:<6}  {turn['text'] or '(not kept)'}"))
     return 0
@@ -113,6 +122,51 @@ def _costs(args: argparse.Namespace, database: Database) -> int:
     ]
     print(as_table(("day (UTC)", "tenant", "calls", "minutes", "cost", "of"), rows))
     return 0
+
+
+def _described(path: Path) -> str:
+    seconds = seconds_in(path)
+    return str(path) if seconds is None else f"{path} ({seconds // 60:.0f}:{seconds % 60:04.1f})"
+
+
+def _recording_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("call", metavar="CALL")
+    parser.add_argument(
+        "--save", type=Path, metavar="FILE", help="copy it there; '-' writes it to the output"
+    )
+
+
+def _recording(args: argparse.Namespace, database: Database) -> int:
+    folders = places(args).recordings
+    if not folders:
+        raise ConfigError("nothing is recorded here: set recording.folder (docs/howto/recording.md)")
+    found = recordings_of(folders, [args.call])
+    if args.json:
+        print(as_json({"recordings": [{"path": str(path), "seconds": seconds_in(path)} for path in found]}))
+        return 0
+    if not found:
+        below = " and ".join(str(folder) for folder in folders)
+        raise ConfigError(f"call {args.call}: there is no recording of it below {below}")
+    if args.save is None:
+        print("\n".join(_described(path) for path in found))
+    elif len(found) > 1:
+        names = ", ".join(str(path) for path in found)
+        raise ConfigError(f"call {args.call}: there are several recordings, copy the one you mean: {names}")
+    elif str(args.save) == "-":
+        with open(found[0], "rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    else:
+        _copy(found[0], args.save)
+    return 0
+
+
+def _copy(recording: Path, target: Path) -> None:
+    target = target / recording.name if target.is_dir() else target
+    try:
+        shutil.copyfile(recording, target)
+    except OSError as error:
+        raise ConfigError(f"{target}: {unwritable(target, error)}") from error
+    print(f"{recording} is copied to {target}")
 
 
 def _export(args: argparse.Namespace, database: Database) -> int:
@@ -154,6 +208,9 @@ ACTIONS = {
     "list": Action("calls, the newest first", _list_options, _list, writes=False),
     "show": Action("one call and its turns", _show_options, _show, writes=False),
     "costs": Action("what calls have cost, by day and tenant", _costs_options, _costs, writes=False),
+    "recording": Action(
+        "where the recording of a call is, or a copy of it", _recording_options, _recording, writes=False
+    ),
     "export": Action("everything that is kept, as JSON", _caller_option, _export, writes=False),
     "erase": Action("delete all that is kept of a caller", _erase_options, _erase),
     "sweep": Action("delete what is older than its tenant wants to keep it; daily", _no_options, purge_old),

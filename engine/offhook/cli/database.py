@@ -88,7 +88,7 @@ def places(args: argparse.Namespace) -> Places:
     """What lies outside the database, by the configuration."""
     config = load_config(args.config)
     transcript: Path | None = getattr(args, "transcript", None)
-    return Places(config.daemon.trace_file, transcript, config.tenants.recordings)
+    return Places(config.daemon.trace_file, transcript, config.recordings)
 
 
 def tenant_option(parser: argparse.ArgumentParser, what: str) -> None:

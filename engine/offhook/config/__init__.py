@@ -7,6 +7,7 @@ from offhook.config.control import ControlConfig
 from offhook.config.doors import AriConfig, DoorsConfig
 from offhook.config.problems import clipped, problem_in_words
 from offhook.config.reading import find_config, load_config, parse_toml
+from offhook.config.recording import RecordingConfig
 from offhook.config.sections import (
     DEFAULT_PATH,
     DEFAULT_SOCKET,
@@ -56,6 +57,7 @@ __all__ = [
     "MailConfig",
     "MetricsConfig",
     "ModelName",
+    "RecordingConfig",
     "Section",
     "ServiceSection",
     "SttConfig",

@@ -18,6 +18,7 @@ from pydantic import (
 
 from offhook.config.control import ControlConfig
 from offhook.config.doors import DoorsConfig
+from offhook.config.recording import RecordingConfig
 from offhook.config.services import (
     CostsConfig,
     FallbackConfig,
@@ -270,8 +271,8 @@ class TenantsConfig(Section):
     poll_s: float = Field(1.0, ge=0.1, le=60)
     """How often SQLite is asked for changes.  PostgreSQL tells them."""
     recordings: ConfigPath | None = None
-    """The folder into which Asterisk records calls, each with ``${UNIQUEID}`` in its name: what is deleted of
-    a call is deleted there, too.  None: nothing is."""
+    """A folder into which Asterisk itself records calls, each with ``${UNIQUEID}`` in its name: what is
+    deleted of a call is deleted there, too, as it is in ``recording.folder``.  None: there is none."""
 
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$")]
@@ -354,3 +355,9 @@ class Config(Section):
     """``[voices.NAME]``: as ``[tts]``, for ``voice = "NAME"``."""
     tools: ToolsConfig = ToolsConfig()
     mail: MailConfig = MailConfig()
+    recording: RecordingConfig = RecordingConfig()
+
+    @property
+    def recordings(self) -> tuple[Path, ...]:
+        """The folders in which recordings of calls may lie."""
+        return tuple(each for each in (self.recording.folder, self.tenants.recordings) if each is not None)

@@ -30,6 +30,7 @@ from offhook.daemon.capacity import check_capacity, raised_limits
 from offhook.daemon.doors import OtherDoors
 from offhook.daemon.profiles import Profiles
 from offhook.daemon.reception import Reception
+from offhook.daemon.recordings import Recordings
 from offhook.daemon.reload import merged
 from offhook.daemon.retention import keep_purging
 from offhook.daemon.watchdog import Beat, Watchdog
@@ -132,6 +133,10 @@ class Daemon:
             if self._transcript_path is not None:
                 transcript = TranscriptWriter(self._transcript_path)
                 stack.callback(transcript.close)
+            metrics = Metrics()
+            recordings = Recordings(config, metrics.recorded)
+            stack.callback(recordings.close)
+            await recordings.begin()
             pool, tenancy = await _load(config, progress, stack)
             judging = ThreadPoolExecutor(JUDGING_THREADS, thread_name_prefix="offhook-judge")
             stack.callback(judging.shutdown, wait=True, cancel_futures=True)
@@ -143,9 +148,9 @@ class Daemon:
             if sending is not None:
                 stack.callback(sending.close)
             self._media = Media(hearing, playout, folder, sending)
-            load, metrics = LoadGauge(allowed=_speculation(config)), Metrics()
+            load = LoadGauge(allowed=_speculation(config))
             self._tasks.spawn(_watch_load(load, metrics), "load")
-            services = Services(load, metrics, trace, transcript, judging)
+            services = Services(load, metrics, trace, transcript, judging, recorder=recordings.recorder)
             profiles = Profiles(
                 config,
                 pool,
@@ -167,6 +172,7 @@ class Daemon:
                 tenancy,
                 after,
                 self.live,
+                recordings,
             )
             stack.callback(self._searching.close)
             stack.push_async_callback(self._tasks.close)
@@ -177,6 +183,9 @@ class Daemon:
             await reception.begin(default)
             after.begin()
             self._tasks.spawn(keep_purging(tenancy.purge), "retention")
+            self._tasks.spawn(
+                keep_purging(lambda: recordings.purge(tenancy.known_tenants())), "retention-of-recordings"
+            )
             self._reception = reception
             listener.start()
             doors.start(self._media, self.take, self._check)
@@ -361,7 +370,12 @@ def _open_tenants(config: Config) -> Tenancy:
     from offhook.daemon.tenancy import Tenancy
 
     others_answered = "default" in config.agent.model_fields_set
-    tenancy = Tenancy.of(config.tenants, config.daemon.trace_file, others_answered=others_answered)
+    tenancy = Tenancy.of(
+        config.tenants,
+        config.daemon.trace_file,
+        recordings=config.recordings,
+        others_answered=others_answered,
+    )
     tenancy.start()
     return tenancy
 

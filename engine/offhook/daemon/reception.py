@@ -36,6 +36,7 @@ from offhook.workers import Workers
 
 if TYPE_CHECKING:
     from offhook.daemon.after_calls import AfterCalls
+    from offhook.daemon.recordings import Recordings
     from offhook.daemon.tenancy import Tenancy
 
 _log = logging.getLogger("offhook.daemon.reception")
@@ -67,8 +68,9 @@ class Reception:
         tenancy: Tenancy | None = None,
         after: AfterCalls | None = None,
         live: LiveCalls | None = None,
+        recordings: Recordings | None = None,
     ) -> None:
-        """``live`` shows the calls to the operator."""
+        """``live`` shows the calls to the operator; ``recordings`` says which of them are recorded."""
         self.config = config
         self.services = services
         self._pool = pool
@@ -80,6 +82,7 @@ class Reception:
         self.resumptions = Resumptions(config.daemon.resume_s)
         """Conversations of callers who may come back."""
         self._live = live or LiveCalls()
+        self._recordings = recordings
         self._taken: Counter[int] = Counter()
         """Calls that hold a place in a language model, or will, by the model."""
 
@@ -252,6 +255,9 @@ class Reception:
         if number is not None and self._tenancy is not None:
             currency = self.config.costs.currency
             notes.append(self._tenancy.note(offer, number, profile.agent.language, currency))
+        if self._recordings is not None:
+            profile = self._recordings.of(profile, offer, live.agent)
+            notes += self._recordings.notes(profile, offer, live.agent)
         if self._after is not None:
             note = self._after.note(offer, profile, live.agent, number)
             if note is not None:

@@ -24,7 +24,7 @@ from offhook.tenants.database import DEFAULT_FILE, Database
 from offhook.tenants.directory import Directory, DirectoryHealth
 from offhook.tenants.erasing import Places, purge
 from offhook.tenants.shelf import Shelf
-from offhook.tenants.snapshot import Number
+from offhook.tenants.snapshot import Number, Snapshot
 
 _log = logging.getLogger("offhook.daemon.tenancy")
 
@@ -63,15 +63,21 @@ class Tenancy:
 
     @classmethod
     def of(
-        cls, config: TenantsConfig, trace_file: Path | None = None, *, others_answered: bool = False
+        cls,
+        config: TenantsConfig,
+        trace_file: Path | None = None,
+        *,
+        recordings: tuple[Path, ...] = (),
+        others_answered: bool = False,
     ) -> Tenancy:
-        """``trace_file``: where the daemon's traces are.  Raises ConfigError when ``tenants.database`` cannot
-        be one.
+        """``trace_file``, ``recordings``: where the daemon's traces are, and calls as sound.
+
+        Raises ConfigError when ``tenants.database`` cannot be one.
         """
         database = Database(config.database or f"sqlite:///{DEFAULT_FILE}")
         folder = config.snapshot.with_name(f"{config.snapshot.name}.documents") if config.snapshot else None
         shelf = Shelf(database, folder)
-        places = Places(trace_file, None, config.recordings)
+        places = Places(trace_file, None, recordings)
 
         directory, writer = Directory.of(config), CallWriter(database)
 
@@ -104,6 +110,10 @@ class Tenancy:
     @property
     def health(self) -> DirectoryHealth:
         return self.directory.health()
+
+    def known_tenants(self) -> Snapshot | None:
+        """Who there is; None while the database cannot say.  Any thread."""
+        return self.directory.snapshot if self.directory.health().source == "database" else None
 
     def find(self, offer: CallOffer) -> Number | Refusal | None:
         """The tenant's number that was dialled, or why its call is not taken; None: no tenant's business."""

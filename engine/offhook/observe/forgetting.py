@@ -1,21 +1,18 @@
-"""Files of lines and of sound, rid of what belongs to some calls.
+"""Files of lines, rid of what belongs to some calls.
 
-Traces hold times and no words, transcripts words; both name the call in every line.  Recordings are named by
-whoever makes them: a file belongs to a call when the call's id stands in its name.
+Traces hold times and no words, transcripts words; both name the call in every line.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from offhook.errors import ConfigError
-from offhook.files import unreadable
 
 _TRIES = 5
 """A line that is appended while a file is rewritten must not be lost: then it is read again."""
@@ -35,29 +32,6 @@ def lines_of(path: Path | None, calls: Collection[str]) -> list[dict[str, Any]]:
 def forget_lines(path: Path | None, calls: Collection[str]) -> int:
     """Take the lines of these calls out, from the older generation, too; how many.  Raises ConfigError."""
     return sum(_forget(each, frozenset(calls)) for each in _generations(path))
-
-
-def recordings_of(folder: Path | None, calls: Collection[str]) -> list[Path]:
-    """The files below ``folder`` in whose names one of these ids stands, as a whole.  Raises ConfigError."""
-    if folder is None or not calls:
-        return []
-    ids = "|".join(re.escape(call) for call in sorted(calls, key=len, reverse=True) if call)
-    named = re.compile(rf"(?<![\d.])(?:{ids})(?!\d|\.\d)")
-    try:
-        return sorted(path for path in folder.rglob("*") if path.is_file() and named.search(path.name))
-    except OSError as error:
-        raise unreadable(folder, error) from error
-
-
-def forget_recordings(folder: Path | None, calls: Collection[str]) -> int:
-    """Delete the recordings of these calls; how many.  Raises ConfigError."""
-    found = recordings_of(folder, calls)
-    for path in found:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be deleted: {error.strerror}") from error
-    return len(found)
 
 
 def _generations(path: Path | None) -> Iterator[Path]:

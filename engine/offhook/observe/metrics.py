@@ -88,6 +88,9 @@ class Metrics:
         self._cost = Counter(
             "offhook_billed_cost", "What calls have cost, in costs.currency", registry=registry
         )
+        self._recordings = Counter(
+            "offhook_recordings", "Recordings that have ended", ["how"], registry=registry
+        )
         self.holding = Counter(
             "offhook_holding_phrases", "Answers that had to be announced", registry=registry
         )
@@ -103,6 +106,10 @@ class Metrics:
     def call_refused(self, reason: str) -> None:
         """A call was not taken; ``reason`` is one of a few words."""
         self._refused.labels(reason).inc()
+
+    def recorded(self, how: str) -> None:
+        """A recording has ended: it is ``kept``, ``cut`` or ``failed``."""
+        self._recordings.labels(how).inc()
 
     def loop_lag(self, seconds: float) -> None:
         """The event loop woke somebody so late."""

@@ -16,7 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from offhook.observe.forgetting import forget_lines, forget_recordings, lines_of, recordings_of
+from offhook.observe.forgetting import forget_lines, lines_of
+from offhook.recording.places import forget_recordings, recordings_of
 from offhook.tenants import schema
 from offhook.tenants.call_records import (
     Erased,
@@ -41,7 +42,8 @@ class Places:
 
     trace: Path | None = None
     transcript: Path | None = None
-    recordings: Path | None = None
+    recordings: tuple[Path, ...] = ()
+    """Folders: ours, and the one that Asterisk records into."""
 
 
 def export_caller(database: Database, places: Places, caller: str, tenant: Tenant | None) -> dict[str, Any]:
