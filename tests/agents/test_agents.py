@@ -15,6 +15,7 @@ from offhook.agents.loader import SHIPPED, Agent, Fact, agent_names, load_agent
 from offhook.config import load_config
 from offhook.errors import ConfigError
 from offhook.languages import ENGLISH, language
+from offhook.tools.registry import make_tools
 
 MINIMAL = 'name = "A"\ngreeting = "Hello."\npersona = "You are A."\n'
 
@@ -25,17 +26,21 @@ def write(folder: Path, text: str, name: str = "mine") -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["receptionist", "helpdesk"])
-def test_shipped_agents_load(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "does"), [("receptionist", "book_appointment"), ("helpdesk", "ticket"), ("shop", "order")]
+)
+def test_shipped_agents_load_and_can_do_something(name: str, does: str) -> None:
     agent = load_agent(name)
     assert agent.greeting
     assert agent.facts
-    assert 2 <= len(agent.examples) <= 8
     assert agent.unknown
+    made = make_tools(agent)
+    assert not made.problems
+    assert does in made.tools
 
 
 def test_agent_names_lists_the_shipped_ones() -> None:
-    assert {"receptionist", "helpdesk"} <= set(agent_names())
+    assert {"receptionist", "helpdesk", "shop"} <= set(agent_names())
 
 
 def test_a_users_own_agent_is_found_by_name_and_by_path(tmp_path: Path) -> None:

@@ -265,6 +265,22 @@ def test_new_writes_a_file_that_loads_and_passes(
     assert path.read_text() == "mine"
 
 
+@pytest.mark.parametrize("model", ["receptionist", "helpdesk", "shop"])
+def test_new_from_a_shipped_agent_is_a_copy_that_passes(
+    model: str, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert offhook("new", "quill", "--from", model, "--config", config) == 0
+    assert load_agent(str(tmp_path / "agents" / "quill.toml")) == load_agent(model)
+    capsys.readouterr()
+    assert offhook("check", "quill", "--config", config) == 0
+    assert " 0 errors" in capsys.readouterr().out
+
+    beside = ("new", "other", "--from", "quill", "--folder", tmp_path / "elsewhere", "--config", config)
+    assert offhook(*beside) == 0
+    first = (tmp_path / "elsewhere" / "other.toml").read_text().splitlines()[0]
+    assert first.startswith(f"# A copy of {tmp_path}/agents/quill.toml")
+
+
 def test_new_elsewhere_names_the_path(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -280,6 +296,7 @@ def test_new_elsewhere_names_the_path(
         (("new", "../x"), "a name has letters"),
         (("new", "x", "--folder", "{tmp}/offhook.toml"), "cannot be written: File exists; name a folder"),
         (("new", "x", "--folder", "~no-such-user/x"), "--folder ~no-such-user/x: no home folder"),
+        (("new", "x", "--from", "receptionst"), "did you mean 'receptionist'?"),
         (("new", "x", "--folder", "/proc/none"), "/proc/none/x.toml: cannot be written: "),
     ],
 )

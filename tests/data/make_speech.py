@@ -40,6 +40,10 @@ DEMO = {
     "04_parking": ("Do you have parking?", 1.25),
     "05_book": ("Can I book an appointment for next Monday?", 1.25),
     "06_goodbye": ("Great, thank you, goodbye.", 1.1),
+    "07_checkup": ("I'd like to book a check up for Wednesday next week.", 1.1),
+    "08_time": ("Ten thirty, please.", 1.1),
+    "09_name": ("My name is Robert Miller.", 1.1),
+    "10_yes": ("Yes, that's right.", 1.1),
 }
 """Name, text, and how much slower than its own pace flite speaks.
 

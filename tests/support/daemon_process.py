@@ -70,8 +70,15 @@ class DaemonProcess:
             f"socket = {json.dumps(str(self.socket))}\n"
             f"playback_dir = {json.dumps(str(self.playback_dir))}\n"
             f"trace_file = {json.dumps(str(self.trace_file))}\n"
-            f"{settings}\n{_patience(settings)}"
+            f"{settings}\n{_patience(settings)}{self._books(settings)}"
         )
+
+    def _books(self, settings: str) -> str:
+        """What agents do is written down here, and not where this machine's own agents do it."""
+        if "[tools]" in settings:
+            return ""
+        records, ledger = (json.dumps(str(self.folder / name)) for name in ("box.db", "tools.db"))
+        return f"\n[tools]\nrecords = {records}\nledger = {ledger}\n"
 
     @property
     def pid(self) -> int:

@@ -16,6 +16,7 @@ from offhook.tenants.jobs import Jobs
 from offhook.tenants.own import opened
 from offhook.tenants.tickets import Tickets
 from offhook.tools.base import Context, ToolResult
+from offhook.tools.builtin.orders import Order
 from offhook.tools.executor import Executor, Toolbox
 from offhook.tools.ledger import Ledger
 from offhook.tools.recipes import load_recipe, recipe_names
@@ -97,6 +98,63 @@ async def test_what_callers_leave_is_written_down_once_with_the_mail_that_tells_
     assert [one["reference"] for one in store.open()] == ["1001", "1003"]
     with pytest.raises(RegistryError, match="'77'"):
         store.close("77")
+    await made.close()
+
+
+ARTICLES = [
+    {"name": "steel kettle", "also": ["kettle"], "price": 29.5},
+    {"name": "gift card"},
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "currency", "values", "total", "read"),
+    [
+        (
+            "en",
+            "$",
+            {"article": "steel kettle", "quantity": 2},
+            "$59",
+            "I have: steel kettle, quantity 2, $59 in all",
+        ),
+        ("en", "$", {"article": "steel kettle", "quantity": 3}, "$88.50", "$88.50 in all, Ida, number 1"),
+        ("de", "€", {"article": "steel kettle", "quantity": 1}, "29,50 €", "Anzahl 1, zusammen 29,50 €"),
+        ("en", "$", {"article": "gift card", "quantity": 1}, "", "I have: gift card, quantity 1, Ida"),
+    ],
+)
+async def test_an_order_comes_to_what_the_file_says_and_is_written_down_once(
+    url: str, language: str, currency: str, values: dict[str, Any], total: str, read: str
+) -> None:
+    settings = {"articles": ARTICLES, "currency": currency, "mail": ["orders@acme.example"]}
+    made = make_tools(agent({"order": {"settings": settings}}, language), Origin(database=url))
+    assert made.problems == {}
+    tool = made.tools["order"]
+    assert isinstance(tool, Order)
+    labels = {"quantity": str(values["quantity"]), "phone": "number 1"}
+    assert read in tool.read_back({**values, "name": "Ida", "phone": "1"}, labels)
+    for _ in range(2):
+        done = await run(made, "order", name="Ida", phone="1", **values)
+    assert "1001" in done.say
+    (written,) = Tickets(*opened(url, None)).open()
+    assert written["text"] == ", ".join(filter(None, [f"{values['quantity']} x {values['article']}", total]))
+    assert written["fields"] == {**values, **({"total": total} if total else {})}
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "settings.articles: Field required"),
+        ({"articles": [{"name": "pan"}, {"name": "pot", "also": ["Pan"]}]}, "two articles are called 'pan'"),
+        ({"articles": [{"name": "pan", "price": -1}]}, "settings.articles.0.price: "),
+        ({"articles": [{"name": "pan"}], "questions": {"name": {}}}, "name is asked already"),
+        ({"articles": [{"name": "pan"}], "mail": ["nobody"]}, "settings.mail: "),
+    ],
+)
+async def test_orders_that_cannot_be_taken_are_one_line(settings: dict[str, Any], message: str) -> None:
+    made = make_tools(agent({"order": {"settings": settings}}))
+    assert message in made.problems["order"]
+    assert "\n" not in made.problems["order"]
     await made.close()
 
 

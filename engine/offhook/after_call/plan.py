@@ -19,6 +19,7 @@ from offhook.tenants.jobs import NewJob
 _CREATED: dict[str, EventName] = {
     "book_appointment": "booking.created",
     "ticket": "ticket.created",
+    "order": "ticket.created",
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from offhook.agents.check import Finding, Severity, check
-from offhook.agents.loader import Agent, agent_files, check_name, find_agent, load_agent
+from offhook.agents.loader import SHIPPED, Agent, agent_files, check_name, find_agent, load_agent
 from offhook.cli import try_agent
 from offhook.config import Config, load_config
 from offhook.documents.chunks import chunks
@@ -19,7 +19,7 @@ from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.engines.llm.room import call_tokens
 from offhook.engines.named import faults, settings
 from offhook.errors import ConfigError, DocumentError
-from offhook.files import at_home
+from offhook.files import at_home, read_text
 from offhook.observe.trace.waterfall import printable
 from offhook.tools.registry import make_tools
 
@@ -145,6 +145,12 @@ def _new_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="default: the first of agent.search (/etc/offhook/agents)"
     )
+    parser.add_argument(
+        "--from",
+        dest="model",
+        metavar="AGENT",
+        help="a copy of another: receptionist (books), helpdesk (opens tickets), shop (orders), or yours",
+    )
 
 
 def _new(args: argparse.Namespace) -> int:
@@ -152,13 +158,14 @@ def _new(args: argparse.Namespace) -> int:
     check_name(args.name)
     folder = _folder(args.folder, config)
     path = folder / f"{args.name}.toml"
+    text = starter(args.name) if args.model is None else _copy(args.model, folder, config)
     try:
         if not folder.is_dir():
             folder.mkdir(parents=True)
         if path.exists():
             raise ConfigError(f"{path} is there already: edit it, or choose another name")
         with path.open("x", encoding="utf-8") as file:
-            file.write(starter(args.name))
+            file.write(text)
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot be written: {error.strerror}; name a folder where you may write with --folder"
@@ -174,6 +181,16 @@ def _new(args: argparse.Namespace) -> int:
 def starter(name: str) -> str:
     """A file to begin with; it can be used as it is."""
     return _STARTER.replace("@TITLE@", name.replace("-", " ").replace("_", " ").title())
+
+
+def _copy(model: str, folder: Path, config: Config) -> str:
+    """The text of another agent's file, as it stands.  Raises ConfigError where it could not be used."""
+    path = find_agent(model, config.agent.search)
+    load_agent(str(path))
+    text = read_text(path)
+    if path.parent.resolve() != folder.resolve() and path.parent.resolve() != SHIPPED.resolve():
+        return f"# A copy of {path}: files that it names beside itself have to be copied, too.\n{text}"
+    return text
 
 
 def _folder(named: Path | None, config: Config) -> Path:

@@ -23,7 +23,18 @@ from offhook.simulator import ChannelOptions, Say, SimulatedCall, new_uniqueid
 from offhook.simulator.speech import read_wav
 
 _RATE_HZ = 8_000
-_CONVERSATION = ("01_hours", "02_location", "03_cost", "04_parking", "06_goodbye")
+_CONVERSATION = (
+    "01_hours",
+    "02_location",
+    "03_cost",
+    "04_parking",
+    "07_checkup",
+    "08_time",
+    "09_name",
+    "10_yes",
+    "06_goodbye",
+)
+"""Questions, and a booking: its day is an open one, and means one day only, whenever it is said."""
 _ASSETS = Path(offhook.__file__).parent / "assets" / "demo"
 
 
@@ -96,6 +107,10 @@ def _write_config(folder: Path, playback: Path, voice: str | None) -> Path:
         f"socket = {json.dumps(str(folder / 'offhook.sock'))}\n"
         f"playback_dir = {json.dumps(str(playback))}\n"
         f"trace_file = {json.dumps(str(folder / 'trace.jsonl'))}\n"
+        '[agent]\ndefault = "receptionist"\n'
+        # Nobody is to turn up for what is booked here.
+        f"[tools]\nrecords = {json.dumps(str(folder / 'box.db'))}\n"
+        f"ledger = {json.dumps(str(folder / 'tools.db'))}\n"
         + ("" if voice is None else f"[tts]\nmodel = {json.dumps(voice)}\n"),
         encoding="utf-8",
     )

@@ -74,7 +74,7 @@ async def step(calls: Sequence[Called], executor: Executor, words: FormWords, la
             working = tool.spec.phrases.working or words.working
             return Step(request=Request(call.name, arguments, True, working))
         form = await _form(tool, arguments, executor, language)
-        return Step(say=read_back(tool.spec, form, words), form=form)
+        return Step(say=read_back(tool, form, words), form=form)
     return Step(tuple(results))
 
 
@@ -100,8 +100,11 @@ def fitted(arguments: Mapping[str, Any], spec: ToolSpec) -> dict[str, Any]:
     return found
 
 
-def read_back(spec: ToolSpec, form: Form, words: FormWords) -> str:
+def read_back(tool: Tool, form: Form, words: FormWords) -> str:
     """The values, and whether they are right."""
+    spec, own = tool.spec, getattr(tool, "read_back", None)
+    if own is not None:
+        return str(own(form.values, form.labels))
     if spec.phrases.confirm:
         return filled(spec.phrases.confirm, {**form.values, **{k: v for k, v in form.labels.items() if v}})
     said = [form.labels[name] for name in spec.properties if form.labels.get(name)]

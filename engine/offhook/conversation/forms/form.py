@@ -359,6 +359,9 @@ class FormFiller:
 
     def _read_back(self, form: Form, hearing: Hearing) -> str:
         template = self._spec.phrases.confirm
+        own = getattr(self._tool, "read_back", None)
+        if own is not None:
+            return str(own(form.values, form.labels))
         if template:
             spoken = {
                 **form.values,

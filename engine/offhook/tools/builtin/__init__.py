@@ -24,6 +24,7 @@ MAKERS: dict[str, str] = {
     "appointments": "offhook.tools.builtin.appointments:appointments",
     "ticket": "offhook.tools.builtin.tickets:ticket",
     "message": "offhook.tools.builtin.tickets:message",
+    "order": "offhook.tools.builtin.orders:order",
     "callback": "offhook.tools.builtin.tickets:callback",
 }
 """``module:function`` by name."""

@@ -19,6 +19,12 @@ _EN = {
     "ticket_made": "Your ticket is open.",
     "message_done": "I have passed that on.",
     "callback_done": "Somebody will call you back.",
+    "article": "What would you like to order?",
+    "quantity": "How many?",
+    "order_line": "{article}, quantity {quantity}",
+    "order_total": "{total} in all",
+    "order_confirm": "I have: {values}. Is that right?",
+    "order_done": "Thank you, your order has the number {number}. Is there anything else?",
 }
 _DE = {
     "problem": "Worum geht es?",
@@ -35,6 +41,12 @@ _DE = {
     "ticket_made": "Ihr Anliegen ist aufgenommen.",
     "message_done": "Das richte ich aus.",
     "callback_done": "Wir rufen Sie zurück.",
+    "article": "Was möchten Sie bestellen?",
+    "quantity": "Wie viele?",
+    "order_line": "{article}, Anzahl {quantity}",
+    "order_total": "zusammen {total}",
+    "order_confirm": "Ich habe notiert: {values}. Ist das richtig?",
+    "order_done": "Danke, Ihre Bestellung hat die Nummer {number}. Kann ich noch etwas für Sie tun?",
 }
 _ES = {
     "problem": "¿Cuál es el problema?",
@@ -51,6 +63,12 @@ _ES = {
     "ticket_made": "Su solicitud está abierta.",
     "message_done": "Se lo digo.",
     "callback_done": "Le devolveremos la llamada.",
+    "article": "¿Qué desea pedir?",
+    "quantity": "¿Cuántos?",
+    "order_line": "{article}, cantidad {quantity}",
+    "order_total": "{total} en total",
+    "order_confirm": "Tengo: {values}. ¿Es correcto?",
+    "order_done": "Gracias, su pedido tiene el número {number}. ¿Algo más?",
 }
 _ALL = {"en": _EN, "de": _DE, "es": _ES}
 _WHEN = {
@@ -58,6 +76,11 @@ _WHEN = {
         "en": ("I want to report a problem", "Something is broken, can you open a ticket?"),
         "de": ("Ich möchte ein Problem melden", "Etwas ist kaputt, können Sie das aufnehmen?"),
         "es": ("Quiero avisar de un problema", "Algo no funciona, ¿puede abrir una incidencia?"),
+    },
+    "order": {
+        "en": ("I'd like to order something", "Can I have two of those, please?"),
+        "de": ("Ich möchte etwas bestellen", "Ich hätte gern zwei davon"),
+        "es": ("Quiero hacer un pedido", "Póngame dos, por favor"),
     },
     "message": {
         "en": ("Can I leave a message?", "Please tell them something from me"),

@@ -134,12 +134,20 @@ class Noted(BaseTool):
         self._store: Tickets | None = None
 
     async def run(self, arguments: Mapping[str, Any], context: Context) -> ToolResult:
-        made = _ticket(self._kind, self._settings, arguments, context)
+        made = self.noted(arguments, context)
         jobs = _jobs(self._settings, made, self._around.agent, context)
         try:
             number = await asyncio.to_thread(self._add, made, context, jobs)
         except (DatabaseError, RegistryError) as error:
             raise ToolError(str(error)) from error
+        return self.told(number, context)
+
+    def noted(self, arguments: Mapping[str, Any], context: Context) -> Ticket:
+        """What is written down."""
+        return _ticket(self._kind, self._settings, arguments, context)
+
+    def told(self, number: str, context: Context) -> ToolResult:
+        """What is said of it."""
         return ToolResult({"number": number}, say(f"{self._kind}_done", context.language, number=number))
 
     def _add(self, made: Ticket, context: Context, jobs: Sequence[NewJob]) -> str:
