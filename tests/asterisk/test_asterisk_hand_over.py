@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,15 @@ import pytest
 from offhook.agents.loader import load_agent
 from offhook.simulator.launcher import INSTALLED as LAUNCHER
 from tests.asterisk.conftest import taking_calls
-from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
-from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
-from tests.support.asterisk.of_hand_over import COLLEAGUE, asterisk_of_hand_over
+from tests.support.asterisk.asterisk_install import AsteriskInstall, NoAsteriskError, find_asterisk
+from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer, complaints
+from tests.support.asterisk.of_hand_over import (
+    COLLEAGUE,
+    DESK,
+    FREEPBX,
+    FREEPBX_CUSTOM,
+    asterisk_of_hand_over,
+)
 from tests.support.asterisk.received import ALIKE, common_length, likeness, sound
 from tests.support.audio.audio import Phrase, Samples
 from tests.support.daemon_process import DaemonProcess
@@ -30,15 +37,33 @@ HANDING = "One moment, I'll put you through to {}."
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[AsteriskServer]:
+def install() -> AsteriskInstall:
     try:
-        install = find_asterisk()
+        return find_asterisk()
     except NoAsteriskError as error:
         message = f"calls on a real Asterisk were NOT run: {error}"
         if os.environ.get("CI") == "true":
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
+
+
+@pytest.fixture(scope="module")
+def server(install: AsteriskInstall) -> Iterator[AsteriskServer]:
     with asterisk_of_hand_over(install, [LAUNCHER]) as server:
+        yield server
+
+
+@pytest.fixture
+def freepbx(install: AsteriskInstall) -> Iterator[AsteriskServer]:
+    """FreePBX's dialplan comes first, and has [globals] of its own; its telephones are in from-internal."""
+
+    def adjust(etc: Path) -> None:
+        ours = (SHIPPED / "extensions.conf").read_text()
+        assert ours.count(DESK) == 1, "the guide says to remove it"
+        (etc / "offhook.conf").write_text(ours.replace(DESK, ""))
+        (etc / "extensions.conf").write_text(f'{FREEPBX}#include "offhook.conf"\n{FREEPBX_CUSTOM}')
+
+    with asterisk_of_hand_over(install, [LAUNCHER], dialplan="", adjust=adjust) as server:
         yield server
 
 
@@ -58,8 +83,8 @@ def daemon(server: AsteriskServer, ceramics: DaemonProcess) -> Iterator[DaemonPr
         time.sleep(0.05)  # Asterisk tells its channel count only when asked
 
 
-async def call_in(server: AsteriskServer) -> SipCall:
-    call = await SipCall.place(server.address, "700", user="softphone", password="change-me")
+async def call_in(server: AsteriskServer, extension: str = "700") -> SipCall:
+    call = await SipCall.place(server.address, extension, user="softphone", password="change-me")
     await greeted(call)
     return call
 
@@ -166,6 +191,33 @@ async def test_a_colleague_is_briefed(
     assert likeness(briefing, f"Kestrel Ceramics has a caller for you. {words}") >= ALIKE
     # Asterisk says so of every telephone that is hung up while it is asked something.
     assert [each for each in complaints(server.log(mark)) if "Popping routine return" not in each] == []
+
+
+async def test_behind_freepbx(
+    freepbx: AsteriskServer, ceramics: DaemonProcess, phrases: dict[str, Phrase]
+) -> None:
+    """One include and one custom destination: an extension that declines, then FreePBX's queue."""
+    agent = load_agent(str(AGENT))
+    with taking_calls(freepbx, ceramics):
+        async with (
+            await SipPhone.register(freepbx.address, COLLEAGUE, "change-me") as phone,
+            await call_in(freepbx, "7777") as call,
+        ):
+            await asks(call, phrases["human"])
+            ringing = await phone.rings()
+            back_ns = time.monotonic_ns()
+            ringing.refuse()
+            await hears(call, agent.returned, back_ns)
+            await asks(call, phrases["wait_in_line"])
+            ringing = await phone.rings()
+            async with await ringing.answer() as talk:
+                await call.media.quiet(500)
+                await each_hears_the_other(call, talk, phrases["stop"])
+            await call.wait_ended()
+    log = freepbx.log()
+    for step in ("7777@offhook-phones", "s@offhook", "211@from-internal", "500@ext-queues"):
+        assert f"Executing [{step}:" in log, step
+    assert complaints(log) == []
 
 
 async def test_a_queue_and_a_mailbox(

@@ -38,6 +38,38 @@ exten => box,1,VoiceMail(100@default,u)
  same => n,GotoIf($["${{VMSTATUS}}" = "FAILED"]?offhook-back,s,1)
  same => n,Hangup()
 """
+FREEPBX = f"""
+[globals]
+ASTVERSION = 22
+[offhook-phones]
+include => from-internal
+[from-internal]
+include => from-internal-custom
+include => from-internal-additional
+[from-internal-additional]
+include => ext-local
+[ext-local]
+exten => {COLLEAGUE},1,Dial(PJSIP/${{EXTEN}},{RING_S})
+ same => n,Hangup(${{HANGUPCAUSE}})
+[ext-queues]
+exten => 500,1,Queue(kiln,t,,,{RING_S})
+ same => n,Hangup()
+"""
+"""What FreePBX generates, as far as our call goes through it: its contexts, one extension, one queue."""
+FREEPBX_CUSTOM = f"""
+[from-internal-custom]
+exten => 7777,1,Goto(offhook,s,1)
+[offhook-transfer](+)
+exten => desk,1,Dial(Local/{COLLEAGUE}@from-internal/n,${{OFFHOOK_RING_S}},${{OFFHOOK_DIAL}})
+ same => n,Goto(offhook-back,s,1)
+[offhook-queue](+)
+exten => kiln,1,Goto(ext-queues,500,1)
+"""
+"""extensions_custom.conf, behind the include of ours: what docs/howto/freepbx.md says."""
+DESK = """exten => desk,1,Dial(PJSIP/softphone,${OFFHOOK_RING_S},${OFFHOOK_DIAL})
+ same => n,Goto(offhook-back,s,1)
+"""
+"""Of the shipped dialplan."""
 _QUEUE = f"[general]\n[kiln]\ntimeout = {RING_S}\nmember => PJSIP/{COLLEAGUE}\njoinempty = yes\n"
 _VOICEMAIL = "[general]\nformat = wav\nmaxsecs = 30\nminsecs = 1\n[default]\n100 => 4242,Kiln\n"
 MODULES = ("app_queue", "app_voicemail", "res_musiconhold", "res_adsi")
