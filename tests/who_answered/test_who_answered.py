@@ -1,0 +1,128 @@
+"""Who has answered, as tables: what was heard, when, and what follows from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from offhook.who_answered import Heard, Settings, Tone, ToneDetector, Verdict, may_speak, verdict
+from offhook.who_answered.wording import of_machine, of_person
+
+RATE_HZ = 8_000
+SETTINGS = Settings()
+
+
+def heard(
+    *speech: tuple[int, int | None], words: str | None = None, until: int = 60_000, **more: object
+) -> Heard:
+    return Heard(speech, words=words, words_until_ms=until, **more)  # type: ignore[arg-type]
+
+
+def tone(hz: float, begin_ms: int, end_ms: int, *, goes_on: bool = False) -> Tone:
+    return Tone(begin_ms, end_ms, hz, goes_on)
+
+
+@pytest.mark.parametrize(
+    ("facts", "now_ms", "expected"),
+    [
+        (heard(), 1_900, None),
+        (heard(), 2_000, Verdict.SILENCE),
+        # A hello and its pause; the first syllable of something longer; words that ask.
+        (heard((300, 800), words="Hello."), 1_240, None),
+        (heard((300, 800), words="Hello."), 1_250, Verdict.HUMAN),
+        (heard((300, 800), words="Hello?"), 1_150, Verdict.HUMAN),
+        (heard((300, 500), words="Oh"), 1_200, None),
+        (heard((300, 500), words="Oh"), 1_250, Verdict.HUMAN),
+        (heard((300, 1_300), words="Hi, this is Ann."), 2_290, None),
+        (heard((300, 1_300), words="Hi, this is Ann."), 2_300, Verdict.HUMAN),
+        # Words that are not there yet are waited for, and not for ever.
+        (heard((300, 1_300), words="", until=0), 2_190, None),
+        (heard((300, 1_300), words="", until=0), 2_200, Verdict.HUMAN),
+        # An office, and an announcement of the same length.
+        (heard((200, 3_900), words="Miller's bakery, how can I help you?"), 4_250, Verdict.HUMAN),
+        (heard((200, 3_900), words="The bakery is open on weekdays from nine."), 4_550, Verdict.MACHINE),
+        (heard((200, None), words="It goes on and on"), 5_000, Verdict.MACHINE),
+        (heard((200, None), words="You've reached"), 1_000, Verdict.MACHINE),
+        # Nobody recognises anything: lengths alone.
+        (heard((300, 800)), 1_530, Verdict.HUMAN),
+        (heard((300, None)), 2_700, Verdict.MACHINE),
+        # Tones, which a detector of speech may take for speech.
+        (heard((200, None), tones=(tone(2_100, 200, 520, goes_on=True),)), 520, Verdict.FAX),
+        (heard(tones=(tone(1_100, 300, 800),)), 800, Verdict.FAX),
+        (heard((100, 900), tones=(tone(1_100, 1_300, 1_800),), words="Hello"), 1_300, None),
+        (heard(tones=(tone(450, 100, 800, goes_on=True),)), 800, Verdict.NETWORK),
+        (heard(tones=(tone(425, 0, 400), tone(425, 600, 1_000))), 1_000, Verdict.NETWORK),
+        (heard(tones=(tone(950, 0, 330), tone(1_400, 340, 670))), 700, Verdict.MACHINE),
+        (heard(tones=(tone(1_000, 1_800, 1_990),)), 2_000, None),
+    ],
+)
+def test_what_was_heard_says_who_has_answered(facts: Heard, now_ms: int, expected: Verdict | None) -> None:
+    assert verdict(facts, now_ms, SETTINGS) is expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "now_ms", "expected"),
+    [
+        (heard((200, 3_000), tones=(tone(1_000, 3_400, 3_900),)), 3_960, True),
+        (heard((200, 3_000), tones=(tone(1_000, 3_400, 3_900, goes_on=True),)), 3_900, False),
+        (heard((200, 3_000)), 5_400, False),
+        (heard((200, 3_000)), 5_500, True),
+        (heard((200, None)), 59_000, False),
+        (heard((200, None)), 60_000, True),
+        # A tone within the announcement is none of its end.
+        (heard((200, 3_000), (3_500, None), tones=(tone(900, 3_100, 3_300),)), 5_000, False),
+    ],
+)
+def test_a_message_is_left_behind_the_beep(facts: Heard, now_ms: int, expected: bool) -> None:
+    assert may_speak(facts, now_ms, SETTINGS) is expected
+
+
+@pytest.mark.parametrize(
+    ("language", "machine", "person"),
+    [
+        ("en", "I can\u2019t come to the phone right now", "How may I help you?"),
+        ("de", "Bitte hinterlassen Sie eine Nachricht nach dem Signalton", "Was kann ich für Sie tun?"),
+        ("es_MX", "Deje su mensaje después del tono", "¿En qué puedo ayudarle?"),
+        ("fr-CA", "Vous êtes bien chez les Martin, laissez un message", "Oui, j'écoute"),
+    ],
+)
+def test_words_of_machines_and_of_people(language: str, machine: str, person: str) -> None:
+    assert of_machine(machine, language)
+    assert not of_machine(person, language)
+    assert of_person(person, language)
+    assert not of_person(machine, language)
+    assert not of_machine(machine, "xx"), "of an unknown language no word is known"
+
+
+def _line(*parts: tuple[tuple[float, ...], int]) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    """Tones of so many ms; no frequency: silence.  Over a little noise."""
+    rng = np.random.default_rng(5)
+    pieces = []
+    for hz, ms in parts:
+        at = np.arange(ms * RATE_HZ // 1_000) / RATE_HZ
+        wave = sum((np.sin(2 * np.pi * each * at) for each in hz), np.zeros(len(at)))
+        pieces.append(4_000 * wave + rng.normal(0, 40, len(at)))
+    return np.concatenate(pieces).astype(np.int16)
+
+
+@pytest.mark.parametrize("block", [80, 160, 1_000])
+@pytest.mark.parametrize("hz", [(425.0,), (440.0, 480.0), (1_000.0,), (2_100.0,)])
+def test_a_tone_is_found_where_it_is(hz: tuple[float, ...], block: int) -> None:
+    audio, detector = _line(((), 400), (hz, 600), ((), 400)), ToneDetector(RATE_HZ)
+    for start in range(0, len(audio), block):
+        detector.process(audio[start : start + block])
+    (found,) = detector.tones
+    assert abs(found.begin_ms - 400) <= 40
+    assert abs(found.end_ms - 1_000) <= 40
+    assert not found.goes_on
+    assert min(hz) - 20 <= found.hz <= max(hz) + 20
+
+
+def test_a_voice_is_no_tone() -> None:
+    """Harmonics of one pitch, falling as a vowel's do, and noise."""
+    at = np.arange(RATE_HZ) / RATE_HZ
+    vowel = sum(np.sin(2 * np.pi * 130 * n * at) / n for n in range(1, 20))
+    noise = np.random.default_rng(3).normal(0, 1, RATE_HZ)
+    detector = ToneDetector(RATE_HZ)
+    detector.process((3_000 * np.concatenate([vowel, noise])).astype(np.int16))
+    assert detector.tones == []
