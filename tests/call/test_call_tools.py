@@ -62,7 +62,7 @@ async def test_a_write_runs_behind_the_commit_of_a_yes(tmp_path: Path, clock: Cl
     async with scripted_call(tmp_path, clock, [], fill=with_tools(tool)) as call:
         await until_asked(call)
         # A yes that may go on: it is prepared, and nothing happens, however long it is held.
-        pipeline = call.call._pipeline
+        pipeline = call.call._answering.pipeline
         assert pipeline is not None
         guess = pipeline.prepare_text(99, "Yes.", TurnTrace(call.call.id, 9))
         await reached(lambda: guess.turn is not None, "it is known what it asks for")

@@ -10,6 +10,7 @@ import pytest
 
 from offhook.call.profile import CallProfile
 from offhook.config import Config, load_config
+from offhook.daemon.answerer import of_box
 from offhook.daemon.daemon import Daemon
 from offhook.errors import BusyError, ConfigError, ModelError
 from offhook.observe.bill import Bill
@@ -285,3 +286,25 @@ async def test_a_signal_while_it_starts_is_not_lost(house: House, tmp_path: Path
     await house.warmed()
     await house.call()
     assert house.calls[0].agent.greeting == "Good morning."
+
+
+async def test_who_answers_in_other_languages_is_made_ready_while_the_call_goes_on(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.model.gate.set()
+    (house.search / "muelle.toml").write_text('name = "Kayaks"\nlanguage = "es"\ngreeting = "Hola."\n')
+    (house.search / "jetty.toml").write_text(
+        'name = "Jetty Kayaks"\ngreeting = "Hello."\nlanguages = { es = "muelle", fr = "quai" }\n'
+    )
+    house.hold = asyncio.Event()
+    running = asyncio.create_task(house.call("agent=jetty"))
+    await reached(lambda: bool(house.calls) and "es" in house.calls[0].others, "the other is ready")
+    assert house.calls[0].others["es"].agent.greeting == "Hola."
+    prepared = house.reception._profiles.get(of_box("muelle"))
+    assert prepared is not None
+    assert prepared.calls == 1, "it stays as long as the call may need it"
+    await reached(lambda: "languages.fr" in caplog.text, "who is not there is named in the log")
+    assert "no quai.toml" in caplog.text
+    house.hold.set()
+    await running
+    assert prepared.calls == 0

@@ -78,6 +78,8 @@ class Words:
             said = await said()
         if isinstance(said, Exception):
             raise said
+        if isinstance(said, Transcript):
+            return said
         return Transcript(said, len(audio) // 16, 0.0)
 
     def close(self) -> None:

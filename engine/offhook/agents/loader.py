@@ -30,6 +30,7 @@ from offhook.config import ConfigPath, Section, TurnConfig, clipped, is_path, pa
 from offhook.errors import ConfigError
 from offhook.files import at_home, file_exists, named, unreadable
 from offhook.languages import ENGLISH, language
+from offhook.languages.codes import base_language
 
 SHIPPED = Path(__file__).parent
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -107,6 +108,9 @@ class Agent(Section):
     language: str = "en"
     """What it speaks: "en", or with a country "en-US".  Phrases that the file does not have are in
     this language where offhook knows it (:mod:`offhook.languages`), and English elsewhere."""
+    languages: dict[str, str] = Field({}, max_length=20)
+    """Other languages that callers may speak, and the agents that answer them: ``{ es = "clinica" }``.  The
+    recogniser has to listen for them."""
     greeting: Spoken = Field(examples=['greeting = "Hello, how can I help you?"'])
     goodbye: Spoken = ENGLISH.defaults.goodbye
     apology: Spoken = ENGLISH.defaults.apology
@@ -167,6 +171,16 @@ class Agent(Section):
 
     after_call: AfterCall = AfterCall()
     """What follows a call: ``[after_call]``, with webhooks and mail."""
+
+    @field_validator("languages")
+    @classmethod
+    def _codes(cls, languages: dict[str, str]) -> dict[str, str]:
+        for code, name in languages.items():
+            if base_language(language_code(code)) != code:
+                raise ValueError(f'{clipped(code)}: write the language alone, like "es"')
+            if not name.strip():
+                raise ValueError(f"{code}: name the agent that answers")
+        return languages
 
     @field_validator("timezone")
     @classmethod

@@ -14,13 +14,13 @@ import time
 
 from offhook import turn_taking
 from offhook.barge_in import JudgeSettings
+from offhook.call.answering import Answering
 from offhook.call.caller_audio import CallerAudio
-from offhook.call.doing import briefed, executor_for
+from offhook.call.doing import briefed
 from offhook.call.dtmf import DigitCollector
 from offhook.call.ears import Ears
 from offhook.call.greeting import known_greeting
 from offhook.call.output import CallOutput
-from offhook.call.pipeline import Pipeline
 from offhook.call.profile import CallProfile
 from offhook.call.prompts import Kind, Phrase
 from offhook.call.recognition import CallerWords
@@ -32,7 +32,6 @@ from offhook.call.tasks import Tasks
 from offhook.call.timing import overdue, patience_s
 from offhook.conversation.history import History
 from offhook.doors.base import HANGUP, Line, Listening, unless_ended
-from offhook.engines.llm.base import Conversation
 from offhook.errors import BusyError, DeadlineError, HangupError, ModelError, OffhookError
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
 from offhook.observe.bill import Bill, billed
@@ -58,9 +57,7 @@ class Call:
         self._agent = profile.agent
         self._back = back
         self._services = services
-        self._settings = turn_taking.configured(
-            profile.turn, language=profile.agent.language, barge_in=profile.agent.barge_in
-        )
+        self._settings = _settings(profile)
         self._state = turn_taking.TurnState()
         self._events: asyncio.Queue[turn_taking.TurnEvent] = asyncio.Queue(EVENTS_WAITING)
         self._digits = DigitCollector(profile.turn.digits_timeout_ms)
@@ -82,8 +79,9 @@ class Call:
         self.bill = Bill()
         """What it costs at others' servers, so far."""
         self._left: dict[str, str] = {}  # word for the dialplan, besides the result
-        self._conversation: Conversation | None = None
-        self._pipeline: Pipeline | None = None
+        self._answering = Answering(
+            line.offer, self.history, self._output, self._responses, self._post, self._became
+        )
         self._ears: Ears | None = None
         self._audio: CallerAudio | None = None
         self._words: CallerWords | None = None
@@ -120,7 +118,7 @@ class Call:
             result = HANGUP
         except OffhookError as error:
             # Before the conversation has begun, the machine has no place for it; afterwards, it has failed.
-            if isinstance(error, BusyError) and self._pipeline is None:
+            if isinstance(error, BusyError) and self._answering.pipeline is None:
                 _log.warning("call=%s declined: %s", self.id, error)
                 result = "busy"
             else:
@@ -146,34 +144,19 @@ class Call:
         self.tap = Tap(stream, self._output, self._tasks.spawn)
         if services.recorder is not None and profile.recorded is not None:
             self.tap.add(services.recorder.begin(self.id, profile.recorded, self._output.rate_hz))
-        policy = profile.policy
-        if policy.toolbox is not None:
-            self.history.tools = executor_for(policy.toolbox, profile, self._line.offer)
+        self._answering.have_tools(profile)
         kind = "greeting" if self._back is None else self._back.opening(self._agent.name)
         known = (self._agent, profile.voice, self.history.tools, self._output.rate_hz, self.id)
         await self._say_phrase(kind, await known_greeting(*known) if kind == "greeting" else None)
-        self._conversation = await profile.models.language_model.conversation(policy.prefix())
-        self._pipeline = Pipeline(
-            profile.voice,
-            policy,
-            self.history,
-            self._conversation,
-            self._output.utterance,
-            self._output.rate_hz,
-            profile.limits,
-            profile.history_turns,
-            post=self._post,
-            excuse=self._responses.excuse,
-            answer_timeout_s=config.answer_timeout_s,
-        )
+        pipeline = await self._answering.begin(profile)
         if self._back is not None:
-            self._tasks.spawn(self._pipeline.recall(), "recall")
+            self._tasks.spawn(pipeline.recall(), "recall")
         self._audio = CallerAudio(stream, self._output)
         self._words = CallerWords(
             profile.models.recognizer,
             self._audio,
             ring_s=config.max_utterance_s,
-            anticipate=self._pipeline.anticipate,
+            anticipate=self._answering.anticipate,
             post=self._post,
             prosody=services.prosody,
         )
@@ -186,6 +169,10 @@ class Call:
             spawn=self._tasks.spawn,
             wake=lambda: self._post(turn_taking.Tick()),
         )
+
+    def _became(self, profile: CallProfile) -> None:
+        """``profile`` answers from now on."""
+        self._profile, self._agent, self._settings = profile, profile.agent, _settings(profile)
 
     async def _converse(self, started_ns: int) -> None:
         limit_ns = started_ns + round(self._profile.turn.max_call_s * 1e9)
@@ -209,16 +196,14 @@ class Call:
         if self._words is not None:
             self._words.close()
         await self._tasks.close()
-        if self._pipeline is not None:
-            await self._pipeline.close()
+        await self._answering.close()
         await self._output.close()
         if self.tap is not None:
             self.tap.close()
         if self.history.tools is not None:
             await self.history.tools.close()
         await self._line.finish(result, self._left)
-        if self._conversation is not None:
-            await self._conversation.close()
+        await self._answering.let_go()
         self._responses.close()
         self._line.close()
 
@@ -289,7 +274,7 @@ class Call:
             self._take(turn_taking.OwnVoiceEnds(ends_ns))
 
     def _act(self, action: turn_taking.Action) -> None:
-        responses, pipeline = self._responses, self._pipeline
+        responses, pipeline = self._responses, self._answering.pipeline
         match action:
             case turn_taking.Prepare():
                 assert pipeline is not None, "events are taken only once the call is open"
@@ -396,3 +381,8 @@ class Call:
             error = OffhookError(f"{type(error).__name__} in {name}")
         self._failure = self._failure or error
         self._post(turn_taking.CallEnded())
+
+
+def _settings(profile: CallProfile) -> turn_taking.TurnSettings:
+    agent = profile.agent
+    return turn_taking.configured(profile.turn, language=agent.language, barge_in=agent.barge_in)

@@ -25,9 +25,11 @@ from offhook.barge_in import is_backchannel, is_own_words
 from offhook.call.ahead import Ahead
 from offhook.call.given_up import GivenUp
 from offhook.call.memory import Memory
+from offhook.call.profile import CallProfile
 from offhook.call.revision import Excuse, Revision, Said
 from offhook.call.speaking import Speaking
 from offhook.call.telling import Telling
+from offhook.call.tongues import Others
 from offhook.conversation.base import WRITTEN, Policy, Turn
 from offhook.conversation.calling import Called
 from offhook.conversation.forms.request import Performance, Request
@@ -37,7 +39,7 @@ from offhook.end_of_turn.completeness import completeness
 from offhook.end_of_turn.wait import expectation, gives_time
 from offhook.engines.llm.base import Conversation, Generation, Limits, Mark, Told
 from offhook.engines.tts.voice import Voice
-from offhook.errors import DeadlineError, HangupError, ModelError, OffhookError, PlaybackError
+from offhook.errors import HangupError, ModelError, OffhookError, PlaybackError
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
 from offhook.speech.clauses import split, split_all
@@ -70,29 +72,37 @@ class Pipeline:
         *,
         post: Callable[[TurnEvent], None],
         excuse: Excuse | None = None,
+        others: Others | None = None,
         answer_timeout_s: float = 15.0,
     ) -> None:
         """``history_turns`` is how many turns the model remembers; None: as many as fit.
 
         ``post`` gets what revisions find out: WordsHeard, NothingHeard, Expecting.  ``excuse`` is said
         where an answer fails, or has not begun ``answer_timeout_s`` after it was committed; without one
-        the failure is the call's.
+        the failure is the call's.  ``others``: who may have to answer instead.
         """
-        self._policy = policy
-        self._language = policy.agent.language
         self._history = history
-        self._conversation = conversation
         self._make_answer = make_answer
-        self._limits = limits
+        self._others = others
+        self._rate_hz = rate_hz
         self._post = post
         self._excuse_of = excuse
         self._answer_timeout_s = answer_timeout_s
         self._turn = asyncio.Lock()
-        self._ahead = Ahead(conversation, policy, history)
-        self._memory = Memory(conversation, policy, history, self._ahead, limits, history_turns)
-        self._speaking = Speaking(voice, policy, rate_hz)
         self._given_up = GivenUp(history)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._become(voice, policy, conversation, limits, history_turns)
+
+    def _become(
+        self, voice: Voice, policy: Policy, conversation: Conversation, limits: Limits, turns: int | None
+    ) -> None:
+        self._policy = policy
+        self._language = policy.agent.language
+        self._conversation = conversation
+        self._limits = limits
+        self._ahead = Ahead(conversation, policy, self._history)
+        self._memory = Memory(conversation, policy, self._history, self._ahead, limits, turns)
+        self._speaking = Speaking(voice, policy, self._rate_hz)
 
     async def recall(self) -> None:
         """Tell the model what the history has of a call that has come back."""
@@ -144,6 +154,7 @@ class Pipeline:
 
     def _begin(self, revision: Revision, work: Coroutine[Any, Any, None]) -> Revision:
         revision.claim.since_ns = revision.trace.speech_end_ns or 0
+        revision.answer_timeout_s = self._answer_timeout_s
         task = asyncio.create_task(work, name=f"revision-{revision.number}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -157,11 +168,11 @@ class Pipeline:
         has_turn = False
         try:
             try:
-                telling = await self._in_time(revision, self._hear(revision, said, saying, least))
+                telling = await revision.in_time(self._hear(revision, said, saying, least))
                 if telling is None:
                     return
-                has_turn = await self._in_time(revision, self._turn.acquire())
-                await self._in_time(revision, self._twice(revision, lambda: self._answer(revision, telling)))
+                has_turn = await revision.in_time(self._turn.acquire())
+                await revision.in_time(revision.twice(lambda: self._answer(revision, telling)))
             except OffhookError as error:
                 revision.error = error
             except Exception as error:
@@ -177,25 +188,11 @@ class Pipeline:
             except OffhookError as error:
                 revision.error, revision.excused = revision.error or error, False
 
-    async def _in_time(self, revision: Revision, work: Coroutine[Any, Any, T]) -> T:
-        """``work``, as long as the answer is not overdue.  Raises DeadlineError, and what it raises."""
-        try:
-            async with asyncio.timeout_at(revision.due_s) as revision.timer:
-                return await work
-        except TimeoutError as error:
-            if isinstance(error, OffhookError):
-                raise
-            raise DeadlineError(
-                f"no answer has begun within {self._answer_timeout_s:g} s (turn.answer_timeout_s)"
-            ) from None
-        finally:
-            revision.timer = None
-
     async def _hear(self, revision: Revision, said: Said | None, saying: str, least: int) -> Telling | None:
         """Find the words; None when there are none, or none that want an answer."""
         words, prosody = None, None
         if said is not None:
-            words = await self._twice(revision, lambda: said.words(revision.trace, revision.claim))
+            words = await revision.twice(lambda: said.words(revision.trace, revision.claim))
             revision.caller_text, revision.rest, prosody = words.text, words.rest, words.prosody
             if not revision.caller_text:
                 self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
@@ -203,6 +200,9 @@ class Pipeline:
             if is_announcement(revision.caller_text, self._history.exchanges):
                 self._post(Repeated(revision.number))
                 return None
+            other = None if self._others is None else self._others.instead(words)
+            if other is not None:
+                await asyncio.shield(self._hand_on(other))
         echo = is_own_words(revision.caller_text, saying, least)
         hum = echo or is_backchannel(revision.caller_text, self._language)
         telling = Telling(
@@ -211,15 +211,13 @@ class Pipeline:
         telling.begin()
         return telling
 
-    async def _twice(self, revision: Revision, work: Callable[[], Awaitable[T]]) -> T:
-        """What fails before anything was said is tried a second time, unless that is of no use."""
-        try:
-            return await work()
-        except ModelError as error:
-            if error.lasting or revision.answer.text or revision.stopped:
-                raise
-            _log.info("call=%s trying once more: %s", revision.trace.call_id, error)
-        return await work()
+    async def _hand_on(self, other: CallProfile) -> None:
+        """``other`` answers from now on, with a conversation of their own."""
+        assert self._others is not None
+        async with self._turn:
+            conversation = await self._others.hand_on(other)
+            self._become(other.voice, other.policy, conversation, other.limits, other.history_turns)
+            await self._memory.recall()
 
     async def _excuse(self, revision: Revision) -> None:
         """The turn has failed: end its answer with the agent's excuse, and remember what was audible.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from offhook.agents.loader import Agent
@@ -56,6 +56,8 @@ class CallProfile:
     """In whose folder the call is recorded; None: it is not."""
     on_done: OnDone | None = None
     """Told what came of each tool that changes something; None: nobody wants to know."""
+    others: Mapping[str, CallProfile] = field(default_factory=dict, repr=False)
+    """Who answers callers of other languages, by those, such as "es"."""
     on_turn: OnTurn | None = None
     """Told of each turn when it is over; None: nobody writes it down."""
     watcher: Watcher | None = None

@@ -85,6 +85,11 @@ class Responses:
         self._failed_turns = 0
         """Those in a row that the caller got an excuse for."""
 
+    def become(self, profile: CallProfile) -> None:
+        """``profile`` answers from now on."""
+        self._profile, self._agent = profile, profile.agent
+        self._barge_in = profile.turn.barge_in and profile.agent.barge_in
+
     def get(self, number: int) -> Revision | None:
         """A revision that is neither cancelled nor settled."""
         return self._revisions.get(number)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offhook.conversation.base import Turn
 from offhook.engines.llm.base import Generation
-from offhook.errors import OffhookError
+from offhook.errors import DeadlineError, ModelError, OffhookError
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
 from offhook.tools.base import Action
 from offhook.workers import Claim, Urgency
 
+_log = logging.getLogger("offhook.call.revision")
+
+T = TypeVar("T")
 Excuse = Callable[[], Awaitable[tuple[str, NDArray[np.int16]] | None]]
 """The agent's excuse for a failed turn and its audio, ``[samples]`` int16; None: it was said too often."""
 
@@ -36,6 +40,9 @@ class Words:
     """They are a guess; tells, once the final words are known, whether those are the same.  None: final."""
     stop_samples: int = 0
     """Where what they are of ends."""
+    language: str = ""
+    """What they are in, such as "en", as far as the recogniser tells; empty: it does not, or they are a
+    guess."""
     hasten: Callable[[], None] | None = None
     """Says that the guess sounds finished: the final words are wanted now.  None: they come anyway."""
 
@@ -76,6 +83,8 @@ class Revision:
     """The answer ends with the agent's excuse for that."""
     due_s: float | None = None
     """When its first sound is overdue, on the event loop's clock; None before it is committed."""
+    answer_timeout_s: float = 15.0
+    """So long after its commit that is."""
     ends_call: bool = False
     """The caller has taken leave: the call may end after this answer."""
     action: Action | None = None
@@ -105,6 +114,30 @@ class Revision:
         self.due_s = due_s
         if self.timer is not None:
             self.timer.reschedule(due_s)
+
+    async def in_time(self, work: Awaitable[T]) -> T:
+        """``work``, as long as the answer is not overdue.  Raises DeadlineError, and what it raises."""
+        try:
+            async with asyncio.timeout_at(self.due_s) as self.timer:
+                return await work
+        except TimeoutError as error:
+            if isinstance(error, OffhookError):
+                raise
+            raise DeadlineError(
+                f"no answer has begun within {self.answer_timeout_s:g} s (turn.answer_timeout_s)"
+            ) from None
+        finally:
+            self.timer = None
+
+    async def twice(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What fails before anything was said is tried a second time, unless that is of no use."""
+        try:
+            return await work()
+        except ModelError as error:
+            if error.lasting or self.answer.text or self.stopped:
+                raise
+            _log.info("call=%s trying once more: %s", self.trace.call_id, error)
+        return await work()
 
     async def cancel(self) -> None:
         """Forget the revision; returns when the conversation is as it was before."""

@@ -57,7 +57,7 @@ class SaidSoFar:
         audio = await self._without_echo(trace) if self.echoes else self._audio
         prosody = asyncio.create_task(self._owner.prosody(audio), name="prosody")
         try:
-            rest, confirming = await self._transcript(audio, trace, claim)
+            rest, confirming, language = await self._transcript(audio, trace, claim)
             trace.stt_done_ns = time.monotonic_ns()
             trace.audio_ms = len(audio) * 1000 // self._owner.rate_hz
             earlier = [await asyncio.shield(part) for part in self._parts]
@@ -69,19 +69,21 @@ class SaidSoFar:
             if confirming is not None and self.stretch is not None:
                 session = self.stretch.session
                 hasten = session.probably_over if isinstance(session, Piecewise) else None
-            return Words(text, rest, over, confirming, self._stop_samples, hasten)
+            return Words(text, rest, over, confirming, self._stop_samples, language, hasten)
         finally:
             prosody.cancel()
 
     async def _transcript(
         self, audio: Samples, trace: TurnTrace, claim: Claim
-    ) -> tuple[str, asyncio.Task[bool] | None]:
-        """The words, and what tells whether they are right, where they are a guess."""
+    ) -> tuple[str, asyncio.Task[bool] | None, str]:
+        """The words, what tells whether they are right, where they are a guess, and their language."""
         stretch, voiced_ms = self.stretch, trace.voiced_ms
         if stretch is None:
-            return (await self._owner.alone(audio, voiced_ms, claim)).text, None
+            alone = await self._owner.alone(audio, voiced_ms, claim)
+            return alone.text, None, alone.language
         if stretch.confirmed is not None and stretch.confirmed[0] == self._stop_samples:
-            return clean(stretch.confirmed[1].text, voiced_ms), None
+            transcript = stretch.confirmed[1]
+            return clean(transcript.text, voiced_ms), None, transcript.language
         final = stretch.look(stretch.session.final(voiced_ms, claim))
         if isinstance(stretch.session, Guessing):
             finding = asyncio.create_task(final, name="final-words")
@@ -89,12 +91,12 @@ class SaidSoFar:
             if guess:
                 stretch.unseen = guess
                 confirm = _confirm(stretch, finding, guess, self._stop_samples, voiced_ms)
-                return guess, self._owner.spawn(confirm)
+                return guess, self._owner.spawn(confirm), ""
             transcript = await finding
         else:
             transcript = await final
         stretch.unseen = transcript.text
-        return clean(transcript.text, voiced_ms), None
+        return clean(transcript.text, voiced_ms), None, transcript.language
 
     async def _without_echo(self, trace: TurnTrace) -> Samples:
         """Take our own voice out, and its share out of what counts as the caller's."""

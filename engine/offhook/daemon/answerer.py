@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from offhook.agents.loader import Agent
+from offhook.agents.loader import Agent, load_agent
 from offhook.daemon.profiles import Key
 from offhook.doors.base import CallOffer
 from offhook.tenants.snapshot import Number, Snapshot
@@ -34,6 +35,26 @@ def of_box(name: str) -> Key:
 def of_number(number: Number) -> Answerer:
     """Who answers a tenant's number."""
     return Answerer(_key(number), lambda: _agent(number), number)
+
+
+def speakers(
+    who: Answerer, agent: Agent, search: Sequence[Path], snapshot: Snapshot | None
+) -> dict[str, Answerer]:
+    """Who answers callers of ``agent``'s other languages, by those: agents of the tenant, or of the box."""
+    if who.number is None:
+        return {code: by_name(name, search) for code, name in agent.languages.items()}
+    found = {}
+    for code, name in agent.languages.items():
+        stored = None if snapshot is None else snapshot.agents.get((who.number.tenant.slug, name))
+        if stored is not None:
+            # Its language is its own, not the number's.
+            found[code] = of_number(replace(who.number, agent=stored, language=None))
+    return found
+
+
+def by_name(name: str, search: Sequence[Path]) -> Answerer:
+    """An agent of the box's own."""
+    return Answerer(of_box(name), lambda: load_agent(name, search))
 
 
 def _key(number: Number) -> Key:

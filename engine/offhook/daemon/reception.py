@@ -5,22 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from offhook.agents.loader import Agent, find_agent, load_agent
 from offhook.call.call import Call
-from offhook.call.profile import CallProfile, OnTurn
+from offhook.call.profile import CallProfile
 from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumptions, kept_exchanges
 from offhook.call.services import Services
 from offhook.config import Config
 from offhook.control.live import LiveCall, LiveCalls
-from offhook.daemon.answerer import AGENT_ARGUMENT, Answerer, argument, fresh_numbers, of_box, of_number
+from offhook.daemon.answerer import (
+    AGENT_ARGUMENT,
+    Answerer,
+    argument,
+    by_name,
+    fresh_numbers,
+    of_box,
+    of_number,
+    speakers,
+)
 from offhook.daemon.costs import check_costs, recall_costs
+from offhook.daemon.notes import Notes, all_of
 from offhook.daemon.profiles import Key, Prepared, Profiles
+from offhook.daemon.tongues import others_of
 from offhook.doors.base import CallOffer, Line, unless_ended
 from offhook.engines.llm.base import LanguageModel
 from offhook.engines.pool import EnginePool
@@ -29,7 +40,6 @@ from offhook.errors import BusyError, ConfigError, OffhookError, UnreadableError
 from offhook.files import named
 from offhook.knowledge.store import ReadPassages
 from offhook.observe.bill import Bill
-from offhook.observe.trace import TurnTrace
 from offhook.tenants.admission import Refusal
 from offhook.tenants.snapshot import Number, Snapshot
 from offhook.workers import Workers
@@ -44,14 +54,6 @@ _log = logging.getLogger("offhook.daemon.reception")
 MOST_FRESH = 16
 """Agents that a change of the directory has brought are made ready at once when they are so few: then
 somebody is at it, and calls next.  Of more, those that were called not long ago."""
-
-
-class Notes(Protocol):
-    """Somebody writes something of a call down."""
-
-    def turn(self, caller_text: str, audible_text: str, trace: TurnTrace) -> None: ...
-
-    def ended(self, result: str, bill: Bill) -> None: ...
 
 
 class Reception:
@@ -133,7 +135,11 @@ class Reception:
                 stack.enter_context(self._place(profile.models.language_model))
                 line.accept()
             stack.enter_context(prepared.in_use())
-            await self._hold(line, prepared, who.number)
+            snapshot = None if self._tenancy is None else self._tenancy.directory.snapshot
+            search = self.config.agent.search
+            wanted = speakers(who, prepared.profile.agent, search, snapshot)
+            tongues = others_of(prepared.profile, wanted, self._make, stack)
+            await self._hold(line, prepared, who.number, tongues)
 
     def check(self, offer: CallOffer) -> str | None:
         """What :meth:`take` would do with such a call now: None, or the result for the dialplan.
@@ -190,8 +196,7 @@ class Reception:
         return self._of_name(name or self.config.agent.default) if found is None else of_number(found)
 
     def _of_name(self, name: str) -> Answerer:
-        search = self.config.agent.search
-        return Answerer(of_box(name), lambda: load_agent(name, search))
+        return by_name(name, self.config.agent.search)
 
     async def _new(self, line: Line, who: Answerer, agent: Agent, stack: ExitStack) -> Prepared:
         """An agent that nobody has called yet: the caller waits for what they hear first, and no longer."""
@@ -236,8 +241,18 @@ class Reception:
         finally:
             self._taken[which] -= 1
 
-    async def _hold(self, line: Line, prepared: Prepared, number: Number | None) -> None:
-        profile, offer = prepared.profile, line.offer
+    async def _make(self, who: Answerer) -> Prepared:
+        prepared = self._profiles.get(who.key)
+        if prepared is None:
+            agent, passages = await asyncio.to_thread(who.read), self._passages(who.number)
+            of_tenant = who.number is not None
+            prepared = await self._profiles.make(who.key, agent, of_tenant=of_tenant, passages=passages)
+        return prepared
+
+    async def _hold(
+        self, line: Line, prepared: Prepared, number: Number | None, others: Mapping[str, CallProfile]
+    ) -> None:
+        profile, offer = replace(prepared.profile, others=others), line.offer
         if number is not None:
             profile = replace(profile, number=number)
         back = self._back(offer, profile)
@@ -263,7 +278,7 @@ class Reception:
             if note is not None:
                 notes.append(note)
                 profile = replace(profile, on_done=note.done)
-        profile = replace(profile, on_turn=_all(notes), watcher=live)
+        profile = replace(profile, on_turn=all_of(notes), watcher=live)
         result, bill = "failed", Bill()
         try:
             if number is not None or offer.is_ringing:
@@ -369,22 +384,11 @@ class Reception:
     async def _renew(self, wanted: list[Answerer], old: list[Key]) -> None:
         for who in wanted:
             try:
-                if self._profiles.get(who.key) is None:
-                    agent = await asyncio.to_thread(who.read)
-                    passages = self._passages(who.number)
-                    await self._profiles.make(who.key, agent, of_tenant=True, passages=passages)
+                await self._make(who)
             except OffhookError as error:
-                _log.error("tenant's agent %s cannot be made ready: %s", who.key[2], error)
+                _log.error("agent %s cannot be made ready: %s", who.key[2 if who.number else 1], error)
         for key in old:
             self._profiles.drop(key)
-
-
-def _all(notes: Sequence[Notes]) -> OnTurn:
-    def turn(caller_text: str, audible_text: str, trace: TurnTrace) -> None:
-        for each in notes:
-            each.turn(caller_text, audible_text, trace)
-
-    return turn
 
 
 def _is_there(name: str, search: tuple[Path, ...]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from offhook.agents.loader import Agent
 from offhook.catalogue.entries import catalogue
 from offhook.catalogue.folder import stored, stored_models
-from offhook.config import Config, LlmConfig, Section, SttConfig, TtsConfig
+from offhook.config import Config, LlmConfig, Section, SttConfig, TtsConfig, spoken_languages
 from offhook.engines.chosen import Chosen, language_model, recogniser, voice
 from offhook.engines.engine import Stage
 from offhook.errors import ConfigError, OffhookError
@@ -33,7 +33,7 @@ _HOW: dict[Stage, frozenset[str]] = {
 
 def settings(config: Config, stage: Stage, name: str | None, language: str = "en") -> Any:
     """The section for ``name``; None: everybody's.  ``language``: what callers speak, for a recogniser that
-    the catalogue names.
+    the catalogue names; several with commas, the usual one first.
 
     Raises ConfigError with one line, and the nearest names.
     """
@@ -48,8 +48,14 @@ def settings(config: Config, stage: Stage, name: str | None, language: str = "en
     if task != stage:
         raise ConfigError(_unknown(config, stage, name, task))
     how: dict[str, Any] = {key: getattr(ours, key) for key in _HOW[stage] & ours.model_fields_set}
-    spoken = {"language": language} if stage == "stt" else {}
+    first, *others = language.split(",")
+    spoken = {"language": first, "other_languages": others} if stage == "stt" else {}
     return type(ours).model_validate({**how, **spoken, "model": name})
+
+
+def heard_languages(agent: Agent) -> str:
+    """What the agent's callers speak, its own language first, with commas."""
+    return ",".join(dict.fromkeys((base_language(agent.language), *agent.languages)))
 
 
 def choose(stage: Stage, section: Any) -> Chosen:
@@ -66,9 +72,17 @@ def faults(config: Config, agent: Agent) -> dict[str, str]:
         name: str | None = getattr(agent, key)
         if name is not None:
             try:
-                choose(stage, settings(config, stage, name, base_language(agent.language)))
+                choose(stage, settings(config, stage, name, heard_languages(agent)))
             except OffhookError as error:
                 found[key] = str(error).removeprefix(f"{key} = ")
+    if agent.languages and "recogniser" not in found:
+        heard = spoken_languages(settings(config, "stt", agent.recogniser, heard_languages(agent)))
+        missing = [code for code in agent.languages if code not in map(base_language, heard)]
+        if missing:
+            found["languages"] = (
+                f"the recogniser does not listen for {', '.join(missing)}: name them in other_languages of"
+                " its section, with a model that knows them, such as whisper-base"
+            )
     return found
 
 

@@ -16,7 +16,7 @@ from offhook.engines.backing import backed_recognition, backed_voice
 from offhook.engines.chosen import language_model, recogniser, voice
 from offhook.engines.engine import Loading, Progress, Stage, silent
 from offhook.engines.llm.base import LanguageModel
-from offhook.engines.named import FIELDS, SECTIONS, settings
+from offhook.engines.named import FIELDS, SECTIONS, heard_languages, settings
 from offhook.engines.stt.base import Recognition
 from offhook.engines.stt.gate import Recognizer
 from offhook.engines.tts.base import Synthesizer
@@ -30,7 +30,6 @@ from offhook.knowledge.requests import RequestClassifier
 from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.knowledge.store import Networks
 from offhook.knowledge.vectors import default_cache
-from offhook.languages.codes import base_language
 from offhook.workers import threads_named
 
 _log = logging.getLogger("offhook.engines.pool")
@@ -145,7 +144,7 @@ class EnginePool:
         listens = agent.recogniser or ""
         # A section says what it hears; a model of the catalogue listens to the agent's language.
         by_language = listens and listens not in self._config.recognisers
-        language = base_language(agent.language) if by_language else ""
+        language = heard_languages(agent) if by_language else ""
         return ("stt", listens, language), ("llm", agent.model or "", ""), ("tts", agent.voice or "", "")
 
     def _get(self, stage: Stage, name: str, language: str) -> Any:
