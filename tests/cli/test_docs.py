@@ -356,7 +356,7 @@ def _tmpfiles(found: re.Match[str], root: Path) -> None:
     for kind, path, mode, *_ in rules:
         assert kind == "d"
         assert int(mode, 8)
-        assert Path(path) == Config().daemon.playback_dir
+        assert Path(path) in (Config().daemon.playback_dir, Config().daemon.socket.parent)
 
 
 @line(r"systemctl (?:daemon-reload|(?:enable --now|restart|reload) (offhookd)|restart (asterisk))")

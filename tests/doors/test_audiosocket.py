@@ -160,7 +160,7 @@ async def test_the_dialplan_announces_a_call_and_learns_how_it_went(
     await peer.closed()
     assert await announced.variables(key, 5.0) == {"OFFHOOK_RESULT": "ok", "OFFHOOK_ACTION": "none"}
     assert (await announced.variables(key, 0.0))["OFFHOOK_RESULT"] == "unavailable", "it is told once"
-    assert announced.claim(key) is None, "and serves once"
+    assert await announced.claim(key) is None, "and serves once"
     peer.close()
 
 

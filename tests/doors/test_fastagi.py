@@ -47,7 +47,7 @@ async def test_a_call_is_announced_and_asked_about(door: NetworkListener, announ
     key = uuid.UUID(variables["OFFHOOK_UUID"])
     asked = asyncio.ensure_future(step(door, "result", str(key)))
     assert (await asked)["OFFHOOK_RESULT"] == "unavailable", "it has not come"
-    offer = announced.claim(key)
+    offer = await announced.claim(key)
     assert offer is not None
     assert (offer.call_id, offer.dialled, offer.caller, offer.language) == ("170.1", "4930555", "491", "de")
     assert offer.arguments == ("rate=16000", "agent=helpdesk")
@@ -85,7 +85,7 @@ async def test_from_elsewhere_a_token_is_needed(announced: Announced, held: Held
         for wrong in ((), ("token=",), ("token=other",), ("sesame",)):
             assert await step(door, "offer", *wrong) == {"OFFHOOK_RESULT": "failed"}
         variables = await step(door, "offer", "agent=x", "token=sesame")
-        offer = announced.claim(uuid.UUID(variables["OFFHOOK_UUID"]))
+        offer = await announced.claim(uuid.UUID(variables["OFFHOOK_UUID"]))
         assert offer is not None
         assert offer.arguments == ("agent=x",), "the token goes no further"
 
@@ -106,5 +106,5 @@ async def test_an_announcement_lasts_for_a_while(
     kept = announced.announce(offer)
     monkeypatch.setattr("offhook.doors.announced.CLAIM_WITHIN_S", -1.0)
     late = announced.announce(offer)
-    assert announced.claim(late) is None
-    assert announced.claim(kept) == offer
+    assert (await announced.claim(late)) is None
+    assert (await announced.claim(kept)) == offer

@@ -23,6 +23,7 @@ class Pages:
         self.metrics = Metrics()
         self.state: dict[str, Any] = {"problem": None, "calls": 2}
         self.server = StatusServer("127.0.0.1:0", self.metrics.registry, lambda: self.state)
+        self.server.begin()
 
     def get(self, page: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.server.port}{page}", trust_env=False)

@@ -58,14 +58,16 @@ class DaemonProcess:
         self.trace_file = self.folder / "trace.jsonl"
         self.transcript_file = self.folder / "transcript.jsonl"
         self.log_file = self.folder / "log"
-        self._config = self.folder / "offhook.toml"
+        self.config = self.folder / "offhook.toml"
         self._max_calls = max_calls
         self.configure(settings)
+        self.wrapper: tuple[str, ...] = ()
+        """A command that starts it; it has to become it, or to give its signals on."""
         self._process: subprocess.Popen[str] | None = None
 
     def configure(self, settings: str) -> None:
         """Write the configuration anew; a daemon that runs reads it at SIGHUP."""
-        self._config.write_text(
+        self.config.write_text(
             f"[daemon]\nmax_calls = {self._max_calls}\ndrain_s = {_DRAIN_S}\n"
             f"socket = {json.dumps(str(self.socket))}\n"
             f"playback_dir = {json.dumps(str(self.playback_dir))}\n"
@@ -103,8 +105,9 @@ class DaemonProcess:
         with open(self.log_file, "w") as log:
             self._process = subprocess.Popen(
                 [
+                    *self.wrapper,
                     *(sys.executable, "-m", "offhook.cli.main", "serve"),
-                    *("--config", str(self._config), "--transcript", str(self.transcript_file), "--verbose"),
+                    *("--config", str(self.config), "--transcript", str(self.transcript_file), "--verbose"),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -148,8 +151,8 @@ class DaemonProcess:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    def close(self) -> None:
-        """SIGTERM, a bounded wait, and the folders are removed."""
+    def terminate(self) -> None:
+        """SIGTERM, and a bounded wait."""
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
@@ -158,6 +161,10 @@ class DaemonProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def close(self) -> None:
+        """Ended, if it still runs, and the folders are removed."""
+        self.terminate()
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.playback_dir, ignore_errors=True)
 

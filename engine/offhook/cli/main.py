@@ -15,7 +15,7 @@ from offhook import __version__
 from offhook.errors import OffhookError
 
 COMMANDS = (
-    *("serve", "demo", "call", "agents", "tenants", "numbers", "kb", "calls", "top", "models"),
+    *("serve", "upgrade", "demo", "call", "agents", "tenants", "numbers", "kb", "calls", "top", "models"),
     *("erase", "export"),
     *("eval", "trace", "doctor"),
 )

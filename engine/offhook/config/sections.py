@@ -56,6 +56,8 @@ class DaemonConfig(Section):
     resume_s: float = Field(600.0, ge=0, le=7200)
     """A caller who was handed over may come back within so long, and the conversation goes on; what was said
     is kept in memory until then. 0 keeps nothing: they are greeted anew."""
+    overlap_s: float = Field(1800.0, ge=0)
+    """How long calls may go on in a daemon that has been replaced (`offhook upgrade`)."""
 
 
 class AgentConfig(Section):

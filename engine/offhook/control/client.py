@@ -29,10 +29,10 @@ class Control:
     refused.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, answered_within_s: float = ANSWERED_WITHIN_S) -> None:
         self.path = path
         self._client = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(path)), base_url="http://offhook", timeout=ANSWERED_WITHIN_S
+            transport=httpx.HTTPTransport(uds=str(path)), base_url="http://offhook", timeout=answered_within_s
         )
 
     def close(self) -> None:

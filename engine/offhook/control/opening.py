@@ -24,11 +24,16 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def control_socket(
-    config: Config, calls: LiveCalls, commands: Commands, state: Callable[[], dict[str, Any]]
+    config: Config,
+    calls: LiveCalls,
+    commands: Commands,
+    state: Callable[[], dict[str, Any]],
+    *,
+    replaces: bool = False,
 ) -> AsyncIterator[None]:
     """Served while the block runs, on a thread of its own; ``state`` is asked on this loop.
 
-    Raises ConfigError.
+    ``replaces``: that of a daemon that runs; whoever connects from now on talks with us.  Raises ConfigError.
     """
     if not config.control.enabled:
         yield
@@ -41,6 +46,7 @@ async def control_socket(
         kind=socket.SOCK_STREAM,
         key="control.socket",
         folder_group=config.daemon.group if path.parent == config.daemon.socket.parent else None,
+        replaces=replaces,
     )
     try:
         if control.group is not None:

@@ -28,21 +28,24 @@ from offhook.daemon import systemd
 from offhook.daemon.after_calls import AfterCalls
 from offhook.daemon.capacity import check_capacity, raised_limits
 from offhook.daemon.doors import OtherDoors
+from offhook.daemon.draining import drained
+from offhook.daemon.entrances import Entrances
+from offhook.daemon.inherited import EAGI, METRICS, Inherited, inherited
+from offhook.daemon.loading import load, watch_load
 from offhook.daemon.profiles import Profiles
 from offhook.daemon.reception import Reception
 from offhook.daemon.recordings import Recordings
 from offhook.daemon.reload import merged
 from offhook.daemon.retention import keep_purging
-from offhook.daemon.watchdog import Beat, Watchdog
+from offhook.daemon.succession import Predecessor, Successor, UpgradeError, add_upgrade, hand_over
+from offhook.daemon.watchdog import Watchdog, parts
 from offhook.doors.base import CallOffer, Line
 from offhook.doors.eagi.lifeline import Handoff
 from offhook.doors.eagi.line import EagiLine
 from offhook.doors.eagi.listener import Listener
 from offhook.doors.media import Hearing, Media, Sending
-from offhook.engines.engine import Progress
 from offhook.engines.llm.base import LanguageModel
-from offhook.engines.pool import EnginePool, load_models
-from offhook.errors import BusyError, ConfigError
+from offhook.errors import BusyError, ConfigError, OffhookError
 from offhook.files import group_id
 from offhook.observe.http import StatusServer
 from offhook.observe.load import LoadGauge, Speculation
@@ -52,11 +55,10 @@ from offhook.observe.transcript import TranscriptWriter
 from offhook.playout.folder import PlaybackFolder
 
 if TYPE_CHECKING:
-    from offhook.daemon.tenancy import Tenancy
+    pass
 
 _log = logging.getLogger("offhook.daemon.daemon")
 
-LOAD_SAMPLE_S = 0.5
 JUDGING_THREADS = 2
 """A judgement takes under a millisecond: one waits for the others of its moment, not for two at once."""
 
@@ -76,6 +78,12 @@ class Daemon:
         self._read_again = read_again or (lambda: self._config)
         self._transcript_path = transcript
         self._stopping = asyncio.Event()
+        self._leaving = asyncio.Event()
+        """We stop, or have been replaced."""
+        self._entrances: Entrances | None = None
+        self._predecessor: Predecessor | None = None
+        self._successor: Successor | None = None
+        self._replacing = False
         self._tasks = Tasks(_task_failed)
         self._reload_wanted = False
         self._reloading = False
@@ -91,12 +99,29 @@ class Daemon:
         self.commands = Commands()
         """What the operator can tell us; see :mod:`offhook.control.commands`."""
         add_usual(self.commands, self.live)
+        add_upgrade(self.commands, self.replaced)
 
     async def run(self, *, ready: Callable[[], None], progress: Callable[[str], None]) -> None:
         """Serve until SIGTERM, SIGINT or :meth:`stop`; ``ready`` is called when calls can come.
 
         Raises ConfigError or ModelError, in one line, when it cannot begin.
         """
+        given = inherited()
+        if given.channel is not None:
+            self._predecessor = Predecessor(given.channel)
+            await self._predecessor.open()
+        try:
+            await self._run(given, ready, progress)
+        except OffhookError as error:
+            if self._predecessor is not None:
+                await self._predecessor.failed(str(error))
+            raise
+        finally:
+            given.close()
+
+    async def _run(
+        self, given: Inherited, ready: Callable[[], None], progress: Callable[[str], None]
+    ) -> None:
         began = time.monotonic()
         config = self._config
         check_capacity(config, raised_limits(config.daemon.max_calls))
@@ -104,8 +129,9 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
-        for number in (signal.SIGUSR1, signal.SIGUSR2):  # they would end us, and log rotation sends them
-            loop.add_signal_handler(number, _log.info, "%s does nothing here; SIGHUP reloads", number.name)
+        loop.add_signal_handler(signal.SIGUSR2, self.upgrade)
+        # It would end us, and log rotation sends it.
+        loop.add_signal_handler(signal.SIGUSR1, _log.info, "SIGUSR1 does nothing here; SIGHUP reloads")
         async with contextlib.AsyncExitStack() as stack:
             # What can fail at once comes before what takes seconds.
             listener = Listener(
@@ -114,14 +140,23 @@ class Daemon:
                 group=config.daemon.group,
                 max_calls=config.daemon.max_calls,
             )
-            await listener.bind()
+            await listener.bind(
+                given.take(EAGI, str(config.daemon.socket)),
+                activated=given.activated,
+                succeeds=self._predecessor is not None,
+            )
             stack.push_async_callback(listener.close)
             self._doors = doors = OtherDoors(config.doors, group_id(config.daemon.group))
-            doors.bind()
+            doors.announced.elsewhere = self._predecessor
+            doors.bind(given)
             stack.push_async_callback(doors.close)
-            await stack.enter_async_context(
-                control_socket(config, self.live, self.commands, self._state_for_operator)
+            self._entrances = entrances = Entrances(listener, doors)
+            succeeds = self._predecessor is not None
+            control = control_socket(
+                config, self.live, self.commands, self._state_for_operator, replaces=succeeds
             )
+            if not succeeds:
+                await stack.enter_async_context(control)
             default = load_agent(config.agent.default, config.agent.search)
             folder = PlaybackFolder(config.daemon.playback_dir, group_id=group_id(config.daemon.group))
             stack.callback(folder.close)
@@ -137,7 +172,7 @@ class Daemon:
             recordings = Recordings(config, metrics.recorded)
             stack.callback(recordings.close)
             await recordings.begin()
-            pool, tenancy = await _load(config, progress, stack)
+            pool, tenancy = await load(config, progress, stack)
             judging = ThreadPoolExecutor(JUDGING_THREADS, thread_name_prefix="offhook-judge")
             stack.callback(judging.shutdown, wait=True, cancel_futures=True)
             hearing = Hearing()
@@ -148,9 +183,9 @@ class Daemon:
             if sending is not None:
                 stack.callback(sending.close)
             self._media = Media(hearing, playout, folder, sending)
-            load = LoadGauge(allowed=_speculation(config))
-            self._tasks.spawn(_watch_load(load, metrics), "load")
-            services = Services(load, metrics, trace, transcript, judging, recorder=recordings.recorder)
+            gauge = LoadGauge(allowed=_speculation(config))
+            self._tasks.spawn(watch_load(gauge, metrics), "load")
+            services = Services(gauge, metrics, trace, transcript, judging, recorder=recordings.recorder)
             profiles = Profiles(
                 config,
                 pool,
@@ -177,9 +212,11 @@ class Daemon:
             stack.callback(self._searching.close)
             stack.push_async_callback(self._tasks.close)
             metrics.watch_calls(reception.running)
-            if config.metrics.listen is not None:
-                status = StatusServer(config.metrics.listen, metrics.registry, self._health)
-                stack.callback(status.close)
+            where = config.metrics.listen
+            if where is not None:
+                there = given.take(METRICS, where)
+                entrances.status = StatusServer(where, metrics.registry, self._health, there)
+                stack.callback(entrances.status.close)
             await reception.begin(default)
             after.begin()
             self._tasks.spawn(keep_purging(tenancy.purge), "retention")
@@ -187,20 +224,55 @@ class Daemon:
                 keep_purging(lambda: recordings.purge(tenancy.known_tenants())), "retention-of-recordings"
             )
             self._reception = reception
+            if self._predecessor is not None:
+                await self._predecessor.resign()
+                await stack.enter_async_context(control)
             listener.start()
             doors.start(self._media, self.take, self._check)
+            if entrances.status is not None:
+                entrances.status.begin()
+            if self._predecessor is not None:
+                await self._predecessor.taken()
             progress(f"ready in {time.monotonic() - began:.1f} s, listening on {config.daemon.socket}")
             ready()
             systemd.notify("READY=1")
             self._watch(hearing, playout, sending, pool.language_models())
             self._reload_if_wanted()
-            await self._stopping.wait()
-            systemd.notify("STOPPING=1")
-            await self._drain(listener)
+            await self._leaving.wait()
+            await self._drain(entrances)
 
     def stop(self) -> None:
         """Take no new calls, let running ones finish, then end."""
         self._stopping.set()
+        self._leaving.set()
+
+    def upgrade(self) -> None:
+        """Be replaced by a new process, if that can be; what becomes of it is logged."""
+        self._tasks.spawn(self._upgrade(), "upgrade")
+
+    async def _upgrade(self) -> None:
+        try:
+            await self.replaced()
+        except UpgradeError as error:
+            _log.error("upgrade: the daemon goes on as it is: %s", error)
+
+    async def replaced(self) -> tuple[int, int]:
+        """Have a new process take all calls from now on, and end once ours are over; returns its number, and
+        how many calls go on here.
+
+        Raises UpgradeError, and the daemon goes on as it is.
+        """
+        if self._entrances is None or self._reception is None or self._leaving.is_set():
+            raise UpgradeError("the daemon is starting or stopping")
+        if self._replacing:
+            raise UpgradeError("a successor is being started already")
+        self._replacing = True
+        try:
+            successor = self._successor = await hand_over(self._entrances, self._doors.announced)
+        finally:
+            self._replacing = False
+        self._leaving.set()
+        return successor.pid, self._entrances.active_calls
 
     # --- calls -----------------------------------------------------------------------------
 
@@ -309,75 +381,20 @@ class Daemon:
         limit_s = systemd.watchdog_s()
         if limit_s is None:
             return
-        beats: dict[str, Beat] = {"media thread": hearing.beat, "playout thread": playout.beat}
-        if sending is not None:
-            beats["sender thread"] = sending.beat
-        for number, model in enumerate(models, 1):
-            model_beat = getattr(model, "beat", None)
-            if model_beat is not None:  # a server's model has no thread here
-                beats["language model's thread" if number == 1 else f"model {number}'s thread"] = model_beat
-        watchdog = Watchdog(beats, lambda: systemd.notify("WATCHDOG=1"), limit_s)
+
+        def alive() -> None:
+            if self._successor is None:
+                systemd.notify("WATCHDOG=1")
+
+        watchdog = Watchdog(parts(hearing, playout, sending, models), alive, limit_s)
         self._tasks.spawn(watchdog.run(), "watchdog")
 
-    async def _drain(self, listener: Listener) -> None:
-        doors: tuple[Listener | OtherDoors, ...] = (listener, self._doors)
-        for door in doors:
-            door.stop_accepting()
-        if calls := sum(door.active_calls for door in doors):
-            limit_s = self._config.daemon.drain_s
-            _log.info("draining calls=%d for up to %.0f s", calls, limit_s)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*(door.drained() for door in doors)), limit_s)
-        for door in doors:
-            await door.close()
+    async def _drain(self, entrances: Entrances) -> None:
+        limits = self._config.daemon
+        await drained(entrances, limits, self._stopping, self._successor, self._predecessor)
         if self._after is not None:
             await self._after.flush()
         await self._tasks.close()  # the models that they use are closed next
-
-
-async def _watch_load(load: LoadGauge, metrics: Metrics) -> None:
-    loop = asyncio.get_running_loop()
-    while True:
-        load.sample()
-        due_s = loop.time() + LOAD_SAMPLE_S
-        await asyncio.sleep(LOAD_SAMPLE_S)
-        metrics.loop_lag(loop.time() - due_s)
-
-
-async def _load(
-    config: Config, progress: Progress, stack: contextlib.AsyncExitStack
-) -> tuple[EnginePool, Tenancy]:
-    """All engines that the configuration names, and the tenants; ``stack`` closes them."""
-    models, tenancy = await asyncio.gather(
-        asyncio.to_thread(load_models, config, progress),
-        asyncio.to_thread(_open_tenants, config),
-        return_exceptions=True,
-    )
-    if not isinstance(tenancy, BaseException):
-        stack.callback(tenancy.close)
-    if isinstance(models, BaseException):
-        raise models
-    pool = EnginePool(config, models, progress=progress)
-    stack.callback(pool.close)
-    if isinstance(tenancy, BaseException):
-        raise tenancy
-    await asyncio.to_thread(pool.load_named)
-    return pool, tenancy
-
-
-def _open_tenants(config: Config) -> Tenancy:
-    # Imported here: SQLAlchemy takes a third of a second, while models load beside it.
-    from offhook.daemon.tenancy import Tenancy
-
-    others_answered = "default" in config.agent.model_fields_set
-    tenancy = Tenancy.of(
-        config.tenants,
-        config.daemon.trace_file,
-        recordings=config.recordings,
-        others_answered=others_answered,
-    )
-    tenancy.start()
-    return tenancy
 
 
 def _speculation(config: Config) -> Speculation:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offhook.config import DoorsConfig
+from offhook.daemon.inherited import Inherited
 from offhook.doors.announced import Announced
 from offhook.doors.audiosocket.door import AudioSocketDoor
 from offhook.doors.base import CallOffer, Line
@@ -36,7 +38,7 @@ class OtherDoors:
     def __init__(self, config: DoorsConfig, group_id: int | None) -> None:
         """Check everything.  Raises ConfigError: an address that is none, a secret that is missing."""
         self._config = config
-        self._announced = Announced()
+        self.announced = Announced()
         self._login: tuple[str, str] | None = None
         self._token: str | None = None
         self._listeners: dict[str, NetworkListener] = {}
@@ -97,10 +99,13 @@ class OtherDoors:
         calls = sum(listener.active for door, listener in self._listeners.items() if door not in _NO_CALLS)
         return calls if self._ari is None else max(calls, self._ari.door.active)
 
-    def bind(self) -> None:
-        """Claim the addresses.  Raises ConfigError."""
-        for listener in self._listeners.values():
-            listener.bind()
+    def bind(self, inherited: Inherited | None = None) -> None:
+        """Claim the addresses, or take the sockets that listen there already.  Raises ConfigError."""
+        for door, listener in self._listeners.items():
+            if inherited is None:
+                listener.bind()
+            else:
+                listener.bind(inherited.take(door, listener.where), activated=inherited.activated)
         if self._tls is not None:
             self._tls.start()
 
@@ -121,7 +126,7 @@ class OtherDoors:
                 self._ari_password,
                 self._listeners.get("ari"),
                 self._ari_host,
-                self._announced,
+                self.announced,
                 take,
                 check,
             )
@@ -129,7 +134,7 @@ class OtherDoors:
             if door == "audiosocket":
                 listener.start(
                     AudioSocketDoor(
-                        config.audiosocket.agents, self._announced, media, take, local=self._local[door]
+                        config.audiosocket.agents, self.announced, media, take, local=self._local[door]
                     ).serve
                 )
             elif door == "websocket":
@@ -137,14 +142,35 @@ class OtherDoors:
                 from offhook.doors.websocket.door import WebSocketDoor
 
                 path = config.websocket.path
-                listener.start(WebSocketDoor(path, self._login, self._announced, media, take, check).serve)
+                listener.start(WebSocketDoor(path, self._login, self.announced, media, take, check).serve)
             elif door == "fastagi":
-                listener.start(FastAgiDoor(self._token, self._announced, check).serve)
+                listener.start(FastAgiDoor(self._token, self.announced, check).serve)
             else:
                 continue  # the application starts it
             _log.info("%s: listening on %s", door, listener.where)
         if self._ari is not None:
             self._ari.start()
+
+    def sockets(self) -> dict[str, list[socket.socket]]:
+        """Those that listen, by the doors' names."""
+        return {door: list(listener.sockets) for door, listener in self._listeners.items()}
+
+    def pause(self) -> None:
+        """Let everybody queue for now."""
+        for listener in self._listeners.values():
+            listener.pause()
+
+    def go_on(self) -> None:
+        """Take who has queued."""
+        for listener in self._listeners.values():
+            listener.go_on()
+
+    def hand_on(self) -> None:
+        """Another process listens at the same sockets from now on; what has come in goes on here."""
+        if self._ari is not None:
+            self._ari.door.stop_accepting()
+        for listener in self._listeners.values():
+            listener.hand_on()
 
     def stop_accepting(self) -> None:
         """Take no more calls, but steps of the dialplan that ask how one went."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+from offhook.core import PlayoutThread
+from offhook.doors.media import Hearing, Sending
+from offhook.engines.llm.base import LanguageModel
 
 _log = logging.getLogger("offhook.daemon.watchdog")
 
@@ -54,3 +58,17 @@ class Watchdog:
         self._last, self._still = now, still
         if not still:
             self._alive()
+
+
+def parts(
+    hearing: Hearing, playout: PlayoutThread, sending: Sending | None, models: Sequence[LanguageModel]
+) -> dict[str, Beat]:
+    """The native threads that calls need, by their names."""
+    beats: dict[str, Beat] = {"media thread": hearing.beat, "playout thread": playout.beat}
+    if sending is not None:
+        beats["sender thread"] = sending.beat
+    for number, model in enumerate(models, 1):
+        beat = getattr(model, "beat", None)
+        if beat is not None:  # a server's model has no thread here
+            beats["language model's thread" if number == 1 else f"model {number}'s thread"] = beat
+    return beats

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from offhook.doors.base import HANGUP, RESULT_VARIABLE, CallOffer, Line
 from offhook.errors import BusyError
@@ -38,11 +39,24 @@ class _Call:
     variables: dict[str, str] = field(default_factory=dict)
 
 
+class Elsewhere(Protocol):
+    """Another daemon at the same doors: the one that this one succeeds, whose calls go on.
+
+    Neither raises; one that has gone knows nothing.
+    """
+
+    async def claim(self, key: uuid.UUID) -> CallOffer | None: ...
+
+    async def variables(self, key: uuid.UUID, wait_s: float | None) -> Mapping[str, str] | None: ...
+
+
 class Announced:
     """One daemon's.  Lives on the event loop."""
 
     def __init__(self) -> None:
         self._calls: dict[uuid.UUID, _Call] = {}
+        self.elsewhere: Elsewhere | None = None
+        """Asked for what is not known here."""
 
     def announce(self, offer: CallOffer, take: TakeLine | None = None) -> uuid.UUID:
         """A call will come, and ``take`` takes it; None: as the door that it comes through does.
@@ -56,10 +70,15 @@ class Announced:
         self._calls[key] = _Call(offer, time.monotonic() + CLAIM_WITHIN_S, take)
         return key
 
-    def claim(self, key: uuid.UUID) -> CallOffer | None:
+    async def claim(self, key: uuid.UUID) -> CallOffer | None:
         """The call that has come, once; None when nobody has announced it, or too long ago."""
         self._forget()
         call = self._calls.get(key)
+        if call is None and self.elsewhere is not None:
+            offer = await self.elsewhere.claim(key)
+            if offer is not None:
+                self._calls[key] = _Call(offer, time.monotonic() + CLAIM_WITHIN_S, claimed=True)
+            return offer
         if call is None or call.claimed:
             return None
         call.claimed = True
@@ -87,6 +106,10 @@ class Announced:
         """
         self._forget()
         call = self._calls.get(key)
+        if call is None and self.elsewhere is not None:
+            known = await self.elsewhere.variables(key, wait_s)
+            if known is not None:
+                return known
         if call is None or not call.claimed:
             return {RESULT_VARIABLE: "unavailable"}
         try:

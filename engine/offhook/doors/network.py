@@ -14,7 +14,7 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from offhook.doors.tls import TlsRelay
@@ -121,6 +121,8 @@ class NetworkListener:
         self._tls = tls
         self._listening: list[socket.socket] = []
         self._path: Path | None = None
+        """To remove at the end."""
+        self._owned = True
         self._started = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._unknown: dict[asyncio.Task[None], None] = {}  # in order of arrival
@@ -140,8 +142,15 @@ class NetworkListener:
         """Connections that are open now."""
         return len(self._tasks)
 
-    def bind(self) -> None:
-        """Claim the address.  Raises ConfigError saying what is in the way."""
+    def bind(self, inherited: Sequence[socket.socket] = (), *, activated: bool = False) -> None:
+        """Claim the address.  Raises ConfigError saying what is in the way.
+
+        ``inherited`` listen there already.  ``activated``: their files are the service manager's.
+        """
+        if inherited:
+            self._listening += inherited
+            self._owned = not activated
+            return
         try:
             if self._address.startswith("/"):
                 self._listening.append(self._bind_unix(Path(self._address)))
@@ -160,18 +169,39 @@ class NetworkListener:
     def start(self, serve: Serve) -> None:
         """Take connections from now on."""
         self._serve_connection = serve
-        self._started = True
+        if self._owned and self._address.startswith("/"):  # it was another process's until now
+            self._path = Path(self._address)
         for sock in self._listening:
             sock.listen(_BACKLOG)
-            self._watch(sock)
+        self.go_on()
 
-    def stop_accepting(self) -> None:
-        """Close the door; what has come in goes on."""
+    @property
+    def sockets(self) -> Sequence[socket.socket]:
+        """Those that listen: for a successor of this process."""
+        return self._listening
+
+    def pause(self) -> None:
+        """Take no connection for now: they queue."""
         if self._started:
             loop = asyncio.get_running_loop()
             for sock in self._listening:
                 loop.remove_reader(sock.fileno())
         self._started = False
+
+    def go_on(self) -> None:
+        """Take connections again."""
+        self._started = True
+        for sock in self._listening:
+            self._watch(sock)
+
+    def hand_on(self) -> None:
+        """Another process takes what comes from now on, at the same sockets; what has come goes on here."""
+        self._path = None
+        self.stop_accepting()
+
+    def stop_accepting(self) -> None:
+        """Close the door; what has come in goes on."""
+        self.pause()
         self.close_listeners()
 
     def close_listeners(self) -> None:
@@ -286,6 +316,18 @@ def split_address(address: str) -> tuple[str, int]:
     if not colon or not host or not port.isdecimal() or int(port) > 65_535:
         raise ConfigError(f"{address!r} is no address: write HOST:PORT, such as 127.0.0.1:9092")
     return host, int(port)
+
+
+def listens_at(sock: socket.socket, address: str) -> bool:
+    """Whether ``sock`` is bound to ``HOST:PORT`` or to a path; port 0 is any."""
+    if sock.family == socket.AF_UNIX or address.startswith("/"):
+        return sock.family == socket.AF_UNIX and sock.getsockname() == address
+    host, port = split_address(address)
+    bound = sock.getsockname()
+    with contextlib.suppress(OSError):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return any(where[0] == bound[0] and port in (0, bound[1]) for *_, where in found)
+    return False
 
 
 def is_local(address: str) -> bool:

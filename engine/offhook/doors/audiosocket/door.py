@@ -67,7 +67,7 @@ class AudioSocketDoor:
             if (kind, size) != (_TYPE_UUID, _UUID_BYTES):
                 raise ProtocolError("that is not AudioSocket: it begins with a UUID")
             key = uuid.UUID(bytes=await connection.read_exactly(_UUID_BYTES))
-            offer = self._announced.claim(key)
+            offer = await self._announced.claim(key)
             if offer is None:
                 offer = replace(self._unannounced(key), rate_hz=await _first_rate_hz(connection))
         connection.known()

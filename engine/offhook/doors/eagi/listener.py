@@ -15,7 +15,7 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -37,6 +37,8 @@ __all__ = ["Handoff", "Listener"]
 log = logging.getLogger(__name__)
 
 HELLO_TIMEOUT_S = 2.0
+START_WITHIN_S = 1.5
+"""So long a launcher is left waiting for a daemon that loads its models; it gives up by itself after 2 s."""
 MAX_UNKNOWN = 64
 """Connections that have not said hello yet; one more pushes out the oldest."""
 _ACCEPT_AT_ONCE = 16
@@ -74,43 +76,83 @@ class Listener:
         self._max_unknown = max_unknown
         self._peer_of = peer_of
         self._bound: BoundSocket | None = None
-        self._started = False
+        self._started = asyncio.Event()
+        self._start_within_s = 0.0
+        self._succeeds = False
+        self._handed_on = False
         self._stopping = False
         self._unknown: dict[asyncio.Task[None], None] = {}  # in order of arrival
         self._calls: set[asyncio.Task[None]] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     @property
     def active_calls(self) -> int:
         """Calls whose ``on_call`` is running."""
         return len(self._calls)
 
-    async def bind(self) -> None:
+    async def bind(
+        self, inherited: Sequence[socket.socket] = (), *, activated: bool = False, succeeds: bool = False
+    ) -> None:
         """Claim the socket; raises :class:`ConfigError` saying what is in the way.
 
-        Launchers that come before :meth:`start` are told busy at once, instead of waiting.
+        Launchers that come before :meth:`start` are told busy at once, instead of waiting.  ``inherited``
+        listens there already.  ``activated``: it is the service manager's, at which launchers queue while no
+        daemon runs, so they may wait a little for this one.  ``succeeds``: another daemon takes calls there
+        until :meth:`start`.
         """
-        self._bound = BoundSocket.bind(self.path, self._group)
-        self._listen()
+        if inherited:
+            self._bound = BoundSocket.adopt(inherited[0], self.path, activated=activated)
+        else:
+            self._bound = BoundSocket.bind(self.path, self._group)
+        self._start_within_s = START_WITHIN_S if activated else 0.0
+        self._succeeds = bool(inherited) and succeeds
+        if not self._succeeds:
+            self._listen()
 
     def start(self) -> None:
         """Take calls from now on."""
-        self._started = True
+        self._started.set()
+        self._listen()
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Those that listen: for a successor of this process."""
+        return [] if self._bound is None else [self._bound.sock]
+
+    def pause(self) -> None:
+        """Take no call for now: launchers queue."""
+        if self._bound is not None:
+            asyncio.get_running_loop().remove_reader(self._bound.sock.fileno())
+
+    def go_on(self) -> None:
+        """Take calls again."""
+        self._listen()
+
+    def hand_on(self) -> None:
+        """Another process takes the calls that come from now on, at the same socket; those here go on."""
+        if self._bound is not None and not self._stopping:
+            self.pause()
+            self._handed_on = True
+            self._bound.close(handed_on=True)
 
     def stop_accepting(self) -> None:
         """Close the door: running calls go on, later launchers find no socket."""
         if self._bound is None or self._stopping:
             return
         self._stopping = True
+        if self._bound.sock.fileno() < 0:
+            return  # handed on
+        if self._succeeds and not self._started.is_set():  # callers and the file are another's still
+            self._bound.close(handed_on=True)
+            return
         while self._accept_one():  # whoever already stands in the queue is told why
             pass
         asyncio.get_running_loop().remove_reader(self._bound.sock.fileno())
         self._bound.close()
 
     async def drained(self) -> None:
-        """Wait until no call is running."""
-        await self._idle.wait()
+        """Wait until no call is running; where the socket has been handed on, until none is being brought."""
+        while tasks := [*self._calls, *(self._unknown if self._handed_on else ())]:
+            await asyncio.wait(tasks)
 
     async def close(self) -> None:
         """Stop accepting, cancel what still runs and wait for it; the socket file is gone then."""
@@ -131,7 +173,7 @@ class Listener:
         await self.close()
 
     def _listen(self) -> None:
-        if self._bound is not None and not self._stopping:
+        if self._bound is not None and self._bound.sock.fileno() >= 0 and not self._stopping:
             asyncio.get_running_loop().add_reader(self._bound.sock.fileno(), self._accept_waiting)
 
     def _accept_waiting(self) -> None:
@@ -174,8 +216,6 @@ class Listener:
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._unknown.pop(task, None)
         self._calls.discard(task)
-        if not self._calls:
-            self._idle.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a connection failed", exc_info=error)
 
@@ -223,7 +263,7 @@ class Listener:
         """What somebody is told who brings no call: what would become of one."""
         if self._stopping:
             return Verdict(VerdictKind.FAILED, Reason.STOPPING)
-        if not self._started:
+        if not self._started.is_set():
             return Verdict(VerdictKind.BUSY, Reason.STARTING)
         full = self._max_calls is not None and len(self._calls) >= self._max_calls
         return Verdict(VerdictKind.BUSY if full else VerdictKind.DONE)
@@ -245,6 +285,10 @@ class Listener:
     async def _admit(self, handoff: Handoff) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if not self._started.is_set() and self._start_within_s:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._start_within_s):
+                    await self._started.wait()
         self._unknown.pop(task, None)
         if self._stopping:
             handoff.refuse(Reason.STOPPING)
@@ -254,7 +298,6 @@ class Listener:
             handoff.busy(state.reason)
             return
         self._calls.add(task)
-        self._idle.clear()
         try:
             await self._on_call(handoff)
             if handoff.state is not HandoffState.FINISHED and not handoff.closed.is_set():

@@ -50,8 +50,8 @@ class BoundSocket:
     path: Path
     gid: int
     """Group that owns the file: its members may connect."""
-    inode: tuple[int, int]
-    """Device and inode of the file, to know it again."""
+    inode: tuple[int, int] | None
+    """Device and inode of the file, to know it again; None: it is somebody else's to remove."""
 
     @classmethod
     def bind(
@@ -62,6 +62,7 @@ class BoundSocket:
         kind: int = socket.SOCK_SEQPACKET,
         key: str = "daemon.socket",
         folder_group: str | None = None,
+        replaces: bool = False,
     ) -> BoundSocket:
         """Listen at ``path``, mode 0660, owned by ``group`` (None: the process's own).
 
@@ -69,7 +70,7 @@ class BoundSocket:
         :class:`ConfigError` (one line, what to do) for everything else in the way.
 
         ``key`` is what the configuration calls it.  ``folder_group``: whose the folder is, where that is not
-        ``group``.
+        ``group``.  ``replaces``: whoever listens there does so until we do, and no connection is refused.
         """
         if len(os.fsencode(path)) > _MAX_PATH_BYTES:
             raise ConfigError(
@@ -77,19 +78,22 @@ class BoundSocket:
             )
         gid = group_id(group)
         with _locked_folder(path.parent, group_id(folder_group) if folder_group else gid, key):
-            _clear_way(path, kind, key)
+            made = path.with_name(f".{path.name[:64]}.{os.getpid()}") if replaces else path
+            _clear_way(made, kind, key)
             sock = socket.socket(socket.AF_UNIX, kind)
             try:
-                _bind_private(sock, path)
+                _bind_private(sock, made)
                 try:
                     if gid is not None:
-                        os.chown(path, -1, gid)
-                    os.chmod(path, _MODE)  # noqa: PTH101 - the neighbour of chown
+                        os.chown(made, -1, gid)
+                    os.chmod(made, _MODE)  # noqa: PTH101 - the neighbour of chown
                     sock.listen(_BACKLOG)
                     sock.setblocking(False)
-                    found = path.stat()
+                    found = made.stat()
+                    if made != path:
+                        made.rename(path)
                 except BaseException:
-                    path.unlink(missing_ok=True)
+                    made.unlink(missing_ok=True)
                     raise
             except PermissionError as error:
                 sock.close()
@@ -103,8 +107,29 @@ class BoundSocket:
                 raise ConfigError(f"{path}: cannot listen there: {error.strerror}") from error
         return cls(sock, path, found.st_gid, (found.st_dev, found.st_ino))
 
-    def close(self) -> None:
-        """Stop listening and remove the file, unless another daemon's lies there by now."""
+    @classmethod
+    def adopt(cls, sock: socket.socket, path: Path, *, activated: bool) -> BoundSocket:
+        """A socket that listens at ``path`` already; ``activated``: its file is the service manager's.
+
+        Raises ConfigError when it is of another kind, or its file has gone.
+        """
+        if sock.type != socket.SOCK_SEQPACKET:
+            raise ConfigError(f"{path}: the socket unit has to say ListenSequentialPacket={path}")
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be examined: {error.strerror}") from error
+        sock.setblocking(False)
+        return cls(sock, path, found.st_gid, None if activated else (found.st_dev, found.st_ino))
+
+    def close(self, *, handed_on: bool = False) -> None:
+        """Stop listening and remove the file, unless another daemon's lies there by now.
+
+        ``handed_on``: another process listens at the same socket, and the file stays.
+        """
+        if handed_on or self.inode is None:
+            self.sock.close()
+            return
         with contextlib.suppress(OSError):
             found = self.path.lstat()
             if (found.st_dev, found.st_ino) == self.inode:
@@ -154,7 +179,10 @@ def _clear_way(path: Path, kind: int, key: str) -> None:
     if problem == errno.ECONNREFUSED:
         path.unlink(missing_ok=True)  # nobody listens: left behind by a daemon that died
     elif problem in (0, errno.EAGAIN):
-        raise ConfigError(f"{path}: socket in use by a running daemon: stop that one or correct {key}")
+        raise ConfigError(
+            f"{path}: socket in use by a running daemon: stop that one, have `offhook upgrade` replace it,"
+            f" or correct {key}"
+        )
     elif problem != errno.ENOENT:
         raise ConfigError(f"{path}: socket in use by something else ({os.strerror(problem)}): correct {key}")
 

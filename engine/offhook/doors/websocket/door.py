@@ -56,7 +56,7 @@ class WebSocketDoor:
             handshake = Handshake(
                 connection, self._path, self._login, door="doors.websocket", subprotocol="media"
             )
-            key, offer = self._offer(await handshake.read())
+            key, offer = await self._offer(await handshake.read())
             try:
                 refusal = self._check(offer)
             except OffhookError as error:
@@ -88,13 +88,13 @@ class WebSocketDoor:
             line.close()
             self._announced.leave(key, "failed")  # unless it has said something else
 
-    def _offer(self, said: Mapping[str, str]) -> tuple[uuid.UUID, CallOffer]:
+    async def _offer(self, said: Mapping[str, str]) -> tuple[uuid.UUID, CallOffer]:
         """Announced, or as the URI has it."""
         try:
             key = uuid.UUID(said.get("uuid", ""))
         except ValueError:
             key = uuid.uuid4()
-        offer = self._announced.claim(key)
+        offer = await self._announced.claim(key)
         if offer is not None:
             return key, replace(offer, door="websocket")
         arguments = tuple(

@@ -1,0 +1,68 @@
+"""The units that operators copy, by systemd's own judgement."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from offhook.config import Config
+from offhook.daemon.inherited import NAMES
+from offhook.daemon.succession import READY_WITHIN_S
+
+SHIPPED = Path(__file__).parents[2] / "asterisk"
+SERVICE, SOCKET = SHIPPED / "offhookd.service", SHIPPED / "offhookd.socket"
+EXPOSURE = 25
+"""``systemd-analyze security``, in tenths: 0 is safe, 100 is not."""
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not here: apt install systemd")
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def settings(unit: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in unit.read_text(encoding="utf-8").splitlines():
+        name, equals, value = line.partition("=")
+        if equals and line[0] not in "#[":
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def test_little_of_the_machine_is_open_to_the_daemon() -> None:
+    judged = analyze("security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE}", str(SERVICE))
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+    assert "Overall exposure level" in judged.stdout
+
+
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    for unit in (SERVICE, SOCKET):  # the program is not installed on this machine
+        text = unit.read_text(encoding="utf-8").replace(
+            "/opt/offhook/bin/offhook", shutil.which("true") or ""
+        )
+        (tmp_path / unit.name).write_text(text)
+    said = analyze("verify", "--man=no", str(tmp_path / SERVICE.name), str(tmp_path / SOCKET.name))
+    ours = [line for line in said.stderr.splitlines() if "offhookd" in line]
+    assert ours == []
+
+
+def test_the_units_agree_with_the_daemon() -> None:
+    service, socket = settings(SERVICE), settings(SOCKET)
+    daemon = Config().daemon
+    assert socket["ListenSequentialPacket"] == [str(daemon.socket)]
+    assert socket["FileDescriptorName"][0] in NAMES
+    assert socket["SocketUser"] == service["User"]
+    assert service["RuntimeDirectoryPreserve"] == ["yes"], "else the socket's file goes with the daemon"
+    assert daemon.drain_s < float(service["TimeoutStopSec"][0]), "systemd waits for callers"
+    assert float(service["TimeoutStartSec"][0]) >= READY_WITHIN_S
+    assert service["NotifyAccess"] == ["main"], "MAINPID= of an upgrade comes from whoever is main"
+    folders = re.findall(
+        r"^d (\S+)", (SHIPPED / "offhook.tmpfiles").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert folders == [str(daemon.playback_dir), str(daemon.socket.parent)]
