@@ -37,7 +37,9 @@ AGENT = 'name = "Lantern Bike Hire"\ngreeting = "Lantern."\nfacts = ["We open at
 def settings(folder: Path) -> str:
     """With an agent in ``folder``."""
     (folder / "lantern.toml").write_text(AGENT)
-    return f'[agent]\ndefault = "lantern"\nsearch = ["{folder}"]\n[turn]\nmax_silence_s = 600\n{cheap.SETTINGS}'
+    return (
+        f'[agent]\ndefault = "lantern"\nsearch = ["{folder}"]\n[turn]\nmax_silence_s = 600\n{cheap.SETTINGS}'
+    )
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from offhook.daemon.doors import OtherDoors
 from offhook.daemon.draining import drained
 from offhook.daemon.entrances import Entrances
 from offhook.daemon.inherited import EAGI, METRICS, Inherited, inherited
-from offhook.daemon.loading import load, watch_load
+from offhook.daemon.loading import load, speculation, watch_load
 from offhook.daemon.profiles import Profiles
 from offhook.daemon.reception import Reception
 from offhook.daemon.recordings import Recordings
@@ -48,7 +48,7 @@ from offhook.engines.llm.base import LanguageModel
 from offhook.errors import BusyError, ConfigError, OffhookError
 from offhook.files import group_id
 from offhook.observe.http import StatusServer
-from offhook.observe.load import LoadGauge, Speculation
+from offhook.observe.load import LoadGauge
 from offhook.observe.metrics import Metrics
 from offhook.observe.trace import TraceWriter
 from offhook.observe.transcript import TranscriptWriter
@@ -183,7 +183,7 @@ class Daemon:
             if sending is not None:
                 stack.callback(sending.close)
             self._media = Media(hearing, playout, folder, sending)
-            gauge = LoadGauge(allowed=_speculation(config))
+            gauge = LoadGauge(allowed=speculation(config))
             self._tasks.spawn(watch_load(gauge, metrics), "load")
             services = Services(gauge, metrics, trace, transcript, judging, recorder=recordings.recorder)
             profiles = Profiles(
@@ -362,7 +362,7 @@ class Daemon:
         else:
             if waiting:
                 _log.warning("reload: %s cannot change while running: restart the daemon", ", ".join(waiting))
-        self._reception.services.load.allowed = _speculation(config)
+        self._reception.services.load.allowed = speculation(config)
         news = await self._reception.reread(before, config)
         self._config = self._reception.config
         _log.info("reloaded%s", f": {', '.join(news)}" if news else "")
@@ -395,10 +395,6 @@ class Daemon:
         if self._after is not None:
             await self._after.flush()
         await self._tasks.close()  # the models that they use are closed next
-
-
-def _speculation(config: Config) -> Speculation:
-    return Speculation.FULL if config.turn.speculation else Speculation.OFF
 
 
 def _task_failed(error: BaseException, name: str) -> None:

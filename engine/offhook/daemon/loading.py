@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from offhook.config import Config
 from offhook.engines.engine import Progress
 from offhook.engines.pool import EnginePool, load_models
-from offhook.observe.load import LoadGauge
+from offhook.observe.load import LoadGauge, Speculation
 from offhook.observe.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -62,3 +62,8 @@ def _open_tenants(config: Config) -> Tenancy:
     )
     tenancy.start()
     return tenancy
+
+
+def speculation(config: Config) -> Speculation:
+    """How much may be done ahead on a machine that has room."""
+    return Speculation.FULL if config.turn.speculation else Speculation.OFF
