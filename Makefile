@@ -34,6 +34,7 @@ demo: build  ## Build what is missing and answer a simulated call on the embedde
 test: build test-native  ## Run every test: native, Python, and calls on a real Asterisk
 	@tests/asterisk/install.sh || test -z "$$CI"  # without it those tests say that they were not run, and why
 	@tests/tenants/install-postgresql.sh || test -z "$$CI"  # the same
+	@tests/scale/install-kamailio.sh || test -z "$$CI"  # the same
 	$(BIN)/pytest
 
 .PHONY: test-kernels

@@ -36,11 +36,11 @@ DOCS = (
 EXAMPLE = REPOSITORY / "examples" / "agents" / "bakery.toml"
 DIALPLAN = "".join(
     (REPOSITORY / "asterisk" / name).read_text(encoding="utf-8")
-    for name in ("extensions.conf", "offhook-doors.conf")
+    for name in ("extensions.conf", "offhook-doors.conf", "../deploy/kamailio/offhook-box.conf")
 )
 SHELL = ("", "sh", "bash")
 """Languages of blocks that are typed; the dialplan's lines stand in such blocks too."""
-OTHER = ("toml", "cpp", "python", "json")
+OTHER = ("toml", "cpp", "python", "json", "ini")
 GENERATED = "reference/"
 """Pages that are made when the site is built (docs/site/reference.py)."""
 
@@ -343,8 +343,17 @@ def _pip(found: re.Match[str], root: Path) -> None:
 @line(r"apt-get install ([a-z0-9 -]+)")
 def _apt(found: re.Match[str], root: Path) -> None:
     """No network here; but the tests' Asterisk comes from the same packages."""
-    known = _text("tests/asterisk/install.sh")
+    known = _text("tests/asterisk/install.sh") + _text("tests/scale/install-kamailio.sh")
     assert all(package in known for package in found[1].split())
+
+
+@line(r"kamailio -c|kamcmd (dispatcher\.set_state [ad]p 1 sip:[0-9.]+:5060)")
+def _kamailio(found: re.Match[str], root: Path) -> None:
+    """tests/scale does both with the real one; here that the file lies where it looks, and says the same."""
+    shipped = _text("deploy/kamailio/kamailio.cfg")
+    assert "kamailio -c" in shipped
+    if found[1]:
+        assert re.sub(r" [ad]p ", " dp ", found[1]) in shipped
 
 
 @line(r"systemd-tmpfiles --create")
@@ -359,13 +368,13 @@ def _tmpfiles(found: re.Match[str], root: Path) -> None:
         assert Path(path) in (Config().daemon.playback_dir, Config().daemon.socket.parent)
 
 
-@line(r"systemctl (?:daemon-reload|(?:enable --now|restart|reload) (offhookd)|restart (asterisk))")
+@line(r"systemctl (?:daemon-reload|(?:enable --now|restart|reload) (offhookd)|restart (asterisk|kamailio))")
 def _systemctl(found: re.Match[str], root: Path) -> None:
     unit = _text("asterisk/offhookd.service")
     if found[1]:
         (command,) = re.findall(r"^ExecStart=/opt/offhook/bin/offhook (.+)$", unit, re.MULTILINE)
         cli.build_parser().parse_args(shlex.split(command))
-    elif found[2]:
+    elif found[2] == "asterisk":
         assert re.search(rf"^Before={found[2]}\.service$", unit, re.MULTILINE)
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +41,17 @@ class DaemonProcess:
     """``with DaemonProcess() as daemon``: ready inside the block, gone after it."""
 
     def __init__(
-        self, settings: str = "", *, max_calls: int = 8, environment: Mapping[str, str] | None = None
+        self,
+        settings: str = "",
+        *,
+        max_calls: int = 8,
+        environment: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> None:
         """``settings`` is TOML that is added to the configuration (whole tables, not ``[daemon]``).
 
-        ``environment`` is added to this process's own.
+        ``environment`` is added to this process's own.  ``within`` is what the command begins with, such as
+        ``ip netns exec NAME``.
         """
         self._environment = {**os.environ, **(environment or {})}
         self.folder = Path(tempfile.mkdtemp(prefix="offhook-daemon-"))
@@ -61,7 +67,7 @@ class DaemonProcess:
         self.config = self.folder / "offhook.toml"
         self._max_calls = max_calls
         self.configure(settings)
-        self.wrapper: tuple[str, ...] = ()
+        self.wrapper: tuple[str, ...] = tuple(within)
         """A command that starts it; it has to become it, or to give its signals on."""
         self._process: subprocess.Popen[str] | None = None
 

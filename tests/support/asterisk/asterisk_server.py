@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +35,16 @@ _QUIET_CONFIGS = ("acl", "ccss", "cdr", "cel", "features", "manager", "pjproject
 _INDICATIONS = "[general]\ncountry=us\n[us]\ndescription=US\nringcadence=2000,4000\ndial=350+440\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an Asterisk stands: on this machine's loopback, or in a network namespace."""
+
+    host: str = HOST
+    trunk_host: str = TRUNK_HOST
+    within: tuple[str, ...] = ()
+    """What its command begins with: ``ip netns exec NAME``."""
+
+
 class AsteriskServer:
     """A running Asterisk.  ``with AsteriskServer(...) as server``; it is stopped by its own pid."""
 
@@ -42,8 +53,11 @@ class AsteriskServer:
         install: AsteriskInstall,
         scripts: Sequence[Path],
         adjust: Callable[[Path], None] = lambda etc: None,
+        *,
+        place: Place | None = None,
     ) -> None:
         """``scripts`` are copied into agi-bin; ``adjust`` may change the folder of configuration files."""
+        self._place = Place() if place is None else place
         self._install = install
         self._scripts = scripts
         self._adjust = adjust
@@ -58,7 +72,7 @@ class AsteriskServer:
     @property
     def address(self) -> tuple[str, int]:
         """Where to send an INVITE."""
-        return HOST, self.sip_port
+        return self._place.host, self.sip_port
 
     @property
     def pid(self) -> int:
@@ -86,7 +100,7 @@ class AsteriskServer:
         environment: Mapping[str, str] = {**os.environ, "OFFHOOK_SOCKET": str(self._offhook_socket)}
         with open(self.folder / "console", "wb") as console:
             self._process = subprocess.Popen(
-                [*self._install.command, "-f", "-C", str(self._config)],
+                [*self._place.within, *self._install.command, "-f", "-C", str(self._config)],
                 env=environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -202,11 +216,11 @@ class AsteriskServer:
             "modules": f'#include "{SHIPPED / "modules.conf"}"',
             "pjsip": f"""#include "{SHIPPED / "pjsip.conf"}"
 [transport-udp](+)
-bind = {HOST}:{self.sip_port}
+bind = {self._place.host}:{self.sip_port}
 [trunk-of-the-tests]
 type = identify
 endpoint = trunk
-match = {TRUNK_HOST}
+match = {self._place.trunk_host}
 """,
             "rtp": f"[general]\nrtpstart = {first_rtp}\nrtpend = {first_rtp + RTP_PORTS - 1}\n",
             "logger": "[general]\ndateformat = %F %T.%3q\n[logfiles]\nfull => notice,warning,error,verbose\n",

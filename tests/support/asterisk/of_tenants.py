@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.asterisk.asterisk_install import AsteriskInstall, NoAsteriskError, find_asterisk
-from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer
+from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer, Place
 from tests.support.postgresql import PrivateCluster
 
 MODULES = ("res_odbc_transaction", "res_odbc", "func_odbc", "func_groupcount")
@@ -37,11 +37,17 @@ def _install() -> tuple[AsteriskInstall, Path]:
 
 @contextmanager
 def asterisk_of_tenants(
-    cluster: PrivateCluster, odbc: Path, scripts: Sequence[Path] = ()
+    cluster: PrivateCluster,
+    odbc: Path,
+    scripts: Sequence[Path] = (),
+    *,
+    more: Sequence[Path] = (),
+    place: Place | None = None,
 ) -> Iterator[AsteriskServer]:
     """The shipped files; only where the database is, and what a machine decides, is different.
 
-    ``odbc``: a folder for ODBC's files.  ``scripts`` as for :class:`AsteriskServer`.
+    ``odbc``: a folder for ODBC's files.  ``more``: dialplans that are included behind these.  ``scripts`` and
+    ``place`` as for :class:`AsteriskServer`.
     """
     install, driver = _install()
     for name, changes in {
@@ -55,8 +61,8 @@ def asterisk_of_tenants(
         (odbc / name).write_text(text)
 
     def adjust(etc: Path) -> None:
-        files = ("extensions.conf", "offhook-tenants.conf")
-        (etc / "extensions.conf").write_text("".join(f'#include "{SHIPPED / name}"\n' for name in files))
+        files = (SHIPPED / "extensions.conf", SHIPPED / "offhook-tenants.conf", *more)
+        (etc / "extensions.conf").write_text("".join(f'#include "{file}"\n' for file in files))
         with (etc / "modules.conf").open("a") as modules:
             modules.write("\n[modules](+)\n" + "".join(f"load = {name}.so\n" for name in MODULES))
         pjsip = (SHIPPED / "pjsip.conf").read_text()
@@ -70,5 +76,5 @@ def asterisk_of_tenants(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ODBCSYSINI", str(odbc))
         patch.setenv("ODBCINI", str(odbc / "odbc.ini"))
-        with AsteriskServer(install, scripts, adjust) as server:
+        with AsteriskServer(install, scripts, adjust, place=place) as server:
             yield server

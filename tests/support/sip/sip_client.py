@@ -66,6 +66,8 @@ class SipCall(asyncio.DatagramProtocol):
         """``caller`` or ``server`` once the call is over."""
         self.ended_ns: int | None = None
         self.answered_ns: int | None = None
+        self.answered_by = ""
+        """The address that the audio comes from."""
         self._server = server
         self._user, self._password = user, password
         self._target = f"sip:{extension}@{server[0]}:{server[1]}"
@@ -202,6 +204,7 @@ class SipCall(asyncio.DatagramProtocol):
             raise CallRefusedError(response.status, "answered without audio")
         self.answered_ns = time.monotonic_ns()
         self.media.start((remote.host, remote.port))
+        self.answered_by = remote.host
 
     def _request(self, method: str, *, body: str = "") -> sip.Message:
         if method not in ("INVITE", "ACK"):
