@@ -65,10 +65,14 @@ def blocks(*languages: str) -> list[Block]:
     return [block for block in found if not languages or block.language in languages]
 
 
+def _running(document: str) -> str:
+    """Its text without the fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", _text(document), flags=re.M | re.S)
+
+
 def spans() -> list[str]:
     """What stands between backquotes in running text."""
-    running = (re.sub(r"^```.*?^```$", "", _text(document), flags=re.M | re.S) for document in DOCS)
-    return [span for text in running for span in re.findall(r"`([^`\n]+)`", text)]
+    return [span for document in DOCS for span in re.findall(r"`([^`\n]+)`", _running(document))]
 
 
 def typed() -> list[tuple[str, str]]:
@@ -206,7 +210,7 @@ def test_keys_are_keys_of_the_configuration() -> None:
 
 def test_links_and_files_are_there() -> None:
     for document in DOCS:
-        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", _text(document)):
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", _running(document)):
             found = (REPOSITORY / document).parent.joinpath(target)
             assert found.exists() or GENERATED in target, f"{document}: {target}"
     for span in spans():
