@@ -223,15 +223,15 @@ async def test_behind_freepbx(
 async def test_a_queue_and_a_mailbox(
     daemon: DaemonProcess, server: AsteriskServer, phrases: dict[str, Phrase]
 ) -> None:
-    """Nobody in the queue has time: back; the mailbox takes a message."""
+    """By keys of the menu: nobody in the queue has time: back; the mailbox takes a message."""
     agent = load_agent(str(AGENT))
     async with await call_in(server) as call:
-        await asks(call, phrases["wait_in_line"])
+        await call.media.press("7")
         await eventually(lambda: "Queue(" in server.log(), "in the queue")
         mark = len(daemon.log())
         await eventually(lambda: " is back" in daemon.log()[mark:], "back with the agent")
         await hears(call, agent.returned, time.monotonic_ns())
-        await asks(call, phrases["leave_message"])
+        await call.media.press("8")
         await eventually(lambda: "vm-intro" in server.log() or "beep" in server.log(), "the mailbox answers")
         await call.media.press("#")
         await eventually(lambda: "Playing 'beep" in server.log(), "the beep")

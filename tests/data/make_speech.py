@@ -71,7 +71,6 @@ PEOPLE = {
     "front_desk": ("Please put me through to the front desk.", 1.1),
     "workshop": ("Please put me through to the workshop.", 1.1),
     "wait_in_line": ("I would like to wait in line for the next free person.", 1.1),
-    "leave_message": ("I would like to leave a message on your answering machine.", 1.1),
     "class": ("How much does a pottery class cost?", 1.1),
 }
 

@@ -218,6 +218,13 @@ class ScriptedCall:
 
         await reached(known, "the words are known")
 
+    async def floor_over(self, turns: int) -> None:
+        """Until another turn than the first ``turns`` is answered, and the caller has the floor."""
+        over = self.over
+        assert over is not None
+        await reached(lambda: over.done() or len(self.spoken) > turns, "another turn is answered")
+        await self.listening()
+
     async def answering(self) -> None:
         """Until an answer is waited for that nobody hears yet."""
 

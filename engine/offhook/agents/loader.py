@@ -88,6 +88,21 @@ class Fact(Section):
     """
 
 
+class MenuChoice(Section):
+    """What a key stands for."""
+
+    say: _SpokenOrNothing = ""
+    """A sentence, as though the caller had said it: "I'd like to book a table"."""
+    to: str | None = None
+    """A target of one of the agent's tools: the call is handed over at once."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.say) == bool(self.to):
+            raise ValueError("a key of the menu wants either say or to")
+        return self
+
+
 def _fact(entry: Any) -> Any:
     """A plain text is a fact without keywords."""
     if isinstance(entry, str):
@@ -164,6 +179,9 @@ class Agent(Section):
     """Plain texts, tables with ``text`` and ``keywords``, or some of each."""
     knowledge: tuple[ConfigPath, ...] = Field((), max_length=100)
     """Documents, or folders of them, whose statements are known beside the facts."""
+    menu: dict[str, MenuChoice] = Field(default_factory=dict)
+    """What single keys stand for, where no digits were asked for; the greeting says so: "for a table, press
+    1"."""
     timezone: str | None = None
     """Where "tomorrow at three" is: "Europe/Vienna".  None: where this machine is."""
     tools: dict[str, ToolEntry] = Field({}, max_length=MOST_TOOLS)
@@ -181,6 +199,25 @@ class Agent(Section):
             if not name.strip():
                 raise ValueError(f"{code}: name the agent that answers")
         return languages
+
+    @field_validator("menu")
+    @classmethod
+    def _menu_keys(cls, menu: dict[str, MenuChoice]) -> dict[str, MenuChoice]:
+        wrong = next((key for key in menu if not re.fullmatch(r"[0-9*]", key)), None)
+        if wrong is not None:
+            raise ValueError(f"{clipped(wrong)} is no key of a menu: 0 to 9 and *")
+        return menu
+
+    @model_validator(mode="after")
+    def _menu_targets(self) -> Self:
+        targets = {key for tool in self.tools.values() for key in tool.targets}
+        for key, choice in self.menu.items():
+            if choice.to is not None and choice.to not in targets:
+                known = ", ".join(sorted(targets)) or "none"
+                raise ValueError(
+                    f"menu.{key}: to = {clipped(choice.to)} is no target of a tool; there is: {known}"
+                )
+        return self
 
     @field_validator("timezone")
     @classmethod

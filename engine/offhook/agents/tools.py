@@ -40,6 +40,37 @@ _NEEDED: dict[str, tuple[str, ...]] = {
 }
 
 
+class KeyEntry(Section):
+    """How a value is keyed in; the same ends as AGI's GET DATA has."""
+
+    length: int | None = Field(None, ge=1, le=64)
+    """The entry is over with so many digits; None: with # or the time-out."""
+    least: int | None = Field(None, ge=1, le=64)
+    """Fewer are none; None: :attr:`length`, or 1."""
+    timeout_ms: int | None = Field(None, ge=500, le=30_000)
+    """Allowed between two keys; None: ``turn.digits_timeout_ms``."""
+    tries: int = Field(3, ge=1, le=10)
+    masked: bool = True
+    """Nobody but the tool learns it: no transcript, log, trace, recording or model."""
+    luhn: bool = False
+    """Its last digit is a check digit, as that of a card is."""
+    spoken: bool = False
+    """It may be said as well."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.spoken and self.masked:
+            raise ValueError(
+                "spoken needs masked = false: what is said is heard by recogniser and transcript"
+            )
+        if self.length is not None and self.least is not None and self.least > self.length:
+            raise ValueError("least is more than length")
+        return self
+
+    def schema_of(self) -> dict[str, Any]:
+        return {**self.model_dump(exclude={"least"}), "least": self.least or self.length or 1}
+
+
 class ToolParameter(Section):
     """One value that a tool wants, as its JSON schema has it, and how it is asked for."""
 
@@ -61,6 +92,15 @@ class ToolParameter(Section):
     take_from: Literal["caller"] | None = None
     """``caller``: the caller's number, unless they give another."""
 
+    keys: KeyEntry | None = None
+    """It is keyed in: ``keys = { length = 4 }``."""
+
+    @model_validator(mode="after")
+    def _keyed(self) -> Self:
+        if self.keys is not None and (self.type, self.format, self.enum) != (None, None, ()):
+            raise ValueError("keys are a text of digits: leave type, format and enum out")
+        return self
+
     def schema_of(self) -> dict[str, Any]:
         """As JSON schema."""
         kind = self.type or "string"
@@ -77,6 +117,7 @@ class ToolParameter(Section):
             ("x-ask", self.ask or None),
             ("x-hours", self.hours),
             ("x-from", self.take_from),
+            ("x-keys", None if self.keys is None else self.keys.schema_of()),
         ):
             if value is not None:
                 found[key] = value

@@ -17,7 +17,6 @@ from offhook.barge_in import JudgeSettings
 from offhook.call.answering import Answering
 from offhook.call.caller_audio import CallerAudio
 from offhook.call.doing import briefed
-from offhook.call.dtmf import DigitCollector
 from offhook.call.ears import Ears
 from offhook.call.greeting import known_greeting
 from offhook.call.output import CallOutput
@@ -60,7 +59,6 @@ class Call:
         self._settings = _settings(profile)
         self._state = turn_taking.TurnState()
         self._events: asyncio.Queue[turn_taking.TurnEvent] = asyncio.Queue(EVENTS_WAITING)
-        self._digits = DigitCollector(profile.turn.digits_timeout_ms)
         self._nobody = False
         """The call was ended because nobody talked with us, though there were sounds."""
         self._failure: OffhookError | None = None
@@ -322,7 +320,10 @@ class Call:
         if self._ears is not None and self._ears.wants_the_floor(self._both_speak()):
             self._take(turn_taking.CallerJudged())
         self._listen_again()
-        entered = self._digits.tick(time.monotonic_ns(), speaking=state.voice.speaking_since_ns is not None)
+        entries, speaking = self._responses.entries, state.voice.speaking_since_ns is not None
+        if self.tap is not None:
+            (self.tap.pause if entries.masked else self.tap.resume)()
+        entered = entries.tick(time.monotonic_ns(), speaking=speaking)
         if entered is not None:
             self._take(turn_taking.DigitsEntered(entered))
 
@@ -364,7 +365,7 @@ class Call:
 
     def _key_pressed(self, key: str) -> None:
         self._post(turn_taking.DigitPressed())
-        entered = self._digits.press(key, time.monotonic_ns(), self._state.expected.digits)
+        entered = self._responses.entries.press(key, time.monotonic_ns(), self._state.expected.digits)
         if entered is not None:
             self._post(turn_taking.DigitsEntered(entered))
 

@@ -21,6 +21,11 @@ class DigitCollector:
     _digits: str = ""
     _last_ns: int = 0
 
+    @property
+    def open(self) -> bool:
+        """An entry has begun."""
+        return bool(self._digits)
+
     def press(self, key: str, now_ns: int, length: int | None = None) -> str | None:
         """One more key; the entry, when that completes it.
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook import turn_taking
+from offhook.call.entries import KeyEntries
 from offhook.call.output import CallOutput
 from offhook.call.pipeline import Pipeline
 from offhook.call.profile import CallProfile
@@ -22,6 +23,7 @@ from offhook.call.prompts import Kind, Phrase
 from offhook.call.revision import Outcome, Revision, Said
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
+from offhook.conversation.forms.form import Form
 from offhook.conversation.history import History
 from offhook.end_of_turn.wait import expectation
 from offhook.errors import DeadlineError, ModelError
@@ -77,6 +79,10 @@ class Responses:
         self._caller_speaks = caller_speaks
         self._barge_in = profile.turn.barge_in and agent.barge_in
         """What is said may be interrupted, by voice or key."""
+        self.entries = KeyEntries(agent, history, self._form, profile.turn.digits_timeout_ms)
+        """What the caller's keys mean."""
+        self._latest: Revision | None = None
+        """The last one that was committed."""
         self._revisions: dict[int, Revision] = {}
         """Those that are neither cancelled nor settled."""
         self._prompt: Utterance | None = None
@@ -87,12 +93,17 @@ class Responses:
 
     def become(self, profile: CallProfile) -> None:
         """``profile`` answers from now on."""
-        self._profile, self._agent = profile, profile.agent
+        self._profile, self._agent, self.entries.menu = profile, profile.agent, profile.agent.menu
         self._barge_in = profile.turn.barge_in and profile.agent.barge_in
 
     def get(self, number: int) -> Revision | None:
         """A revision that is neither cancelled nor settled."""
         return self._revisions.get(number)
+
+    def _form(self) -> Form | None:
+        """What is being filled in by what was said last, be it said to its end or not."""
+        turn = None if self._latest is None else self._latest.turn
+        return self._history.form if turn is None else turn.form
 
     # --- revisions -------------------------------------------------------------------------
 
@@ -124,7 +135,7 @@ class Responses:
         """Begin a revision on keys."""
         trace = self._new_trace(action.revision)
         trace.speech_end_ns = trace.stt_done_ns = trace.maybe_done_ns
-        words = " ".join(action.digits)
+        words = self.entries.words(action.digits)
         self._revisions[action.revision] = pipeline.prepare_text(action.revision, words, trace)
         self._services.metrics.revisions.inc()
 
@@ -148,6 +159,7 @@ class Responses:
         if due_ns is not None and trace.speech_end_ns is not None:
             trace.wait_ms = max(0, (min(due_ns, now_ns) - trace.speech_end_ns) // 1_000_000)
         pipeline.commit(revision)
+        self._latest = revision
         self._player = self._tasks.spawn(self._play(revision), _player_name(number))
 
     def stop(self, action: turn_taking.StopPlayback) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from offhook.conversation.forms.form import Form
 from offhook.conversation.forms.request import Request
+from offhook.conversation.forms.slots import Slot, question_of
 from offhook.conversation.forms.words import FormWords
 from offhook.engines.llm.base import END_CALL, Grammar
 from offhook.moments.naming import name_day, name_time
@@ -56,11 +57,17 @@ async def step(calls: Sequence[Called], executor: Executor, words: FormWords, la
         if tool is None:
             results.append(_error(f"there is no tool {call.name}; there are: {', '.join(executor.tools)}"))
             continue
-        arguments = fitted(call.arguments, tool.spec)
-        wrong = problem_with(arguments, tool.spec.parameters) or await _not_free(tool, arguments, executor)
+        shown = tool.spec.shown
+        arguments = fitted(call.arguments, shown)
+        wrong = problem_with(arguments, shown.parameters) or await _not_free(tool, arguments, executor)
         if wrong is not None:
             results.append(_error(wrong))
             continue
+        if tool.spec.keyed:
+            # The model has what is said; the caller is asked by code for what is keyed in.
+            form = replace(await _form(tool, arguments, executor, language), confirming=False)
+            asked = replace(form, asked=tool.spec.keyed[0])
+            return Step(say=question(tool.spec, tool.spec.keyed[0], words), form=asked)
         if tool.spec.effect == "reads":
             result = await executor.run(call.name, arguments, committed=False)
             text = json.dumps(result.value if result.value is not None else result.say, default=str)
@@ -98,6 +105,11 @@ def fitted(arguments: Mapping[str, Any], spec: ToolSpec) -> dict[str, Any]:
             value = str(value)
         found[name] = value
     return found
+
+
+def question(spec: ToolSpec, name: str, words: FormWords) -> str:
+    """What is asked for a value that is keyed in."""
+    return question_of(Slot(name, spec.properties[name]), words, "")
 
 
 def read_back(tool: Tool, form: Form, words: FormWords) -> str:

@@ -40,6 +40,17 @@ class Exchange:
     """The caller has asked for a person, whatever the answer was."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """An entry by keys."""
+
+    words: str
+    """The turn in words, as it is written down: ``4 2``, ``(4 keys)``, what a key of the menu stands for."""
+    digits: str
+    target: str = ""
+    """A key of the menu that hands over: to which target of the agent's file."""
+
+
 @dataclass(slots=True)
 class History:
     """One call's exchanges, in order."""
@@ -49,6 +60,8 @@ class History:
     """What this call can do, with what it has done; None: nothing."""
     found: OrderedDict[object, Any] = field(default_factory=OrderedDict)
     """What was looked up for words that the caller may still be saying, latest last."""
+    keyed: Keyed | None = None
+    """What was keyed in last; forgotten with the turn that it was."""
     _prompts: list[Callable[[], str]] = field(default_factory=list)
 
     def prompted(self, audible_text: Callable[[], str]) -> None:
@@ -63,6 +76,12 @@ class History:
     def add(self, exchange: Exchange) -> None:
         """A turn is over."""
         self.exchanges.append(exchange)
+        if self.keyed is not None and self.keyed.words == exchange.caller_text:
+            self.keyed = None
+
+    def keyed_as(self, words: str) -> Keyed | None:
+        """The entry that is the turn with these ``words``; None: they were said."""
+        return self.keyed if self.keyed is not None and self.keyed.words == words else None
 
     @property
     def form(self) -> Form | None:

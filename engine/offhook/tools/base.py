@@ -11,13 +11,14 @@ and ``maxLength`` these are understood:
   words, as they were said); others are plain text.
 * ``x-ask``: the question by which the value is asked for.
 * ``x-hours``: of a time, "08:00-18:00": within them a time is meant that could be either half of the day's.
+* ``x-keys``: it is keyed in (:class:`offhook.agents.tools.KeyEntry`); no model asks for it or sees it.
 * ``x-from``: ``caller`` takes the caller's number when they give no other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
@@ -79,6 +80,20 @@ class ToolSpec:
         """The schema of each value, in the order in which they are asked for."""
         found: Mapping[str, Mapping[str, Any]] = self.parameters.get("properties") or {}
         return found
+
+    @property
+    def keyed(self) -> tuple[str, ...]:
+        """The values that are keyed in."""
+        return tuple(name for name, schema in self.properties.items() if "x-keys" in schema)
+
+    @property
+    def shown(self) -> ToolSpec:
+        """As models see it: without those."""
+        if not self.keyed:
+            return self
+        properties = {name: one for name, one in self.properties.items() if name not in self.keyed}
+        required = [name for name in self.required if name not in self.keyed]
+        return replace(self, parameters={**self.parameters, "properties": properties, "required": required})
 
     @property
     def required(self) -> tuple[str, ...]:

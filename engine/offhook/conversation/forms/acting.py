@@ -7,15 +7,18 @@ it; who asks for a person gets one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from offhook.agents.loader import Agent
+from offhook.agents.tools import Target
 from offhook.conversation.base import Turn
 from offhook.conversation.forms.form import Form, FormFiller, Step
+from offhook.conversation.forms.keyed import unmasked
 from offhook.conversation.forms.request import Request
 from offhook.conversation.forms.slots import Hearing
 from offhook.conversation.forms.words import form_words
-from offhook.conversation.history import Exchange, History
+from offhook.conversation.history import Exchange, History, Keyed
 from offhook.knowledge.store import Networks, Ranking
 from offhook.knowledge.wishes import Wishes, WishFinder
 from offhook.languages import language
@@ -92,8 +95,11 @@ class Acting:
     async def turn(self, turn: Turn, ranking: Ranking, history: History, executor: Executor) -> Turn:
         """``turn`` is what would be answered without tools."""
         executor.turn_over()
-        hearing = self._hearing(turn.caller_text, executor)
+        keyed = history.keyed_as(turn.caller_text)
+        hearing = self._hearing(turn.caller_text, executor, keyed)
         form = history.form
+        if keyed is not None and keyed.target:
+            return self._chosen(turn, keyed.target, executor)
         if form is not None and form.tool in executor.tools:
             return await self._go_on(turn, form, hearing, ranking, history, executor)
         begun = await self._begin(turn, hearing, ranking, history, executor)
@@ -112,7 +118,10 @@ class Acting:
         Whoever asks for a person again and again gets one without the model.
         """
         executor.turn_over()
-        hearing = self._hearing(turn.caller_text, executor)
+        keyed = history.keyed_as(turn.caller_text)
+        hearing = self._hearing(turn.caller_text, executor, keyed)
+        if keyed is not None and keyed.target:
+            return self._chosen(turn, keyed.target, executor)
         if (
             _wants_person(ranking)
             and 1 + sum(_asked_for_person(each) for each in history.exchanges) >= INSISTS
@@ -125,7 +134,12 @@ class Acting:
         if done is not None:
             request = Request(form.tool, form.values, True, "")
             return replace(turn, act="done", say=self.told(request, done, executor), facts=())
-        step = await FormFiller(executor.tools[form.tool], executor).answer(form, hearing)
+        filler = FormFiller(executor.tools[form.tool], executor)
+        step = await filler.answer(form, hearing)
+        if form.asked in executor.tools[form.tool].spec.keyed:  # by code: no model hears of it
+            if step.reply == "unheard":
+                step = await filler.again(form, hearing, counts=True)
+            return self._turn(turn, step, executor)
         return self._turn(turn, step, executor) if step.reply in ("run", "confirming", "left") else None
 
     def told(self, request: Request, result: ToolResult, executor: Executor) -> str:
@@ -135,7 +149,7 @@ class Acting:
 
     def _outcome(self, request: Request, result: ToolResult, executor: Executor) -> str:
         spec, words = executor.tools[request.tool].spec, self._words
-        spoken = {**request.arguments, "result": result.value}
+        spoken = {**unmasked(spec, request.arguments), "result": result.value}
         if result.ok:
             if result.action is not None:
                 to = str(request.arguments.get("to") or "")
@@ -146,9 +160,19 @@ class Acting:
             return words.unsure
         return result.say or filled(spec.phrases.failed, spoken) or words.failed
 
-    def _hearing(self, text: str, executor: Executor) -> Hearing:
+    def _hearing(self, text: str, executor: Executor, keyed: Keyed | None) -> Hearing:
         now, code = executor.context.now, self._agent.language
-        return Hearing(text, self._language, self._words, now, code, self._finder.nearest)
+        digits = None if keyed is None else keyed.digits
+        return Hearing(text, self._language, self._words, now, code, digits, self._finder.nearest)
+
+    def _chosen(self, turn: Turn, target: str, executor: Executor) -> Turn:
+        """A key of the menu: to that target, without asking."""
+        for name, tool in executor.tools.items():
+            targets: Mapping[str, Target] = getattr(tool, "targets", {})
+            if target in targets:
+                request = Request(name, {"to": targets[target].name}, True, self._words.working)
+                return replace(turn, act="person", say=None, facts=(), form=None, request=request)
+        return turn
 
     async def _go_on(
         self, turn: Turn, form: Form, hearing: Hearing, ranking: Ranking, history: History, executor: Executor
@@ -170,6 +194,8 @@ class Acting:
         step = await filler.answer(form, hearing)
         if step.reply != "unheard":
             return self._turn(turn, step, executor)
+        if hearing.keys is not None:  # they are an entry, and no wish
+            return self._turn(turn, await filler.again(form, hearing, counts=True), executor)
         other = await self._begin(turn, hearing, ranking, history, executor, but=form.tool)
         if other is not None and other.request is not None and not other.request.writes:
             # A look-up in the middle of a form: it is told, and the form goes on.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
+from offhook.conversation.forms.keyed import entry_of, unmasked
 from offhook.conversation.forms.slots import (
     Found,
     Hearing,
@@ -112,7 +113,7 @@ class FormFiller:
             return await self._confirmed(form, hearing, said)
         before = form
         form = await self._take(form, hearing)
-        if form.tries >= TRIES:
+        if form.tries >= self._tries(form):
             return Step("left", hearing.form.give_up)
         if form != before:
             return await self._next(form, hearing)
@@ -123,11 +124,15 @@ class FormFiller:
     async def again(self, form: Form, hearing: Hearing, *, counts: bool) -> Step:
         """Ask once more; ``counts``: the answer was not understood, and not everybody has patience."""
         tries = form.tries + counts
-        if tries >= TRIES:
+        if tries >= self._tries(form):
             return Step("left", hearing.form.give_up)
         if form.confirming:
             return Step("confirming", self._read_back(form, hearing), replace(form, tries=tries))
         return await self._next(replace(form, tries=tries), hearing)
+
+    def _tries(self, form: Form) -> int:
+        entry = entry_of(self._spec.properties.get(form.asked or "", {})) or {}
+        return int(entry.get("tries", TRIES))
 
     def ask_first(self, step: Step, hearing: Hearing) -> Step:
         """Have the caller say yes to what was only guessed from their words."""
@@ -363,11 +368,8 @@ class FormFiller:
         if own is not None:
             return str(own(form.values, form.labels))
         if template:
-            spoken = {
-                **form.values,
-                **{name: label or form.values[name] for name, label in form.labels.items()},
-            }
-            read = filled(template, spoken)
+            values = unmasked(self._spec, form.values)
+            read = filled(template, {**values, **{n: form.labels[n] or v for n, v in values.items()}})
             return read[:1].upper() + read[1:]
         said = [
             label
@@ -376,7 +378,7 @@ class FormFiller:
         ]
         if not said and form.values:
             # Their own words alone: those are read back as they are.
-            said = [str(value).rstrip(".") for value in form.values.values()]
+            said = [str(value).rstrip(".") for value in unmasked(self._spec, form.values).values()]
         if not said:
             return self._guess(hearing)
         return hearing.form.confirm.format(values=", ".join(said))

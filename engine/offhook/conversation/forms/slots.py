@@ -31,7 +31,9 @@ class Slot:
 
     @property
     def kind(self) -> str:
-        """choice, date, time, date-time, phone, email, name, digits, words, number, yes, text."""
+        """keys, choice, date, time, date-time, phone, email, name, digits, words, number, yes, text."""
+        if "x-keys" in self.schema:
+            return "keys"
         form = self.schema.get("format")
         if self.options and form not in ("date", "time"):  # those are said in more ways than they are written
             return "choice"
@@ -76,6 +78,8 @@ class Hearing:
     now: datetime
     code: str
     """The language's, with its country."""
+    keys: str | None = None
+    """What was keyed in; None: it was said."""
     near: Callable[[str, Sequence[str]], Sequence[float]] | None = None
     """How like words are to each of a few names, by meaning; None: by their words alone."""
 

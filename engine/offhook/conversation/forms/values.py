@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from offhook.conversation.forms import choices, figures, names, whens
+from offhook.conversation.forms.keyed import keyed
 from offhook.conversation.forms.slots import Found, Hearing, Slot, Value
 from offhook.moments.wish import Wish
 
@@ -37,6 +38,8 @@ def read(
             return figures.phone(hearing, asked=asked)
         case "digits":
             return figures.digits(slot, hearing, asked=asked)
+        case "keys":
+            return keyed(slot, hearing, asked=asked)
         case "email":
             return names.email(hearing, asked=asked)
         case "name":

@@ -80,7 +80,9 @@ class Chat:
         self.toolbox = toolbox
         self._acting = Acting(agent, toolbox, worker) if toolbox else None
         self._specs = (
-            [tool.spec for tool in toolbox.tools.values() if "during" in tool.spec.phases] if toolbox else []
+            [tool.spec.shown for tool in toolbox.tools.values() if "during" in tool.spec.phases]
+            if toolbox
+            else []
         )
         self._family = (
             None
