@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,10 +26,11 @@ from zoneinfo import ZoneInfo
 from offhook.agents.loader import Agent
 from offhook.conversation.base import Policy
 from offhook.conversation.policies.grounded import Grounded
-from offhook.conversation.session import Answer, TextSession
+from offhook.conversation.session import TextSession
 from offhook.engines.llm.base import Limits
 from offhook.engines.llm.template import CHATML, chat_template
 from offhook.engines.pool import load_knowledge_models
+from offhook.evaluation.wants import Caller, Clock, Wants, same
 from offhook.knowledge.store import Knowledge
 from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.tools.base import BaseTool, Context, ToolResult
@@ -39,7 +39,6 @@ from offhook.tools.ledger import Ledger
 from offhook.tools.registry import make_tools
 
 HERE = Path(__file__).parent / "tools"
-MOST_TURNS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Run:
 class Noting(BaseTool):
     """A tool of the file's, which only notes what it is asked for."""
 
-    def __init__(self, inner: Any, runs: list[Run], caller: Caller) -> None:
+    def __init__(self, inner: Any, runs: list[Run], caller: Calling) -> None:
         super().__init__(inner.spec)
         self._inner, self._runs, self._caller = inner, runs, caller
         for name in ("default", "also"):
@@ -66,68 +65,15 @@ class Noting(BaseTool):
         return ToolResult({"ok": True})
 
 
-_YES = {"en": "Yes, that's right.", "de": "Ja, das stimmt.", "es": "Sí, es correcto."}
-
-
 @dataclass
-class Caller:
-    """What one case says."""
+class Calling:
+    """The case that goes on."""
 
-    case: Mapping[str, Any]
-    said_yes: bool = False
-    language: str = "en"
+    caller: Caller | None = None
 
-    def says(self, answer: Answer, form: Any, turn: int) -> str | None:
-        """The next words; None: nothing is left to say."""
-        wants = self.case.get("wants")
-        if wants is None or form is None:
-            return None
-        fields, answers = wants["fields"], self.case.get("answers", {})
-        if form.confirming:
-            if form.tool != wants["tool"]:
-                return "Never mind."
-            wrong = [name for name, value in fields.items() if not same(form.values.get(name), value)]
-            if not wrong:
-                self.said_yes = True
-                return _YES[self.language]
-            corrects = self.case.get("corrects", {})
-            name = wrong[0]
-            return corrects.get(name) or f"No, {answers.get(name) or spoken(fields.get(name))}"
-        if form.asked is None:
-            return None
-        if form.asked in self.case.get("corrects", {}) and turn > 2 and form.wish is not None:
-            return str(self.case["corrects"][form.asked])
-        found = answers.get(form.asked)
-        return str(found) if found is not None else spoken(fields.get(form.asked))
-
-
-def spoken(value: Any) -> str:
-    """A value as somebody may say it who was asked for it."""
-    if value is None:
-        return "I don't know."
-    text = str(value)
-    if re.fullmatch(r"\d\d:\d\d", text):
-        hour, minute = int(text[:2]), text[3:]
-        half = "in the morning" if hour < 12 else "p.m."
-        return f"{(hour - 1) % 12 + 1}{'' if minute == '00' else ':' + minute} {half}."
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-        return f"{datetime.fromisoformat(text):%A, %B %d}."
-    return f"{text}."
-
-
-def same(got: Any, wanted: Any) -> bool:
-    """Values as their owner would take them: free texts by what they hold."""
-    if isinstance(wanted, int | float) and not isinstance(wanted, bool):
-        return bool(got == wanted)
-    if got is None:
-        return False
-    plain = re.sub(r"[^\w]+", " ", str(got).lower()).strip()
-    want = re.sub(r"[^\w]+", " ", str(wanted).lower()).strip()
-    return (
-        plain == want
-        or plain.replace(" ", "") == want.replace(" ", "")
-        or (len(want) > 2 and not re.fullmatch(r"[\d ]+", want) and want in plain)
-    )
+    @property
+    def said_yes(self) -> bool:
+        return self.caller is not None and self.caller.said_yes
 
 
 @dataclass
@@ -137,7 +83,9 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     lines: list[str] = field(default_factory=list)
 
-    def note(self, business: str, case: Mapping[str, Any], runs: Sequence[Run], said: Sequence[str]) -> None:
+    def note(
+        self, business: str, case: Mapping[str, Any], runs: Sequence[Run], said: Sequence[str], clock: Clock
+    ) -> None:
         wants = case.get("wants")
         counts = self.counts
         problem = ""
@@ -160,7 +108,7 @@ class Tally:
                 counts["completed"] += 1
                 run = runs[0]
                 tool = run.tool == wants["tool"]
-                wrong = [n for n, v in wants["fields"].items() if not same(run.arguments.get(n), v)]
+                wrong = [n for n, v in wants["fields"].items() if not same(run.arguments.get(n), v, clock)]
                 counts["right"] += tool and not wrong and len(runs) == 1
                 if not tool:
                     problem = f"WRONG TOOL {run.tool}"
@@ -170,24 +118,21 @@ class Tally:
             self.lines.append("\n".join([f"--- {business}: {problem}", *said]))
 
 
-async def converse(session: TextSession, caller: Caller) -> list[str]:
-    """A whole call in writing."""
+async def converse(
+    session: TextSession, case: Mapping[str, Any], caller: Caller | None
+) -> tuple[bool, list[str]]:
+    """A whole call in writing: whether its first words began something, and what was said."""
     await session.open()
     said: list[str] = []
-    words: str | None = caller.case["say"]
-    turn = 0
-    while words is not None and turn < MOST_TURNS:
+    words: str | None = case["say"]
+    began = False
+    while words is not None:
         answer = await session.say(words)
+        began = began or (not said and (answer.form is not None or answer.request is not None))
         said += [f"  caller {words}", f"  agent  {answer.text}  [{answer.act}]"]
-        if turn == 0:
-            caller.case = {
-                **caller.case,
-                "began": session.history.form is not None or answer.request is not None,
-            }
-        turn += 1
-        words = caller.says(answer, session.history.form, turn)
+        words = None if caller is None else caller.says(answer.form)
     await session.close()
-    return said
+    return began, said
 
 
 async def one_business(
@@ -206,17 +151,22 @@ async def one_business(
     made = make_tools(agent)
     assert not made.problems, made.problems
     knowledge = Knowledge(agent, models)
-    caller, runs = Caller({}, language=agent.language), list[Run]()
+    calling, runs, clock = Calling(), list[Run](), Clock(now, agent.language)
     toolbox = Toolbox(
-        {name: Noting(tool, runs, caller) for name, tool in made.tools.items()}, Ledger.in_file(None)
+        {name: Noting(tool, runs, calling) for name, tool in made.tools.items()}, Ledger.in_file(None)
     )
     policy: Policy = Grounded(agent, chat_template(CHATML), knowledge, None, toolbox)
     await asyncio.to_thread(policy.prepare)
     for case in business["cases"]:
         runs.clear()
-        caller.case, caller.said_yes = dict(case), False
-        said = await converse(TextSession(policy, None, Limits(), now), caller)
-        tally.note(business["id"], caller.case, list(runs), said)
+        wants = case.get("wants")
+        if wants is not None:
+            more = {key: case[key] for key in ("answers", "corrects") if key in case}
+            calling.caller = Caller(Wants.model_validate({**wants, **more}), clock)
+        else:
+            calling.caller = None
+        began, said = await converse(TextSession(policy, None, Limits(), now), case, calling.caller)
+        tally.note(business["id"], {**case, "began": began}, list(runs), said, clock)
     await made.close()
 
 

@@ -77,7 +77,7 @@ class Desk:
         offer = CallOffer("test", "1.2", dialled="700", caller="+4366099")
         note = self.after.note(offer, cast(Any, profile), "inn", number)
         assert note is not None
-        note.done("book_appointment", ToolResult(say="Booked for Friday."))
+        note.done("book_appointment", {"name": "Ida"}, ToolResult(say="Booked for Friday."))
         note.turn("Is there a sauna?", "I don't know.", TurnTrace("1.2", 1, act="unknown"))
         return note
 

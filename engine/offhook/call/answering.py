@@ -50,7 +50,11 @@ class Answering:
     def have_tools(self, profile: CallProfile) -> None:
         """What ``profile`` can do is this call's to do."""
         toolbox = profile.policy.toolbox
-        self._history.tools = None if toolbox is None else executor_for(toolbox, profile, self._offer)
+        self._history.tools = (
+            None
+            if toolbox is None
+            else executor_for(toolbox, profile, self._offer, self._services.transcript)
+        )
 
     async def begin(self, profile: CallProfile) -> Pipeline:
         """``profile`` answers.  Raises BusyError and ModelError."""

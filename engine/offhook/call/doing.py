@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from offhook.call.profile import CallProfile
 from offhook.conversation.history import SUBSTANCE, History
@@ -12,7 +14,8 @@ from offhook.doors.base import CallOffer
 from offhook.errors import OffhookError
 from offhook.languages import language
 from offhook.moments.zones import now_in
-from offhook.tools.base import Action, Context
+from offhook.observe.transcript import TranscriptWriter
+from offhook.tools.base import Action, Context, ToolResult
 from offhook.tools.executor import Executor, Toolbox
 
 _log = logging.getLogger("offhook.call.doing")
@@ -24,7 +27,9 @@ BRIEFING_WAIT_S = 4.0
 """Its making is waited for no longer: then they are rung without."""
 
 
-def executor_for(toolbox: Toolbox, profile: CallProfile, offer: CallOffer) -> Executor:
+def executor_for(
+    toolbox: Toolbox, profile: CallProfile, offer: CallOffer, transcript: TranscriptWriter | None = None
+) -> Executor:
     """One call's tools."""
     agent = profile.agent
     context = Context(
@@ -35,7 +40,14 @@ def executor_for(toolbox: Toolbox, profile: CallProfile, offer: CallOffer) -> Ex
         caller=offer.caller,
         now=now_in(agent.timezone),
     )
-    return Executor(toolbox, context, told=profile.on_done)
+
+    def told(tool: str, arguments: Mapping[str, Any], result: ToolResult) -> None:
+        if profile.on_done is not None:
+            profile.on_done(tool, arguments, result)
+        if transcript is not None and profile.transcribed and result.ok:
+            transcript.did(offer.call_id, tool, arguments)
+
+    return Executor(toolbox, context, told=told)
 
 
 def left_by(action: Action) -> dict[str, str]:

@@ -15,9 +15,9 @@ from offhook.engines.pool import Models
 from offhook.engines.tts.voice import Voice
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.snapshot import Number
-from offhook.tools.base import ToolResult
+from offhook.tools.executor import Told
 
-OnDone = Callable[[str, ToolResult], None]
+OnDone = Told
 OnTurn = Callable[[str, str, TurnTrace], None]
 """Gets the caller's words, what was audible of the answer, and where the time went."""
 

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from offhook.errors import ConfigError
 from offhook.evaluation.report import SuiteRun, as_json, as_junit, count, everything, failures, tables
 from offhook.evaluation.suite import Chain, Suite, chains, load_suite
 from offhook.files import unwritable
+
+WentOn = Mapping[int, tuple[str, ...]]
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -114,7 +116,8 @@ async def _in_writing(jobs: Sequence[_Job], config: Config) -> list[SuiteRun]:
         try:
             for job in jobs:
                 factory = await sessions.agent(job.agent)
-                results = await run_text(job.suite.id, job.agent, job.chains, factory, _told(job, tell))
+                told = _told(job, tell)
+                results = await run_text(job.suite.id, job.agent, job.chains, factory, told, factory.tools)
                 runs.append(SuiteRun(job.suite.id, job.agent.name, factory.policy.name, results))
         finally:
             sessions.close()
@@ -130,6 +133,7 @@ def _by_telephone(jobs: Sequence[_Job], config: Config, args: argparse.Namespace
     from offhook.evaluation.voices import callers_voice
 
     snr_db = snr_of(args.line)
+    words = asyncio.run(_what_callers_go_on_to_say(jobs, config))
     for job in jobs:
         check_language(config.stt.language, job.suite.id, job.suite.language)
     voice = callers_voice(args.voice, jobs[0].suite.language)
@@ -140,11 +144,44 @@ def _by_telephone(jobs: Sequence[_Job], config: Config, args: argparse.Namespace
         with own_daemon(config, {job.suite.id: job.agent for job in jobs}) as daemon:
             telephone = Telephone(daemon, voice, snr_db)
             for job in jobs:
-                results = run_calls(job.suite.id, job.agent, job.chains, telephone, _told(job, tell))
+                told, (tools, went_on) = _told(job, tell), words.get(job.suite.id, ((), {}))
+                results = run_calls(job.suite.id, job.agent, job.chains, telephone, told, tools, went_on)
                 policy = job.agent.policy or config.conversation.policy
                 how = f"by telephone ({args.line})"
                 runs.append(SuiteRun(job.suite.id, job.agent.name, policy, results, how))
     return runs
+
+
+async def _what_callers_go_on_to_say(
+    jobs: Sequence[_Job], config: Config
+) -> dict[str, tuple[tuple[str, ...], WentOn]]:
+    """By suite: the agent's tools, and what callers who want something done say until it is.
+
+    Found out in writing: a call's words are spoken as recordings, which are made before it begins.
+    """
+    from offhook.evaluation.sessions import Sessions
+    from offhook.evaluation.text_run import converse
+
+    found: dict[str, tuple[tuple[str, ...], WentOn]] = {}
+    doing = [job for job in jobs if job.agent.tools]
+    if not doing:
+        return found
+    sessions = await asyncio.to_thread(Sessions, config)
+    try:
+        for job in doing:
+            factory, went_on = await sessions.agent(job.agent), dict[int, tuple[str, ...]]()
+            for chain in job.chains:
+                if any(step.question.wants for step in chain):
+                    replies = await converse(chain, factory(), job.agent, factory.tools)
+                    went_on |= {
+                        step.number: reply.went_on
+                        for step, reply in zip(chain, replies, strict=False)
+                        if reply.went_on
+                    }
+            found[job.suite.id] = factory.tools, went_on
+    finally:
+        sessions.close()
+    return found
 
 
 # --- around it -----------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "grounded", "chat"),
         help="instead of the configuration's and the agent's",
     )
+    add("--caller", default="", metavar="NUMBER", help="the number that the caller calls from")
     add("-v", "--verbose", action="store_true", help="also the kind of answer, its facts, its time")
 
 
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     with asyncio.Runner() as runner:
         factory = runner.run(load_session_factory(config, agent))
-        session = factory()
+        session = factory(args.caller)
         try:
             runner.run(session.open())
             if terminal:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -16,12 +17,13 @@ from typing import Any
 
 from offhook.conversation.answering import ClauseStream
 from offhook.conversation.base import Policy, Turn
+from offhook.conversation.forms.form import Form
 from offhook.conversation.forms.request import Performance, Request
 from offhook.conversation.history import Exchange, History
 from offhook.engines.llm.base import Conversation, LanguageModel, Limits
 from offhook.errors import ModelError
 from offhook.moments.zones import now_in
-from offhook.tools.base import Action, Context
+from offhook.tools.base import Action, Context, ToolResult
 from offhook.tools.executor import MOST_IN_TURN, Executor
 
 
@@ -42,6 +44,10 @@ class Answer:
     """What was done for it."""
     action: Action | None = None
     """What becomes of the line after it."""
+    done: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """The tools that have changed something for it, each with its values."""
+    form: Form | None = None
+    """What is being filled in."""
 
 
 @dataclass(slots=True)
@@ -64,16 +70,23 @@ class TextSession:
     """One conversation."""
 
     def __init__(
-        self, policy: Policy, model: LanguageModel | None, limits: Limits, now: datetime | None = None
+        self,
+        policy: Policy,
+        model: LanguageModel | None,
+        limits: Limits,
+        now: datetime | None = None,
+        caller: str = "",
     ) -> None:
         """``model`` None: for a policy whose answers need none.  ``now``: for tools; None: as the clock
-        says."""
+        says.  ``caller``: their number."""
+        self._caller = caller
         self._now = now
         self._policy = policy
         self._model = model
         self._limits = limits
         self._conversation: Conversation | None = None
         self.history = History()
+        self._done: list[tuple[str, Mapping[str, Any]]] = []
         self._begun = False
 
     async def open(self) -> None:
@@ -84,8 +97,10 @@ class TextSession:
         if toolbox is not None:
             agent = self._policy.agent
             now = self._now or now_in(agent.timezone)
-            context = Context(f"text-{uuid.uuid4().hex}", agent.name, agent.language, now=now)
-            self.history.tools = Executor(toolbox, context)
+            context = Context(
+                f"text-{uuid.uuid4().hex}", agent.name, agent.language, caller=self._caller, now=now
+            )
+            self.history.tools = Executor(toolbox, context, told=self._did)
         self.history.prompted(lambda: self._policy.agent.greeting)
 
     async def close(self) -> None:
@@ -126,9 +141,15 @@ class TextSession:
             Exchange(turn.caller_text, text, text, turn.facts, turn.act, turn.form, turn.wants_person)
         )
         total_ms = (time.perf_counter() - began) * 1000
+        request, done = answer.request or turn.request, tuple(self._done)
+        self._done.clear()
         return Answer(
-            text, turn.act, turn.facts, ends_call, first_ms, total_ms, answer.request or turn.request, action
+            text, turn.act, turn.facts, ends_call, first_ms, total_ms, request, action, done, turn.form
         )
+
+    def _did(self, tool: str, arguments: Mapping[str, Any], result: ToolResult) -> None:
+        if result.ok:
+            self._done.append((tool, arguments))
 
     async def _generate(self, conversation: Conversation, turn: Turn, answer: _Said) -> Turn:
         """Have the model answer, and do what it calls for; the turn, with what came of that."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -211,7 +211,7 @@ class CallNote:
         if len(self._turns) < _MOST_TURNS:
             self._turns.append(Turn(caller_text, audible_text, answered=trace.act != "unknown"))
 
-    def done(self, tool: str, result: ToolResult) -> None:
+    def done(self, tool: str, arguments: Mapping[str, Any], result: ToolResult) -> None:
         """A tool that changes something has been run, or could not be."""
         if len(self._done) < _MOST_TURNS:
             self._done.append(Done(tool, result.ok, result.say))

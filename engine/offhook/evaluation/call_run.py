@@ -5,10 +5,12 @@ What the agent said is in the daemon's transcript; when it was heard, in the cha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from offhook.agents.loader import Agent
+from offhook.call.resumption import HANDED_OVER
 from offhook.errors import ConfigError, ModelError
 from offhook.evaluation.judge import OVER, Reply, Result, judge_chain
 from offhook.evaluation.line import NoisyChannel
@@ -16,6 +18,7 @@ from offhook.evaluation.own_daemon import OwnDaemon
 from offhook.evaluation.suite import Chain
 from offhook.evaluation.text_run import Tell
 from offhook.evaluation.voices import RATE_HZ, CallersVoice
+from offhook.evaluation.wants import Effect
 from offhook.languages.codes import base_language
 from offhook.observe.trace import TurnTrace, read_traces
 from offhook.simulator import (
@@ -27,6 +30,7 @@ from offhook.simulator import (
     WhenSilent,
     complete,
     new_uniqueid,
+    read_done,
     read_transcript,
     script,
 )
@@ -59,19 +63,31 @@ def run_calls(
     chains: Sequence[Chain],
     telephone: Telephone,
     tell: Tell = lambda asked: None,
+    tools: Sequence[str] = (),
+    went_on: Mapping[int, Sequence[str]] | None = None,
 ) -> list[Result]:
-    """Ask everything; the results in the suite's order.  The daemon knows the agent by the suite's id."""
+    """Ask everything; the results in the suite's order.  The daemon knows the agent by the suite's id.
+
+    ``tools``: the agent's.  ``went_on``: what the caller says after a question, by its number, until what
+    they want is done.
+    """
     results: list[Result] = []
     for chain in chains:
-        replies = call(suite, chain, telephone)
-        results += judge_chain(suite, chain, replies, agent)
+        replies = call(suite, chain, telephone, went_on or {})
+        results += judge_chain(suite, chain, replies, agent, tools)
         tell(len(results))
     return sorted(results, key=lambda result: result.number)
 
 
-def call(agent: str, chain: Chain, telephone: Telephone) -> list[Reply]:
+def call(
+    agent: str,
+    chain: Chain,
+    telephone: Telephone,
+    went_on: Mapping[int, Sequence[str]] = MappingProxyType({}),
+) -> list[Reply]:
     """One call with the questions of ``chain``: a reply for each that was spoken."""
-    says, problem = _spoken(chain, telephone.voice)
+    texts = [[step.question.say, *went_on.get(step.number, ())] for step in chain]
+    says, problem = _spoken([text for several in texts for text in several], telephone.voice)
     if not says:
         return [Reply(problem=problem)]
     uniqueid, daemon = new_uniqueid(), telephone.daemon
@@ -89,7 +105,7 @@ def call(agent: str, chain: Chain, telephone: Telephone) -> list[Reply]:
         outcome = NoisyChannel(steps, options, telephone.snr_db).run()
     record = account(outcome)
     complete(record, daemon.transcript, daemon.trace, timeout_s=_WRITTEN_S)
-    replies = _replies(outcome, record, daemon)
+    replies = _joined(_replies(outcome, record, daemon), texts)
     if len(replies) < len(chain):
         # What was not spoken any more is not lost: it was not answered.
         ended = bool(replies) and replies[-1].ended
@@ -98,12 +114,36 @@ def call(agent: str, chain: Chain, telephone: Telephone) -> list[Reply]:
     return replies
 
 
-def _spoken(chain: Chain, voice: CallersVoice) -> tuple[list[Say], str]:
+def _joined(replies: Sequence[Reply], texts: Sequence[Sequence[str]]) -> list[Reply]:
+    """A reply for each question, of those to all that the caller said for it."""
+    found, rest = [], list(replies)
+    for several in texts:
+        mine, rest = rest[: len(several)], rest[len(several) :]
+        if not mine:
+            break
+        heard = [each.heard for each in mine if each.heard]
+        answers = [each.answer for each in mine if each.answer]
+        found.append(
+            replace(
+                mine[0],
+                answer=" ".join(answers) or None,
+                heard=" ".join(heard) or None,
+                ended=mine[-1].ended,
+                handed_over=mine[-1].handed_over,
+                premature=any(each.premature for each in mine),
+                done=tuple(done for each in mine for done in each.done),
+                went_on=tuple(several[1:]),
+            )
+        )
+    return found
+
+
+def _spoken(texts: Sequence[str], voice: CallersVoice) -> tuple[list[Say], str]:
     """All that can be spoken, made before the call begins: nothing may disturb its timing."""
     says = []
-    for step in chain:
+    for text in texts:
         try:
-            says.append(Say(voice(step.question.say), _QUIET, step.question.say))
+            says.append(Say(voice(text), _QUIET, text))
         except ModelError as error:
             return says, str(error)
     return says, ""
@@ -112,10 +152,12 @@ def _spoken(chain: Chain, voice: CallersVoice) -> tuple[list[Say], str]:
 def _replies(outcome: Outcome, record: CallRecord, daemon: OwnDaemon) -> list[Reply]:
     """A reply for each utterance that was spoken."""
     words = read_transcript(daemon.transcript, record.uniqueid)
+    done = read_done(daemon.transcript, record.uniqueid)
     traces = read_traces(daemon.trace).of_call(record.uniqueid)
     utterances = [_where(spoken) for spoken in outcome.spoken]
     heard = heard_playbacks(outcome, record.agent_audio)
-    ended = record.end in (CallEnd.AGENT, CallEnd.DIALPLAN) and record.result == "ok"
+    handed_over = record.result in HANDED_OVER
+    ended = record.end in (CallEnd.AGENT, CallEnd.DIALPLAN) and (record.result == "ok" or handed_over)
     replies = []
     for number, utterance in enumerate(utterances):
         until = utterances[number + 1].start_samples if number + 1 < len(utterances) else None
@@ -135,6 +177,8 @@ def _replies(outcome: Outcome, record: CallRecord, daemon: OwnDaemon) -> list[Re
                 traced_ms=mine[-1].turnaround_ms() if mine else None,
                 heard=" ".join(words_heard for words_heard, _ in said) if said else None,
                 problem=why,
+                done=tuple(Effect(*each) for trace in mine for each in done.get(trace.turn, ())),
+                handed_over=handed_over and number == len(utterances) - 1,
             )
         )
     return replies

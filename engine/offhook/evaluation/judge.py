@@ -10,8 +10,10 @@ from offhook.agents.loader import Agent
 from offhook.conversation.details import details
 from offhook.conversation.grounding import unsupported
 from offhook.evaluation.suite import UNKNOWN, Chain, Question, Step
+from offhook.evaluation.wants import Clock, Effect, Wants, problem_of
 from offhook.languages import language
 from offhook.languages.codes import base_language
+from offhook.moments.zones import now_in
 
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
 _LONG_NUMBER = re.compile(r"\d(?:[\s().,-]*\d){4,}")
@@ -19,6 +21,9 @@ _LONG_NUMBER = re.compile(r"\d(?:[\s().,-]*\d){4,}")
 _NOUNS_ARE_CAPITAL = frozenset({"de"})
 """Languages whose capitals do not tell names from other nouns: there only figures and days are looked at."""
 OVER = "the call was over"
+READBACK = "readback"
+"""The kind of a question for what was taken down just before."""
+_BY_CODE = ("form", "done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,12 @@ class Reply:
     """By telephone: what was understood of the question."""
     problem: str = ""
     """Why there is no answer, where that is known."""
+    done: tuple[Effect, ...] = ()
+    """What was done for the caller, up to the end of what they went on to say."""
+    went_on: tuple[str, ...] = ()
+    """What the caller said after the question, until what they want was done."""
+    handed_over: bool = False
+    """The call is over because it goes on elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,8 @@ class Judgement:
     """Figures, days and names that stand nowhere."""
     ended_wrongly: bool = False
     missed_farewell: bool = False
+    undone: str = ""
+    """What is wrong with what was to be done; empty: it was done, or nothing was wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,35 +81,60 @@ class Result:
     """False: asked only because a later one follows it; it has a part in figures of time alone."""
 
 
-def judge(question: Question, reply: Reply, sources: Iterable[str], code: str = "en") -> Judgement:
-    """``sources``: all that the answer may have its figures, days and names from; ``code``: its language."""
-    ended_wrongly = reply.ended and not question.ends
+def judge(
+    question: Question, reply: Reply, sources: Iterable[str], code: str = "en", undone: str = ""
+) -> Judgement:
+    """``sources``: all that the answer may have its figures, days and names from; ``code``: its language.
+
+    ``undone``: what is wrong with what was to be done.
+    """
+    ended_wrongly = reply.ended and not question.ends and not (reply.handed_over and question.wants)
     missed = question.ends and not reply.ended
     if reply.answer is None:
-        return Judgement(False, (), ended_wrongly, missed)
+        return Judgement(False, (), ended_wrongly, missed, undone)
     wrong = None if question.wrong is None else re.search(question.wrong, reply.answer, re.IGNORECASE)
     right = wrong is None and re.search(question.right, reply.answer, re.IGNORECASE) is not None
-    right = right and not missed and not (question.must_not_end and reply.ended)
-    invented = _invented(reply.answer, list(sources), code)
+    right = right and not missed and not (question.must_not_end and reply.ended) and not undone
+    # What is read back and told of what was done is made by code, of values and of what the tool says.
+    invented = [] if reply.act in _BY_CODE else _invented(reply.answer, list(sources), code)
     if wrong is not None and question.kind == UNKNOWN:
         # A figure of something else, given for what nobody knows, is made up as well.
         beside = [each[0] for each in _FIGURE.finditer(reply.answer) if _overlap(each.span(), wrong.span())]
         invented += [figure for figure in beside if figure not in invented]
-    return Judgement(right, tuple(invented), ended_wrongly, missed)
+    return Judgement(right, tuple(invented), ended_wrongly, missed, undone)
 
 
-def judge_chain(suite: str, chain: Chain, replies: Sequence[Reply], agent: Agent) -> list[Result]:
-    """The results of one conversation; questions without a reply were not answered."""
+def judge_chain(
+    suite: str, chain: Chain, replies: Sequence[Reply], agent: Agent, tools: Sequence[str] = ()
+) -> list[Result]:
+    """The results of one conversation; questions without a reply were not answered.
+
+    ``tools``: what the agent can do; none: what callers want done is not judged.
+    """
+    clock = Clock(now_in(agent.timezone), agent.language)
     results: list[Result] = []
     known, said, code = sources_of(agent), list[str](), agent.language
     missing = [Reply(problem=OVER)] * (len(chain) - len(replies))
     for step, reply in zip(chain, [*replies, *missing], strict=True):
-        for text in (step.question.say, reply.heard or ""):
+        for text in (step.question.say, reply.heard or "", *reply.went_on):
             # "four four zero seven one" is 44071 in an answer.
             said += [text, *(detail.value for detail in details(text, language(code)))]
-        judgement = judge(step.question, reply, [*known, *said], code)
+        undone = _undone(step, reply, tools, clock, results[-1:])
+        judgement = judge(step.question, reply, [*known, *said], code, undone)
         results.append(_result(suite, step, reply, judgement))
     return results
+
+
+def _undone(step: Step, reply: Reply, tools: Sequence[str], clock: Clock, before: Sequence[Result]) -> str:
+    """A read-back counts only behind what it reads back."""
+    if not tools:
+        return ""
+    if step.question.kind == READBACK:
+        missing = [each.judgement.undone for each in before if each.judgement.undone]
+        return f"it reads back what was not done: {missing[0]}" if missing else ""
+    if step.question.wants is None:
+        return ""
+    return problem_of(Wants.model_validate(step.question.wants), reply.done, tools, clock)
 
 
 def sources_of(agent: Agent) -> list[str]:

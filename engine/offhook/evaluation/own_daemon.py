@@ -133,6 +133,11 @@ def _write(folder: Path, playback: Path, config: Config, agents: Mapping[str, Ag
         "max_calls": max_calls,
         "drain_s": 1.0,
     }
+    # Nobody is to turn up for what is booked in a trial.
+    settings["tools"] = settings.get("tools", {}) | {
+        "records": str(folder / "box.db"),
+        "ledger": str(folder / "tools.db"),
+    }
     settings["agent"] = {"default": next(iter(agents)), "search": [str(folder / "agents")]}
     path = folder / "offhook.toml"
     path.write_text(to_toml(settings), encoding="utf-8")

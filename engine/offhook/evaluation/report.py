@@ -13,7 +13,17 @@ from offhook.evaluation.judge import Result
 from offhook.observe.trace.waterfall import printable
 
 PERCENTS = (50, 95, 99)
-_HEAD = ("kind", "n", "right", "wrong", "invented", "ended wrongly", "missed farewell", "unanswered")
+_HEAD = (
+    "kind",
+    "n",
+    "right",
+    "wrong",
+    "invented",
+    "ended wrongly",
+    "missed farewell",
+    "unanswered",
+    "not done",
+)
 _ALL = "all"
 
 
@@ -29,6 +39,8 @@ class Counts:
     missed_farewell: int
     unanswered: int
     """Got no answer; wrong as well."""
+    undone: int
+    """What was wanted was not done, or not so; wrong as well."""
 
     @property
     def wrong(self) -> int:
@@ -61,6 +73,7 @@ def count(results: Iterable[Result]) -> Counts:
         sum(each.judgement.ended_wrongly for each in judged),
         sum(each.judgement.missed_farewell for each in judged),
         sum(each.reply.answer is None for each in judged),
+        sum(bool(each.judgement.undone) for each in judged),
     )
 
 
@@ -102,7 +115,8 @@ def _table(title: str, results: Sequence[Result]) -> str:
     rows: list[tuple[str, ...]] = [_HEAD]
     for kind, counts in by_kind(results).items():
         share = f"{counts.right_percent:.1f}%"
-        bad = (counts.wrong, counts.invented, counts.ended_wrongly, counts.missed_farewell, counts.unanswered)
+        ends = (counts.ended_wrongly, counts.missed_farewell)
+        bad = (counts.wrong, counts.invented, *ends, counts.unanswered, counts.undone)
         rows.append((kind, str(counts.n), share, *map(str, bad)))
     first, *rest = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [title]
@@ -145,6 +159,8 @@ def verdicts(result: Result) -> list[str]:
     judgement, found = result.judgement, []
     if result.reply.answer is None:
         found.append("no answer")
+    elif judgement.undone:
+        found.append(f"not done: {judgement.undone}")
     elif not judgement.right:
         found.append("wrong")
     if judgement.invented:
@@ -164,6 +180,7 @@ def _failure(result: Result) -> str:
     lines.append(f"  caller    {printable(question.say)}")
     if reply.heard is not None and reply.heard != question.say:
         lines.append(f"  heard     {printable(reply.heard)}")
+    lines += [f"  and       {printable(words)}" for words in reply.went_on]
     act = f"  [{reply.act}]" if reply.act else ""
     said = f"({printable(reply.problem) or 'nothing'})" if reply.answer is None else printable(reply.answer)
     lines.append(f"  agent     {said}{act}")

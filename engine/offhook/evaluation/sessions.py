@@ -110,8 +110,14 @@ class SessionFactory:
         self._model = model
         self._limits = limits
 
-    def __call__(self) -> TextSession:
-        return TextSession(self.policy, self._model, self._limits)
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """What the agent can do, by name."""
+        return () if self.policy.toolbox is None else tuple(self.policy.toolbox.tools)
+
+    def __call__(self, caller: str = "") -> TextSession:
+        """``caller``: the number that they call from."""
+        return TextSession(self.policy, self._model, self._limits, caller=caller)
 
 
 async def load_session_factory(

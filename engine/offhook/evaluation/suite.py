@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from offhook.agents.loader import Agent
 from offhook.config import Section, clipped
 from offhook.errors import ConfigError
+from offhook.evaluation.wants import Wants
 from offhook.files import read_text
 
 UNKNOWN = "unknown"
@@ -55,7 +56,7 @@ class Question(Section):
     must_not_end: bool = False
     """Sounds like a farewell and is none."""
     wants: dict[str, Any] | None = None
-    """What the caller wants done; kept for tools, and not judged."""
+    """What the caller wants done (:mod:`.wants`); judged where the agent has tools."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Question:
@@ -73,11 +74,14 @@ class Suite(Section):
     greeting: str
     persona: str = ""
     facts: tuple[str, ...] = ()
+    timezone: str | None = None
+    tools: dict[str, Any] = Field({})
+    """What the business can do, as ``[tools.NAME]`` of an agent's file."""
     questions: tuple[Question, ...] = Field(min_length=1)
 
     def agent(self) -> Agent:
         """The business as an agent.  Raises pydantic's ValidationError."""
-        fields = {"name", "language", "greeting", "persona", "facts"}
+        fields = {"name", "language", "greeting", "persona", "facts", "timezone", "tools"}
         return Agent.model_validate(self.model_dump(include=fields))
 
 
@@ -112,12 +116,23 @@ def load_suite(path: Path) -> Suite:
     except ValidationError as error:
         raise ConfigError(f"{path}: {_first_problem(error.errors())}") from error
     for number, question in enumerate(suite.questions):
+        wanted(path, number, question)
         if question.after is not None and question.after >= number:
             raise ConfigError(
                 f"{path}: question {number}: after: {question.after} does not stand before it"
                 " (questions are counted from 0)"
             )
     return suite
+
+
+def wanted(path: Path | str, number: int, question: Question) -> Wants | None:
+    """What is to be done, checked.  Raises ConfigError."""
+    try:
+        return None if question.wants is None else Wants.model_validate(question.wants)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path}: question {number}: wants.{where}: {first['msg']}") from error
 
 
 def chains(questions: Sequence[Question], kinds: Collection[str] = ()) -> list[Chain]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from offhook.simulator.call import SimulatedCall
 from offhook.simulator.channel import CallEnd, ChannelOptions, new_uniqueid
-from offhook.simulator.record import CallRecord, TurnRecord, complete, merge, read_transcript
+from offhook.simulator.record import CallRecord, TurnRecord, complete, merge, read_done, read_transcript
 from offhook.simulator.script import After, HangUp, Press, Say, WhenSilent, WhenSpeaking
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "complete",
     "merge",
     "new_uniqueid",
+    "read_done",
     "read_transcript",
 ]

@@ -215,6 +215,36 @@ def read_transcript(path: Path, call_id: str) -> dict[int, tuple[str, str]]:
     return turns
 
 
+def read_done(path: Path, call_id: str) -> dict[int, list[tuple[str, dict[str, Any]]]]:
+    """What was done for the caller of one call, tools and their values, by the turn in which it was.
+
+    Torn lines are skipped.  Raises ConfigError when the file cannot be read.
+    """
+    found: dict[int, list[tuple[str, dict[str, Any]]]] = {}
+    open_: list[tuple[str, dict[str, Any]]] = []
+    last = 0
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    for line in lines:
+        try:
+            entry: Any = json.loads(line)
+            if entry["call"] != call_id:
+                continue
+            if "tool" in entry:
+                open_.append((str(entry["tool"]), dict(entry["arguments"])))
+            else:
+                last = int(entry["turn"])
+                found.setdefault(last, []).extend(open_)
+                open_.clear()
+        except (ValueError, KeyError, TypeError):
+            continue
+    if open_:
+        found.setdefault(last, []).extend(open_)
+    return found
+
+
 def merge(
     record: CallRecord,
     transcript: Mapping[int, tuple[str, str]] | None = None,

@@ -32,6 +32,8 @@ RESULT_CHARACTERS = 2_000
 """What a model reads of a result."""
 
 Clock = Callable[[], float]
+Told = Callable[[str, Mapping[str, Any], ToolResult], None]
+"""Gets a tool's name, its values and what came of it."""
 
 
 class Toolbox:
@@ -71,9 +73,9 @@ class Executor:
         toolbox: Toolbox,
         context: Context,
         clock: Clock = time.monotonic,
-        told: Callable[[str, ToolResult], None] | None = None,
+        told: Told | None = None,
     ) -> None:
-        """``told`` learns what came of each write, by the tool's name."""
+        """``told`` learns what came of each write."""
         self.context = context
         self._told = told
         self.toolbox = toolbox
@@ -167,7 +169,7 @@ class Executor:
             elif not result.unsure:
                 await asyncio.to_thread(ledger.release, key)
             if self._told is not None:
-                self._told(name, result)
+                self._told(name, arguments, result)
         except DatabaseError as error:
             _log.error("call=%s tool %s was not run: %s", self.context.call_id, name, error)
             return _NOT_DONE
