@@ -20,6 +20,7 @@ from offhook.call.tongues import answers_instead
 from offhook.conversation.history import History
 from offhook.doors.base import CallOffer
 from offhook.engines.llm.base import Conversation
+from offhook.observe.transcript import TranscriptWriter
 
 _log = logging.getLogger("offhook.call.answering")
 
@@ -35,8 +36,10 @@ class Answering:
         responses: Responses,
         post: Callable[[turn_taking.TurnEvent], None],
         became: Callable[[CallProfile], None],
+        transcript: TranscriptWriter | None,
     ) -> None:
-        """``became`` is told who answers, when that changes."""
+        """``became`` is told who answers, when that changes; ``transcript``, what is done for the caller."""
+        self._transcript = transcript
         self.pipeline: Pipeline | None = None
         self._offer = offer
         self._history = history
@@ -51,9 +54,7 @@ class Answering:
         """What ``profile`` can do is this call's to do."""
         toolbox = profile.policy.toolbox
         self._history.tools = (
-            None
-            if toolbox is None
-            else executor_for(toolbox, profile, self._offer, self._services.transcript)
+            None if toolbox is None else executor_for(toolbox, profile, self._offer, self._transcript)
         )
 
     async def begin(self, profile: CallProfile) -> Pipeline:

@@ -78,7 +78,13 @@ class Call:
         """What it costs at others' servers, so far."""
         self._left: dict[str, str] = {}  # word for the dialplan, besides the result
         self._answering = Answering(
-            line.offer, self.history, self._output, self._responses, self._post, self._became
+            line.offer,
+            self.history,
+            self._output,
+            self._responses,
+            self._post,
+            self._became,
+            services.transcript,
         )
         self._ears: Ears | None = None
         self._audio: CallerAudio | None = None
