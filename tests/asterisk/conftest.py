@@ -96,10 +96,20 @@ def daemon(asterisk: AsteriskServer, shared_daemon: DaemonProcess) -> Iterator[D
 
 
 @pytest.fixture(scope="session")
-def museum_daemon() -> Iterator[DaemonProcess]:
+def museum_recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the museum's calls are recorded."""
+    return tmp_path_factory.mktemp("museum") / "recordings"
+
+
+@pytest.fixture(scope="session")
+def museum_daemon(museum_recordings: Path) -> Iterator[DaemonProcess]:
     """One more daemon, impatient with silence, whose agent has one long answer and many short ones."""
     agent = json.dumps(str(MUSEUM))
     settings = f"[agent]\ndefault = {agent}\n[turn]\nmax_silence_s = {MUSEUM_SILENCE_S}\n"
+    settings += f"[recording]\nfolder = {json.dumps(str(museum_recordings))}\nagents = [{agent}]\n"
+    settings += (
+        f"min_free_mb = 0\n[tools]\nrecords = {json.dumps(str(museum_recordings.parent / 'box.db'))}\n"
+    )
     with DaemonProcess(settings) as process:
         yield process
 

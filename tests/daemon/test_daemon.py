@@ -34,8 +34,10 @@ class House:
         house = self
 
         class Call:
-            def __init__(self, line: Offer, profile: CallProfile, *services: Any) -> None:
-                assert line.taken, "the door is told before anything takes long"
+            successor = None
+
+            def __init__(self, wire: Any, profile: CallProfile, *services: Any) -> None:
+                assert wire.line.taken, "the door is told before anything takes long"
                 house.calls.append(profile)
                 self.bill = Bill()
 
@@ -44,7 +46,7 @@ class House:
                     await house.hold.wait()
                 return "ok"
 
-        monkeypatch.setattr("offhook.daemon.reception.Call", Call)
+        monkeypatch.setattr("offhook.daemon.relay.Call", Call)
 
     def read(self) -> Config:
         """The configuration as it is on disk now."""

@@ -72,9 +72,11 @@ class Block:
         block = self
 
         class Call:
-            def __init__(self, line: Offer, profile: CallProfile, *services: Any) -> None:
-                assert line.answered == (profile.number is not None)
-                self.line, self.profile = line, profile
+            successor = None
+
+            def __init__(self, wire: Any, profile: CallProfile, *services: Any) -> None:
+                assert wire.line.answered == (profile.number is not None)
+                self.profile = profile
                 self.bill = Bill({"seconds": 90.0004}, 0.0125) if profile.tenant == "leeds" else Bill()
                 block.profiles.append(profile)
 
@@ -84,7 +86,7 @@ class Block:
                 await block.hold.wait()
                 return "ok"
 
-        monkeypatch.setattr("offhook.daemon.reception.Call", Call)
+        monkeypatch.setattr("offhook.daemon.relay.Call", Call)
 
     async def begin(self) -> None:
         self.directory.refresh(listen=True)

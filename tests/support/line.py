@@ -308,5 +308,8 @@ class _Silence:
     def written_samples(self) -> int:
         return self._line.position
 
+    def set_endpointing_ms(self, endpointing_ms: int) -> None:
+        """Silence ends nothing."""
+
     def read(self, start: int, stop: int) -> tuple[int, Samples]:
         return start, np.zeros(max(0, stop - start), np.int16)

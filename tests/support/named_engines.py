@@ -23,6 +23,7 @@ from offhook.call.call import Call
 from offhook.call.profile import CallProfile
 from offhook.call.prompts import ReadyPhrases
 from offhook.call.services import Services
+from offhook.call.wire import Wire
 from offhook.config import Config
 from offhook.core import Stream
 from offhook.daemon.daemon import Daemon
@@ -236,11 +237,11 @@ class Rooms:
         rooms = self
 
         class Held(Call):
-            def __init__(self, line: CallerLine, profile: CallProfile, *more: Any) -> None:
-                super().__init__(line, profile, *more)
-                line.call = self
+            def __init__(self, wire: Wire, profile: CallProfile, *more: Any) -> None:
+                super().__init__(wire, profile, *more)
+                cast(CallerLine, wire.line).call = self
 
-        monkeypatch.setattr("offhook.daemon.reception.Call", Held)
+        monkeypatch.setattr("offhook.daemon.relay.Call", Held)
         self.reception = Reception(self.config, self.pool, self.profiles, rooms.services, searching, spawn)
         self.daemon._reception = self.reception
         self.lines: list[tuple[CallerLine, asyncio.Task[None]]] = []

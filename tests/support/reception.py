@@ -32,6 +32,9 @@ class Offer:
     def accept(self) -> None:
         self.taken = True
 
+    def player(self, on_key: Any) -> Any:
+        return SimpleNamespace()
+
     async def answer(self) -> None:
         assert self.taken
         self.answered = True

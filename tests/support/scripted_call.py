@@ -22,7 +22,7 @@ from offhook.agents.loader import Agent
 from offhook.barge_in import Judgement, Verdict
 from offhook.call.call import Call
 from offhook.call.profile import CallProfile
-from offhook.call.prompts import ReadyPhrases
+from offhook.call.prompts import AgentPhrases, ReadyPhrases
 from offhook.call.resumption import Kept
 from offhook.call.services import Services
 from offhook.config import Config
@@ -130,7 +130,8 @@ class ScriptedCall:
         self.metrics = Metrics()
         self.services = Services(LoadGauge(lambda: (0.0, 0.0)), self.metrics, None, None, self.judge)
         self.policy = Chat(agent, model.template, Knowledge(agent))
-        self.phrases = ReadyPhrases(self.playback).of(agent, self.voice)
+        self._ready = ReadyPhrases(self.playback)
+        self.phrases = self.phrases_of(agent)
         self.profile = CallProfile(
             self.policy,
             self.models,
@@ -149,6 +150,10 @@ class ScriptedCall:
         self.over: asyncio.Task[str] | None = None
         self.utterance_open = False
         """The caller has begun to speak, and may have paused."""
+
+    def phrases_of(self, agent: Agent) -> AgentPhrases:
+        """Those of another agent, in the same voice."""
+        return self._ready.of(agent, self.voice)
 
     @property
     def remembered(self) -> str:

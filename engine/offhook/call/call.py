@@ -19,16 +19,15 @@ from offhook.call.caller_audio import CallerAudio
 from offhook.call.doing import briefed
 from offhook.call.ears import Ears
 from offhook.call.greeting import known_greeting
-from offhook.call.output import CallOutput
 from offhook.call.profile import CallProfile
 from offhook.call.prompts import Kind, Phrase
 from offhook.call.recognition import CallerWords
 from offhook.call.responses import Responses
 from offhook.call.resumption import Kept
 from offhook.call.services import Services
-from offhook.call.tap import Tap
 from offhook.call.tasks import Tasks
 from offhook.call.timing import overdue, patience_s
+from offhook.call.wire import Wire
 from offhook.conversation.history import History
 from offhook.doors.base import HANGUP, Line, Listening, unless_ended
 from offhook.errors import BusyError, DeadlineError, HangupError, ModelError, OffhookError
@@ -46,12 +45,13 @@ class Call:
     """One caller in our hands, whichever door they came through."""
 
     def __init__(
-        self, line: Line, profile: CallProfile, services: Services, back: Kept | None = None
+        self, line: Line | Wire, profile: CallProfile, services: Services, back: Kept | None = None
     ) -> None:
         """``line`` is accepted, and the call's from now on.  ``back``: it has been with us before."""
-        self.id = line.offer.call_id
+        self.wire = wire = line if isinstance(line, Wire) else Wire(line)
+        self._line = wire.line
+        self.id = wire.line.offer.call_id
         self.history = History(list(back.exchanges) if back is not None else [])
-        self._line = line
         self._profile = profile
         self._agent = profile.agent
         self._back = back
@@ -63,7 +63,7 @@ class Call:
         """The call was ended because nobody talked with us, though there were sounds."""
         self._failure: OffhookError | None = None
         self._tasks = Tasks(self._failed)
-        self._output = CallOutput(line.player(self._key_pressed), line.offer.rate_hz)
+        self._output = wire.output
         self._responses = Responses(
             self.id,
             profile,
@@ -74,11 +74,13 @@ class Call:
             self.history,
             lambda: self._state.voice.speaking_since_ns is not None,
         )
+        self._responses.turns = wire.turns
+        wire.attach(self._post, self._key_pressed)
         self.bill = Bill()
         """What it costs at others' servers, so far."""
         self._left: dict[str, str] = {}  # word for the dialplan, besides the result
         self._answering = Answering(
-            line.offer,
+            self._line.offer,
             self.history,
             self._output,
             self._responses,
@@ -89,8 +91,8 @@ class Call:
         self._ears: Ears | None = None
         self._audio: CallerAudio | None = None
         self._words: CallerWords | None = None
-        self.tap: Tap | None = None
-        """What both sides hear; None before the caller is heard."""
+        self.successor: CallProfile | None = None
+        """The agent who goes on with the caller on the same wire, once :meth:`run` has returned ``agent``."""
 
     # --- life ------------------------------------------------------------------------------
 
@@ -118,6 +120,9 @@ class Call:
             if result == "ok" and (action := self._responses.action) is not None:
                 self._left = await briefed(action, self.history, self._profile, self._line.offer)
                 result = action.kind
+                if action.kind == "agent" and self._profile.find_agent is not None:
+                    finding = self._profile.find_agent(action.target)
+                    self.successor = await unless_ended(self._line.ended, finding)
         except HangupError:
             result = HANGUP
         except OffhookError as error:
@@ -140,14 +145,12 @@ class Call:
     async def _open(self) -> None:
         services, profile, config = self._services, self._profile, self._profile.turn
         endpointing_ms = self._settings.endpointing.longest_ms
-        stream = self._line.hear(
-            self._post, Listening(config.pause_ms, endpointing_ms, ring_s=config.max_utterance_s)
-        )
+        first = not self.wire.opened
+        stream, tap = self.wire.hear(Listening(config.pause_ms, endpointing_ms, config.max_utterance_s))
         named = (self._agent.name, profile.tenant or "-", self._output.rate_hz, self._line.offer.door)
         _log.info("call=%s started agent=%s tenant=%s rate_hz=%d door=%s", self.id, *named)
-        self.tap = Tap(stream, self._output, self._tasks.spawn)
-        if services.recorder is not None and profile.recorded is not None:
-            self.tap.add(services.recorder.begin(self.id, profile.recorded, self._output.rate_hz))
+        if services.recorder is not None and profile.recorded is not None and first:
+            tap.add(services.recorder.begin(self.id, profile.recorded, self._output.rate_hz))
         self._answering.have_tools(profile)
         kind = "greeting" if self._back is None else self._back.opening(self._agent.name)
         known = (self._agent, profile.voice, self.history.tools, self._output.rate_hz, self.id)
@@ -201,15 +204,14 @@ class Call:
             self._words.close()
         await self._tasks.close()
         await self._answering.close()
-        await self._output.close()
-        if self.tap is not None:
-            self.tap.close()
         if self.history.tools is not None:
             await self.history.tools.close()
-        await self._line.finish(result, self._left)
+        stays = self.successor is not None
+        await self.wire.leave(result, self._left, turns=self._responses.turns, stays=stays)
         await self._answering.let_go()
         self._responses.close()
-        self._line.close()
+        if not stays:
+            self._line.close()
 
     def end(self, action: Action | None = None, *, goodbye: bool = False) -> None:
         """Somebody else ends it: now, or with a goodbye; ``action`` is where the line goes then."""

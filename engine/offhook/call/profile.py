@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from offhook.agents.loader import Agent
 from offhook.call.prompts import AgentPhrases
@@ -34,6 +34,10 @@ class Watcher(Protocol):
         ...
 
 
+FindAgent = Callable[[str], Coroutine[Any, Any, "CallProfile | None"]]
+"""The agent of that name, ready to go on with a call; None: it cannot."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallProfile:
     """Who answers, in which voice, how patiently, and for whom.
@@ -60,6 +64,8 @@ class CallProfile:
     """Who answers callers of other languages, by those, such as "es"."""
     on_turn: OnTurn | None = None
     """Told of each turn when it is over; None: nobody writes it down."""
+    find_agent: FindAgent | None = None
+    """Who goes on with the call when this agent hands it to another; None: the dialplan says."""
     watcher: Watcher | None = None
     """None: nobody looks on."""
 

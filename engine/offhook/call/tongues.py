@@ -52,7 +52,16 @@ def answers_instead(
     if other is None:
         return None
     others = {**now.others, base_language(now.agent.language): now}
-    return replace(other, number=now.number, on_done=now.on_done, on_turn=now.on_turn, others=others)
+    return replace(
+        other,
+        number=now.number,
+        recorded=now.recorded,
+        on_done=now.on_done,
+        on_turn=now.on_turn,
+        find_agent=now.find_agent,
+        watcher=now.watcher,
+        others=others,
+    )
 
 
 def is_enough(text: str) -> bool:

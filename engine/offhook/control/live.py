@@ -87,6 +87,11 @@ class LiveCall:
             **self.notes,
         }
 
+    def moved(self, profile: CallProfile, agent: str) -> None:
+        """Another agent goes on with it."""
+        self.profile, self.agent = profile, agent
+        self._feed.publish("moved", call=self.id, agent=agent, agent_name=profile.agent.name)
+
     # --- what the call tells -------------------------------------------------------------------
 
     def has_floor(self, floor: str) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from offhook.agents.loader import Agent, load_agent
+from offhook.agents.loader import Agent, find_agent, load_agent
 from offhook.daemon.profiles import Key
 from offhook.doors.base import CallOffer
+from offhook.errors import ConfigError, UnreadableError
+from offhook.files import named
 from offhook.tenants.snapshot import Number, Snapshot
 
 AGENT_ARGUMENT = "agent="
@@ -91,3 +93,16 @@ def argument(offer: CallOffer, name: str) -> str | None:
         if argument.startswith(name):
             return argument.removeprefix(name)
     return None
+
+
+def is_there(name: str, search: tuple[Path, ...]) -> bool:
+    """Whether there is an agent of that name, whatever its file is worth.
+
+    Raises ConfigError when a closed folder hides that.
+    """
+    try:
+        return named(find_agent(name, search))
+    except UnreadableError:
+        raise
+    except ConfigError:
+        return False

@@ -8,13 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from offhook.agents.loader import Agent, find_agent, load_agent
-from offhook.call.call import Call
+from offhook.agents.loader import Agent, load_agent
 from offhook.call.profile import CallProfile
-from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumptions, kept_exchanges
+from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumptions
 from offhook.call.services import Services
 from offhook.config import Config
 from offhook.control.live import LiveCall, LiveCalls
@@ -24,6 +23,7 @@ from offhook.daemon.answerer import (
     argument,
     by_name,
     fresh_numbers,
+    is_there,
     of_box,
     of_number,
     speakers,
@@ -31,13 +31,13 @@ from offhook.daemon.answerer import (
 from offhook.daemon.costs import check_costs, recall_costs
 from offhook.daemon.notes import Notes, all_of
 from offhook.daemon.profiles import Key, Prepared, Profiles
+from offhook.daemon.relay import Relay
 from offhook.daemon.tongues import others_of
 from offhook.doors.base import CallOffer, Line, unless_ended
 from offhook.engines.llm.base import LanguageModel
 from offhook.engines.pool import EnginePool
 from offhook.engines.tts.voice import Voice
-from offhook.errors import BusyError, ConfigError, OffhookError, UnreadableError
-from offhook.files import named
+from offhook.errors import BusyError, ConfigError, OffhookError
 from offhook.knowledge.store import ReadPassages
 from offhook.observe.bill import Bill
 from offhook.tenants.admission import Refusal
@@ -283,22 +283,27 @@ class Reception:
         try:
             if number is not None or offer.is_ringing:
                 await line.answer()
-            live.handle = call = Call(line, profile, self.services, back)
-            bill = call.bill
-            result = await call.run()
+            relay = Relay(line, live, self.services, partial(self._seat, number))
+            bill = relay.bill
+            result = await relay.run(profile, back)
             if result in HANDED_OVER:
-                self.resumptions.keep(
-                    Kept(
-                        line.offer.call_id,
-                        profile.agent.name,
-                        profile.tenant,
-                        kept_exchanges(call.history.exchanges),
-                        1 if back is None else back.part + 1,
-                    )
-                )
+                self.resumptions.keep(relay.kept(line.offer.call_id, back))
         finally:
             for each in notes:
                 each.ended(result, bill)
+
+    async def _seat(
+        self, number: Number | None, name: str, holding: ExitStack
+    ) -> tuple[Prepared, Number | None]:
+        """See :data:`~offhook.daemon.relay.Seat`; a tenant's calls stay with the tenant's agents."""
+        if number is not None:
+            assert self._tenancy is not None
+            number = self._tenancy.with_agent(number, name)
+        prepared = await self._make(self._of_name(name) if number is None else of_number(number))
+        self._check(prepared.profile.models.problem(), prepared.profile.voice)
+        holding.enter_context(self._place(prepared.profile.models.language_model))
+        holding.enter_context(prepared.in_use())
+        return prepared, number
 
     def _back(self, offer: CallOffer, profile: CallProfile) -> Kept | None:
         """What the caller has talked about with us before, where the dialplan says that they are back."""
@@ -342,7 +347,7 @@ class Reception:
         name, search = prepared.key[1], self.config.agent.search
         held = prepared.profile.agent
         try:
-            if not await asyncio.to_thread(_is_there, name, search):
+            if not await asyncio.to_thread(is_there, name, search):
                 self._profiles.drop(prepared.key)
                 return [f"agent {name} has gone"]
             agent = await asyncio.to_thread(load_agent, name, search)
@@ -389,16 +394,3 @@ class Reception:
                 _log.error("agent %s cannot be made ready: %s", who.key[2 if who.number else 1], error)
         for key in old:
             self._profiles.drop(key)
-
-
-def _is_there(name: str, search: tuple[Path, ...]) -> bool:
-    """Whether there is an agent of that name, whatever its file is worth.
-
-    Raises ConfigError when a closed folder hides that.
-    """
-    try:
-        return named(find_agent(name, search))
-    except UnreadableError:
-        raise
-    except ConfigError:
-        return False

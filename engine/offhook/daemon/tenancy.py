@@ -9,11 +9,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from offhook.config import TenantsConfig
+from offhook.config import TenantsConfig, clipped
 from offhook.doors.base import CallOffer
+from offhook.errors import ConfigError
 from offhook.observe.bill import Bill
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.admission import Refusal, admit
@@ -126,6 +128,13 @@ class Tenancy:
         if found is Refusal.UNKNOWN and named is None and self.others_answered:
             return None
         return found
+
+    def with_agent(self, number: Number, name: str) -> Number:
+        """``number``, as if another agent of the same tenant's answered it.  Raises ConfigError."""
+        agent = self.directory.snapshot.agents.get((number.tenant.slug, name))
+        if agent is None:
+            raise ConfigError(f"tenant {number.tenant.slug} has no agent {clipped(name)}")
+        return replace(number, agent=agent)
 
     @contextmanager
     def call(self, number: Number) -> Iterator[None]:

@@ -35,6 +35,13 @@ class Bill:
             self.units[unit] = self.units.get(unit, 0.0) + count
             self.cost += count * price
 
+    def include(self, other: Bill) -> None:
+        """Add what stands on another one."""
+        with self._lock:
+            for unit, count in other.units.items():
+                self.units[unit] = self.units.get(unit, 0.0) + count
+            self.cost += other.cost
+
     def since_last(self) -> float:
         """What it has cost since this was asked before."""
         with self._lock:

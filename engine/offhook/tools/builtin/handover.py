@@ -93,6 +93,11 @@ def voicemail(entry: ToolEntry, spec: ToolSpec, around: Surroundings) -> Sequenc
     return [_hand_over("voicemail", entry, spec, "Let the caller record a message")]
 
 
+def agent(entry: ToolEntry, spec: ToolSpec, around: Surroundings) -> Sequence[Tool]:
+    """``use = "agent"``: another agent goes on with the conversation; targets' keys are agents' names."""
+    return [_hand_over("agent", entry, spec, "Put the caller through to a colleague")]
+
+
 def _hand_over(kind: ActionKind, entry: ToolEntry, spec: ToolSpec, description: str) -> HandOver:
     if not entry.targets and entry.pattern is None:
         raise ConfigError('wants targets, such as: targets = { desk = { name = "the front desk" } }')
