@@ -23,12 +23,15 @@ Samples = NDArray[np.int16]
 
 
 def place(piece: Samples, line: Samples) -> int:
-    """Where a piece of sound stands in a line that holds it."""
-    size = 1 << (len(line) + len(piece)).bit_length()
+    """Where a piece of sound stands in a line that holds it, however loud the rest is."""
+    size, ends = 1 << (len(line) + len(piece)).bit_length(), len(line) - len(piece)
     spectrum = np.fft.rfft(line.astype(float), size) * np.conj(np.fft.rfft(piece.astype(float), size))
-    at = int(np.fft.irfft(spectrum, size)[: len(line) - len(piece)].argmax())
+    energy = np.concatenate([[0.0], np.cumsum(np.square(line.astype(float)))])
+    power = np.sqrt(np.maximum(energy[len(piece) :] - energy[: -len(piece)], 1.0))[:ends]
+    at = int((np.fft.irfft(spectrum, size)[:ends] / power).argmax())
     there = line[at : at + len(piece)]
-    assert np.corrcoef(there.astype(float), piece.astype(float))[0, 1] > 0.95, "it is in there"
+    alike = float(np.corrcoef(there.astype(float), piece.astype(float))[0, 1])
+    assert alike > 0.95, f"it is in there: {alike:.2f}"
     return at
 
 

@@ -13,9 +13,10 @@ import httpx
 
 from offhook.config import Config
 from offhook.control.client import control_path
-from offhook.control.commands import Commands, add_usual
+from offhook.control.commands import Commands
 from offhook.control.live import LiveCall, LiveCalls
 from offhook.control.opening import control_socket
+from offhook.daemon.supervision import add_supervision
 from tests.support.scripted_call import ScriptedCall
 
 STATE = {"version": "0.0", "pid": 1, "ready": True, "problem": None, "calls": 0, "places": 8, "load": 0.0}
@@ -31,7 +32,7 @@ class Controlled:
         self.live: LiveCall
         """The call that there is, in tests with one."""
         self.commands = Commands()
-        add_usual(self.commands, self.calls)
+        add_supervision(self.commands, self.calls)
         self.http = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(self.path)), base_url="http://offhook"
         )

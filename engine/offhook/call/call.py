@@ -25,6 +25,7 @@ from offhook.call.recognition import CallerWords
 from offhook.call.responses import Responses
 from offhook.call.resumption import Kept
 from offhook.call.services import Services
+from offhook.call.tap import Tap
 from offhook.call.tasks import Tasks
 from offhook.call.timing import overdue, patience_s
 from offhook.call.wire import Wire
@@ -217,6 +218,11 @@ class Call:
         """Somebody else ends it: now, or with a goodbye; ``action`` is where the line goes then."""
         self._responses.action = action
         self._post(turn_taking.CallOverdue() if goodbye else turn_taking.CallEnded())
+
+    @property
+    def tap(self) -> Tap | None:
+        """What both sides hear, for who may hear it; None before the caller is heard."""
+        return self.wire.tap
 
     # --- facts in, actions out -------------------------------------------------------------
 

@@ -77,14 +77,19 @@ async def briefed(action: Action, history: History, profile: CallProfile, offer:
     return {**left, "OFFHOOK_BRIEFING": clip.name}
 
 
-def briefing(action: Action, history: History, profile: CallProfile) -> str:
-    """What whoever is rung hears: for whom we speak, what the caller has said, and what to press."""
-    phrases = language(profile.agent.language).phrases
+def said_last(history: History) -> str:
+    """What the caller wants, as far as their own words say: the last of substance."""
     said = [
         each.caller_text
         for each in history.exchanges
         if each.act in SUBSTANCE and each.caller_text and not each.wants_person
     ]
-    words = " ".join((action.summary or (said[-1] if said else "")).split())[:SUMMARY_CHARACTERS]
+    return said[-1] if said else ""
+
+
+def briefing(action: Action, history: History, profile: CallProfile) -> str:
+    """What whoever is rung hears: for whom we speak, what the caller has said, and what to press."""
+    phrases = language(profile.agent.language).phrases
+    words = " ".join((action.summary or said_last(history)).split())[:SUMMARY_CHARACTERS]
     about = phrases.briefing_about.format(words=words) if words else ""
     return " ".join(phrases.briefing.format(name=profile.agent.name, about=about).split())

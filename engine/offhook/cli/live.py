@@ -1,8 +1,9 @@
-"""``offhook calls live, follow, hangup, handover``: the calls that go on in a running daemon."""
+"""``offhook calls live, follow, hangup`` and the like: the calls that go on in a running daemon."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,21 @@ def add_live_actions(subparsers: argparse._SubParsersAction[argparse.ArgumentPar
     hand_over.add_argument("target", metavar="TARGET", help="its key or its name")
     hand_over.add_argument("--summary", default="", metavar="TEXT", help="for whoever takes over")
     hand_over.set_defaults(perform=_hand_over)
-    for parser in (live, follow, hang_up, hand_over):
+    take_over = subparsers.add_parser("takeover", help="ring a supervisor, and connect the caller")
+    take_over.add_argument("call", metavar="CALL")
+    take_over.add_argument(
+        "extension", metavar="EXTENSION", help="as [offhook-takeover] of the dialplan has it"
+    )
+    take_over.add_argument("--summary", default="", metavar="TEXT", help="what the supervisor is shown")
+    take_over.set_defaults(perform=_take_over)
+    move = subparsers.add_parser("move", help="let another agent go on with a caller")
+    move.add_argument("call", metavar="CALL")
+    move.add_argument("agent", metavar="AGENT", help="its name")
+    move.set_defaults(perform=_move)
+    listen = subparsers.add_parser("listen", help="both sides of a call as WAV: ... | aplay -")
+    listen.add_argument("call", metavar="CALL")
+    listen.set_defaults(perform=_listen)
+    for parser in (live, follow, hang_up, hand_over, take_over, move, listen):
         add_daemon_options(parser)
 
 
@@ -88,6 +103,22 @@ def _hang_up(args: argparse.Namespace) -> int:
 
 def _hand_over(args: argparse.Namespace) -> int:
     return _tell(args, "handover", {"target": args.target, "summary": args.summary})
+
+
+def _take_over(args: argparse.Namespace) -> int:
+    return _tell(args, "takeover", {"extension": args.extension, "summary": args.summary})
+
+
+def _move(args: argparse.Namespace) -> int:
+    return _tell(args, "move", {"agent": args.agent})
+
+
+def _listen(args: argparse.Namespace) -> int:
+    with control_of(args) as control, control.stream("listen", args.call) as sound:
+        for block in sound:
+            sys.stdout.buffer.write(block)
+            sys.stdout.buffer.flush()
+    return 0
 
 
 def _tell(args: argparse.Namespace, command: str, arguments: dict[str, Any]) -> int:

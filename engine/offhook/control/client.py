@@ -70,6 +70,19 @@ class Control:
                 answer_of(response)
             yield (json.loads(line[6:]) for line in response.iter_lines() if line.startswith("data: "))
 
+    @contextmanager
+    def stream(self, name: str, call: str) -> Iterator[Iterator[bytes]]:
+        """What a call gives as long as it goes on, such as its sound."""
+        page = f"/v1/calls/{quote(call, safe='')}/streams/{name}"
+        with (
+            said_plainly(self.path),
+            self._client.stream("GET", page, timeout=httpx.Timeout(60)) as response,
+        ):
+            if response.is_error:
+                response.read()
+                answer_of(response)
+            yield response.iter_bytes()
+
 
 def command_page(command: str, call: str | None) -> str:
     """Where a command is posted to."""

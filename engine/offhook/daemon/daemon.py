@@ -19,7 +19,7 @@ from offhook.call.prompts import ReadyPhrases
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
 from offhook.config import Config, DoorsConfig
-from offhook.control.commands import Commands, add_usual
+from offhook.control.commands import Commands
 from offhook.control.live import LiveCalls
 from offhook.control.opening import control_socket
 from offhook.conversation.lookup import search_workers
@@ -38,6 +38,7 @@ from offhook.daemon.recordings import Recordings
 from offhook.daemon.reload import merged
 from offhook.daemon.retention import keep_purging
 from offhook.daemon.succession import Predecessor, Successor, UpgradeError, add_upgrade, hand_over
+from offhook.daemon.supervision import add_supervision
 from offhook.daemon.watchdog import Watchdog, parts
 from offhook.doors.base import CallOffer, Line
 from offhook.doors.eagi.lifeline import Handoff
@@ -98,7 +99,7 @@ class Daemon:
         self.live = LiveCalls(words=config.control.words)
         self.commands = Commands()
         """What the operator can tell us; see :mod:`offhook.control.commands`."""
-        add_usual(self.commands, self.live)
+        add_supervision(self.commands, self.live)
         add_upgrade(self.commands, self.replaced)
 
     async def run(self, *, ready: Callable[[], None], progress: Callable[[str], None]) -> None:
@@ -220,9 +221,7 @@ class Daemon:
             await reception.begin(default)
             after.begin()
             self._tasks.spawn(keep_purging(tenancy.purge), "retention")
-            self._tasks.spawn(
-                keep_purging(lambda: recordings.purge(tenancy.known_tenants())), "retention-of-recordings"
-            )
+            self._tasks.spawn(keep_purging(recordings.purging(tenancy.known_tenants)), "recordings")
             self._reception = reception
             if self._predecessor is not None:
                 await self._predecessor.resign()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +86,10 @@ class Recordings:
             return []
         stored = StoredAgent(self._own_tenant, agent, 0, "")
         return [OwnNotes(offer, stored, profile.agent.language, self._writer)]
+
+    def purging(self, tenants: Callable[[], Snapshot | None]) -> Callable[[], None]:
+        """:meth:`purge`, of those whom ``tenants`` knows when it is called."""
+        return lambda: self.purge(tenants())
 
     def purge(self, tenants: Snapshot | None) -> None:
         """Delete what is old: files, and the notes of own calls.  Blocks.  ``tenants`` None: not known now.

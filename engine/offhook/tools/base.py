@@ -27,7 +27,7 @@ Effect = Literal["reads", "writes"]
 said yes."""
 Phase = Literal["before", "during", "after"]
 """Of a call."""
-ActionKind = Literal["transfer", "attended", "queue", "voicemail", "agent", "callback", "hangup"]
+ActionKind = Literal["transfer", "attended", "queue", "voicemail", "agent", "takeover", "callback", "hangup"]
 
 SLOW_S = 3.0
 """What a tool may take where nobody says otherwise: a caller waits."""

@@ -21,6 +21,7 @@ MAKERS: dict[str, str] = {
     "transfer": "offhook.tools.builtin.handover:transfer",
     "queue": "offhook.tools.builtin.handover:queue",
     "voicemail": "offhook.tools.builtin.handover:voicemail",
+    "agent": "offhook.tools.builtin.handover:agent",
     "appointments": "offhook.tools.builtin.appointments:appointments",
     "ticket": "offhook.tools.builtin.tickets:ticket",
     "message": "offhook.tools.builtin.tickets:message",
