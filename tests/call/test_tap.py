@@ -160,7 +160,10 @@ async def test_what_is_paused_is_silence_to_everybody_and_takes_its_time(
     assert tap.paused
     pass_by(2.0)
     tap.add(listener)
+    tap.pause("operator")
     tap.resume()
+    assert tap.paused, "the other reason is still there"
+    tap.resume("operator")
     assert not tap.paused
     pass_by(1.0)
     tap.pause()

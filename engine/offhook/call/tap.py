@@ -109,6 +109,7 @@ class Tap:
         """While there are sinks."""
         self._pauses: list[tuple[int, int | None]] = []
         """Times that nobody is to hear; the last may go on."""
+        self._reasons: set[str] = set()
         self._closed = False
 
     @property
@@ -136,14 +137,19 @@ class Tap:
         if not self._sinks:
             self._sides = None
 
-    def pause(self) -> None:
-        """What is heard from now on is silence to all sinks: a number that is nobody's business."""
+    def pause(self, why: str = "keys") -> None:
+        """What is heard from now on is silence to all sinks: a number that is nobody's business.
+
+        Until each reason is gone.
+        """
+        self._reasons.add(why)
         if not self.paused:
             self._pauses.append((time.monotonic_ns(), None))
 
-    def resume(self) -> None:
+    def resume(self, why: str = "keys") -> None:
         """No more of that."""
-        if self.paused:
+        self._reasons.discard(why)
+        if self.paused and not self._reasons:
             self._pauses[-1] = (self._pauses[-1][0], time.monotonic_ns())
 
     def close(self) -> None:

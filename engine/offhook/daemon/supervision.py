@@ -62,9 +62,9 @@ def add_supervision(commands: Commands, calls: LiveCalls) -> None:
     async def recording(live: LiveCall, arguments: Recording) -> Mapping[str, Any]:
         tap = _tap(live)
         if arguments.on:
-            tap.resume()
+            tap.resume("operator")
         else:
-            tap.pause()
+            tap.pause("operator")
         live.notes["recording_paused"] = not arguments.on
         return {"call": live.id, "recording_paused": not arguments.on}
 
