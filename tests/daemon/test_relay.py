@@ -170,7 +170,7 @@ async def test_what_the_caller_does_between_two_agents_is_told_to_the_next(moved
     second = moved.call
     await reached(lambda: second._state.voice.start_samples is not None, "the caller is heard")
     assert first._state.voice.start_samples is None
-    assert second._responses.entries.press("#", 0) == "7"
+    assert second._responses.entries.press("#", 0, None) == "7"
     assert isinstance(first._state.floor, turn_taking.Ended)
 
 
