@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -47,14 +48,16 @@ def gather(prompts: Path = PROMPTS, *, limit: int | None = None) -> list[Said]:
     """All there is here; at most ``limit`` of each voice.  Voices that cannot be had are left out."""
     texts = tomllib.loads((FOLDER / "texts.toml").read_text("utf-8"))
     shipped = json.loads((SPEECH / "speech.json").read_text("utf-8"))["phrases"]
-    found = [_said("flite", one["text"], read_wav(SPEECH / f"{one['name']}.wav")) for one in shipped][:limit]
+    found = [levelled("flite", one["text"], read_wav(SPEECH / f"{one['name']}.wav")) for one in shipped][
+        :limit
+    ]
     voice = Piper(pull(find("piper-en_US-joe-medium"), print)[0].path)
     for text in texts["questions"][:limit]:
         audio = np.concatenate(list(voice.synthesize(text)))
-        found.append(_said("joe", text, soxr.resample(audio, voice.sample_rate_hz, RATE_HZ)))
+        found.append(levelled("joe", text, soxr.resample(audio, voice.sample_rate_hz, RATE_HZ)))
     voice.close()
     human = [(text, prompts / f"{name}.wav") for name, text in texts["prompts"].items()]
-    found += [_said("human", text, read_wav(path)) for text, path in human[:limit] if path.is_file()]
+    found += [levelled("human", text, read_wav(path)) for text, path in human[:limit] if path.is_file()]
     return found
 
 
@@ -90,7 +93,13 @@ def babble(size: int, said: Said, others: Sequence[Said], rng: np.random.Generat
     return mixed
 
 
-def _said(voice: str, text: str, audio: NDArray[np.int16]) -> Said:
+def babble_voices() -> list[Said]:
+    """Others than joe, who speak in the babble."""
+    return [one for one in gather(limit=8) if one.voice != "joe"]
+
+
+def levelled(voice: str, text: str, audio: NDArray[Any]) -> Said:
+    """``audio``, ``[samples]`` at 8 kHz, at the level of all of them."""
     floats = audio.astype(np.float64)
     return Said(voice, text, floats * _amplitude(_LEVEL_DBFS) / active_level(floats))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from offhook import turn_taking
 from offhook.call.caller_audio import POST_ROLL_MS, PRE_ROLL_MS
-from offhook.call.recognition import AGAIN_MS, FIRST_HERE_MS, FIRST_MS, CallerWords, common
+from offhook.call.recognition import AGAIN_MS, FIRST_HERE_MS, FIRST_MS, MOST_DOUBTED, CallerWords, common
 from offhook.call.revision import Revision, Words
 from offhook.call.said import SaidSoFar
 from offhook.call.stretch import EVERY_MS
@@ -64,6 +64,8 @@ class Line:
         self.texts: list[Any] = []
         self.looks: list[tuple[float, Claim]] = []
         """Seconds of audio, and how soon, of each look begun."""
+        self.doubtful = False
+        self.asked_again = 0
         self.stopped = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -75,6 +77,7 @@ class Line:
             ring_s=25.0,
             anticipate=self._anticipate,
             post=self.events.append,
+            asked=lambda: self.asked_again,
         )
 
     # What CallerWords asks of the audio.
@@ -105,7 +108,7 @@ class Line:
             raise
         if isinstance(text, Exception):
             raise text
-        return Transcript(text, len(audio) // 16, 0.0)
+        return Transcript(text, len(audio) // 16, 0.0, doubtful=self.doubtful)
 
     async def _anticipate(self, words: str) -> None:
         self.ahead.append(words)
@@ -281,6 +284,21 @@ def test_when_a_second_look_is_worth_it(floor: turn_taking.Floor, due: bool) -> 
     assert not words.again_is_due(state, (AGAIN_MS - 1) * 10**6)
     words._checked = 1
     assert not words.again_is_due(state, AGAIN_MS * 10**6)
+
+
+@pytest.mark.parametrize(
+    ("asked_again", "played", "text"),
+    [(0, False, ""), (MOST_DOUBTED, False, "I would hike a cave"), (0, True, "I would hike a cave")],
+)
+async def test_doubtful_words_are_none_unless_we_spoke_too_or_have_asked(
+    line: Line, asked_again: int, played: bool, text: str
+) -> None:
+    line.doubtful, line.asked_again = True, asked_again
+    if played:
+        line.played = np.tile(np.arange(-500, 500, dtype=np.int16), 8)
+    line.texts = ["I would hike a cave"]
+    line.speak(FIRST_MS)
+    assert (await line.heard(line.pause()[0])).text == text
 
 
 async def test_where_we_were_heard_the_utterance_is_recognised_by_itself(line: Line) -> None:

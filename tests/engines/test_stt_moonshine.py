@@ -214,3 +214,15 @@ def test_detokenize_joins_words_and_leaves_out_markers() -> None:
         b".",
     ]
     assert detokenize(tokens) == "Hello caf\u00e9."
+
+
+def test_noise_makes_words_doubtful(model: Moonshine) -> None:
+    audio = recording("beckett")
+    rng = np.random.default_rng(3)
+    level = np.sqrt(np.mean(audio.astype(np.float64) ** 2))
+    noisy = np.clip(audio + rng.normal(0, 2 * level, len(audio)), -32_768, 32_767).astype(np.int16)
+    clean, drowned = model.transcribe(audio), model.transcribe(noisy)
+    assert not clean.doubtful
+    assert drowned.doubtful
+    grown = model.grow(audio, clean)
+    assert grown.confidence == pytest.approx(clean.confidence, abs=0.2), "however it was found"

@@ -167,6 +167,7 @@ class Call:
             anticipate=self._answering.anticipate,
             post=self._post,
             prosody=services.prosody,
+            asked=lambda: self._state.asked_again,
         )
         settings = JudgeSettings(rate_hz=self._output.rate_hz, min_speech_ms=config.barge_in_ms)
         self._ears = Ears(

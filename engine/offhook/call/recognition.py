@@ -52,6 +52,8 @@ AGAIN_MS = 250
 """Silence after which an uncertain turn is looked at a second time: what is there by then stays."""
 AGAIN_LEFT_MS = 120
 """It has to be worth it: so much of the wait is left."""
+MOST_DOUBTED = 1
+"""A caller is asked again so often because of words that are doubtful; then those have to do."""
 QUIET_DBFS = -50.0
 """A frame below this is silence on a telephone line."""
 ECHO_DROP_DB = 6.0
@@ -73,8 +75,11 @@ class CallerWords:
         anticipate: Callable[[str], Awaitable[None]],
         post: Callable[[turn_taking.TurnEvent], None],
         prosody: ProsodyModel | None = None,
+        asked: Callable[[], int] = lambda: MOST_DOUBTED,
     ) -> None:
-        """``anticipate`` gets the words with which a turn surely begins, while it goes on.
+        """``asked``: how often the caller was asked to say it again since they were understood.
+
+        ``anticipate`` gets the words with which a turn surely begins, while it goes on.
 
         ``post`` gets WordsSoFar when a part's words are known, and WordsChanged.
         """
@@ -83,6 +88,7 @@ class CallerWords:
         self._anticipate = anticipate
         self._post = post
         self._prosody = prosody
+        self._asked = asked
         self._parts = Parts(
             audio.read, self._once, lambda: post(turn_taking.WordsSoFar()), audio.rate_hz, ring_s
         )
@@ -134,6 +140,9 @@ class CallerWords:
         audio, played = self._audio.read(start, stop_samples + self._audio.samples(POST_ROLL_MS))
         parts = self._parts.of(turn_samples)
         said = SaidSoFar(self, audio, played, parts, max(0, voiced_ms - in_parts_ms), stop_samples)
+        # What came into our answer may have been meant to stop it, however little of it was understood, and
+        # the parts of a long turn are enough to answer.
+        said.doubts = not said.echoes and not parts and self._asked() < MOST_DOUBTED
         if not said.echoes:
             said.stretch = self._at(start)
             self._push(said.stretch, stop_samples, POST_ROLL_MS)

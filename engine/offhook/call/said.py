@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +41,8 @@ class SaidSoFar:
     ) -> None:
         self.stretch: Stretch | None = None
         """None: it is recognised by itself."""
+        self.doubts = False
+        """Words that the recogniser is too unsure of are none: the caller is asked again."""
         self.voiced_ms = voiced_ms
         self._stop_samples = stop_samples
         self._owner = owner
@@ -57,7 +60,8 @@ class SaidSoFar:
         audio = await self._without_echo(trace) if self.echoes else self._audio
         prosody = asyncio.create_task(self._owner.prosody(audio), name="prosody")
         try:
-            rest, confirming, language = await self._transcript(audio, trace, claim)
+            found, confirming = await self._transcript(audio, trace, claim)
+            rest = "" if found.doubtful and self.doubts else found.text
             trace.stt_done_ns = time.monotonic_ns()
             trace.audio_ms = len(audio) * 1000 // self._owner.rate_hz
             earlier = [await asyncio.shield(part) for part in self._parts]
@@ -69,21 +73,19 @@ class SaidSoFar:
             if confirming is not None and self.stretch is not None:
                 session = self.stretch.session
                 hasten = session.probably_over if isinstance(session, Piecewise) else None
-            return Words(text, rest, over, confirming, self._stop_samples, language, hasten)
+            return Words(text, rest, over, confirming, self._stop_samples, found.language, hasten)
         finally:
             prosody.cancel()
 
     async def _transcript(
         self, audio: Samples, trace: TurnTrace, claim: Claim
-    ) -> tuple[str, asyncio.Task[bool] | None, str]:
-        """The words, what tells whether they are right, where they are a guess, and their language."""
+    ) -> tuple[Transcript, asyncio.Task[bool] | None]:
+        """The words, and what tells whether they are right, where they are a guess."""
         stretch, voiced_ms = self.stretch, trace.voiced_ms
         if stretch is None:
-            alone = await self._owner.alone(audio, voiced_ms, claim)
-            return alone.text, None, alone.language
+            return await self._owner.alone(audio, voiced_ms, claim), None
         if stretch.confirmed is not None and stretch.confirmed[0] == self._stop_samples:
-            transcript = stretch.confirmed[1]
-            return clean(transcript.text, voiced_ms), None, transcript.language
+            return _cleaned(stretch.confirmed[1], voiced_ms), None
         final = stretch.look(stretch.session.final(voiced_ms, claim))
         if isinstance(stretch.session, Guessing):
             finding = asyncio.create_task(final, name="final-words")
@@ -91,12 +93,12 @@ class SaidSoFar:
             if guess:
                 stretch.unseen = guess
                 confirm = _confirm(stretch, finding, guess, self._stop_samples, voiced_ms)
-                return guess, self._owner.spawn(confirm), ""
+                return Transcript(guess, 0, 0.0), self._owner.spawn(confirm)
             transcript = await finding
         else:
             transcript = await final
         stretch.unseen = transcript.text
-        return clean(transcript.text, voiced_ms), None, transcript.language
+        return _cleaned(transcript, voiced_ms), None
 
     async def _without_echo(self, trace: TurnTrace) -> Samples:
         """Take our own voice out, and its share out of what counts as the caller's."""
@@ -105,6 +107,10 @@ class SaidSoFar:
             loud_ms = len(frame_levels(self._audio, self._owner.rate_hz)) * LEVEL_MS
             trace.voiced_ms = min(trace.voiced_ms, round(share * loud_ms))
         return self._own
+
+
+def _cleaned(transcript: Transcript, voiced_ms: int) -> Transcript:
+    return replace(transcript, text=clean(transcript.text, voiced_ms))
 
 
 async def _first(final: asyncio.Task[Transcript], guess: Coroutine[Any, Any, str]) -> str:

@@ -32,6 +32,10 @@ class Transcript:
     compute_ms: float
     language: str = ""
     """What it was recognised in, as a code such as "en"; empty where the recogniser knows one only."""
+    confidence: float = field(default=0.0, compare=False)
+    """Log-probability of the token that it is least sure of; 0 where the recogniser does not tell."""
+    doubtful: bool = field(default=False, compare=False)
+    """The recogniser is so unsure that answering would most often be answering something else."""
     tokens: tuple[int, ...] = field(default=(), repr=False, compare=False)
     """The words as the recogniser has them, for :class:`Growing`."""
 

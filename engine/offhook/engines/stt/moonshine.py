@@ -31,6 +31,9 @@ _BOS, _EOS = 1, 2
 _TOKENS_PER_S = 6.5
 """Speech has fewer tokens than this; a longer text is the model repeating itself."""
 _SPARE_TOKENS = 8
+_DOUBTED = -1.4
+"""Words are doubtful where one token is less likely than this (log-probability: a quarter).  Chosen on half
+of the businesses of ``bench/recognition/doubts.py`` and judged on the others: see its README."""
 _MIN_SAMPLES = STT_RATE_HZ // 10
 """The encoder's convolutions need 1,000 samples or so for a single frame."""
 _MAX_S = 60
@@ -93,11 +96,15 @@ class Moonshine:
         if samples.shape[1] < _MIN_SAMPLES:
             samples = np.pad(samples, ((0, 0), (0, _MIN_SAMPLES - samples.shape[1])))
         try:
-            tokens = self._decode(samples, guess, cancelled)
+            tokens, confidence = self._decode(samples, guess, cancelled)
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
             raise ModelError(f"{self.name}: recognition failed: {_one_line(error)}") from error
         text = detokenize([self._tokens[token] for token in tokens])
-        return Transcript(text, audio_ms, (time.perf_counter() - started) * 1000, tokens=tuple(tokens))
+        took_ms = (time.perf_counter() - started) * 1000
+        doubtful = confidence < _DOUBTED
+        return Transcript(
+            text, audio_ms, took_ms, confidence=confidence, doubtful=doubtful, tokens=tuple(tokens)
+        )
 
     def close(self) -> None:
         """Free the networks."""
@@ -105,8 +112,8 @@ class Moonshine:
 
     def _decode(
         self, samples: NDArray[np.float32], guess: Sequence[int], cancelled: Callable[[], bool]
-    ) -> list[int]:
-        """The likeliest token each time.
+    ) -> tuple[list[int], float]:
+        """The likeliest token each time, and the log-probability of the least likely of them.
 
         ``guess`` goes through the decoder in one piece and is taken as far as its tokens are the likeliest;
         one then costs a tenth.  Several at once are rounded otherwise than one by one (int8), so that of two
@@ -125,7 +132,7 @@ class Moonshine:
             **self._empty,
         }
         if cancelled():
-            return []
+            return [], 0.0
         logits, *present = self._decoder.run(None, feed)
         likeliest = logits[0].argmax(axis=-1)
         right = next((at for at, token in enumerate(guess) if token != likeliest[at]), len(guess))
@@ -134,6 +141,7 @@ class Moonshine:
             feed[name] = np.ascontiguousarray(kept)
         feed["use_cache_branch"] = np.array([True])
         tokens, token = list(guess[:right]), int(likeliest[right])
+        odds = [*_log_probability(logits[0, : right + 1])]
         while token != _EOS and len(tokens) < limit:
             tokens.append(token)
             if len(tokens) == limit or cancelled():
@@ -141,10 +149,17 @@ class Moonshine:
             feed["input_ids"] = np.array([[token]], np.int64)
             logits, *present = self._decoder.run(None, feed)
             token = int(logits[0, -1].argmax())
+            odds += _log_probability(logits[0, -1:])
             for name, value in zip(self._past, present, strict=True):
                 if ".decoder." in name:  # the encoder's half comes back empty: it does not change
                     feed[name] = value
-        return tokens
+        return tokens, min(odds)
+
+
+def _log_probability(logits: NDArray[np.float32]) -> list[float]:
+    """Of the likeliest token of each of ``[tokens, vocabulary]``."""
+    above = logits - logits.max(axis=-1, keepdims=True)
+    return [-float(each) for each in np.log(np.exp(above).sum(axis=-1))]
 
 
 def embedded_folder() -> Path:

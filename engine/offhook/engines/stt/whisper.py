@@ -56,6 +56,8 @@ to 0.92; people had 0.00 to 0.26, and now and then 0.8, so that these odds alone
 _UNSURE = -0.95
 """Mean log-probability of the words' tokens below which they are then none, as they are where they go round
 in circles.  Whole sentences out of nothing had -1.07 or less, people's words at high odds -0.85 or more."""
+_DOUBTED = -9.9
+"""TODO"""
 _SURE = -0.35
 """Words of which the model is as sure as this are not doubted at all, and the odds not asked for."""
 _STUTTER = re.compile(r"(.{1,4}?)\1{9}")
@@ -85,8 +87,13 @@ class _Heard:
     """Mean log-probability of the text's tokens; 0 without any."""
     circles: bool
     """It was cut by the limit of tokens, or says itself again."""
+    least: float
+    """Log-probability of the text's token that it is least sure of; 0 without any."""
     no_speech: float
     """The library's own odds that nobody speaks; good for English-only models, see above."""
+
+
+_NOTHING = _Heard("", 0.0, circles=False, least=0.0, no_speech=0.0)
 
 
 class Whisper:
@@ -145,11 +152,13 @@ class Whisper:
         if state is None:
             state = self._new_state()
         try:
-            text, language = self._words(state, samples, cancelled)
+            heard, language = self._words(state, samples, cancelled)
         finally:
             with self._lock:
                 self._idle.append(state)
-        return Transcript(text, audio_ms, (time.perf_counter() - started) * 1000, language)
+        took_ms = (time.perf_counter() - started) * 1000
+        doubtful = bool(heard.text) and heard.least < _DOUBTED
+        return Transcript(heard.text, audio_ms, took_ms, language, heard.least, doubtful)
 
     def close(self) -> None:
         """Free the states and the weights."""
@@ -183,8 +192,8 @@ class Whisper:
 
     def _words(
         self, state: Any, samples: NDArray[np.float32], cancelled: Callable[[], bool]
-    ) -> tuple[str, str]:
-        """Text and language."""
+    ) -> tuple[_Heard, str]:
+        """What was understood, and in which language."""
         language = self._languages[0]
         window = audio_window(len(samples) / STT_RATE_HZ)
         heard = self._run(state, samples, window, language, cancelled)
@@ -194,12 +203,12 @@ class Whisper:
                 language = spoken
                 heard = self._run(state, samples, window, language, cancelled)
         if self._is_nothing(state, heard):
-            return "", language
+            return _NOTHING, language
         if heard.circles and window < _WIDEST and not cancelled():
             heard = self._run(state, samples, min(2 * window, _WIDEST), language, cancelled)
             if self._is_nothing(state, heard):
-                return "", language
-        return heard.text, language
+                return _NOTHING, language
+        return heard, language
 
     def _is_nothing(self, state: Any, heard: _Heard) -> bool:
         """Whether these are words that the model makes up where nobody speaks."""
@@ -233,7 +242,7 @@ class Whisper:
         cancelled: Callable[[], bool],
     ) -> _Heard:
         if cancelled():
-            return _Heard("", 0.0, False, 0.0)
+            return _NOTHING
         native = self._library
         limit = max_tokens(len(samples) / STT_RATE_HZ, language)
         params = native.default_params()
@@ -257,7 +266,7 @@ class Whisper:
         params.abort_callback = Abort(lambda _pointer: cancelled())
         status = native.full_with_state(self._context, state, params, *native.samples(samples))
         if cancelled():
-            return _Heard("", 0.0, False, 0.0)
+            return _NOTHING
         if status != 0:
             raise ModelError(
                 f"{self.name}: recognition failed: whisper.cpp returned {status}; is the model file damaged?"
@@ -279,8 +288,9 @@ class Whisper:
         text = " ".join(b"".join(parts).decode("utf-8", "replace").rstrip("\ufffd").split())
         if not any(character.isalnum() for character in text):
             text = ""  # notes and full stops
-        confidence = float(np.log(np.maximum(odds, 1e-9)).mean()) if odds else 0.0
-        return _Heard(text, confidence, tokens >= limit or _goes_round(text), no_speech)
+        likely = np.log(np.maximum(odds, 1e-9)) if odds else np.zeros(1)
+        circles = tokens >= limit or _goes_round(text)
+        return _Heard(text, float(likely.mean()), circles, float(likely.min()), no_speech)
 
 
 def audio_window(seconds: float) -> int:
