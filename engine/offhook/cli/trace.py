@@ -14,7 +14,9 @@ from typing import TextIO
 
 from offhook.config import BudgetConfig, Config, load_config
 from offhook.errors import ConfigError
+from offhook.files import unwritable
 from offhook.observe.trace import TraceLog, TurnTrace, call_waterfall, read_traces
+from offhook.observe.trace.picture import page, svg
 from offhook.observe.trace.waterfall import printable
 
 _UNICODE_BARS = "█▏▶"
@@ -31,6 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--file", type=Path, metavar="FILE", help="default: daemon.trace_file")
     parser.add_argument("--slow", action="store_true", help="only turns over their budget")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the last of these turns into FILE")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="draw these turns as a page")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--config", type=Path, metavar="FILE", help="default: /etc/offhook/offhook.toml")
 
@@ -42,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     turns = log.turns if args.call is None else find_call(log, args.call, path)
     if args.slow:
         turns = [turn for turn in turns if turn.over_budget(config.budgets)]
+    if args.svg is not None or args.html is not None:
+        return _draw(args, turns, config.budgets)
     if args.json:
         records = [json.loads(turn.to_json(config.budgets)) for turn in turns]
         print(json.dumps({"turns": records, "skipped": log.skipped}))
@@ -52,6 +58,19 @@ def run(args: argparse.Namespace) -> int:
         print(list_calls(turns, config.budgets) if turns else f"{path}: no turns yet")
     if log.skipped:
         print(f"{path}: {log.skipped} damaged or foreign lines were skipped", file=sys.stderr)
+    return 0
+
+
+def _draw(args: argparse.Namespace, turns: Sequence[TurnTrace], budgets: BudgetConfig) -> int:
+    if not turns:
+        raise ConfigError("there is no turn to draw")
+    for path, drawn in ((args.svg, svg(turns[-1], budgets, alone=True)), (args.html, page(turns, budgets))):
+        if path is None:
+            continue
+        try:
+            path.write_text(drawn, encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be written: {unwritable(path, error)}") from error
     return 0
 
 

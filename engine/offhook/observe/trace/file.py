@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,16 +49,21 @@ class TraceLog:
         return list(dict.fromkeys(turn.call_id for turn in self.turns))
 
 
-def read_traces(path: Path) -> TraceLog:
-    """Read a trace file, while it may still be written.
+def read_traces(path: Path, *, last_bytes: int | None = None) -> TraceLog:
+    """Read a trace file, while it may still be written; ``last_bytes``: no more than so much of its end.
 
     Damaged lines (a full disk, a daemon killed while writing) are counted, not fatal.
     Raises ConfigError when the file cannot be read at all.
     """
     log = TraceLog()
     try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if last_bytes is not None and size > last_bytes:
+                file.seek(size - last_bytes)
+                file.readline()  # the end of a line whose beginning is left out
+            for raw in file:
+                line = raw.decode("utf-8", "replace")
                 if not line.strip():
                     continue
                 try:

@@ -23,7 +23,7 @@ def waterfall(
     begins; the playback bar is cut there.  ``!`` marks a stage over its budget.
     ``width`` is the terminal's, in columns; narrow ones get short bars, not broken lines.
     """
-    lines = [_headline(turn, budgets)]
+    lines = [headline(turn, budgets)]
     spans = turn.stage_spans_ns()
     begins = [begin for begin, _ in spans.values()]
     if not begins:
@@ -72,7 +72,8 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _headline(turn: TurnTrace, budgets: BudgetConfig | None) -> str:
+def headline(turn: TurnTrace, budgets: BudgetConfig | None) -> str:
+    """One line: how long it took, and what was special."""
     total = turn.turnaround_ms()
     line = f"turn {turn.turn}: " + (f"{total:.0f} ms" if total is not None else "no answer was played")
     notes = [turn.act] if turn.act else []
