@@ -35,6 +35,7 @@ test: build test-native  ## Run every test: native, Python, and calls on a real 
 	@tests/asterisk/install.sh || test -z "$$CI"  # without it those tests say that they were not run, and why
 	@tests/tenants/install-postgresql.sh || test -z "$$CI"  # the same
 	@tests/scale/install-kamailio.sh || test -z "$$CI"  # the same
+	@tests/web/install-chromium.sh || test -z "$$CI"  # the same
 	$(BIN)/pytest
 
 .PHONY: test-kernels

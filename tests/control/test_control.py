@@ -225,7 +225,7 @@ async def test_the_sockets_mode_is_the_groups_and_it_is_gone_afterwards(tmp_path
         assert (stat.S_ISSOCK(status.st_mode), stat.S_IMODE(status.st_mode)) == (True, 0o660)
         config = Config.model_validate({"daemon": {"socket": str(tmp_path / "o.sock")}})
         with pytest.raises(
-            ConfigError, match=r"in use by a running daemon: stop that one or correct control"
+            ConfigError, match=r"in use by a running daemon: stop that one.* or correct control"
         ):
             async with control_socket(config, daemon.calls, daemon.commands, dict):
                 pytest.fail("two at one place")

@@ -19,7 +19,17 @@ from offhook.control.opening import control_socket
 from offhook.daemon.supervision import add_supervision
 from tests.support.scripted_call import ScriptedCall
 
-STATE = {"version": "0.0", "pid": 1, "ready": True, "problem": None, "calls": 0, "places": 8, "load": 0.0}
+STATE: dict[str, Any] = {
+    "costs": {"today": []},
+    "tenants": None,
+    "version": "0.0",
+    "pid": 1,
+    "ready": True,
+    "problem": None,
+    "calls": 0,
+    "places": 8,
+    "load": 0.0,
+}
 
 
 class Controlled:

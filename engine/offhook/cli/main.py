@@ -15,7 +15,8 @@ from offhook import __version__
 from offhook.errors import OffhookError
 
 COMMANDS = (
-    *("serve", "upgrade", "demo", "call", "agents", "tenants", "numbers", "kb", "calls", "top", "models"),
+    *("serve", "upgrade", "demo", "call", "agents", "tenants", "numbers", "kb", "calls"),
+    *("top", "web", "models"),
     *("erase", "export"),
     *("eval", "trace", "doctor"),
 )

@@ -3,7 +3,7 @@
 A configuration is read once, checked as a whole, and frozen.
 """
 
-from offhook.config.control import ControlConfig
+from offhook.config.control import ControlConfig, WebConfig
 from offhook.config.doors import AriConfig, DoorsConfig
 from offhook.config.problems import clipped, problem_in_words
 from offhook.config.reading import find_config, load_config, parse_toml
@@ -67,6 +67,7 @@ __all__ = [
     "TtsConfig",
     "TtsFallbackConfig",
     "TurnConfig",
+    "WebConfig",
     "clipped",
     "find_config",
     "is_path",

@@ -1,6 +1,10 @@
-"""Settings of how a running daemon is looked at and told what to do."""
+"""Settings of how a running daemon is looked at and told what to do: a socket, and pages in a browser."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
 
 from offhook.config.values import ConfigPath, Section
 
@@ -17,3 +21,21 @@ class ControlConfig(Section):
     words: bool = False
     """What is said with agents of the box's own can be read while they talk.  Tenants' calls can where the
     tenant lets transcripts be kept."""
+
+
+class WebConfig(Section):
+    """``offhook web``: the daemon and its tenants in a browser."""
+
+    listen: str = Field("127.0.0.1:8470", pattern=r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$")
+    """``HOST:PORT``.  Beyond this machine only with a certificate, or with ``behind_proxy``."""
+    password_file: ConfigPath = Path("/etc/offhook/web.passwd")
+    """Who may log in; `offhook web passwd` writes it."""
+    certificate: ConfigPath | None = None
+    """PEM file with a certificate and its chain: then it speaks HTTPS."""
+    private_key: ConfigPath | None = None
+    """PEM file with its key; None: in the same file."""
+    behind_proxy: bool = False
+    """A web server in front speaks HTTPS and forwards to us; cookies are for HTTPS then."""
+    hosts: tuple[str, ...] = ()
+    """Names by which browsers call it, besides the address that it listens at."""
+    session_hours: float = Field(12.0, gt=0, le=720)

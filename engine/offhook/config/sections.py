@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from offhook.config.control import ControlConfig
+from offhook.config.control import ControlConfig, WebConfig
 from offhook.config.doors import DoorsConfig
 from offhook.config.recording import RecordingConfig
 from offhook.config.services import (
@@ -347,6 +347,7 @@ class Config(Section):
     doors: DoorsConfig = DoorsConfig()
     metrics: MetricsConfig = MetricsConfig()
     control: ControlConfig = ControlConfig()
+    web: WebConfig = WebConfig()
     tenants: TenantsConfig = TenantsConfig()
     costs: CostsConfig = CostsConfig()
     recognisers: dict[_Name, SttConfig] = {}

@@ -84,6 +84,43 @@ class Control:
             yield response.iter_bytes()
 
 
+class AsyncControl:
+    """The same on an event loop, for whoever follows many calls at once.  Raises as :class:`Control` does."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._client = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(path), limits=httpx.Limits(max_connections=64)),
+            base_url="http://offhook",
+            timeout=ANSWERED_WITHIN_S,
+        )
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def get(self, page: str) -> Answer:
+        with said_plainly(self.path):
+            return answer_of(await self._client.get(page))
+
+    async def tell(
+        self, command: str, arguments: Mapping[str, Any] | None = None, *, call: str | None = None
+    ) -> Answer:
+        with said_plainly(self.path):
+            return answer_of(await self._client.post(command_page(command, call), json=dict(arguments or {})))
+
+    async def open(self, page: str) -> httpx.Response:
+        """A stream of bytes, such as ``/v1/events``: read it by ``aiter_raw``, and close it."""
+        with said_plainly(self.path):
+            request = self._client.build_request(
+                "GET", page, timeout=httpx.Timeout(ANSWERED_WITHIN_S, read=60)
+            )
+            response = await self._client.send(request, stream=True)
+            if response.is_error:
+                await response.aread()
+                answer_of(response)
+            return response
+
+
 def command_page(command: str, call: str | None) -> str:
     """Where a command is posted to."""
     return f"/v1/daemon/{command}" if call is None else f"/v1/calls/{quote(call, safe='')}/{command}"

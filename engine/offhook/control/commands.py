@@ -17,7 +17,6 @@ from offhook.config import Section, problem_in_words
 from offhook.control.feed import Reader
 from offhook.control.live import Handle, LiveCall, LiveCalls
 from offhook.errors import ConfigError, RegistryError
-from offhook.tools.builtin.handover import HandOver
 
 A = TypeVar("A", bound=Section)
 
@@ -158,9 +157,7 @@ def add_usual(commands: Commands, calls: LiveCalls) -> None:
         return {"call": live.id}
 
     async def hand_over(live: LiveCall, arguments: ToTarget) -> Done:
-        toolbox = live.profile.policy.toolbox
-        tools = () if toolbox is None else toolbox.tools.values()
-        known = [tool for tool in tools if isinstance(tool, HandOver)]
+        known = live.hand_overs()
         for tool in known:
             action = tool.choose(arguments.target, arguments.summary)
             if action is not None:

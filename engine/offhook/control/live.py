@@ -19,6 +19,7 @@ from offhook.errors import RegistryError
 from offhook.observe.bill import Bill
 from offhook.observe.trace import TurnTrace, now_ms
 from offhook.tools.base import Action
+from offhook.tools.builtin.handover import HandOver
 
 RECENT_TURNS = 200
 """Of all calls together, for the latency as it is now."""
@@ -84,6 +85,9 @@ class LiveCall:
             "turns": self.turns,
             "turnaround_ms": self.turnaround_ms,
             "words": self.words,
+            "targets": {
+                key: target.name for tool in self.hand_overs() for key, target in tool.targets.items()
+            },
             **self.notes,
         }
 
@@ -91,6 +95,13 @@ class LiveCall:
         """Another agent goes on with it."""
         self.profile, self.agent = profile, agent
         self._feed.publish("moved", call=self.id, agent=agent, agent_name=profile.agent.name)
+
+    def hand_overs(self) -> list[HandOver]:
+        """The agent's tools that send a caller to somebody else."""
+        toolbox = self.profile.policy.toolbox
+        return (
+            [] if toolbox is None else [tool for tool in toolbox.tools.values() if isinstance(tool, HandOver)]
+        )
 
     # --- what the call tells -------------------------------------------------------------------
 

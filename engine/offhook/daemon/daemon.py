@@ -319,7 +319,23 @@ class Daemon:
 
     def _state_for_operator(self) -> dict[str, Any]:
         ready = self._reception is not None and not self._stopping.is_set()
-        return {"version": __version__, "pid": os.getpid(), "ready": ready, **self._health()}
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "ready": ready,
+            "calls": 0,
+            "places": 0,
+            "load": 0.0,
+            "tenants": None,  # until there is a reception
+            **self._health(),
+            "costs": self._costs_today(),
+        }
+
+    def _costs_today(self) -> dict[str, Any]:
+        costs = self._config.costs
+        spent = {} if self._reception is None else self._reception.services.ledger.today()
+        by_tenant = [{"tenant": tenant, "cost": round(cost, 4)} for tenant, cost in spent.items()]
+        return {"currency": costs.currency, "per_day": costs.per_day, "today": by_tenant}
 
     # --- reading again -----------------------------------------------------------------------
 

@@ -95,6 +95,11 @@ class Ledger:
         self._turn_over(now)
         return self._spent.get(tenant, 0.0)
 
+    def today(self) -> dict[str | None, float]:
+        """By tenant."""
+        self._turn_over(None)
+        return dict(self._spent)
+
     def _turn_over(self, now: datetime | None) -> None:
         day = (now or datetime.now(UTC)).date().isoformat()
         if day != self._day:

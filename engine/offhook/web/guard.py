@@ -1,0 +1,129 @@
+"""What stands before every page: the host that is asked for, who asks, whether a form is our own, headers.
+
+A page of another site can neither read ours nor send our forms: cookies are ``SameSite=Strict``, every POST
+brings its session's token and names this host as its origin, and no page runs or loads anything but our own
+files.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from offhook.web.sessions import Session, Sessions
+
+COOKIE = "offhook_session"
+OPEN_PAGES = ("/login", "/static/")
+"""Without a session."""
+MOST_FORM_BYTES = 65_536
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " media-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+class Guard:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, sessions: Sessions, hosts: frozenset[str], *, https: bool) -> None:
+        """``hosts``: names that browsers may ask for, without a port."""
+        self._app = app
+        self._sessions = sessions
+        self._hosts = hosts
+        self._https = https
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._add_headers(MutableHeaders(scope=message), request.url.path)
+            await send(message)
+
+        refused = self._refused(request)
+        if refused is None:
+            body = await _whole_body(request)
+            if body is None:
+                refused = PlainTextResponse("the form is too long\n", 413)
+            else:
+                scope["offhook.form"] = _fields(body)
+                refused = self._not_own(request)
+        await (self._app if refused is None else refused)(scope, receive, send_guarded)
+
+    def _refused(self, request: Request) -> Response | None:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        if host not in self._hosts:
+            return PlainTextResponse(f"{host!r} is no name of this server; web.hosts adds it\n", 421)
+        session = self._sessions.find(request.cookies.get(COOKIE, ""))
+        request.scope["offhook.session"] = session
+        path = request.url.path
+        if session is None and not path.startswith(OPEN_PAGES):
+            if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+                return RedirectResponse("/login", 303)
+            return PlainTextResponse("log in first\n", 401)
+        return None
+
+    def _not_own(self, request: Request) -> Response | None:
+        """Why a POST is not carried out; None: it is one of our own forms'."""
+        if request.method in ("GET", "HEAD"):
+            return None
+        origin = request.headers.get("origin")
+        site = request.headers.get("sec-fetch-site", "same-origin")
+        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        if foreign or site not in ("same-origin", "none"):
+            return PlainTextResponse("this form is another site's\n", 403)
+        session: Session | None = request.scope["offhook.session"]
+        if session is not None and not session.is_own(request.scope["offhook.form"].get("csrf", "")):
+            return PlainTextResponse("this form is too old: go back, load the page again\n", 403)
+        return None
+
+    def _add_headers(self, headers: MutableHeaders, path: str) -> None:
+        headers["Content-Security-Policy"] = POLICY
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"  # without one, forms have no origin
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        if self._https:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        if not path.startswith("/static/"):
+            headers["Cache-Control"] = "no-store"
+
+
+def form(request: Request) -> dict[str, str]:
+    """The fields of a POST."""
+    fields: dict[str, str] = request.scope["offhook.form"]
+    return fields
+
+
+def session_of(request: Request) -> Session:
+    """Of a page that needs one."""
+    session: Any = request.scope["offhook.session"]
+    assert isinstance(session, Session)
+    return session
+
+
+async def _whole_body(request: Request) -> bytes | None:
+    """None: it is longer than any form of ours."""
+    if request.method in ("GET", "HEAD"):
+        return b""
+    raw = bytearray()
+    async for part in request.stream():
+        raw += part
+        if len(raw) > MOST_FORM_BYTES:
+            return None
+    return bytes(raw)
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
+    except ValueError:
+        return {}
