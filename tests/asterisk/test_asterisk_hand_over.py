@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +71,9 @@ def freepbx(install: AsteriskInstall) -> Iterator[AsteriskServer]:
 
 @pytest.fixture(scope="module")
 def ceramics() -> Iterator[DaemonProcess]:
-    with DaemonProcess(f"[agent]\ndefault = {json.dumps(str(AGENT))}\n") as process:
+    menu = json.dumps(f"{ROOT / 'examples/agi/menu.py'}:main")
+    settings = f"[agent]\ndefault = {json.dumps(str(AGENT))}\n[apps.menu]\nfunction = {menu}\n"
+    with DaemonProcess(settings) as process:
         yield process
 
 
@@ -239,3 +243,29 @@ async def test_a_queue_and_a_mailbox(
     await eventually(
         lambda: bool(list(server.folder.glob("spool/voicemail/default/100/INBOX/msg*.wav"))), "a message"
     )
+
+
+async def test_a_classic_menu(daemon: DaemonProcess, server: AsteriskServer) -> None:
+    """The shipped example, without audio of ours: keys, Asterisk's database, numbers; then a person."""
+    mark = server.log_mark()
+    server.cli("database put members 4711 250")
+
+    async def menu(*keys: str) -> str:
+        async with await SipCall.place(server.address, "710", user="softphone", password="change-me") as call:
+            for each in keys:
+                since_ns = time.monotonic_ns()
+                await call.media.heard_after(since_ns)
+                await call.media.press(each)
+            await call.wait_ended()
+        return server.log(mark)
+
+    log = await menu("1", "4711")
+    said = re.findall(r"Playing '(?:digits/)?([\w-]+)\.", log)
+    assert said == ["vm-options", "vm-extension", "4", "7", "1", "1", "2", "hundred", "50"]
+    assert "ended: result=ok" in log
+    async with await SipPhone.register(server.address, "softphone", "change-me") as desk:
+        calling = asyncio.ensure_future(menu("0"))
+        async with await (await desk.rings()).answer() as talk:
+            await talk.media.quiet(300)
+        assert "ended: result=transfer" in await calling
+    assert complaints(server.log(mark)) == []

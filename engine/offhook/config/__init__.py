@@ -3,6 +3,7 @@
 A configuration is read once, checked as a whole, and frozen.
 """
 
+from offhook.config.apps import AppConfig
 from offhook.config.control import ControlConfig, WebConfig
 from offhook.config.doors import AriConfig, DoorsConfig
 from offhook.config.problems import clipped, problem_in_words
@@ -43,6 +44,7 @@ __all__ = [
     "EMBEDDED_LLM",
     "FOLDER",
     "AgentConfig",
+    "AppConfig",
     "AriConfig",
     "BudgetConfig",
     "Config",

@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from offhook.config.apps import AppConfig
 from offhook.config.control import ControlConfig, WebConfig
 from offhook.config.doors import DoorsConfig
 from offhook.config.recording import RecordingConfig
@@ -359,6 +360,8 @@ class Config(Section):
     tools: ToolsConfig = ToolsConfig()
     mail: MailConfig = MailConfig()
     recording: RecordingConfig = RecordingConfig()
+    apps: dict[_Name, AppConfig] = {}
+    """``[apps.NAME]``: functions for ``AGI(offhook-eagi,${UNIQUEID},app=NAME)``."""
 
     @property
     def recordings(self) -> tuple[Path, ...]:

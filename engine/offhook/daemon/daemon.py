@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from offhook import __version__
 from offhook.agents.loader import load_agent
+from offhook.apps.running import Apps
 from offhook.call.prompts import ReadyPhrases
 from offhook.call.services import Services
 from offhook.call.tasks import Tasks
@@ -91,6 +92,7 @@ class Daemon:
         self._searching = search_workers()
         self._reception: Reception | None = None
         self._doors = OtherDoors(DoorsConfig(), None)
+        self._apps = Apps(config.apps)
         self._calls = 0
         """Through all doors."""
         self._after: AfterCalls | None = None
@@ -279,7 +281,8 @@ class Daemon:
         """One launcher."""
         if self._media is None:
             raise BusyError("the daemon is starting")
-        await self.take(await EagiLine.open(handoff, self._media))
+        if not await self._apps.take(handoff):
+            await self.take(await EagiLine.open(handoff, self._media))
 
     async def take(self, line: Line) -> None:
         """Take a call, whichever door brings it, and hold it to its end; see :meth:`Reception.take`.
@@ -380,6 +383,7 @@ class Daemon:
         self._reception.services.load.allowed = speculation(config)
         news = await self._reception.reread(before, config)
         self._config = self._reception.config
+        self._apps.take_over(self._config.apps)
         _log.info("reloaded%s", f": {', '.join(news)}" if news else "")
 
     # --- watching ----------------------------------------------------------------------------

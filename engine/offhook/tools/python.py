@@ -109,14 +109,7 @@ def load_function(written: str, folder: Path | None) -> tuple[Callable[..., Any]
     where, _, name = written.rpartition(":")
     if not where or not name.isidentifier():
         raise ConfigError(f'function = "{written}": write "file.py:name" or "package.module:name"')
-    try:
-        module = _from_file(where, folder) if where.endswith(".py") else importlib.import_module(where)
-    except ConfigError:
-        raise
-    except Exception as error:  # whatever a stranger's module does when it is imported
-        raise ConfigError(
-            f"{where} cannot be imported: {type(error).__name__}: {_first_line(error)}"
-        ) from error
+    module = module_of(where, folder)
     function = getattr(module, name, None)
     marked = getattr(function, _MARK, None)
     if not callable(function) or marked is None:
@@ -124,6 +117,18 @@ def load_function(written: str, folder: Path | None) -> tuple[Callable[..., Any]
         there = f"there are: {', '.join(names)}" if names else "there are none"
         raise ConfigError(f"{where} has no function {name} marked with @tool; {there}")
     return function, marked
+
+
+def module_of(where: str, folder: Path | None) -> Any:
+    """``file.py``, read anew, or ``package.module``.  Raises ConfigError with one line."""
+    try:
+        return _from_file(where, folder) if where.endswith(".py") else importlib.import_module(where)
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a stranger's module does when it is imported
+        raise ConfigError(
+            f"{where} cannot be imported: {type(error).__name__}: {_first_line(error)}"
+        ) from error
 
 
 def signature_of(function: Callable[..., Any]) -> tuple[type[BaseModel], dict[str, Any]]:

@@ -30,6 +30,10 @@ max_contacts = 1
 _DIALPLAN = f"""
 [globals](+)
 OFFHOOK_RING_S = {RING_S}
+[offhook-phones](+)
+exten => 710,1,Answer()
+ same => n,AGI(${{OFFHOOK_AGI}},${{UNIQUEID}},app=menu)
+ same => n,Goto(offhook-result,${{OFFHOOK_RESULT}},1)
 [offhook-queue](+)
 exten => kiln,1,Queue(kiln,,,,{RING_S})
  same => n,Goto(offhook-back,s,1)

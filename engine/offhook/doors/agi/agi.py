@@ -17,6 +17,7 @@ from offhook.errors import AgiError, HangupError, PlaybackError
 HEADER_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 5.0
 _DIGITS = frozenset("0123456789*#ABCD")
+_SAID = frozenset(("alpha", "date", "datetime", "digits", "number", "phonetic", "time"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,52 @@ class AgiChannel:
             raise PlaybackError(f"Asterisk cannot play {path}: missing, unreadable, or of an unknown format")
         return Digits(reply.result, reply.text == "timeout")
 
+    async def say(self, kind: str, value: str, keys: str = "") -> str | None:
+        """``digits``, ``number``, ``alpha``, ``phonetic``, ``date``, ``time`` or ``datetime`` (these three:
+        seconds since 1970), in the channel's language; the key that ended it.
+        """
+        if kind not in _SAID:
+            raise AgiError(f"say {kind[:40]!r}: there is {', '.join(sorted(_SAID))}")
+        line = f'SAY {kind.upper()} {quote_exact(value, "what is said")} "{_checked_digits(keys)}"'
+        reply = await self._session.run(line, Interruption.IGNORED, None)
+        assert isinstance(reply, Reply)
+        if reply.number < 0:
+            raise HangupError("the channel hung up, or nothing can be said of that")
+        return _digit(reply.number)
+
+    async def record_file(
+        self, path: str, *, keys: str = "#", most_s: float = 60.0, silence_s: float = 0.0, beep: bool = True
+    ) -> str | None:
+        """Record the caller to ``path`` (no extension) as WAV; the key that ended it, None without one."""
+        options = (" BEEP" if beep else "") + (f" s={round(silence_s)}" if silence_s else "")
+        line = f'RECORD FILE {quote_exact(path, "the file")} wav "{_checked_digits(keys)}"'
+        reply = await self._session.run(
+            f"{line} {round(most_s * 1000)}{options}", Interruption.IGNORED, most_s + self._reply_timeout_s
+        )
+        assert isinstance(reply, Reply)
+        if reply.number < 0:
+            await self.channel_status()  # tells a hang-up from a file
+            raise PlaybackError(f"Asterisk cannot record {path}: its folder is not there, or closed to it")
+        return _digit(reply.number)
+
+    async def database_get(self, family: str, key: str) -> str | None:
+        """A value of Asterisk's own database; None: there is none."""
+        reply = await self._expect(f"DATABASE GET {_names(family, key)}")
+        return reply.text if reply.number == 1 else None
+
+    async def database_put(self, family: str, key: str, value: str) -> None:
+        """Set one."""
+        await self._expect(f"DATABASE PUT {_names(family, key)} {quote_exact(value, 'the value')}")
+
+    async def database_delete(self, family: str, key: str) -> None:
+        """Remove one; harmless where there is none."""
+        await self._expect(f"DATABASE DEL {_names(family, key)}")
+
+    async def go_to(self, context: str, extension: str, priority: str = "1") -> None:
+        """Where the dialplan goes on behind the script.  Priority comes last: it is what looks them up."""
+        for what, where in (("CONTEXT", context), ("EXTENSION", extension), ("PRIORITY", priority)):
+            await self._expect(f"SET {what} {quote_exact(where, 'the dialplan')}")
+
     async def get_variable(self, name: str) -> str | None:
         """A channel variable, or None when it is not set."""
         reply = await self._expect(f"GET VARIABLE {quote_exact(name, 'the variable')}")
@@ -194,6 +241,10 @@ class AgiChannel:
         reply = await self._session.run(line, Interruption.IGNORED, self._reply_timeout_s)
         assert isinstance(reply, Reply)
         return reply
+
+
+def _names(family: str, key: str) -> str:
+    return f"{quote_exact(family, 'the family')} {quote_exact(key, 'the key')}"
 
 
 def _digit(number: int) -> str | None:
