@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -31,6 +32,7 @@ class Caller:
     def __init__(self, agi: AgiChannel, offer: CallOffer, loop: asyncio.AbstractEventLoop) -> None:
         self._agi = agi
         self._loop = loop
+        self._lock = threading.Lock()
         self._open = True
         self._asked: concurrent.futures.Future[Any] | None = None
         self.id = offer.call_id
@@ -131,16 +133,18 @@ class Caller:
 
     def close(self) -> None:
         """Nothing more can be asked of Asterisk: an application that goes on is on its own."""
-        self._open = False
-        if self._asked is not None:
-            self._asked.cancel()
+        with self._lock:
+            self._open = False
+            if self._asked is not None:
+                self._asked.cancel()
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        if not self._open:
-            work.close()
-            raise HangupError("the call is over")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        self._asked = future
+        with self._lock:  # what is asked is known to whoever closes
+            if not self._open:
+                work.close()
+                raise HangupError("the call is over")
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._asked = future
         try:
             return future.result()
         except concurrent.futures.CancelledError as error:

@@ -92,8 +92,7 @@ class Daemon:
         self._searching = search_workers()
         self._reception: Reception | None = None
         self._doors = OtherDoors(DoorsConfig(), None)
-        self._apps = Apps(config.apps)
-        self._calls = 0
+        self._calls, self._apps = 0, Apps(config.apps)
         """Through all doors."""
         self._after: AfterCalls | None = None
         self._media: Media | None = None
