@@ -46,12 +46,13 @@ class DaemonProcess:
         *,
         max_calls: int = 8,
         environment: Mapping[str, str] | None = None,
+        more: str = "",
         within: Sequence[str] = (),
     ) -> None:
         """``settings`` is TOML that is added to the configuration (whole tables, not ``[daemon]``).
 
-        ``environment`` is added to this process's own.  ``within`` is what the command begins with, such as
-        ``ip netns exec NAME``.
+        ``more`` is added to ``[daemon]``, ``environment`` to this process's own.  ``within`` is what the
+        command begins with, such as ``ip netns exec NAME``.
         """
         self._environment = {**os.environ, **(environment or {})}
         self.folder = Path(tempfile.mkdtemp(prefix="offhook-daemon-"))
@@ -66,6 +67,7 @@ class DaemonProcess:
         self.log_file = self.folder / "log"
         self.config = self.folder / "offhook.toml"
         self._max_calls = max_calls
+        self._more = more
         self.configure(settings)
         self.wrapper: tuple[str, ...] = tuple(within)
         """A command that starts it; it has to become it, or to give its signals on."""
@@ -78,7 +80,7 @@ class DaemonProcess:
             f"socket = {json.dumps(str(self.socket))}\n"
             f"playback_dir = {json.dumps(str(self.playback_dir))}\n"
             f"trace_file = {json.dumps(str(self.trace_file))}\n"
-            f"{settings}\n{_patience(settings)}{self._books(settings)}"
+            f"{self._more}{settings}\n{_patience(settings)}{self._books(settings)}"
         )
 
     def _books(self, settings: str) -> str:

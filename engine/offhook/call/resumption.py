@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from offhook.call.profile import CallProfile
 from offhook.conversation.history import Exchange
+from offhook.doors.base import CallOffer
 
 RESUME_ARGUMENT = "resume="
 """``EAGI(offhook-eagi,${UNIQUEID},resume=noanswer)`` goes on with the conversation that this channel had."""
@@ -56,6 +58,12 @@ class Kept:
 def kept_exchanges(exchanges: Sequence[Exchange]) -> tuple[Exchange, ...]:
     """What of a history goes on: the words, and no form, which belongs to tools of that moment."""
     return tuple(replace(each, form=None) for each in exchanges[-MOST_EXCHANGES:])
+
+
+def begun(offer: CallOffer, profile: CallProfile, back: Kept | None) -> Kept:
+    """A call of which nothing new has been said; ``back``: what was said before."""
+    exchanges, part = ((), 1) if back is None else (back.exchanges, back.part + 1)
+    return Kept(offer.call_id, profile.agent.name, profile.tenant, exchanges, part)
 
 
 class Resumptions:

@@ -57,6 +57,10 @@ class DaemonConfig(Section):
     resume_s: float = Field(600.0, ge=0, le=7200)
     """A caller who was handed over may come back within so long, and the conversation goes on; what was said
     is kept in memory until then. 0 keeps nothing: they are greeted anew."""
+    resume_folder: ConfigPath | None = None
+    """What is said is kept here, too, while a call runs, so that its caller can go on after a crash: a folder
+    in memory (tmpfs) of its own, such as /run/offhook/calls; of tenants' calls, where transcripts are
+    allowed. None: it is in this process alone."""
     overlap_s: float = Field(1800.0, ge=0)
     """How long calls may go on in a daemon that has been replaced (`offhook upgrade`)."""
 

@@ -199,18 +199,11 @@ class Daemon:
             stack.callback(profiles.close)
             self._after = after = AfterCalls(config, self._tasks.spawn)
             stack.push_async_callback(after.close)
+            spawn, searching = self._tasks.spawn, self._searching
             reception = Reception(
-                config,
-                pool,
-                profiles,
-                services,
-                self._searching,
-                self._tasks.spawn,
-                tenancy,
-                after,
-                self.live,
-                recordings,
+                config, pool, profiles, services, searching, spawn, tenancy, after, self.live, recordings
             )
+            stack.callback(reception.close)
             stack.callback(self._searching.close)
             stack.push_async_callback(self._tasks.close)
             metrics.watch_calls(reception.running)
@@ -325,6 +318,7 @@ class Daemon:
             "version": __version__,
             "pid": os.getpid(),
             "ready": ready,
+            "tasks": len(asyncio.all_tasks()),
             "calls": 0,
             "places": 0,
             "load": 0.0,

@@ -12,8 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from offhook.agents.loader import Agent, load_agent
+from offhook.call.cut_off import CutOff
 from offhook.call.profile import CallProfile
-from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumptions
+from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumptions, begun
 from offhook.call.services import Services
 from offhook.config import Config
 from offhook.control.live import LiveCall, LiveCalls
@@ -72,7 +73,10 @@ class Reception:
         live: LiveCalls | None = None,
         recordings: Recordings | None = None,
     ) -> None:
-        """``live`` shows the calls to the operator; ``recordings`` says which of them are recorded."""
+        """``live`` shows the calls to the operator; ``recordings`` says which of them are recorded.
+
+        Raises ConfigError.
+        """
         self.config = config
         self.services = services
         self._pool = pool
@@ -83,6 +87,9 @@ class Reception:
         self._after = after
         self.resumptions = Resumptions(config.daemon.resume_s)
         """Conversations of callers who may come back."""
+        keep_s, folder = config.daemon.resume_s, config.daemon.resume_folder
+        self.cut_off = None if folder is None else CutOff(folder, keep_s)
+        """The same, for callers whose daemon was killed; None: that is not wanted."""
         self._live = live or LiveCalls()
         self._recordings = recordings
         self._taken: Counter[int] = Counter()
@@ -100,6 +107,10 @@ class Reception:
                 loop.call_soon_threadsafe(self._changed, *fresh_numbers(before, after))
 
             self._tenancy.directory.on_change(tell)
+
+    def close(self) -> None:
+        if self.cut_off is not None:
+            self.cut_off.close()
 
     async def take(self, line: Line) -> None:
         """Take a call, whichever door brings it, and hold it to its end.
@@ -278,6 +289,8 @@ class Reception:
             if note is not None:
                 notes.append(note)
                 profile = replace(profile, on_done=note.done)
+        if self.cut_off is not None and (number is None or number.tenant.transcripts):
+            notes.append(self.cut_off.follow(begun(line.offer, profile, back)))
         profile = replace(profile, on_turn=all_of(notes), watcher=live)
         result, bill = "failed", Bill()
         try:
@@ -311,6 +324,8 @@ class Reception:
         if why is None:
             return None
         back = self.resumptions.take(offer.call_id, profile.tenant, why)
+        if back is None and self.cut_off is not None:
+            back = self.cut_off.take(offer.call_id, profile.tenant, why)
         _log.info("call=%s is back%s", offer.call_id, "" if back else ", and what was said is forgotten")
         return back
 

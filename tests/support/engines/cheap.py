@@ -1,7 +1,7 @@
 """Engines that cost next to nothing, for a real daemon: what is tried is the daemon, with many calls.
 
 They are a package like any stranger's, found by its entry points (:func:`installed`).  The recogniser hears
-the same question in every utterance, the model gives the same answer, the voice hums 10 ms for a character.
+the same question in every utterance, the model gives the same answer, the voice hums 30 ms for a character.
 A file whose name is in ``OFFHOOK_CHEAP_TROUBLE`` says what is wrong with them, as long as it is there: lines
 of ``stt hang``, ``llm fail``, ``tts slow 0.2``.
 """
@@ -130,7 +130,7 @@ class Mouth:
 
     def synthesize(self, text: str, *, cancelled: Any = never) -> Iterator[NDArray[np.int16]]:
         _suffer("tts")
-        yield np.resize(_HUM, 80 * len(text))
+        yield np.resize(_HUM, 240 * len(text))
 
     def close(self) -> None: ...
 
