@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from offhook.agents.after_call import AfterCall
+from offhook.agents.outbound import Outbound
 from offhook.agents.tools import MOST_TOOLS, ToolEntry, checked_names
 from offhook.config import ConfigPath, Section, TurnConfig, clipped, is_path, parse_toml
 from offhook.errors import ConfigError
@@ -189,6 +190,8 @@ class Agent(Section):
 
     after_call: AfterCall = AfterCall()
     """What follows a call: ``[after_call]``, with webhooks and mail."""
+    outbound: Outbound = Outbound()
+    """What is said in calls that we place: ``[outbound]``."""
 
     @field_validator("languages")
     @classmethod

@@ -72,6 +72,11 @@ class AgentPhrases:
         self._apology: Clip | None = None
         self._making = asyncio.Lock()
 
+    def opening_with(self, greeting: str) -> AgentPhrases:
+        """The same, with another greeting; made when it is wanted."""
+        agent = self._agent.model_copy(update={"greeting": greeting})
+        return AgentPhrases(agent, self._voice, self._folder, self._made)
+
     async def phrase(self, kind: Kind, rate_hz: int) -> Phrase:
         """Raises ModelError or DeadlineError."""
         text: str = getattr(self._agent, kind)

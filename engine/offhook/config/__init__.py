@@ -6,6 +6,7 @@ A configuration is read once, checked as a whole, and frozen.
 from offhook.config.apps import AppConfig
 from offhook.config.control import ControlConfig, WebConfig
 from offhook.config.doors import AriConfig, DoorsConfig
+from offhook.config.outbound import OutboundConfig, OutboundWebhook
 from offhook.config.problems import clipped, problem_in_words
 from offhook.config.reading import find_config, load_config, parse_toml
 from offhook.config.recording import RecordingConfig
@@ -59,6 +60,8 @@ __all__ = [
     "MailConfig",
     "MetricsConfig",
     "ModelName",
+    "OutboundConfig",
+    "OutboundWebhook",
     "RecordingConfig",
     "Section",
     "ServiceSection",

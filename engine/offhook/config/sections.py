@@ -19,6 +19,7 @@ from pydantic import (
 from offhook.config.apps import AppConfig
 from offhook.config.control import ControlConfig, WebConfig
 from offhook.config.doors import DoorsConfig
+from offhook.config.outbound import OutboundConfig
 from offhook.config.recording import RecordingConfig
 from offhook.config.services import (
     CostsConfig,
@@ -350,6 +351,7 @@ class Config(Section):
     turn: TurnConfig = TurnConfig()
     budgets: BudgetConfig = BudgetConfig()
     doors: DoorsConfig = DoorsConfig()
+    outbound: OutboundConfig = OutboundConfig()
     metrics: MetricsConfig = MetricsConfig()
     control: ControlConfig = ControlConfig()
     web: WebConfig = WebConfig()

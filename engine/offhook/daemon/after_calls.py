@@ -125,6 +125,12 @@ class AfterCalls:
         self._writing.add(written)
         self._spawn(self._write(note, call, written), "after-call")
 
+    def put_own(self, job: NewJob) -> None:
+        """A job of the box's own that follows no call of an agent's; never waits."""
+        written = asyncio.Event()
+        self._writing.add(written)
+        self._spawn(self._write_own(job, written), "outbound-webhook")
+
     async def flush(self) -> None:
         """Wait a little for what is being written down."""
         waiting = [asyncio.ensure_future(one.wait()) for one in self._writing]
@@ -159,6 +165,21 @@ class AfterCalls:
             self._writing.discard(written)
             written.set()
         self._models[tenant_id, call.agent] = note.profile.models.language_model
+        place.runner.wake()
+
+    async def _write_own(self, job: NewJob, written: asyncio.Event) -> None:
+        place = self._box
+
+        def put() -> None:
+            place.jobs.put(own_tenant(place.database), [job], self._clock())
+
+        try:
+            await asyncio.to_thread(put)
+        except DatabaseError as error:
+            _log.error("nobody is told what came of a placed call: %s", error)
+        finally:
+            self._writing.discard(written)
+            written.set()
         place.runner.wake()
 
     def _put(self, place: _Place, note: CallNote, call: FinishedCall) -> str:

@@ -50,7 +50,9 @@ class AriApplication:
         link = self.door.link
         if self._classic is not None:
             classic = self._classic
-            self._connecting = asyncio.create_task(forever(lambda: classic.connect(link), "ari"), name="ari")
+            door = self.door
+            connecting = forever(lambda: classic.connect(link), "ari", until=lambda: door.replaced)
+            self._connecting = asyncio.create_task(connecting, name="ari")
         if self._listener is not None:
             login = None if self._password is None else (self._config.username, self._password)
             self._listener.start(DialledIn(link, login).serve)

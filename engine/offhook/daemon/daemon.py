@@ -33,6 +33,7 @@ from offhook.daemon.draining import drained
 from offhook.daemon.entrances import Entrances
 from offhook.daemon.inherited import EAGI, METRICS, Inherited, inherited
 from offhook.daemon.loading import load, speculation, watch_load
+from offhook.daemon.outbound import Outbound
 from offhook.daemon.profiles import Profiles
 from offhook.daemon.reception import Reception
 from offhook.daemon.recordings import Recordings
@@ -148,6 +149,8 @@ class Daemon:
                 succeeds=self._predecessor is not None,
             )
             stack.push_async_callback(listener.close)
+            outbound = Outbound(config, self.take, self._check)
+            outbound.add_commands(self.commands)
             self._doors = doors = OtherDoors(config.doors, group_id(config.daemon.group))
             doors.announced.elsewhere = self._predecessor
             doors.bind(given)
@@ -212,6 +215,7 @@ class Daemon:
                 there = given.take(METRICS, where)
                 entrances.status = StatusServer(where, metrics.registry, self._health, there)
                 stack.callback(entrances.status.close)
+            outbound.reports_to(after, lambda: tenancy.directory.snapshot)
             await reception.begin(default)
             after.begin()
             self._tasks.spawn(keep_purging(tenancy.purge), "retention")
@@ -226,6 +230,7 @@ class Daemon:
                 entrances.status.begin()
             if self._predecessor is not None:
                 await self._predecessor.taken()
+            self._tasks.spawn(outbound.run(doors.ari), "outbound")
             progress(f"ready in {time.monotonic() - began:.1f} s, listening on {config.daemon.socket}")
             ready()
             systemd.notify("READY=1")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from offhook.agents.loader import Agent, load_agent
 from offhook.call.cut_off import CutOff
+from offhook.call.placed import answered
 from offhook.call.profile import CallProfile
 from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumptions, begun
 from offhook.call.services import Services
@@ -296,6 +297,11 @@ class Reception:
         try:
             if number is not None or offer.is_ringing:
                 await line.answer()
+            if offer.is_placed:
+                line, profile, early = await answered(line, profile)
+                if early is not None:
+                    result = early
+                    return
             relay = Relay(line, live, self.services, partial(self._seat, number))
             bill = relay.bill
             result = await relay.run(profile, back)

@@ -62,6 +62,8 @@ class CallOffer:
     """Of the audio in both directions: signed 16-bit, mono."""
     is_ringing: bool = False
     """Nobody has answered the channel, and the dialplan leaves that to us."""
+    is_placed: bool = False
+    """We have placed the call: ``caller`` is whom we called, ``dialled`` the number that we call from."""
     files: bool = False
     """Asterisk plays files that this machine writes: it is on the same one."""
 

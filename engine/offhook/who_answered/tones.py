@@ -17,6 +17,8 @@ _QUIET = 10 ** (-45 / 20) * 32_768
 """Root mean square below which a frame has no tone that anybody means to be heard."""
 _PURE = 0.9
 """So much of a frame's energy lies in one or two peaks; a vowel's harmonics share it."""
+_LOWEST_HZ = 330.0
+"""No signal is lower; a murmur is, whose pitch is all that there is of it."""
 _LOBE = 2
 """Bins on either side of a peak that a Hann window spreads it over."""
 _DRIFT_HZ = 25.0
@@ -73,7 +75,7 @@ class ToneDetector:
         """The frequency of each frame that is a pure tone, else 0.  [frames]"""
         power = np.abs(np.fft.rfft(frames * self._window, axis=1)) ** 2
         hz_per_bin = self._rate_hz / len(self._window)
-        low, high = round(200 / hz_per_bin), round(3_400 / hz_per_bin)
+        low, high = round(100 / hz_per_bin), round(3_400 / hz_per_bin)
         power[:, :low] = 0
         power[:, high:] = 0
         total = power.sum(axis=1) + 1e-9
@@ -92,7 +94,7 @@ class ToneDetector:
         level = np.sqrt((frames**2).mean(axis=1))
         # Two peaks may also be a vowel's two strongest harmonics: only those of the network come in pairs.
         pure = alone | ((shares > _PURE) & (found < 700))
-        return np.where(pure & (level > _QUIET), found, 0.0)
+        return np.where(pure & (level > _QUIET) & (found > _LOWEST_HZ), found, 0.0)
 
     def _take(self, hz: float) -> None:
         at, run = self._frames * _HOP_MS, self._run

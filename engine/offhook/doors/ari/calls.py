@@ -77,6 +77,8 @@ class StasisCall:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """The channel has been hung up, or is somewhere else."""
     line: Line | None = None
+    told: dict[str, str] = field(default_factory=dict)
+    """Variables that were set while it went on."""
 
     def leave(self) -> None:
         """It is there no more."""
@@ -94,7 +96,7 @@ async def hold(
     """
 
     async def take_line(media: Line) -> None:
-        line = call.line = AriLine(media, call.offer, call.channel, operations)
+        line = call.line = AriLine(media, call.offer, call.channel, operations, call.told)
         if call.gone.is_set():
             line.ended.set()
         await asyncio.wait_for(call.joined.wait(), MEDIA_WITHIN_S)

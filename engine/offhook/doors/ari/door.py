@@ -12,7 +12,7 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from offhook.doors.announced import Announced
@@ -29,6 +29,8 @@ DIALLED = "dialled"
 """The argument of a channel that we have originated."""
 ANSWER_LATE_S = 10.0
 """Behind the time that Asterisk lets it ring."""
+LOOK_AFTER_S = 1.0
+"""How often is looked after callers when another daemon has the application."""
 
 Check = Callable[[CallOffer], str | None]
 """What would become of a call: None, or the result of one that is refused.  Raises BusyError, ConfigError."""
@@ -71,10 +73,22 @@ class AriDoor:
         self._placed: dict[str, _Placed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepting = True
+        self.replaced = False
+        """Another daemon has the application: no events come any more, and none are asked for."""
         self._idle = asyncio.Event()
         self._idle.set()
         self.link = Link(self.told, self._connected)
         self.operations = Operations(self.link, app)
+
+    @property
+    def rate_hz(self) -> int:
+        """Of the audio."""
+        return self._way.rate_hz
+
+    @property
+    def is_accepting(self) -> bool:
+        """Whether new calls may be begun."""
+        return self._accepting and not self.replaced
 
     @property
     def active(self) -> int:
@@ -95,7 +109,10 @@ class AriDoor:
                 cause = event.values.get("cause")
                 self._left(channel, cause if isinstance(cause, int) else 0)
             case "ApplicationReplaced":
-                _log.warning("ari: another program has taken the application %s over", self._app)
+                self.replaced = True
+                how = "this daemon ends" if not self._accepting else "give one of them another doors.ari.app"
+                _log.warning("ari: another program has taken the application %s over: %s", self._app, how)
+                self._spawn(self._look_after())
 
     def _entered(self, channel: Json, arguments: tuple[str, ...]) -> None:
         key = str(channel.get("id") or "")
@@ -194,7 +211,7 @@ class AriDoor:
         return await self._talk(key, offer, take)
 
     async def _talk(self, key: str, offer: CallOffer, take: Take) -> Dialled:
-        call = self._calls[key] = StasisCall(key, offer)
+        call = self._calls[key] = StasisCall(key, replace(offer, call_id=key))
         self._media[call.media] = call
         left: Variables = {}
         try:
@@ -203,7 +220,7 @@ class AriDoor:
                 await self._part(key, left)
         finally:
             self._forget(call)
-        return Dialled(True, 0, left)
+        return Dialled(True, 0, {**call.told, **left})
 
     async def _part(self, key: str, left: Variables) -> None:
         """We are done: whoever is to be talked with next is the dialplan's business; else that was it."""
@@ -237,6 +254,16 @@ class AriDoor:
             if self._ours(channel) and key not in self._calls:
                 await self._found(key, channel, inside.get(key))
         _log.info("ari: connected app=%s calls=%d", self._app, self.active)
+
+    async def _look_after(self) -> None:
+        """Whether the callers of calls that go on are still there, while nobody tells."""
+        while self._calls:
+            with contextlib.suppress(OffhookError):
+                channels = {str(each.get("id")): each for each in await self.operations.channels()}
+                for key, call in list(self._calls.items()):
+                    if not self._ours(channels.get(key)):
+                        call.leave()
+            await asyncio.sleep(LOOK_AFTER_S)
 
     async def _found(self, key: str, channel: Json, bridge: Json | None) -> None:
         """A channel in our application of which we know nothing."""

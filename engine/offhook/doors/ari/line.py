@@ -15,8 +15,11 @@ from offhook.errors import OffhookError
 class AriLine:
     """See :class:`offhook.doors.base.Line`."""
 
-    def __init__(self, media: Line, offer: CallOffer, channel: str, operations: Operations) -> None:
-        """``media``: the line that hears and speaks; it is closed with this one."""
+    def __init__(
+        self, media: Line, offer: CallOffer, channel: str, operations: Operations, told: dict[str, str]
+    ) -> None:
+        """``media``: the line that hears and speaks; it is closed with this one.  ``told`` gets variables."""
+        self._told = told
         self._media = media
         self._offer = offer
         self._channel = channel
@@ -54,6 +57,7 @@ class AriLine:
             return None  # as where a door has none: nobody waits for Asterisk in a call
 
     async def set_variable(self, name: str, value: str) -> None:
+        self._told[name] = value
         with contextlib.suppress(OffhookError):
             await self._operations.set_variable(self._channel, name, value)
 

@@ -157,11 +157,19 @@ class Link:
 
 
 async def forever(
-    connect: Callable[[], Awaitable[None]], name: str, *, first_s: float = 0.1, most_s: float = 5.0
+    connect: Callable[[], Awaitable[None]],
+    name: str,
+    *,
+    until: Callable[[], bool] = lambda: False,
+    first_s: float = 0.1,
+    most_s: float = 5.0,
 ) -> None:
-    """Hold a connection, again and again, with a line when it is lost and when it cannot be had."""
+    """Hold a connection, again and again, with a line when it is lost and when it cannot be had.
+
+    ``until``: it is not wanted any more.
+    """
     wait_s, said = first_s, ""
-    while True:
+    while not until():
         began = asyncio.get_running_loop().time()
         problem = "it was closed"
         try:
