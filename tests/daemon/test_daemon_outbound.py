@@ -66,15 +66,14 @@ class World:
             await asyncio.sleep(0)
 
         config = Config.model_validate({"outbound": outbound})
-        self.outbound = Outbound(config, take, check, clock=lambda: self.now, sleep=sleep)
         self.commands = Commands()
-        self.outbound.add_commands(self.commands)
+        self.outbound = Outbound(config, take, check, self.commands, clock=lambda: self.now, sleep=sleep)
 
     async def tell(self, name: str, **arguments: object) -> dict[str, object]:
         return dict(await self.commands.carry_out(self.commands.find(name, of_call=False), arguments))
 
     async def run_until_done(self, count: int = 1) -> list[dict[str, object]]:
-        running = asyncio.create_task(self.outbound.run(self.network))  # type: ignore[arg-type]
+        running = asyncio.create_task(self.outbound.run(self.network, None, lambda: None))  # type: ignore[arg-type]
         calls: list[dict[str, object]] = []
         try:
             await asyncio.sleep(0)

@@ -97,10 +97,10 @@ class PlacedLine:
         self._line.close()
 
 
-async def answered(line: Line, profile: CallProfile) -> tuple[Line, CallProfile, str | None]:
+async def answered(line: Line, profile: CallProfile) -> tuple[Line, CallProfile, str]:
     """Wait until it is known who has answered.
 
-    The line and the profile to hold the conversation with; or a result, where there will be none: a machine
+    The line and the profile to hold the conversation with; and a result, where there will be none: a machine
     has its message, if the agent has one.
     """
     wants = profile.agent.outbound
@@ -123,7 +123,7 @@ async def answered(line: Line, profile: CallProfile) -> tuple[Line, CallProfile,
         if found in (Verdict.HUMAN, Verdict.SILENCE):
             with contextlib.suppress(OffhookError):
                 await ready  # else the call says by itself what is wrong
-            return placed, profile, None
+            return placed, profile, ""
         if found is Verdict.MACHINE and wants.message:
             await unless_ended(line.ended, ears.may_speak())
             await _say(placed, profile, wants.message)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from offhook import __version__
 from offhook.agents.loader import load_agent
@@ -57,9 +57,6 @@ from offhook.observe.trace import TraceWriter
 from offhook.observe.transcript import TranscriptWriter
 from offhook.playout.folder import PlaybackFolder
 
-if TYPE_CHECKING:
-    pass
-
 _log = logging.getLogger("offhook.daemon.daemon")
 
 JUDGING_THREADS = 2
@@ -93,11 +90,9 @@ class Daemon:
         self._searching = search_workers()
         self._reception: Reception | None = None
         self._doors = OtherDoors(DoorsConfig(), None)
-        self._calls, self._apps = 0, Apps(config.apps)
-        """Through all doors."""
+        self._calls, self._apps = 0, Apps(config.apps)  # through all doors
         self._after: AfterCalls | None = None
-        self._media: Media | None = None
-        """What the doors' lines are made of."""
+        self._media: Media | None = None  # what the doors' lines are made of
         self.live = LiveCalls(words=config.control.words)
         self.commands = Commands()
         """What the operator can tell us; see :mod:`offhook.control.commands`."""
@@ -149,8 +144,7 @@ class Daemon:
                 succeeds=self._predecessor is not None,
             )
             stack.push_async_callback(listener.close)
-            outbound = Outbound(config, self.take, self._check)
-            outbound.add_commands(self.commands)
+            outbound = Outbound(config, self.take, self._check, self.commands)
             self._doors = doors = OtherDoors(config.doors, group_id(config.daemon.group))
             doors.announced.elsewhere = self._predecessor
             doors.bind(given)
@@ -215,7 +209,6 @@ class Daemon:
                 there = given.take(METRICS, where)
                 entrances.status = StatusServer(where, metrics.registry, self._health, there)
                 stack.callback(entrances.status.close)
-            outbound.reports_to(after, lambda: tenancy.directory.snapshot)
             await reception.begin(default)
             after.begin()
             self._tasks.spawn(keep_purging(tenancy.purge), "retention")
@@ -230,7 +223,7 @@ class Daemon:
                 entrances.status.begin()
             if self._predecessor is not None:
                 await self._predecessor.taken()
-            self._tasks.spawn(outbound.run(doors.ari), "outbound")
+            self._tasks.spawn(outbound.run(doors.ari, after, tenancy.snapshot), "outbound")
             progress(f"ready in {time.monotonic() - began:.1f} s, listening on {config.daemon.socket}")
             ready()
             systemd.notify("READY=1")

@@ -81,11 +81,12 @@ class Outbound:
         config: Config,
         take: Take,
         check: Callable[[CallOffer], str | None],
+        commands: Commands,
         *,
         clock: Clock = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Nothing happens before :meth:`run`."""
+        """Adds to ``commands``; nothing is placed before :meth:`run`."""
         self._config = config
         self._settings: OutboundConfig = config.outbound
         self._take = take
@@ -98,23 +99,21 @@ class Outbound:
         self._door: AriDoor | None = None
         self._calls: set[asyncio.Task[None]] = set()
         self._opened = False
-
-    def add_commands(self, commands: Commands) -> None:
         commands.add("dial", "place a call", ToDial, self.dial)
         commands.add("dialled", "placed calls, and what came of them", ToShow, self.show)
         commands.add("dial-block", "never call a number again", ToBlock, self.block)
         commands.add("dial-stop", "drop the calls that wait", ToStop, self.stop)
 
-    def reports_to(self, after: AfterCalls, snapshot: Callable[[], Snapshot | None]) -> None:
-        """``after`` tells receivers what came of calls; ``snapshot`` has the tenants."""
-        self._after = after
-        self._snapshot = snapshot
+    async def run(
+        self, door: AriDoor | None, after: AfterCalls | None, snapshot: Callable[[], Snapshot | None]
+    ) -> None:
+        """Place calls until cancelled; those that go on are then cut off, and count as tried.
 
-    async def run(self, door: AriDoor | None) -> None:
-        """Place calls until cancelled; those that go on are then cut off, and count as tried."""
+        ``after`` tells receivers what came of calls; ``snapshot`` has the tenants.
+        """
         if door is None or not self._settings.allow:
             return
-        self._door = door
+        self._door, self._after, self._snapshot = door, after, snapshot
         pause_s = 60.0 / self._settings.per_minute
         try:
             while True:

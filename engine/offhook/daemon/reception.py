@@ -93,8 +93,7 @@ class Reception:
         """The same, for callers whose daemon was killed; None: that is not wanted."""
         self._live = live or LiveCalls()
         self._recordings = recordings
-        self._taken: Counter[int] = Counter()
-        """Calls that hold a place in a language model, or will, by the model."""
+        self._taken: Counter[int] = Counter()  # calls that hold a place in a model, or will, by the model
 
     async def begin(self, default: Agent) -> None:
         """Make the default agent ready, and follow the tenants from now on.  Raises ModelError."""
@@ -299,7 +298,7 @@ class Reception:
                 await line.answer()
             if offer.is_placed:
                 line, profile, early = await answered(line, profile)
-                if early is not None:
+                if early:
                     result = early
                     return
             relay = Relay(line, live, self.services, partial(self._seat, number))

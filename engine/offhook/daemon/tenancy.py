@@ -117,6 +117,10 @@ class Tenancy:
         """Who there is; None while the database cannot say.  Any thread."""
         return self.directory.snapshot if self.directory.health().source == "database" else None
 
+    def snapshot(self) -> Snapshot:
+        """All tenants and their numbers, as they are now."""
+        return self.directory.snapshot
+
     def find(self, offer: CallOffer) -> Number | Refusal | None:
         """The tenant's number that was dialled, or why its call is not taken; None: no tenant's business."""
         named = _argument(offer)
