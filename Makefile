@@ -52,6 +52,17 @@ check: build docs  ## Lint, type and structure checks
 	find csrc agi tests/native tests/kernels \( -name '*.cpp' -o -name '*.h' -o -name '*.c' \) -print0 \
 		| xargs -0 $(BIN)/clang-format --dry-run --Werror
 
+.PHONY: gpu
+gpu:  ## Rebuild the engines with CUDA in .venv (needs the CUDA toolkit; some 20 minutes)
+	$(BIN)/pip uninstall -y onnxruntime
+	$(BIN)/pip install --force-reinstall --no-deps 'onnxruntime-gpu[cuda,cudnn]>=1.20,<2'
+	CMAKE_ARGS=-DGGML_CUDA=on $(BIN)/pip install --force-reinstall --no-deps --no-binary :all: --no-cache-dir 'llama-cpp-python==0.3.36'
+	GGML_CUDA=1 $(BIN)/pip install --force-reinstall --no-deps --no-binary :all: --no-cache-dir 'pywhispercpp>=1.5.1,<2'
+
+.PHONY: gpu-check
+gpu-check:  ## What each stage takes on the processor and on the GPU, in some minutes
+	$(BIN)/python -m bench.gpu_check
+
 .PHONY: docs
 docs: build  ## Build the documentation's site into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

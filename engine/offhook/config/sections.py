@@ -91,6 +91,9 @@ class ConversationConfig(Section):
     those that fit the question are put beside it."""
 
 
+Device = Literal["auto", "cpu", "cuda"]
+
+
 class SttConfig(ServiceSection):
     """Speech to text."""
 
@@ -100,6 +103,11 @@ class SttConfig(ServiceSection):
     model: ModelName | None = None
     """A name of `offhook models list`, or a path. Moonshine: a folder with .ort files (None: the embedded
     one). Whisper: a ggml file."""
+    device: Device = "auto"
+    """Where it is computed: auto takes a GPU where the library can use one. cuda warns where it cannot, and
+    goes on with the processor."""
+    gpu_memory_mb: int | None = Field(None, ge=64)
+    """Moonshine: the most that it may take of the GPU's memory. None: as much as it likes."""
     threads: int = Field(2, ge=1, le=64)
     workers: int = Field(1, ge=1, le=64)
     """Utterances recognised at the same time."""
@@ -204,6 +212,9 @@ class TtsConfig(ServiceSection):
     .onnx file, its .onnx.json beside it."""
     rate_wpm: int = Field(165, ge=80, le=450)
     """Words per minute (espeak)."""
+    device: Device = "auto"
+    """Piper: where it is computed, as in ``[stt]``."""
+    gpu_memory_mb: int | None = Field(None, ge=64)
     threads: int = Field(1, ge=1, le=64)
     timeout_s: float = Field(10.0, gt=0, le=300)
     """From one piece of audio to the next, once a clause is begun; a voice that takes longer gets another

@@ -23,10 +23,10 @@ FIELDS: dict[Stage, str] = {"stt": "recogniser", "llm": "model", "tts": "voice"}
 SECTIONS: dict[Stage, str] = {"stt": "recognisers", "llm": "models", "tts": "voices"}
 """What ``offhook.toml`` calls them."""
 _HOW: dict[Stage, frozenset[str]] = {
-    "stt": frozenset({"threads", "workers", "min_voiced_ms", "timeout_s"}),
+    "stt": frozenset({"device", "gpu_memory_mb", "threads", "workers", "min_voiced_ms", "timeout_s"}),
     "llm": frozenset(LlmConfig.model_fields)
     - {"engine", "model", "base_url", "api_key_env", "api_key_file", "extra", "fallback"},
-    "tts": frozenset({"rate_wpm", "threads", "timeout_s"}),
+    "tts": frozenset({"device", "gpu_memory_mb", "rate_wpm", "threads", "timeout_s"}),
 }
 """How a model is run, whichever it is."""
 

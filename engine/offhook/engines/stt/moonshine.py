@@ -20,7 +20,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from offhook.catalogue.embedded import ADVICE, RECOGNISER, find_file
-from offhook.config import SttConfig, spoken_languages
+from offhook.config import Device, SttConfig, spoken_languages
+from offhook.engines.device import onnx_session
 from offhook.engines.engine import Loading
 from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
 from offhook.errors import ConfigError, ModelError
@@ -44,7 +45,14 @@ class Moonshine:
 
     name = "moonshine-tiny-en"
 
-    def __init__(self, folder: Path | None = None, *, threads: int = 2) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        threads: int = 2,
+        device: Device = "cpu",
+        gpu_memory_mb: int | None = None,
+    ) -> None:
         """Load from ``folder`` (None: the embedded weights) and warm up.
 
         Raises ModelError with one line that says what to do.
@@ -57,9 +65,9 @@ class Moonshine:
         if missing:
             raise ModelError(f"{folder}: no {missing[0]} there; a Moonshine folder holds {', '.join(_FILES)}")
         self._tokens = read_tokenizer(folder / _FILES[2])
-        self._encoder = _session(folder / _FILES[0], threads)
+        self._encoder = _session(folder / _FILES[0], threads, device, gpu_memory_mb)
         # One token is too little work to share out: more threads only wait for each other.
-        self._decoder = _session(folder / _FILES[1], 1)
+        self._decoder = _session(folder / _FILES[1], 1, device, gpu_memory_mb)
         inputs = {node.name: node.shape for node in self._decoder.get_inputs()}
         self._past = [name for name in inputs if name.startswith("past_key_values.")]
         logits = self._decoder.get_outputs()[0]
@@ -193,7 +201,7 @@ def detokenize(tokens: list[bytes]) -> str:
     return " ".join(words.decode("utf-8", "replace").replace("\u2581", " ").split())
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def _session(path: Path, threads: int, device: Device, memory_mb: int | None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -202,7 +210,12 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnx_session(
+            f"Moonshine's {path.stem}",
+            device,
+            lambda providers: onnxruntime.InferenceSession(str(path), options, providers=providers),
+            memory_mb=memory_mb,
+        )
     except Exception as error:  # onnxruntime's exceptions have no common base of their own
         raise ModelError(f"{path}: not a usable model file ({_one_line(error)}); {ADVICE}") from error
 
@@ -222,4 +235,9 @@ def load(stt: SttConfig, model: str | None, _loading: Loading) -> Moonshine:
         )
     if stt.terms:
         raise ConfigError('stt.terms: Moonshine takes no words; use stt.model = "whisper-base"')
-    return Moonshine(None if model is None else Path(model), threads=stt.threads)
+    return Moonshine(
+        None if model is None else Path(model),
+        threads=stt.threads,
+        device=stt.device,
+        gpu_memory_mb=stt.gpu_memory_mb,
+    )

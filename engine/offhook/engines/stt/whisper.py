@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.config import SttConfig, spoken_languages
+from offhook.config import Device, SttConfig, spoken_languages
+from offhook.engines.device import chosen
 from offhook.engines.engine import Loading
 from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
 from offhook.engines.stt.gate import is_repetition, normalize
@@ -56,8 +57,6 @@ to 0.92; people had 0.00 to 0.26, and now and then 0.8, so that these odds alone
 _UNSURE = -0.95
 """Mean log-probability of the words' tokens below which they are then none, as they are where they go round
 in circles.  Whole sentences out of nothing had -1.07 or less, people's words at high odds -0.85 or more."""
-_DOUBTED = -9.9
-"""TODO"""
 _SURE = -0.35
 """Words of which the model is as sure as this are not doubted at all, and the odds not asked for."""
 _STUTTER = re.compile(r"(.{1,4}?)\1{9}")
@@ -107,6 +106,7 @@ class Whisper:
         language: str | Sequence[str] = "en",
         workers: int = 1,
         terms: Sequence[str] = (),
+        device: Device = "cpu",
     ) -> None:
         """Load ``path``, one state for each of ``workers``, and warm up.
 
@@ -119,6 +119,7 @@ class Whisper:
         self.name = f"whisper-{path.stem.removeprefix('ggml-')}"
         self._path = path
         self._threads = threads
+        self._device = device
         self._languages = (language,) if isinstance(language, str) else tuple(language)
         self._prompt = f"{', '.join(terms)}.".encode() if terms else None
         for one in self._languages:
@@ -157,8 +158,8 @@ class Whisper:
             with self._lock:
                 self._idle.append(state)
         took_ms = (time.perf_counter() - started) * 1000
-        doubtful = bool(heard.text) and heard.least < _DOUBTED
-        return Transcript(heard.text, audio_ms, took_ms, language, heard.least, doubtful)
+        # Never doubtful: what it is unsure of tells too little, see bench/recognition/README.md.
+        return Transcript(heard.text, audio_ms, took_ms, language, heard.least)
 
     def close(self) -> None:
         """Free the states and the weights."""
@@ -175,10 +176,16 @@ class Whisper:
     def _load(self) -> Any:
         native = self._library
         params = native.context_default_params()
+        params.use_gpu = chosen(self.name, self._device, self._gpu, lambda: False)
         context = native.init_from_file_with_params_no_state(str(self._path).encode(), params)
         if not context:
             raise ModelError(f"{self._path}: whisper.cpp cannot load it; {ADVICE}")
         return context
+
+    def _gpu(self) -> bool:
+        if "CUDA" not in self._library.system_info():
+            raise LookupError("this whisper.cpp is built for processors: `make gpu` builds it with CUDA")
+        return True
 
     def _new_state(self) -> Any:
         state = self._library.init_state(self._context)
@@ -323,5 +330,10 @@ def load(stt: SttConfig, model: str, _loading: Loading) -> Whisper:
     with model_errors():
         check_file(path)
     return Whisper(
-        path, threads=stt.threads, language=spoken_languages(stt), workers=stt.workers, terms=stt.terms
+        path,
+        threads=stt.threads,
+        language=spoken_languages(stt),
+        workers=stt.workers,
+        terms=stt.terms,
+        device=stt.device,
     )

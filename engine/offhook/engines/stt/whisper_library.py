@@ -149,6 +149,7 @@ the structure's first field to its last, so that hardly a field can lie elsewher
 _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "whisper_context_default_params": (_ContextParams, ()),
     "whisper_init_from_file_with_params_no_state": (c_void_p, (c_char_p, _ContextParams)),
+    "whisper_print_system_info": (c_char_p, ()),
     "whisper_init_state": (c_void_p, (c_void_p,)),
     "whisper_free_state": (None, (c_void_p,)),
     "whisper_free": (None, (c_void_p,)),
@@ -196,6 +197,11 @@ class WhisperLibrary:
         """The library's defaults for greedy decoding."""
         params: FullParams = self.full_default_params(_GREEDY)
         return params
+
+    def system_info(self) -> str:
+        """What the library was built for, in its own words."""
+        told: bytes = self.print_system_info()
+        return told.decode("utf-8", "replace")
 
     def samples(self, audio: NDArray[np.float32]) -> tuple[c_void_p, int]:
         """Pointer and length of ``[samples]`` float32; the array has to outlive the call."""

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
-from offhook.config import TtsConfig
+from offhook.config import Device, TtsConfig
 from offhook.engines.engine import Loading
 from offhook.engines.tts.base import never
 from offhook.engines.tts.text import has_words, parts, speakable
@@ -67,7 +67,15 @@ class Piper:
     concurrency = 2
     """One network for both: more clauses at once only take each other's caches."""
 
-    def __init__(self, path: Path, *, speaker: str | int | None = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        speaker: str | int | None = None,
+        threads: int = 1,
+        device: Device = "cpu",
+        gpu_memory_mb: int | None = None,
+    ) -> None:
         """Load ``path`` (.onnx) and the settings beside it.
 
         ``speaker`` is a name or number for voices with several.  Raises ModelError with
@@ -83,7 +91,7 @@ class Piper:
         self._speaker = _speaker_number(path, settings, speaker)
         self._phonemizer = _Phonemizer.load()
         self._phonemizer.check(settings.espeak.voice, path)
-        self._network = Vits(path, self.sample_rate_hz, threads)
+        self._network = Vits(path, self.sample_rate_hz, threads, device, gpu_memory_mb)
         inputs = self._network.inputs
         if not {"input", "input_lengths", "scales"} <= inputs:
             raise ModelError(f"{path}: not a Piper voice: its inputs are {', '.join(sorted(inputs))}")
@@ -239,4 +247,6 @@ def _speaker_number(path: Path, settings: _VoiceFile, speaker: str | int | None)
 
 def load(tts: TtsConfig, voice: str, _loading: Loading) -> Piper:
     """The voice of ``[tts]``.  Raises ModelError."""
-    return Piper(Path(voice).expanduser(), threads=tts.threads)
+    return Piper(
+        Path(voice).expanduser(), threads=tts.threads, device=tts.device, gpu_memory_mb=tts.gpu_memory_mb
+    )

@@ -17,6 +17,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from offhook.config import Device
+from offhook.engines.device import onnx_session
 from offhook.engines.tts.vits_split import CannotCutError, Cut, cut
 from offhook.errors import ModelError
 
@@ -37,7 +39,14 @@ Feed = dict[str, Any]
 class Vits:
     """One network.  Thread-safe."""
 
-    def __init__(self, path: Path, rate_hz: int, threads: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        rate_hz: int,
+        threads: int,
+        device: Device = "cpu",
+        gpu_memory_mb: int | None = None,
+    ) -> None:
         """Load ``path`` (.onnx), cut if possible.  Raises ModelError.
 
         The graph is cut at every start and kept in memory: for a voice of 63 MB that takes a quarter of
@@ -46,12 +55,12 @@ class Vits:
         """
         self._path = path
         self._rate_hz = rate_hz
-        self._threads = threads
+        self._how = (threads, device, gpu_memory_mb)
         self._whole: onnxruntime.InferenceSession | None = None
         self._halves: _Halves | None = None
         reason = self._cut()
         if reason is not None:
-            self._whole = _session(path, str(path), threads)
+            self._whole = _session(path, str(path), *self._how)
             self._say_whole(reason)
         self.inputs: frozenset[str] = frozenset(node.name for node in self._first().get_inputs())
 
@@ -73,7 +82,7 @@ class Vits:
                 reason = f"its halves do not run ({one_line(error)})"
         if reason is not None:
             self._halves = None
-            self._whole = _session(self._path, str(self._path), self._threads)
+            self._whole = _session(self._path, str(self._path), *self._how)
             self._say_whole(reason)
         for _ in self.blocks(feed, lambda: False):
             pass
@@ -116,8 +125,8 @@ class Vits:
         try:
             self._halves = _Halves(
                 halves,
-                _session(self._path, halves.encoder, self._threads),
-                _session(self._path, halves.decoder, self._threads),
+                _session(self._path, halves.encoder, *self._how),
+                _session(self._path, halves.decoder, *self._how),
                 max(1, round(_FIRST_MS * self._rate_hz / 1000 / halves.hop_samples)),
             )
         except ModelError as error:
@@ -189,7 +198,9 @@ def _samples(output: Any) -> NDArray[np.float32]:
     return np.asarray(output, np.float32).reshape(-1)
 
 
-def _session(path: Path, model: str | bytes, threads: int) -> onnxruntime.InferenceSession:
+def _session(
+    path: Path, model: str | bytes, threads: int, device: Device, memory_mb: int | None
+) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -197,7 +208,12 @@ def _session(path: Path, model: str | bytes, threads: int) -> onnxruntime.Infere
     # Idle threads must sleep: the cores belong to the other models and to the audio thread.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnx_session(
+            f"the voice {path.stem}",
+            device,
+            lambda providers: onnxruntime.InferenceSession(model, options, providers=providers),
+            memory_mb=memory_mb,
+        )
     except Exception as error:  # onnxruntime's exceptions have no common base of their own
         raise ModelError(
             f"{path}: not a usable ONNX file ({one_line(error)}); fetch the voice again"
