@@ -10,9 +10,18 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from offhook.config import BudgetConfig
 from offhook.observe.metrics import Metrics
+from tests.support.traces import turn
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+class Model:
+    """One whose prompts are computed here."""
+
+    def stats(self) -> dict[str, int]:
+        return {"cells": 100, "cells_used": 25, "prefix_hits": 3, "prefix_misses": 1}
 
 
 def expressions(file: Path) -> list[str]:
@@ -28,6 +37,7 @@ def test_every_number_that_is_asked_for_exists(file: str) -> None:
     metrics = Metrics()
     metrics.call_ended("ok")
     metrics.call_refused("busy")
+    metrics.watch_models([Model()])
     given = {
         sample.name
         for family in text_string_to_metric_families(metrics.page().decode())
@@ -36,3 +46,22 @@ def test_every_number_that_is_asked_for_exists(file: str) -> None:
     asked = {name for each in expressions(DEPLOY / file) for name in re.findall(r"\boffhook_\w+", each)}
     assert asked, "the file asks for something"
     assert asked <= given
+
+
+def test_guesses_and_caches_are_counted() -> None:
+    metrics, trace = Metrics(), turn()
+    trace.tokens_drafted, trace.tokens_accepted = 12, 9
+    metrics.turn_ended(trace, BudgetConfig())
+    metrics.watch_models([Model(), Model(), object()])
+    metrics.audio_waiting(0.03)
+    page = metrics.page().decode()
+    for line in (
+        'offhook_draft_tokens_total{outcome="right"} 9.0',
+        'offhook_draft_tokens_total{outcome="wrong"} 3.0',
+        'offhook_llm_cache_tokens{state="used"} 50.0',
+        'offhook_llm_cache_tokens{state="free"} 150.0',
+        'offhook_llm_prefixes_total{outcome="hit"} 6.0',
+        'offhook_audio_pipe_seconds_bucket{le="0.04"} 1.0',
+        'offhook_audio_pipe_seconds_bucket{le="0.02"} 0.0',
+    ):
+        assert f"{line}\n" in page

@@ -9,6 +9,7 @@ from offhook.end_of_turn.wait import ProsodyModel
 from offhook.observe.bill import Ledger
 from offhook.observe.load import LoadGauge
 from offhook.observe.metrics import Metrics
+from offhook.observe.spans import Spans
 from offhook.observe.trace import TraceWriter
 from offhook.observe.transcript import TranscriptWriter
 from offhook.recording.recorder import Recorder
@@ -29,3 +30,5 @@ class Services:
     """What tenants' calls have cost today."""
     recorder: Recorder | None = None
     """None: no call is recorded."""
+    spans: Spans | None = None
+    """None: nobody collects spans."""

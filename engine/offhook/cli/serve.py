@@ -6,12 +6,12 @@ import argparse
 import asyncio
 import logging
 import signal
-import sys
 from pathlib import Path
 
 from offhook.config import find_config, load_config
 from offhook.daemon import READY_LINE
 from offhook.daemon.daemon import Daemon
+from offhook.observe.logs import set_up
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,12 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     path = find_config(args.config)
     config = load_config(path)
-    logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it introduces its parts
+    set_up(config.telemetry.log_format, logging.DEBUG if args.verbose else logging.INFO)
     log = logging.getLogger("offhook.daemon.daemon")
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it

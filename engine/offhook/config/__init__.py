@@ -4,7 +4,7 @@ A configuration is read once, checked as a whole, and frozen.
 """
 
 from offhook.config.apps import AppConfig
-from offhook.config.control import ControlConfig, WebConfig
+from offhook.config.control import ControlConfig, TelemetryConfig, WebConfig
 from offhook.config.doors import AriConfig, DoorsConfig
 from offhook.config.outbound import OutboundConfig, OutboundWebhook
 from offhook.config.problems import clipped, problem_in_words
@@ -69,6 +69,7 @@ __all__ = [
     "ServiceSection",
     "SttConfig",
     "SttFallbackConfig",
+    "TelemetryConfig",
     "TenantsConfig",
     "ToolsConfig",
     "TtsConfig",

@@ -1,12 +1,13 @@
-"""Settings of how a running daemon is looked at and told what to do: a socket, and pages in a browser."""
+"""Settings of how a running daemon is looked at and told what to do: a socket, pages, spans, its log."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
-from offhook.config.values import ConfigPath, Section
+from offhook.config.values import ConfigPath, KeyPath, Section
 
 
 class ControlConfig(Section):
@@ -39,3 +40,18 @@ class WebConfig(Section):
     hosts: tuple[str, ...] = ()
     """Names by which browsers call it, besides the address that it listens at."""
     session_hours: float = Field(12.0, gt=0, le=720)
+
+
+class TelemetryConfig(Section):
+    """What is told of each turn to a collector of OpenTelemetry's, and how the log is written."""
+
+    log_format: Literal["text", "json"] = "text"
+    """json: one object a line, each with the call that it is about."""
+    endpoint: str | None = Field(None, pattern=r"^https?://\S+$")
+    """Where spans are sent by OTLP over HTTP, such as ``http://127.0.0.1:4318``; None: nowhere."""
+    service_name: str = Field("offhook", min_length=1, max_length=200)
+    headers_file: KeyPath | None = None
+    """File with a line ``NAME: VALUE`` for each header of the collector's, such as its key."""
+    content: bool = False
+    """Spans hold what was said, in attributes with ``pii`` in their names, where the tenant lets transcripts
+    be kept."""

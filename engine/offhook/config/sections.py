@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from offhook.config.apps import AppConfig
-from offhook.config.control import ControlConfig, WebConfig
+from offhook.config.control import ControlConfig, TelemetryConfig, WebConfig
 from offhook.config.doors import DoorsConfig
 from offhook.config.outbound import OutboundConfig
 from offhook.config.recording import RecordingConfig
@@ -366,6 +366,7 @@ class Config(Section):
     metrics: MetricsConfig = MetricsConfig()
     control: ControlConfig = ControlConfig()
     web: WebConfig = WebConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
     tenants: TenantsConfig = TenantsConfig()
     costs: CostsConfig = CostsConfig()
     recognisers: dict[_Name, SttConfig] = {}

@@ -53,6 +53,7 @@ from offhook.files import group_id
 from offhook.observe.http import StatusServer
 from offhook.observe.load import LoadGauge
 from offhook.observe.metrics import Metrics
+from offhook.observe.spans import Spans
 from offhook.observe.trace import TraceWriter
 from offhook.observe.transcript import TranscriptWriter
 from offhook.playout.folder import PlaybackFolder
@@ -183,8 +184,14 @@ class Daemon:
                 stack.callback(sending.close)
             self._media = Media(hearing, playout, folder, sending)
             gauge = LoadGauge(allowed=speculation(config))
-            self._tasks.spawn(watch_load(gauge, metrics), "load")
-            services = Services(gauge, metrics, trace, transcript, judging, recorder=recordings.recorder)
+            self._tasks.spawn(watch_load(gauge, metrics, hearing.waiting_s), "load")
+            metrics.watch_models(pool.language_models())
+            spans = None if config.telemetry.endpoint is None else Spans(config.telemetry)
+            if spans is not None:
+                stack.callback(spans.close)
+            services = Services(
+                gauge, metrics, trace, transcript, judging, recorder=recordings.recorder, spans=spans
+            )
             profiles = Profiles(
                 config,
                 pool,

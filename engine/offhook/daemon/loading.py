@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from offhook.config import Config
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 LOAD_SAMPLE_S = 0.5
 
 
-async def watch_load(load: LoadGauge, metrics: Metrics) -> None:
+async def watch_load(load: LoadGauge, metrics: Metrics, audio_waiting_s: Callable[[], float]) -> None:
     """Until cancelled."""
     loop = asyncio.get_running_loop()
     while True:
@@ -26,6 +27,7 @@ async def watch_load(load: LoadGauge, metrics: Metrics) -> None:
         due_s = loop.time() + LOAD_SAMPLE_S
         await asyncio.sleep(LOAD_SAMPLE_S)
         metrics.loop_lag(loop.time() - due_s)
+        metrics.audio_waiting(audio_waiting_s())
 
 
 async def load(

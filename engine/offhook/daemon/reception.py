@@ -31,7 +31,7 @@ from offhook.daemon.answerer import (
     speakers,
 )
 from offhook.daemon.costs import check_costs, recall_costs
-from offhook.daemon.notes import Notes, all_of
+from offhook.daemon.notes import Notes, all_of, span_notes
 from offhook.daemon.profiles import Key, Prepared, Profiles
 from offhook.daemon.relay import Relay
 from offhook.daemon.tongues import others_of
@@ -42,6 +42,7 @@ from offhook.engines.tts.voice import Voice
 from offhook.errors import BusyError, ConfigError, OffhookError
 from offhook.knowledge.store import ReadPassages
 from offhook.observe.bill import Bill
+from offhook.observe.logs import logged_as
 from offhook.tenants.admission import Refusal
 from offhook.tenants.snapshot import Number, Snapshot
 from offhook.workers import Workers
@@ -270,14 +271,14 @@ class Reception:
         if back is not None:  # a part of its own in whatever is written down
             offer = replace(offer, call_id=f"{offer.call_id}+{back.part}")
         name = prepared.key[1] if number is None else number.agent.name
-        with self._live.call(offer, profile, name) as live:
+        with self._live.call(offer, profile, name) as live, logged_as(offer.call_id):
             await self._hold_live(line, profile, number, live, back)
 
     async def _hold_live(
         self, line: Line, profile: CallProfile, number: Number | None, live: LiveCall, back: Kept | None
     ) -> None:
         offer = live.offer
-        notes: list[Notes] = [live]
+        notes: list[Notes] = [live, *span_notes(self.config, self.services.spans, live)]
         if number is not None and self._tenancy is not None:
             currency = self.config.costs.currency
             notes.append(self._tenancy.note(offer, number, profile.agent.language, currency))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import struct
+import termios
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +23,9 @@ from offhook.core import (
 from offhook.doors.base import Listening, OnEvent
 from offhook.playout.folder import PlaybackFolder
 
+_INT = struct.Struct("i")
+_SAMPLE_BYTES = 2
+
 
 class Hearing:
     """Speech events from the media thread to the calls they belong to.  Lives on the running event loop."""
@@ -27,6 +34,7 @@ class Hearing:
         """Load the voice-activity network and start listening.  Raises ModelError or OSError."""
         self._media = MediaThread(SileroModel())
         self._listeners: dict[int, OnEvent] = {}
+        self._pipes: dict[int, _Pipe] = {}
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._media.event_fd, self._dispatch)
 
@@ -41,6 +49,7 @@ class Hearing:
         on_message: OnMessage | None = None,
     ) -> Stream:
         """Hear ``fd`` from now on; what happens on it goes to ``on_event``.  See MediaThread.add."""
+        inode = os.fstat(fd).st_ino
         stream = self._media.add(
             fd,
             rate_hz,
@@ -51,12 +60,19 @@ class Hearing:
             on_message=on_message,
         )
         self._listeners[stream.id] = on_event
+        self._pipes[stream.id] = _Pipe(fd, inode, rate_hz)
         return stream
 
     def remove(self, stream: Stream) -> None:
         """Stop hearing ``stream``; its descriptor is closed."""
         self._listeners.pop(stream.id, None)
+        self._pipes.pop(stream.id, None)
         stream.close()
+
+    def waiting_s(self) -> float:
+        """Audio that has arrived and was not read yet, of the call that has the most of it: microseconds of
+        work."""
+        return max((pipe.waiting_s() for pipe in self._pipes.values()), default=0.0)
 
     def beat(self) -> int:
         """Whether the media thread moves; see MediaThread.beat."""
@@ -72,6 +88,25 @@ class Hearing:
             listener = self._listeners.get(stream_id)
             if listener is not None:  # else: closed while the event was on its way
                 listener(event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipe:
+    """A caller's audio on its way to the media thread, which owns the descriptor and may have closed it."""
+
+    fd: int
+    inode: int
+    """To know it again: a number is used anew."""
+    rate_hz: int
+
+    def waiting_s(self) -> float:
+        try:
+            if os.fstat(self.fd).st_ino != self.inode:
+                return 0.0
+            (unread,) = _INT.unpack(fcntl.ioctl(self.fd, termios.FIONREAD, _INT.pack(0)))
+        except OSError:
+            return 0.0
+        return float(unread) / (_SAMPLE_BYTES * self.rate_hz)
 
 
 OnEnded = Callable[[int, bool], None]

@@ -6,17 +6,19 @@ A registry of our own, so that two daemons in one process (tests) do not meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from offhook.config import BudgetConfig
 from offhook.observe.bill import Bill
+from offhook.observe.caches import ModelCaches
 from offhook.observe.cpu import CPU_STAGES, ThreadTimes
 from offhook.observe.trace import STAGES, TurnTrace
 
 _BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.335, 0.5, 0.65, 0.8, 1.0, 1.5, 2.5, 5.0)
 """Seconds; finest where a person on the telephone begins to notice, with the goals as limits."""
+_WAITING_BUCKETS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
 _LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 
 
@@ -34,6 +36,12 @@ class Metrics:
             "offhook_event_loop_lag_seconds",
             "How late the event loop wakes who has waited",
             buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        self._audio_waiting = Histogram(
+            "offhook_audio_pipe_seconds",
+            "Callers' audio that has arrived and is not read yet: the most of any call, twice a second",
+            buckets=_WAITING_BUCKETS,
             registry=registry,
         )
         self._turns = Counter("offhook_turns", "Answers that a caller began to hear", registry=registry)
@@ -91,6 +99,14 @@ class Metrics:
         self._recordings = Counter(
             "offhook_recordings", "Recordings that have ended", ["how"], registry=registry
         )
+        self._drafted = Counter(
+            "offhook_draft_tokens",
+            "Guessed tokens of answers that were heard",
+            ["outcome"],
+            registry=registry,
+        )
+        for outcome in ("right", "wrong"):
+            self._drafted.labels(outcome)
         self.holding = Counter(
             "offhook_holding_phrases", "Answers that had to be announced", registry=registry
         )
@@ -103,6 +119,10 @@ class Metrics:
         """``running`` is asked whenever the page is read, on any thread."""
         self._running.set_function(running)
 
+    def watch_models(self, models: Iterable[object]) -> None:
+        """What the caches of language models of this machine hold is asked whenever the page is read."""
+        self.registry.register(ModelCaches(models))
+
     def call_refused(self, reason: str) -> None:
         """A call was not taken; ``reason`` is one of a few words."""
         self._refused.labels(reason).inc()
@@ -114,6 +134,10 @@ class Metrics:
     def loop_lag(self, seconds: float) -> None:
         """The event loop woke somebody so late."""
         self._lag.observe(max(0.0, seconds))
+
+    def audio_waiting(self, seconds: float) -> None:
+        """So much audio has arrived, and was not read yet."""
+        self._audio_waiting.observe(seconds)
 
     def billed(self, bill: Bill) -> None:
         """A call is over, and this is what it has cost."""
@@ -130,6 +154,8 @@ class Metrics:
             self._turnaround.observe(turnaround_ms / 1000)
         for stage, duration_ms in trace.stages_ms().items():
             self._stage.labels(stage).observe(duration_ms / 1000)
+        self._drafted.labels("right").inc(trace.tokens_accepted)
+        self._drafted.labels("wrong").inc(max(0, trace.tokens_drafted - trace.tokens_accepted))
         for stage, cpu_ms in trace.cpu_ms.items():
             self._cpu.labels(stage).inc(cpu_ms / 1000)
         for stage in trace.over_budget(budgets):
