@@ -18,6 +18,7 @@ from offhook.simulator.launcher import INSTALLED as LAUNCHER
 from tests.asterisk.conftest import taking_calls
 from tests.support.asterisk.asterisk_install import AsteriskInstall, NoAsteriskError, find_asterisk
 from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer, complaints
+from tests.support.asterisk.of_doors import EXTENSIONS, Doors
 from tests.support.asterisk.of_hand_over import (
     COLLEAGUE,
     DESK,
@@ -50,8 +51,13 @@ def install() -> AsteriskInstall:
 
 
 @pytest.fixture(scope="module")
-def server(install: AsteriskInstall) -> Iterator[AsteriskServer]:
-    with asterisk_of_hand_over(install, [LAUNCHER]) as server:
+def doors() -> Doors:
+    return Doors.free()
+
+
+@pytest.fixture(scope="module")
+def server(install: AsteriskInstall, doors: Doors) -> Iterator[AsteriskServer]:
+    with asterisk_of_hand_over(install, [LAUNCHER], doors=doors) as server:
         yield server
 
 
@@ -70,10 +76,10 @@ def freepbx(install: AsteriskInstall) -> Iterator[AsteriskServer]:
 
 
 @pytest.fixture(scope="module")
-def ceramics() -> Iterator[DaemonProcess]:
+def ceramics(doors: Doors, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     menu = json.dumps(f"{ROOT / 'examples/agi/menu.py'}:main")
     settings = f"[agent]\ndefault = {json.dumps(str(AGENT))}\n[apps.menu]\nfunction = {menu}\n"
-    with DaemonProcess(settings) as process:
+    with DaemonProcess(settings + doors.settings(tmp_path_factory.mktemp("doors"))) as process:
         yield process
 
 
@@ -227,9 +233,9 @@ async def test_behind_freepbx(
 async def test_a_queue_and_a_mailbox(
     daemon: DaemonProcess, server: AsteriskServer, phrases: dict[str, Phrase]
 ) -> None:
-    """By keys of the menu: nobody in the queue has time: back; the mailbox takes a message."""
+    """Through another door, by keys of the menu: nobody in the queue has time: back; a mailbox."""
     agent = load_agent(str(AGENT))
-    async with await call_in(server) as call:
+    async with await call_in(server, EXTENSIONS["audiosocket"]) as call:
         await call.media.press("7")
         await eventually(lambda: "Queue(" in server.log(), "in the queue")
         mark = len(daemon.log())

@@ -5,7 +5,9 @@ greets, in which language, and with whose knowledge; also while the database is 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,8 @@ GREETINGS = {
     YORK: ("York clockmakers, good day to you.", "en"),
     HULL: ("Guten Tag, hier ist das Hafenmuseum.", "de"),
 }
+PIER = {"pier": {"name": "the pier", "number": "999"}}
+"""A number that the dialplan rings, and that nobody has."""
 OPEN = {
     LEEDS: "We are open from seven in the morning until noon.",
     YORK: "Our opening hours are two to six, Tuesdays only.",
@@ -58,7 +62,9 @@ def three(cluster: PrivateCluster) -> Database:
             tenant = add_tenant(connection, slug, slug.title(), active=slug != "bath")
             greeting, language = GREETINGS.get(number, ("Hello.", "en"))
             facts = [OPEN[number]] if number in OPEN else []
-            agent = {"name": slug, "greeting": greeting, "language": language, "facts": facts}
+            agent: dict[str, Any] = {"name": slug, "greeting": greeting, "language": language, "facts": facts}
+            if number == LEEDS:
+                agent |= {"menu": {"0": {"to": "pier"}}, "tools": {"transfer": {"targets": PIER}}}
             put_agent(connection, tenant, "main", Agent.model_validate(agent))
             add_number(connection, number, tenant)
     return database
@@ -129,6 +135,23 @@ async def test_three_businesses_at_once_each_with_its_own(
             return sorted(call["tenant"] for call in list_calls(connection))
 
     await eventually(lambda: written() == ["hull", "leeds", "york"], "each call is its tenant's, and written")
+
+
+async def test_whom_nobody_answers_is_back_with_the_tenants_agent(
+    asterisk: AsteriskServer, daemon: DaemonProcess
+) -> None:
+    mark, log = asterisk.log_mark(), len(daemon.log())
+    async with await dial(asterisk, LEEDS) as call:
+        await greeted(call)
+        await call.media.press("0")
+        await eventually(lambda: " is back" in daemon.log()[log:], "nobody has 999")
+        back_ns = time.monotonic_ns()
+        await call.media.heard_after(back_ns)
+        await call.media.quiet(900)
+        heard = sound(call.media.received, back_ns)
+    assert likeness(heard, Agent(name="leeds", greeting="Hello.").returned) >= ALIKE
+    assert 'Dial("PJSIP' in asterisk.log(mark)
+    assert "Local/999@offhook-transfers" in asterisk.log(mark)
 
 
 async def test_a_change_is_live_without_a_restart(

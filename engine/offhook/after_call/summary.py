@@ -15,6 +15,7 @@ _MAX_QUOTE = 160
 _MAX_QUOTES = 3
 _LEFT = ("ticket", "message", "callback", "voicemail")
 """Tools that leave work to people."""
+_HANDED_OVER = frozenset(("transfer", "attended", "queue", "voicemail"))
 _FAILED = ("failed", "busy", "unavailable")
 _WORDS = {
     "en": {
@@ -77,7 +78,7 @@ def summarise(call: FinishedCall, *, quote: bool, sentiment: int | None = None) 
 def _outcome(call: FinishedCall) -> str:
     if call.result in _FAILED:
         return "failed"
-    if call.result == "transfer":
+    if call.result in _HANDED_OVER:
         return "transferred"
     if any(one.ok for one in call.done):
         return "done"

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.asterisk.asterisk_install import AsteriskInstall
-from tests.support.asterisk.asterisk_server import AsteriskServer
+from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer
+from tests.support.asterisk.of_doors import MODULES, Doors
 
 COLLEAGUE = "211"
 """Her telephone is called like her number, as those of FreePBX are; the password is the shipped one's."""
@@ -76,7 +77,7 @@ DESK = """exten => desk,1,Dial(PJSIP/softphone,${OFFHOOK_RING_S},${OFFHOOK_DIAL}
 """Of the shipped dialplan."""
 _QUEUE = f"[general]\n[kiln]\ntimeout = {RING_S}\nmember => PJSIP/{COLLEAGUE}\njoinempty = yes\n"
 _VOICEMAIL = "[general]\nformat = wav\nmaxsecs = 30\nminsecs = 1\n[default]\n100 => 4242,Kiln\n"
-MODULES = ("app_queue", "app_voicemail", "res_musiconhold", "res_adsi")
+PEOPLE = ("app_queue", "app_voicemail", "res_musiconhold", "res_adsi")
 
 
 @contextmanager
@@ -85,15 +86,24 @@ def asterisk_of_hand_over(
     scripts: Sequence[Path] = (),
     dialplan: str = _DIALPLAN,
     adjust: Callable[[Path], None] = lambda etc: None,
+    doors: Doors | None = None,
 ) -> Iterator[AsteriskServer]:
-    """``dialplan`` is added to the shipped one; ``adjust`` may change what else there is."""
+    """``dialplan`` is added to the shipped one; ``adjust`` may change what else there is.
+
+    ``doors``: calls come by AudioSocket as well, as the shipped file for that has it.
+    """
+    modules = PEOPLE + (MODULES if doors is not None else ())
+    if doors is not None:
+        addresses = f"OFFHOOK_FASTAGI = {doors.fastagi}\nOFFHOOK_AUDIOSOCKET = {doors.audiosocket}\n"
+        dialplan = f'\n#include "{SHIPPED / "offhook-doors.conf"}"\n{dialplan}[globals](+)\n{addresses}'
 
     def with_people(etc: Path) -> None:
         for name, text in {"pjsip": _PHONE, "extensions": dialplan}.items():
             with (etc / f"{name}.conf").open("a") as file:
                 file.write(text)
-        with (etc / "modules.conf").open("a") as modules:
-            modules.write("\n[modules](+)\n" + "".join(f"load = {name}.so\n" for name in MODULES))
+        with (etc / "modules.conf").open("a") as file:
+            file.write("\n[modules](+)\n" + "".join(f"load = {name}.so\n" for name in modules))
+        (etc / "http.conf").write_text("[general]\nenabled = no\n")
         (etc / "queues.conf").write_text(_QUEUE)
         (etc / "voicemail.conf").write_text(_VOICEMAIL)
         (etc / "musiconhold.conf").write_text("[general]\n")
