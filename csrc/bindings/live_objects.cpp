@@ -3,6 +3,7 @@
 #include "audio/media_thread.h"
 #include "audio/playout_thread.h"
 #include "audio/sender_thread.h"
+#include "base/cores.h"
 #include "bindings/module.h"
 #include "llm/engine.h"
 #include "vad/silero.h"
@@ -24,6 +25,7 @@ void bind_live_objects(py::module_& module) {
         counts["playout_buffers"] = PlayoutBuffer::live();
         counts["senders"] = Sender::live();
         counts["sender_threads"] = SenderThread::live();
+        counts["core_places"] = CorePlace::live();
         const llm::LiveObjects llm = llm::live_objects();
         counts["llm_engines"] = llm.engines;
         counts["llm_conversations"] = llm.conversations;

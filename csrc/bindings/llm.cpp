@@ -154,7 +154,7 @@ std::unique_ptr<PyEngine> make_engine(const std::shared_ptr<LlamaModel>& model, 
                                       std::optional<bool> flash_attention, const std::string& key_type,
                                       const std::string& value_type, bool full_window, bool reproducible,
                                       int32_t queue_pieces, Nanoseconds decode_ns,
-                                      Nanoseconds prefill_token_ns) {
+                                      Nanoseconds prefill_token_ns, const std::shared_ptr<Cores>& cores) {
   BackendSettings backend;
   backend.cells = context_tokens;
   backend.sequences = calls + prefixes;
@@ -177,6 +177,7 @@ std::unique_ptr<PyEngine> make_engine(const std::shared_ptr<LlamaModel>& model, 
   settings.decode_ns = decode_ns;
   settings.prefill_token_ns = prefill_token_ns;
   settings.prefill_tokens = kTuningTokens;
+  settings.cores = cores;
   return std::make_unique<PyEngine>(model, backend, settings);
 }
 
@@ -267,7 +268,8 @@ void bind_engine(py::module_& module) {
            py::arg("context_tokens"), py::arg("call_tokens"), py::arg("batch_tokens"), py::arg("threads"),
            py::arg("batch_threads"), py::arg("flash_attention") = py::none(), py::arg("key_type") = "f16",
            py::arg("value_type") = "f16", py::arg("full_window") = true, py::arg("reproducible") = false,
-           py::arg("queue_pieces") = 256, py::arg("decode_ns") = 0, py::arg("prefill_token_ns") = 0, NoGil())
+           py::arg("queue_pieces") = 256, py::arg("decode_ns") = 0, py::arg("prefill_token_ns") = 0,
+           py::arg("cores") = py::none(), NoGil())
       .def_property_readonly("event_fd", [](PyEngine& engine) { return engine.get().event_fd(); })
       .def(
           "poll", [](PyEngine& engine) { return engine.get().poll(); }, NoGil())
@@ -333,8 +335,11 @@ void bind_conversation(py::module_& module) {
           },
           NoGil())
       .def(
-          "set_committed", [](PyConversation& c, bool committed) { c.get().set_committed(committed); },
-          py::arg("committed"), NoGil())
+          "set_committed",
+          [](PyConversation& c, bool committed, Nanoseconds since_ns) {
+            c.get().set_committed(committed, since_ns);
+          },
+          py::arg("committed"), py::arg("since_ns") = 0, NoGil())
       .def("close", [](PyConversation& c) { c.get().close(); }, NoGil());
   py::classh<Generation>(module, "LlmGeneration")
       .def_property_readonly("id", &Generation::id)

@@ -12,5 +12,6 @@ PYBIND11_MODULE(_core, module) {
   offhook::bind_media_thread(module);
   offhook::bind_playout(module);
   offhook::bind_sender(module);
+  offhook::bind_cores(module);
   offhook::bind_llm(module);
 }

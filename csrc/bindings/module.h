@@ -29,6 +29,7 @@ void bind_endpointer(py::module_& module);
 void bind_media_thread(py::module_& module);
 void bind_playout(py::module_& module);
 void bind_sender(py::module_& module);
+void bind_cores(py::module_& module);
 void bind_llm(py::module_& module);
 
 }  // namespace offhook

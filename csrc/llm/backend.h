@@ -79,6 +79,11 @@ class Backend {
   /// Lets `target`, which is empty, share positions [0, count) of `source`.  Costs microseconds.
   virtual void share(SequenceId source, SequenceId target, int32_t count) = 0;
 
+  /// Threads that compute a batch of so many tokens, if there are cores for all of them.
+  virtual int32_t threads_for(int32_t /*tokens*/) const noexcept { return 1; }
+  /// The next batches are computed by so many threads at most, >= 1.
+  virtual void use_cores(int32_t /*cores*/) {}
+
   /// Any thread: makes decode() return kAborted soon, now and ever after.
   virtual void request_abort() noexcept = 0;
 

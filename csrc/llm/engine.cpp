@@ -217,9 +217,10 @@ Conversation::State Conversation::state() const {
           call.closed ? "the conversation is closed" : call.failure};
 }
 
-void Conversation::set_committed(bool committed) {
+void Conversation::set_committed(bool committed, Nanoseconds since_ns) {
   const EngineCore::Lock lock(core_->mutex_);
   state_->committed = committed;
+  state_->waits_since_ns = since_ns;
   core_->wake();
 }
 

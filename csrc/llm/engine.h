@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cores.h"
 #include "llm/backend.h"
 #include "llm/sampling.h"
 #include "llm/scheduler.h"
@@ -36,6 +37,8 @@ struct EngineSettings {
   int32_t call_tokens = 2048;  ///< share of one call: prefix, dialogue and answer together
   int32_t queue_pieces = 256;  ///< pieces of text that wait to be taken; then the generation pauses
   SchedulerSettings scheduler;
+  /// Asked before each batch whether it may be computed, and by how many threads; null: nobody is asked.
+  std::shared_ptr<Cores> cores;
   /// What is known about speed beforehand (from tuning); 0 means unknown.
   Nanoseconds decode_ns = 0;         ///< one token for one call
   Nanoseconds prefill_token_ns = 0;  ///< one token of a batch of prefill_tokens
@@ -163,8 +166,9 @@ class Conversation {
   void ask_computed();
 
   State state() const;
-  /// Speculative work (false) yields to committed work.  A new conversation is committed.
-  void set_committed(bool committed);
+  /// Speculative work (false) yields to committed work.  A new conversation is committed.  `since_ns`: since
+  /// when the caller waits, on the monotonic clock; 0: since the text came.
+  void set_committed(bool committed, Nanoseconds since_ns = 0);
   /// Gives the place back.  Any number of times.
   void close();
 

@@ -37,6 +37,7 @@ EngineCore::EngineCore(std::shared_ptr<Backend> backend, const EngineSettings& s
   if (settings.prefill_token_ns > 0 && settings.prefill_tokens > 0) {
     costs_.observe(settings.prefill_tokens, settings.prefill_token_ns * settings.prefill_tokens);
   }
+  if (settings.cores) place_ = std::make_unique<CorePlace>(settings.cores);
   last_progress_ns_ = now();
 }
 
@@ -85,6 +86,7 @@ void EngineCore::end_all(const std::string& why) {
 void EngineCore::wake() {
   work_wanted_ = true;
   wanted_.notify_one();
+  if (waits_for_core_) place_->urge(rank());
 }
 
 void EngineCore::announce(uint64_t id) {

@@ -111,6 +111,7 @@ struct CallState : Counted<CallState> {
   std::shared_ptr<PrefixState> prefix;  ///< null: it computes its prefix itself
   Residence cache;
   bool committed = true;
+  Nanoseconds waits_since_ns = 0;  ///< since when the caller waits; 0: since arrived_ns
   bool closed = false;
   Nanoseconds since_ns = 0;
   Nanoseconds arrived_ns = 0;
@@ -208,6 +209,9 @@ class EngineCore : Counted<EngineCore> {
   // engine_loop.cpp: engine thread.
   void run();
   bool serve_ready(Lock& lock);
+  Rank rank() const;
+  bool has_cores(Lock& lock, const std::vector<Job>& jobs);
+  void leave_cores();
   std::vector<Job> collect();
   void add_prefix_jobs(std::vector<Job>& jobs);
   int32_t draft_wanted(const CallState& call) const;
@@ -246,11 +250,14 @@ class EngineCore : Counted<EngineCore> {
   std::vector<std::shared_ptr<PrefixState>> prefixes_;
   std::vector<SequenceId> free_call_sequences_;
   std::vector<SequenceId> free_prefix_sequences_;
-  std::vector<Outcome> targets_;  ///< what the jobs of the batch being planned stand for
-  std::deque<uint64_t> alone_;    ///< ids to be computed one by one: a batch with them failed
-  int32_t batch_limit_;           ///< smaller than the backend's for a while after kNoRoom
-  bool drafts_ = true;            ///< false once the cache could not give back a tail: drafts leave some
-  CostModel costs_;               ///< engine thread only
+  std::vector<Outcome> targets_;      ///< what the jobs of the batch being planned stand for
+  std::deque<uint64_t> alone_;        ///< ids to be computed one by one: a batch with them failed
+  int32_t batch_limit_;               ///< smaller than the backend's for a while after kNoRoom
+  bool drafts_ = true;                ///< false once the cache could not give back a tail: drafts leave some
+  CostModel costs_;                   ///< engine thread only
+  std::unique_ptr<CorePlace> place_;  ///< null: cores are not asked for
+  bool waits_for_core_ = false;
+  int32_t cores_ = 0;  ///< that the thread has now; engine thread only
   EngineStats stats_;
 
   std::atomic<Nanoseconds> last_progress_ns_{0};

@@ -19,6 +19,9 @@ namespace {
 // batch instead of three.
 constexpr Nanoseconds kLinger_ns = 3 * kMillisecond / 2;
 
+// After so long without a core it is looked again at what is wanted, and at whether the engine has to end.
+constexpr Nanoseconds kCoreWait_ns = 50 * kMillisecond;
+
 constexpr int32_t kRows = 4;
 static_assert(Draft::kFill == kRows - 1, "a draft can fill up whatever is missing of a batch's last rows");
 
@@ -44,14 +47,17 @@ void EngineCore::run() {
       if (serve_ready(lock)) continue;
       const std::vector<Job> jobs = collect();
       if (const Nanoseconds wait_ns = linger(jobs, now()); wait_ns > 0) {
+        leave_cores();
         wanted_.wait_for(lock, std::chrono::nanoseconds(wait_ns),
                          [this] { return stopping_ || work_wanted_; });
         continue;
       }
+      if (!has_cores(lock, jobs)) continue;
       SchedulerSettings scheduler = settings_.scheduler;
       scheduler.max_batch_tokens = batch_limit_;
       const std::vector<Slice> slices = plan_batch(jobs, now(), costs_, scheduler);
       if (slices.empty()) {
+        leave_cores();
         last_progress_ns_ = now();
         wanted_.wait(lock, [this] { return stopping_ || work_wanted_; });
         continue;
@@ -63,10 +69,52 @@ void EngineCore::run() {
   } catch (const std::exception& error) {
     if (!lock.owns_lock()) lock.lock();
     // Out of memory or a fault of ours: no call may wait for an answer that will not come.
+    leave_cores();
     stopping_ = true;
     stopped_ = true;
     end_all(std::string("the language model engine ended: ") + error.what());
   }
+}
+
+// --- cores ---------------------------------------------------------------------------------------
+
+Rank EngineCore::rank() const {
+  Rank best{Rank::kAhead, std::numeric_limits<int64_t>::max()};
+  for (const auto& call : calls_) {
+    if (call->closed || !call->failure.empty() || call->size() <= call->cache.computed) continue;
+    const Nanoseconds since_ns = call->waits_since_ns > 0 ? call->waits_since_ns : call->arrived_ns;
+    const bool awaited = call->generation || call->question.waits() || call->computed_wanted;
+    // What is only remembered of a turn that was said is as little urgent as what is read ahead.
+    best = std::min(best, {!awaited          ? Rank::kAhead
+                           : call->committed ? Rank::kCommitted
+                                             : Rank::kPrepared,
+                           since_ns});
+  }
+  return best;
+}
+
+/// True when the jobs may be planned: nobody is asked for cores, or some were given before.  Else some are
+/// waited for, without the lock, and it has to be looked again at what is wanted by then.
+bool EngineCore::has_cores(Lock& lock, const std::vector<Job>& jobs) {
+  if (!place_ || cores_ > 0 || jobs.empty()) return true;
+  int32_t tokens = 0;
+  for (const Job& job : jobs) tokens += std::min(job.pending + job.draft, batch_limit_);
+  const int32_t most = backend_->threads_for(tokens);
+  waits_for_core_ = true;
+  place_->urge(rank());
+  lock.unlock();
+  const int32_t cores = place_->enter(most, kCoreWait_ns);
+  lock.lock();
+  waits_for_core_ = false;
+  cores_ = cores;
+  last_progress_ns_ = now();
+  if (cores_ > 0) backend_->use_cores(cores_);
+  return false;
+}
+
+void EngineCore::leave_cores() {
+  if (cores_ > 0) place_->leave();
+  cores_ = 0;
 }
 
 // --- logits that are there already ---------------------------------------------------------------
@@ -270,6 +318,7 @@ void EngineCore::decode(Lock& lock, Work& work) {
       verify(outcome, work.batch);
     }
   }
+  leave_cores();
   lock.lock();
   decoding_since_ns_ = 0;
   last_progress_ns_ = now();

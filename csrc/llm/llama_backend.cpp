@@ -115,6 +115,7 @@ LlamaBackend::LlamaBackend(std::shared_ptr<const LlamaModel> model, const Backen
   }
   cells_ = static_cast<int32_t>(llama_n_ctx(context_)) - (settings.reproducible ? 1 : 0);
   threads_ = settings.threads;
+  batch_threads_ = settings.batch_threads;
   can_shift_ = llama_memory_can_shift(llama_get_memory(context_));
   lengths_.assign(static_cast<size_t>(settings.sequences), 0);
   batch_ = std::make_unique<llama_batch>(llama_batch_init(settings.batch_tokens + 1, 0, 1));
@@ -142,6 +143,18 @@ void LlamaBackend::set_threads(int32_t threads, int32_t batch_threads) {
           "threads must be between 1 and 512");
   llama_set_n_threads(context_, threads, batch_threads);
   threads_ = threads;
+  batch_threads_ = batch_threads;
+  cores_ = 0;
+}
+
+int32_t LlamaBackend::threads_for(int32_t tokens) const noexcept {
+  return tokens > 1 || needs_companion(static_cast<size_t>(tokens)) ? batch_threads_ : threads_;
+}
+
+void LlamaBackend::use_cores(int32_t cores) {
+  if (cores == cores_) return;
+  llama_set_n_threads(context_, std::min(threads_, cores), std::min(batch_threads_, cores));
+  cores_ = cores;
 }
 
 int32_t LlamaBackend::max_batch_tokens() const noexcept {

@@ -67,6 +67,8 @@ class LlamaBackend final : public Backend {
   bool remove(SequenceId sequence, int32_t from) override;
   bool cut(SequenceId sequence, int32_t from, int32_t to) override;
   void share(SequenceId source, SequenceId target, int32_t count) override;
+  int32_t threads_for(int32_t tokens) const noexcept override;
+  void use_cores(int32_t cores) override;
   void request_abort() noexcept override { abort_ = true; }
   std::unique_ptr<Sampler> make_sampler(const SamplingOptions& options) const override;
 
@@ -87,6 +89,8 @@ class LlamaBackend final : public Backend {
   std::unique_ptr<llama_batch> batch_;
   int32_t cells_ = 0;
   int32_t threads_ = 1;
+  int32_t batch_threads_ = 1;
+  int32_t cores_ = 0;  // as used last; 0: as many as there are threads
   bool can_shift_ = false;
   std::vector<int32_t> lengths_;  // by sequence: positions in the cache, as far as we asked for
   std::vector<int8_t> asked_;     // by token of the last good batch: logits were asked for

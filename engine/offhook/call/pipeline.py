@@ -1,14 +1,12 @@
 """One revision of an answer: recognise, think, speak, clause by clause.
 
-A revision is prepared while the caller may still go on.  Until it is committed it
-has no effect outside this file: its audio is heard by nobody, and when it is
-cancelled the conversation is rolled back to where it was.  Revisions of one call take
-their turn on the conversation; they never overlap there.  One whose words are those of the
-revision before takes over what had been written of that one's answer.
+A revision is prepared while the caller may still go on.  Until it is committed it has no effect outside
+this file: its audio is heard by nobody, and when it is cancelled the conversation is rolled back to where
+it was.  Revisions of one call take their turn on the conversation; they never overlap there.  One whose
+words are those of the revision before takes over what had been written of that one's answer.
 
-While the caller still speaks, :meth:`Pipeline.anticipate` puts the words that are sure
-already into the conversation, so that a revision has only the last ones to compute.
-A revision that fails ends with the agent's excuse, and is remembered as such.
+While the caller still speaks, :meth:`Pipeline.anticipate` puts the words that are sure into the conversation,
+so that a revision has only the last ones to compute.  One that fails ends with the excuse.
 """
 
 from __future__ import annotations
@@ -132,6 +130,7 @@ class Pipeline:
             await self._policy.anticipate(words, self._history)
         if not self._turn.locked():
             async with self._turn:
+                self._conversation.speculative = True
                 await self._ahead.extend(words)
 
     def commit(self, revision: Revision) -> None:
@@ -258,6 +257,7 @@ class Pipeline:
     async def _answer(self, revision: Revision, telling: Telling) -> None:
         """Answer, wait for what became of it, and leave the conversation saying just that."""
         conversation, policy = self._conversation, self._policy
+        conversation.since_ns = revision.claim.since_ns
         conversation.speculative = not revision.committed
         revision.turn = turn = await policy.turn(revision.caller_text, self._history)
         revision.ends_call = turn.ends_call

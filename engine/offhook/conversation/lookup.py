@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from offhook.conversation.base import FINAL
 from offhook.conversation.history import History
+from offhook.core import core_place
 from offhook.knowledge.store import Knowledge, Ranking
 from offhook.workers import Workers
 
@@ -16,7 +17,7 @@ SEARCH_S = 5.0
 
 def search_workers() -> Workers:
     """The thread for all calls' searches."""
-    return Workers("offhook-knowledge", "the search for facts", limit_s=SEARCH_S)
+    return Workers("offhook-knowledge", "the search for facts", limit_s=SEARCH_S, place=core_place)
 
 
 async def look_up(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.core.cores import CorePlace, Cores, core_place, machine_cores
 from offhook.core.media import Framing, MediaThread, OnMessage, Stream
 from offhook.core.native import _core, llama_folder
 from offhook.core.playout import PlayoutFile, PlayoutThread
@@ -50,6 +51,8 @@ __all__ = [
     "SILERO_FILE",
     "SILERO_RATE_HZ",
     "SILERO_WINDOW_SAMPLES",
+    "CorePlace",
+    "Cores",
     "Endpointer",
     "Framing",
     "LlmConversation",
@@ -66,11 +69,13 @@ __all__ = [
     "SileroBatch",
     "SileroModel",
     "Stream",
+    "core_place",
     "live_objects",
     "llama_folder",
     "llm_library",
     "llm_log",
     "llm_requantise",
+    "machine_cores",
     "resample",
     "silero_weights_path",
 ]

@@ -86,7 +86,7 @@ class EnginePool:
         """Held by whoever loads a language model: each measures what memory is free."""
         self._knowledge = models.knowledge
         self._ready_audio = default_ready_audio()
-        own_voice = Voice(models.synthesizer, timeout_s=config.tts.timeout_s, ready=self._ready_audio)
+        own_voice = self._voice(config.tts, models.synthesizer)
         self._loaded: dict[_Key, Future[Any]] = {
             ("stt", "", ""): _done(models.recognizer),
             ("llm", "", ""): _done(models.language_model),
@@ -140,6 +140,10 @@ class EnginePool:
             if spoken.close():  # else a thread hangs in it
                 synthesizer.close()
 
+    def _voice(self, tts: TtsConfig, synthesizer: Synthesizer) -> Voice:
+        here = not voice(tts).engine.remote  # a server's cores are not ours
+        return Voice(synthesizer, timeout_s=tts.timeout_s, ready=self._ready_audio, computes=here)
+
     def _keys(self, agent: Agent) -> tuple[_Key, _Key, _Key]:
         listens = agent.recogniser or ""
         # A section says what it hears; a model of the catalogue listens to the agent's language.
@@ -170,8 +174,8 @@ class EnginePool:
             if stage == "stt":
                 return _timed(what, lambda: load_recognizer(chosen), self._progress)
             if stage == "tts":
-                voice = _timed(what, lambda: load_synthesizer(chosen), self._progress)
-                return voice, Voice(voice, timeout_s=chosen.timeout_s, ready=self._ready_audio)
+                loaded = _timed(what, lambda: load_synthesizer(chosen), self._progress)
+                return loaded, self._voice(chosen, loaded)
             calls = self._config.daemon.max_calls
             with self._memory:
                 return _timed(
@@ -238,6 +242,7 @@ def load_recognizer(stt: SttConfig) -> Recognition:
     return Recognizer(
         loaded,
         workers=stt.workers,
+        threads=stt.threads,
         min_voiced_ms=stt.min_voiced_ms,
         timeout_s=stt.timeout_s,
     )

@@ -157,6 +157,8 @@ class FakeBackend final : public Backend {
     to.assign(from.begin(), from.begin() + count);
     ++shares;
   }
+  int32_t threads_for(int32_t tokens) const noexcept override { return tokens > 1 ? 4 : 1; }
+  void use_cores(int32_t cores) override { cores_used = cores; }
   void request_abort() noexcept override { aborted_ = true; }
   std::unique_ptr<Sampler> make_sampler(const SamplingOptions& options) const override {
     options.validate();
@@ -177,6 +179,7 @@ class FakeBackend final : public Backend {
   std::atomic<int32_t> largest_batch{0};
   std::atomic<int32_t> cuts{0};
   std::atomic<int32_t> shares{0};
+  std::atomic<int32_t> cores_used{0};  ///< by the batch computed last; 0: nobody was asked for any
 
  private:
   using Cell = std::shared_ptr<Token>;

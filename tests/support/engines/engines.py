@@ -88,6 +88,7 @@ class ScriptedConversation:
     start: Mark = field(default_factory=lambda: Mark(0))
     tokens_limit: int = 1_000_000
     speculative: bool = False
+    since_ns: int = 0
     ends: list[float | None] = field(default_factory=list)
     """What :meth:`end_probability` says, one after the other; then None."""
     drafts: list[str] = field(default_factory=list)

@@ -163,6 +163,8 @@ class Conversation(Protocol):
     """The end of the prefix: rolling back to it forgets the whole dialogue."""
     speculative: bool
     """Work that may be thrown away: where calls share a machine, it yields to their committed work."""
+    since_ns: int
+    """Since when its caller waits, monotonic; 0: since the text came.  The longest wait goes first."""
 
     @property
     def tokens_used(self) -> int:

@@ -114,6 +114,7 @@ class NativeModel:
                 reproducible=reproducible,
                 decode_ns=tuned.decode_ns,
                 prefill_token_ns=tuned.prefill_token_ns,
+                cores=core.machine_cores(),
             )
         except ValueError as error:
             raise ModelError(f"the language model cannot be run like this: {error}") from error
@@ -205,6 +206,7 @@ class NativeConversation:
         self._native = native
         self.start = Mark(*native.start())
         self._speculative = False
+        self._since_ns = 0
         self._dropped_told = 0
         """Tokens of old turns that the log says are gone."""
 
@@ -236,7 +238,17 @@ class NativeConversation:
     @speculative.setter
     def speculative(self, speculative: bool) -> None:
         self._speculative = speculative
-        self._native.set_committed(not speculative)
+        self._native.set_committed(not speculative, self._since_ns)
+
+    @property
+    def since_ns(self) -> int:
+        """Since when its caller waits, monotonic; 0: since the text came."""
+        return self._since_ns
+
+    @since_ns.setter
+    def since_ns(self, since_ns: int) -> None:
+        self._since_ns = since_ns
+        self._native.set_committed(not self._speculative, since_ns)
 
     async def append(self, *pieces: str) -> None:
         """Add text at the end; it is computed from now on, without being waited for.

@@ -290,7 +290,8 @@ class RemoteConversation:
     def __init__(self, model: RemoteModel, script: Script) -> None:
         self.start = script.start
         self.speculative = False
-        """Changes nothing: a server takes requests as they come."""
+        self.since_ns = 0
+        """Neither changes anything: a server takes requests as they come."""
         self._model = model
         self._script = script
         self._generation: RemoteGeneration | None = None

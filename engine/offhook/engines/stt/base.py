@@ -159,6 +159,15 @@ class Recognition(Protocol):
         ...
 
 
+@runtime_checkable
+class Pausing(Protocol):
+    """A transcriber that asks whether it is cancelled on the thread that it was called on, and only between
+    two steps: it may be kept waiting there, while others use the cores.
+    """
+
+    pauses: bool
+
+
 class Transcriber(Protocol):
     """A recogniser, loaded once and shared by all calls."""
 

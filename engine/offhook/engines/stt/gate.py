@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.engines.stt.base import STT_RATE_HZ, Growing, Transcriber, Transcript
+from offhook.core import core_place
+from offhook.engines.stt.base import STT_RATE_HZ, Growing, Pausing, Transcriber, Transcript
 from offhook.engines.stt.rerecognition import Rerecognition
 from offhook.errors import BusyError, ModelError
 from offhook.languages.wording import DIGITS, TIMES
@@ -65,19 +66,29 @@ class Recognizer:
         transcriber: Transcriber,
         *,
         workers: int = 1,
+        threads: int = 1,
         min_voiced_ms: int = 160,
         queue: int = 64,
         timeout_s: float = 10.0,
     ) -> None:
-        """``workers`` utterances run at once, ``queue`` more may wait; each has ``timeout_s``."""
+        """``workers`` utterances run at once, ``queue`` more may wait; each has ``timeout_s``, and
+        ``threads`` of its own if there are cores for them.
+        """
         self.name = transcriber.name
         self._transcriber = transcriber
         self._min_voiced_ms = min_voiced_ms
         self._places = workers + queue
         self._taken = 0
         self._workers = Workers(
-            "offhook-stt", "the recogniser", count=workers, limit_s=timeout_s, setting="stt.timeout_s"
+            "offhook-stt",
+            "the recogniser",
+            count=workers,
+            limit_s=timeout_s,
+            setting="stt.timeout_s",
+            place=core_place,
+            threads=threads,
         )
+        self._pauses = isinstance(transcriber, Pausing)
 
     def session(self, rate_hz: int) -> Rerecognition:
         """Begin to listen; see :class:`~offhook.engines.stt.base.Recognition`."""
@@ -120,10 +131,15 @@ class Recognizer:
             self._transcriber.close()
 
     def _run(self, audio: NDArray[np.int16], before: Transcript | None, job: Job[Transcript]) -> Transcript:
+        def cancelled() -> bool:
+            if self._pauses:
+                self._workers.give_core(job)
+            return job.cancelled
+
         try:
             if before is not None and isinstance(self._transcriber, Growing):
-                return self._transcriber.grow(audio, before, cancelled=lambda: job.cancelled)
-            return self._transcriber.transcribe(audio, cancelled=lambda: job.cancelled)
+                return self._transcriber.grow(audio, before, cancelled=cancelled)
+            return self._transcriber.transcribe(audio, cancelled=cancelled)
         except MemoryError as error:
             raise ModelError(f"{self.name}: out of memory for {len(audio)} samples") from error
 

@@ -26,6 +26,7 @@ from offhook.engines.engine import Loading
 from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
 from offhook.errors import ConfigError, ModelError
 from offhook.files import check_file, file_exists, model_errors
+from offhook.workers import cores_given
 
 _FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 _BOS, _EOS = 1, 2
@@ -44,6 +45,7 @@ class Moonshine:
     """Moonshine tiny-en.  Thread-safe: a session may run in several threads at once."""
 
     name = "moonshine-tiny-en"
+    pauses = True
 
     def __init__(
         self,
@@ -65,7 +67,10 @@ class Moonshine:
         if missing:
             raise ModelError(f"{folder}: no {missing[0]} there; a Moonshine folder holds {', '.join(_FILES)}")
         self._tokens = read_tokenizer(folder / _FILES[2])
-        self._encoder = _session(folder / _FILES[0], threads, device, gpu_memory_mb)
+        self._encoder = self._alone = _session(folder / _FILES[0], threads, device, gpu_memory_mb)
+        if threads > 1 and device == "cpu":
+            # With one core free, a second thread would only take it from others.
+            self._alone = _session(folder / _FILES[0], 1, device, gpu_memory_mb)
         # One token is too little work to share out: more threads only wait for each other.
         self._decoder = _session(folder / _FILES[1], 1, device, gpu_memory_mb)
         inputs = {node.name: node.shape for node in self._decoder.get_inputs()}
@@ -116,7 +121,7 @@ class Moonshine:
 
     def close(self) -> None:
         """Free the networks."""
-        del self._encoder, self._decoder
+        del self._encoder, self._alone, self._decoder
 
     def _decode(
         self, samples: NDArray[np.float32], guess: Sequence[int], cancelled: Callable[[], bool]
@@ -129,7 +134,8 @@ class Moonshine:
         the same.
         """
         mask = np.ones(samples.shape, np.int64)
-        (hidden,) = self._encoder.run(None, {"input_values": samples, "attention_mask": mask})
+        encoder = self._alone if cores_given() == 1 else self._encoder
+        (hidden,) = encoder.run(None, {"input_values": samples, "attention_mask": mask})
         limit = int(samples.shape[1] / STT_RATE_HZ * _TOKENS_PER_S) + _SPARE_TOKENS
         guess = guess[:limit]
         feed: dict[str, Any] = {

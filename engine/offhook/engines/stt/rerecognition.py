@@ -92,7 +92,7 @@ class Rerecognition:
         if look is None or again or (look.voiced_ms < voiced_ms and claim.urgency < Urgency.AHEAD):
             look = self._look = self._begin(voiced_ms, claim)
         else:
-            look.claim.others.append(claim)
+            look.claim.join(claim)
         try:
             return await asyncio.shield(look.task)
         except BusyError:
@@ -101,7 +101,7 @@ class Rerecognition:
             # It had to make way for others just before it was wanted: then it is begun anew, urgent by now.
             return await self._words(voiced_ms, claim)
         finally:
-            look.claim.others.remove(claim)
+            look.claim.leave(claim)
             # Not at once: whoever takes it over may be just about to ask.
             asyncio.get_running_loop().call_soon(_drop_unwanted, look)
 

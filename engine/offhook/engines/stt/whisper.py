@@ -39,6 +39,7 @@ from offhook.engines.stt.ggml_file import ADVICE, check_ggml
 from offhook.engines.stt.whisper_library import Abort, EncoderBegin, WhisperLibrary
 from offhook.errors import ModelError
 from offhook.files import check_file, model_errors
+from offhook.workers import cores_given
 
 _FRAMES_PER_S = 50
 _SPARE_FRAMES = 64
@@ -224,13 +225,17 @@ class Whisper:
         no_speech, _language = self._look_back(state, heard)
         return no_speech >= _NOBODY_SPEAKS and (heard.confidence < _UNSURE or heard.circles)
 
+    def _cores(self) -> int:
+        """Threads that compute: as configured, if there are cores for them now."""
+        return min(self._threads, cores_given() or self._threads)
+
     def _look_back(self, state: Any, heard: _Heard) -> tuple[float, str]:
         """The odds that nobody speaks, and the likeliest of the languages, over what the encoder has read."""
         native = self._library
         if not self._multilingual:
             return heard.no_speech, self._languages[0]
         start = (ctypes.c_int * 1)(native.token_sot(self._context))
-        if native.decode_with_state(self._context, state, start, 1, 0, self._threads) != 0:
+        if native.decode_with_state(self._context, state, start, 1, 0, self._cores()) != 0:
             raise ModelError(f"{self.name}: recognition failed: the decoder does not start")
         size = native.n_vocab(self._context)
         logits = np.ctypeslib.as_array(native.get_logits_from_state(state), (size,)).astype(np.float64)
@@ -253,7 +258,7 @@ class Whisper:
         native = self._library
         limit = max_tokens(len(samples) / STT_RATE_HZ, language)
         params = native.default_params()
-        params.n_threads = self._threads
+        params.n_threads = self._cores()
         params.language = language.encode()
         params.audio_ctx = window
         params.max_tokens = limit

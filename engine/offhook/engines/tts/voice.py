@@ -11,6 +11,7 @@ from contextvars import copy_context
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.core import core_place
 from offhook.engines.tts.base import Concurrent, Multilingual, Repeatable, Synthesizer
 from offhook.engines.tts.ready import ReadyAudio
 from offhook.engines.tts.slin import to_slin
@@ -85,11 +86,12 @@ class Voice:
         language: str = "en",
         timeout_s: float = 10.0,
         ready: ReadyAudio | None = None,
+        computes: bool = True,
     ) -> None:
         """``language``: a tag such as "en" or "en-GB".  ``timeout_s`` from one block of audio to the next.
 
         ``ready``: where what is known beforehand lies from one start to the next, for a voice that always
-        says the same alike.
+        says the same alike.  ``computes``: on this machine's cores, and not a server's.
         """
         self._identity = synthesizer.identity if isinstance(synthesizer, Repeatable) else None
         self._ready = ready if self._identity is not None else None
@@ -102,6 +104,7 @@ class Voice:
             count=synthesizer.concurrency if isinstance(synthesizer, Concurrent) else 1,
             limit_s=timeout_s,
             setting="tts.timeout_s",
+            place=core_place if computes else None,
         )
         self._known = Clauses(CACHE_S)
         self.hits = 0
@@ -246,6 +249,7 @@ class Voice:
                 loop.call_soon_threadsafe(queue.put_nowait, block)
                 if self._makes_way:
                     self._workers.give_way(job)
+                self._workers.give_core(job)
 
         job = self._workers.submit(work, claim)
         job.result.add_done_callback(lambda _: queue.put_nowait(None))
