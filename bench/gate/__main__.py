@@ -8,8 +8,8 @@ twice at most: a regression is there each time.
 ``BASE=REVISION`` (``--against``) compares with another commit than the parent: a tag, say, so that no sum of
 small steps goes unseen.  Every run is kept for ``pytest-benchmark compare`` below ``build/gate-runs``.
 
-Exit status: 0 no regression, 1 a stage is slower, 2 a stage gave a wrong answer or did not run, or there is
-nothing to compare with.
+Exit status: 0 no regression, or this is the first commit; 1 a stage is slower; 2 a stage gave a wrong answer
+or did not run, or there is nothing to compare with.  A shallow clone fetches the commit that it lacks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.gate.judge import MIN_RUNS, Reading, best, judge, readings, standards, table
-from bench.gate.parent import ROOT, NoParentError, prepare
+from bench.gate.parent import PARENT, ROOT, FirstCommitError, NoParentError, prepare
 
 STAGES = Path("bench") / "gate" / "gate_stages.py"
 RUNS = ROOT / "build" / "gate-runs"
@@ -45,12 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--against",
         metavar="REVISION",
-        default="HEAD~1",
+        default=PARENT,
         help="compare with this commit (default: the parent)",
     )
     options = parser.parse_args(arguments)
     try:
         tree = prepare(options.against)
+    except FirstCommitError as error:
+        print(f"bench-gate: nothing to compare with, and nothing can have become slower: {error}")
+        return 0
     except NoParentError as error:
         print(f"bench-gate: nothing to compare with: {error}")
         return 2

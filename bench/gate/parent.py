@@ -15,13 +15,21 @@ FOLDER = ROOT / "build" / "gate"
 _NATIVE = ("csrc", "agi", "CMakeLists.txt", "setup.py")
 
 
+PARENT = "HEAD~1"
+_FETCH_S = 60
+
+
 class NoParentError(Exception):
     """The commit cannot be had or built; the message says why."""
 
 
+class FirstCommitError(NoParentError):
+    """There is none, and never was."""
+
+
 def prepare(revision: str) -> Path:
     """The tree of ``revision``, built, below ``build/gate``; made on first use.  Raises NoParentError."""
-    commit = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", missing=revision).strip()
+    commit = commit_of(revision)
     tree = FOLDER / commit[:12]
     if (tree / ".built").exists():
         return tree
@@ -38,6 +46,30 @@ def prepare(revision: str) -> Path:
         _build(tree)
     (tree / ".built").touch()
     return tree
+
+
+def commit_of(revision: str, root: Path = ROOT) -> str:
+    """The name of the commit ``revision``; a shallow clone that does not have it fetches one more.
+
+    Raises FirstCommitError for the parent of the first commit, and NoParentError.
+    """
+    found = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if found is not None:
+        return found
+    shallow = _git(root, "rev-parse", "--is-shallow-repository")
+    if shallow is None:
+        raise NoParentError("this is no clone of a repository, and has no commits")
+    if shallow == "false":
+        if revision == PARENT and _git(root, "rev-parse", "--verify", "--quiet", "HEAD") is not None:
+            raise FirstCommitError("this is the first commit")
+        raise NoParentError(f"there is no commit {revision!r} here")
+    _git(root, "fetch", "--quiet", "--deepen=1")
+    found = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if found is None:
+        raise NoParentError(
+            f"this is a shallow clone without {revision!r}, and no more can be had: git fetch --unshallow"
+        )
+    return found
 
 
 def _same_native(commit: str) -> bool:
@@ -57,10 +89,19 @@ def _build(tree: Path) -> None:
         raise NoParentError(f"it does not build:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
-def _git(*arguments: str, missing: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise NoParentError(
-            f"there is no commit {missing!r} here; a shallow clone has none: git fetch --unshallow"
+def _git(root: Path, *arguments: str) -> str | None:
+    """What git says; None when it fails, or asks a question, or takes too long."""
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_FETCH_S,
         )
-    return done.stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +29,7 @@ from bench.gate.judge import (
     standards,
     table,
 )
-from bench.gate.parent import NoParentError, prepare
+from bench.gate.parent import FirstCommitError, NoParentError, commit_of, prepare
 
 STAGES = {"vad": 2.0, "stt": 15.0, "turn": 0.8}
 """True ratios."""
@@ -109,6 +110,60 @@ def test_a_wrong_answer_fails_it(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_commit_to_compare_with_nothing_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert gate.main(["--against", "no-such-tag"]) == 2
     assert "there is no commit 'no-such-tag' here" in capsys.readouterr().out
+
+
+def _repository(folder: Path, commits: int) -> str:
+    """With so many commits; gives the last one's parent, or nothing."""
+
+    def git(*arguments: str) -> str:
+        names = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main"]
+        command = ["git", *names, *arguments]
+        return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+    folder.mkdir()
+    git("init", "--quiet")
+    for number in range(commits):
+        git("commit", "--quiet", "--allow-empty", "-m", f"commit {number}")
+    return git("rev-parse", "HEAD~1").strip() if commits > 1 else ""
+
+
+def test_a_shallow_clone_fetches_the_commit_before(tmp_path: Path) -> None:
+    source, clone = tmp_path / "source", tmp_path / "clone"
+    parent = _repository(source, 3)
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{source}", clone], check=True)
+    assert commit_of("HEAD~1", clone) == parent
+    assert commit_of("HEAD~1", source) == parent
+    with pytest.raises(NoParentError, match="there is no commit 'v9' here"):
+        commit_of("v9", source)
+
+
+def test_a_shallow_clone_that_can_fetch_nothing_says_what_to_do(tmp_path: Path) -> None:
+    source, clone = tmp_path / "source", tmp_path / "clone"
+    _repository(source, 2)
+    subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{source}", clone], check=True)
+    source.rename(tmp_path / "gone")
+    with pytest.raises(NoParentError, match="git fetch --unshallow"):
+        commit_of("HEAD~1", clone)
+
+
+def test_the_first_commit_passes_and_what_is_no_clone_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _repository(tmp_path / "first", 1)
+    with pytest.raises(FirstCommitError) as first:
+        commit_of("HEAD~1", tmp_path / "first")
+    (tmp_path / "none").mkdir()
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    with pytest.raises(NoParentError, match="no clone of a repository") as none:
+        commit_of("HEAD~1", tmp_path / "none")
+    for error, status in ((first.value, 0), (none.value, 2)):
+
+        def fails(revision: str, error: NoParentError = error) -> Path:
+            raise error
+
+        monkeypatch.setattr(gate, "prepare", fails)
+        assert gate.main([]) == status
+        assert str(error) in capsys.readouterr().out
 
 
 def test_the_commit_before_is_built_below_the_build_folder(
