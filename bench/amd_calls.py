@@ -53,7 +53,7 @@ async def amd(greetings: Sequence[Samples]) -> list[tuple[str, float]]:
     found: list[tuple[str, float]] = []
     for number in range(len(greetings)):
         began = next(line for line in log if f"[{_FIRST + number}@offhook-phones:1] Answer" in line)
-        ended = next(line for line in log if re.search(rf"NOTICE.*amd {_FIRST + number} ", line))
+        ended = next(line for line in log if re.search(rf"\] NOTICE\[.*amd {_FIRST + number} ", line))
         status = ended.rsplit(" ", 1)[1]
         found.append((status, (log_time(ended) - log_time(began)).total_seconds() * 1_000))
     return found

@@ -36,7 +36,12 @@ DOCS = (
 EXAMPLE = REPOSITORY / "examples" / "agents" / "bakery.toml"
 DIALPLAN = "".join(
     (REPOSITORY / "asterisk" / name).read_text(encoding="utf-8")
-    for name in ("extensions.conf", "offhook-doors.conf", "../deploy/kamailio/offhook-box.conf")
+    for name in (
+        "extensions.conf",
+        "offhook-doors.conf",
+        "offhook-ari.conf",
+        "../deploy/kamailio/offhook-box.conf",
+    )
 )
 SHELL = ("", "sh", "bash")
 """Languages of blocks that are typed; the dialplan's lines stand in such blocks too."""

@@ -93,6 +93,7 @@ def examine(config_path: Path | None, *, with_services: bool = True) -> Iterator
         yield asterisk.check_dialplan(ASTERISK_CONFIG)
         yield asterisk.check_membership(user, group)
         yield trial.check_answers(playback, user, daemon, group)
+    yield from _ari(config)
     yield machine.check_cpu(_read(Path("/proc/cpuinfo")), len(os.sched_getaffinity(0)))
     yield machine.check_memory(_read(Path("/proc/meminfo")))
     yield machine.check_descriptors(resource.getrlimit(resource.RLIMIT_NOFILE)[1], config.daemon.max_calls)
@@ -119,6 +120,14 @@ def _services(config: Config) -> Iterator[Finding]:
     except ImportError:  # a package is missing, which is reported on its own
         return
     yield from check_services(config)
+
+
+def _ari(config: Config) -> Iterator[Finding]:
+    try:
+        from offhook.cli.checks.ari import check_ari
+    except ImportError:  # a package is missing, which is reported on its own
+        return
+    yield from check_ari(config)
 
 
 def _cache_folder() -> Path:

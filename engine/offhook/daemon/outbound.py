@@ -301,7 +301,7 @@ def _webhook(receiver: OutboundWebhook, call: PlacedCall, now: datetime) -> NewJ
     body = {
         "webhook": settings,
         "folder": "",
-        "event": "outbound.completed",
+        "event": "dial.completed",
         "at": now.isoformat(),
         "data": data,
     }

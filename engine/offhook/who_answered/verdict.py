@@ -165,8 +165,9 @@ def _signal(heard: Heard, speech: tuple[tuple[int, int | None], ...]) -> Verdict
         return Verdict.FAX
     if _special_information(before):
         return Verdict.MACHINE
-    low = [tone for tone in before if tone.hz < 640 and tone.length_ms >= 300]
-    if spoke_ms is None and (len(low) >= 2 or any(tone.length_ms >= 700 for tone in low)):
+    low = [tone.length_ms for tone in before if tone.hz < 640 and tone.length_ms >= 180]
+    repeated = sum(length >= 300 for length in low) >= 2 or len(low) >= 3  # congestion: 250 ms on and off
+    if spoke_ms is None and (repeated or any(length >= 700 for length in low)):
         return Verdict.NETWORK
     return None
 
