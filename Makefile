@@ -67,6 +67,11 @@ gpu-check:  ## What each stage takes on the processor and on the GPU, in some mi
 docs: build  ## Build the documentation's site into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
+.PHONY: screenshots
+screenshots: build  ## Take the pictures of docs/howto/web.md anew, in Debian's Chromium
+	@tests/web/install-chromium.sh
+	PYTHONPATH=. $(BIN)/python docs/site/screenshots.py
+
 .PHONY: format
 format: build  ## Format the sources
 	$(BIN)/ruff check --fix-only .
