@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from offhook.agents.loader import Agent
+from offhook.agents.loader import Agent, MenuChoice
 from offhook.agents.tools import ToolParameter
 from offhook.conversation.calling import step
 from offhook.conversation.forms.keyed import fits, luhn
 from offhook.conversation.forms.words import form_words
 from offhook.conversation.policies.grounded import Grounded
+from offhook.conversation.session import TextSession
+from offhook.engines.llm.base import Limits
 from offhook.errors import ConfigError
 from offhook.knowledge.store import Knowledge
 from offhook.observe.trace import TurnTrace
@@ -155,6 +157,21 @@ async def test_a_model_neither_asks_for_it_nor_gives_it() -> None:
     (error,) = (await step([Call("balance", {"pin": "1111"})], executor, form_words("en"), "en")).results
     assert "pin is not known" in error
     assert tool.runs == []
+
+
+async def test_in_writing_digits_are_keys() -> None:
+    """Whoever tries an agent in text has no keys to press."""
+    agent = AGENT.model_copy(update={"menu": {"1": MenuChoice(say=WHEN[0])}})
+    tool = balance(length=4)
+    toolbox = Toolbox({"balance": tool}, Ledger.in_file(None))
+    policy = Grounded(agent, PlainTemplate(), Knowledge(agent), None, toolbox)
+    session = TextSession(policy, None, Limits())
+    await session.open()
+    said = [(await session.say(each)).text for each in ("1", "42", "4 2 7 1")]
+    await session.close()
+    assert said == [ASK, ASK, "You have 12 dollars, ."]
+    assert tool.runs == [{"pin": PIN}]
+    assert [each.caller_text for each in session.history.exchanges] == [WHEN[0], "(2 keys)", "(4 keys)"]
 
 
 async def test_a_menu(tmp_path: Path, clock: Clock) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from offhook.agents.loader import Agent
 from offhook.call.dtmf import DigitCollector
 from offhook.conversation.forms.form import Form
-from offhook.conversation.forms.keyed import MASKED, entry_of, is_masked
-from offhook.conversation.history import History, Keyed
+from offhook.conversation.forms.keyed import asked_for, entry_of, is_masked, turn_of
+from offhook.conversation.history import History
 
 
 class KeyEntries:
@@ -53,19 +53,9 @@ class KeyEntries:
 
     def words(self, digits: str) -> str:
         """The turn that ``digits`` are, in words; the history has the digits."""
-        schema, choice = self._asked(), self.menu.get(digits)
-        words, target = " ".join(digits), ""
-        if entry_of(schema) is not None:
-            words = MASKED.format(count=len(digits)) if is_masked(schema) else words
-        elif choice is not None:
-            words, target = choice.say or words, choice.to or ""
-        self._history.keyed = Keyed(words, digits, target)
-        return words
+        self._history.keyed = keyed = turn_of(digits, self._asked(), self.menu)
+        return keyed.words
 
     def _asked(self) -> Mapping[str, Any]:
-        """The schema of what the caller was asked for; empty: nothing."""
-        form, tools = self._form(), self._history.tools
-        if form is None or form.asked is None or form.confirming or tools is None:
-            return {}
-        tool = tools.tools.get(form.tool)
-        return {} if tool is None else tool.spec.properties.get(form.asked, {})
+        tools = self._history.tools
+        return {} if tools is None else asked_for(self._form(), tools.tools)

@@ -18,6 +18,7 @@ from typing import Any
 from offhook.conversation.answering import ClauseStream
 from offhook.conversation.base import Policy, Turn
 from offhook.conversation.forms.form import Form
+from offhook.conversation.forms.keyed import asked_for, entry_of, turn_of
 from offhook.conversation.forms.request import Performance, Request
 from offhook.conversation.history import Exchange, History
 from offhook.engines.llm.base import Conversation, LanguageModel, Limits
@@ -115,6 +116,7 @@ class TextSession:
         """What the agent answers.  Raises ModelError, BusyError or DeadlineError."""
         began = time.perf_counter()
         policy, conversation = self._policy, self._conversation
+        caller_text = self._keyed(caller_text)
         prompts = self.history.take_prompts()
         turn = await policy.turn(caller_text, self.history)
         answer = _Said(ends_call=turn.ends_call)
@@ -150,6 +152,16 @@ class TextSession:
     def _did(self, tool: str, arguments: Mapping[str, Any], result: ToolResult) -> None:
         if result.ok:
             self._done.append((tool, arguments))
+
+    def _keyed(self, text: str) -> str:
+        """Digits that are written where keys are wanted are keyed in; the turn in words."""
+        digits, tools = text.replace(" ", "").rstrip("#"), self.history.tools
+        asked = {} if tools is None else asked_for(self.history.form, tools.tools)
+        menu = self._policy.agent.menu
+        if not digits.isdigit() or (entry_of(asked) is None and digits not in menu):
+            return text
+        self.history.keyed = keyed = turn_of(digits, asked, menu)
+        return keyed.words
 
     async def _generate(self, conversation: Conversation, turn: Turn, answer: _Said) -> Turn:
         """Have the model answer, and do what it calls for; the turn, with what came of that."""

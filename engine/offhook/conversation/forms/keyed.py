@@ -7,11 +7,16 @@ is masked is known to the tool alone: no transcript, trace, model or read-back h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from offhook.agents.loader import MenuChoice
 from offhook.conversation.forms import figures
 from offhook.conversation.forms.slots import Found, Hearing, Slot, Value
-from offhook.tools.base import ToolSpec
+from offhook.conversation.history import Keyed
+from offhook.tools.base import Tool, ToolSpec
+
+if TYPE_CHECKING:
+    from offhook.conversation.forms.form import Form
 
 KEYS = "x-keys"
 MASKED = "({count} keys)"
@@ -44,6 +49,23 @@ def keyed(slot: Slot, hearing: Hearing, *, asked: bool) -> Found | None:
         return None
     label = "" if is_masked(slot.schema) else hearing.form.number.format(value=" ".join(digits))
     return Value(digits, label)
+
+
+def asked_for(form: Form | None, tools: Mapping[str, Tool]) -> Mapping[str, Any]:
+    """The schema of what the caller was asked for; empty: nothing."""
+    if form is None or form.asked is None or form.confirming or form.tool not in tools:
+        return {}
+    return tools[form.tool].spec.properties.get(form.asked, {})
+
+
+def turn_of(digits: str, asked: Mapping[str, Any], menu: Mapping[str, MenuChoice]) -> Keyed:
+    """The turn that ``digits`` are, where ``asked`` was asked for."""
+    words, target, choice = " ".join(digits), "", menu.get(digits)
+    if entry_of(asked) is not None:
+        words = MASKED.format(count=len(digits)) if is_masked(asked) else words
+    elif choice is not None:
+        words, target = choice.say or words, choice.to or ""
+    return Keyed(words, digits, target)
 
 
 def fits(digits: str, entry: Mapping[str, Any]) -> bool:
