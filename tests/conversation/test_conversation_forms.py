@@ -11,20 +11,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from offhook.agents.loader import Agent
+from offhook.agents.loader import Agent, load_agent
 from offhook.conversation.forms.slots import Hearing, Open, Slot, Value
 from offhook.conversation.forms.values import read
 from offhook.conversation.forms.words import form_words
 from offhook.conversation.policies.grounded import Grounded
 from offhook.conversation.session import TextSession
 from offhook.engines.llm.base import Limits
+from offhook.engines.pool import load_knowledge_models
 from offhook.errors import ToolError
 from offhook.knowledge.store import Knowledge
 from offhook.languages import language
 from offhook.tools.base import Option, Phrases, Refusal, Tool, ToolResult
 from offhook.tools.executor import Toolbox
 from offhook.tools.ledger import Ledger
-from offhook.tools.registry import make_tools
+from offhook.tools.registry import Origin, make_tools
 from tests.support.engines.engines import PlainTemplate
 from tests.support.tools import ScriptedTool, schema
 
@@ -238,6 +239,54 @@ async def test_a_look_up_in_the_middle_of_a_form_and_the_form_goes_on() -> None:
     answers = await talk([tool, look], opening, "How warm is the water today?", "Yes.")
     assert answers[1] == f"It has 19 degrees. {answers[0]}"
     assert (tool.runs, look.runs) == ([RIGHT], [{}])
+
+
+@pytest.fixture(scope="module")
+def shop() -> Any:
+    """The shipped one, with the embedded networks; what it orders goes nowhere."""
+    models = load_knowledge_models()
+    assert models is not None
+    agent = load_agent("shop")
+    made = make_tools(agent, Origin(database="sqlite://"))
+    toolbox = Toolbox(made.tools, Ledger.in_file(None))
+    policy = Grounded(agent, PlainTemplate(), Knowledge(agent, models), None, toolbox)
+    policy.prepare()
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("How much is that?", "The steel kettle costs $29."),  # of what is being ordered
+        ("and what do they cost", "The steel kettle costs $29."),
+        ("is delivery free", "From $80 on it is free."),  # though "delivery" would be a value
+        ("do you sharpen knives", "Knives are sharpened"),
+        ("How much is the copper pan?", "The copper pan costs $85"),
+        ("who owns your shop", "I'm sorry, I don't know that."),
+    ],
+)
+async def test_a_question_in_the_middle_of_a_form_is_answered_and_the_form_goes_on(
+    asked: str, told: str, shop: Grounded
+) -> None:
+    session = TextSession(shop, None, Limits(), NOW)
+    await session.open()
+    question = (await session.say("I'd like to order two kettles.")).text
+    answer = await session.say(asked)
+    assert answer.text.startswith(told)
+    assert answer.text.endswith(question)
+    assert answer.form is not None
+    assert answer.form.values == {"article": "steel kettle", "quantity": 2}
+    await session.close()
+
+
+async def test_with_whom_is_no_name_of_the_callers() -> None:
+    doctors = {"enum": ["Doctor Chen", "Doctor Lopez"], "x-lead": "with|by"}
+    tool = ScriptedTool(
+        "book", schema(name={"format": "name"}, doctor=doctors), when=("I'd like to come in",)
+    )
+    answers = await talk([tool], "I'd like to come in.", "With Doctor Chen.", "Anna Miller.")
+    assert "Doctor Chen" in answers[2]
+    assert "Anna Miller" in answers[2]
 
 
 async def test_what_is_counted_may_be_one_of_the_choices() -> None:

@@ -9,6 +9,7 @@ from offhook.languages.codes import base_language
 from offhook.moments.naming import join, name_day, name_moment, name_time
 
 _EN = {
+    "with_words": "with|by",
     "service": "What would you like to book?",
     "day": "On which day?",
     "time": "At what time?",
@@ -32,6 +33,7 @@ _EN = {
     "past": "That has gone by already. On which day shall it be?",
 }
 _DE = {
+    "with_words": "bei|mit|zu",
     "service": "Was möchten Sie buchen?",
     "day": "An welchem Tag?",
     "time": "Um wie viel Uhr?",
@@ -55,6 +57,7 @@ _DE = {
     "past": "Das ist schon vorbei. An welchem Tag soll es sein?",
 }
 _ES = {
+    "with_words": "con",
     "service": "¿Qué desea reservar?",
     "day": "¿Qué día?",
     "time": "¿A qué hora?",

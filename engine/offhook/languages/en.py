@@ -197,6 +197,8 @@ ENGLISH = Language(
         r"|late|early|soon|old"
         r"|time|day|kind|sort|about|anybody|anyone|somebody|someone)\b"
         r"|\b(?:have|has)(?:n't)? (?:i|you|we|it|he|she|they|there|somebody|someone|anybody|anyone)\b"
+        r"|(?:^|[.!,;] )(?:(?:and|but|so|oh|okay|ok|well|um+|uh+|er+m?),? )*"
+        r"(?:who|whose|why|(?:is|are|was|were|does|did)(?:n't)?) \w"
         r"|\b(?:tell me|i wonder|i was wondering|wondering (?:if|whether|about)|let me know|one more"
         r" (?:thing|question)"
         r"|another question|price of)\b",

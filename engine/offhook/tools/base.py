@@ -12,6 +12,7 @@ and ``maxLength`` these are understood:
 * ``x-ask``: the question by which the value is asked for.
 * ``x-hours``: of a time, "08:00-18:00": within them a time is meant that could be either half of the day's.
 * ``x-keys``: it is keyed in (:class:`offhook.agents.tools.KeyEntry`); no model asks for it or sees it.
+* ``x-lead``: words, as a pattern, behind which one of the ``enum`` is meant, whatever was asked for: "with".
 * ``x-from``: ``caller`` takes the caller's number when they give no other.
 """
 

@@ -22,6 +22,7 @@ from offhook.conversation.history import Exchange, History, Keyed
 from offhook.knowledge.store import Networks, Ranking
 from offhook.knowledge.wishes import Wishes, WishFinder
 from offhook.languages import language
+from offhook.languages.turns import turn_language
 from offhook.languages.wording import words
 from offhook.tools.base import ToolResult
 from offhook.tools.executor import Executor, Toolbox
@@ -44,15 +45,19 @@ _NO_WISH = ("farewell", "repeat", "wait", "thanks", "greeting", "readback", "mac
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What speaks for a wish, and against it; chosen on ``bench/tools/seen.toml``."""
+    """What speaks for a wish, and against it; chosen on ``bench/tools/seen.toml`` and ``third.toml``."""
 
     states: float = 1.0
     """What was said asks nothing."""
     likeness: float = 10.0
     value: float = 1.0
     """For each of the tool's values that was said, three at most."""
-    fact: float = 0.2
+    fact: float = 0.1
     """Against it, for the log-odds of the best fact."""
+    most_fact: float = 8.0
+    """They count no further: what can be done is mostly written about, too, and then they are highest."""
+    opens: float = 2.0
+    """Against it, where a question word was said: "how late can I cancel"."""
     bare: float = 0.3
     """Against it, where none of its values was said."""
     most: float = 1.5
@@ -72,6 +77,7 @@ class Acting:
         self._worker = worker
         self._language = language(agent.language)
         self._words = form_words(agent.language)
+        self._question_words = turn_language(agent.language).sentences.asking_first
         self._finder = self._make(None)
 
     def prepare(self, networks: Networks | None) -> None:
@@ -203,7 +209,7 @@ class Acting:
             return replace(other, form=back.form, request=replace(other.request, then=back.say))
         if other is not None:
             return other
-        if turn.act in _BESIDE_FORM or turn.act == "repeat" or ranking.act.act == "repeat":
+        if self._is_beside(turn, hearing) or "repeat" in (turn.act, ranking.act.act):
             return await self._beside(turn, filler, form, hearing)
         again = await filler.again(form, hearing, counts=True)
         return self._turn(turn, again, executor)
@@ -214,12 +220,18 @@ class Acting:
         sure = best is not None and best.log_odds >= SURE and turn.act == "facts"
         return sure and self._language.asks.search(hearing.text) is not None
 
+    def _is_beside(self, turn: Turn, hearing: Hearing) -> bool:
+        """It has an answer of its own; what nobody can answer is owned up to, where it was a question."""
+        if turn.act == "unknown":
+            return self._language.asks.search(hearing.text.rstrip("?")) is not None
+        return turn.act in _BESIDE_FORM
+
     async def _beside(self, turn: Turn, filler: FormFiller, form: Form, hearing: Hearing) -> Turn:
         """Answer what has nothing to do with the form, and ask again."""
         again = await filler.again(form, hearing, counts=turn.act not in ("facts", "readback", "wait"))
         if turn.act == "wait":
             return replace(turn, form=form)
-        say = turn.say if turn.act in ("facts", "readback") else None
+        say = turn.say if turn.act in ("facts", "readback", "unknown") else None
         return replace(
             turn, say=" ".join(part for part in (say, again.say) if part), act="form", form=again.form
         )
@@ -244,6 +256,7 @@ class Acting:
         known = self._language
         requests = known.request.search(" ".join(words(hearing.text))) is not None
         asks = known.asks.search(hearing.text) is not None and not requests
+        asks_openly = not self._question_words.isdisjoint(words(hearing.text))
         fact = ranking.best.log_odds if ranking.best is not None else 0.0
         # Who answers a question of ours mostly means just that, and no other thing.
         least = 0.0 if but is None else _ANOTHER
@@ -253,8 +266,10 @@ class Acting:
                 continue
             filler = FormFiller(executor.tools[wished.name], executor)
             step = await filler.open(hearing)
+            # What is only looked up is asked for in all ways.
+            opens = asks_openly and executor.tools[wished.name].spec.effect == "writes"
             values = 0 if step.form is None else sum(bool(label) for label in step.form.labels.values())
-            found = score(wishes.request, wished.likeness, values, fact, asks=asks)
+            found = score(wishes.request, wished.likeness, values, fact, asks=asks, opens=opens)
             if found > least and (best is None or found > best[0]):
                 best = found, step
         if best is None:
@@ -300,18 +315,27 @@ class Acting:
 
 
 def score(
-    request: float, likeness: float, values: int, fact: float, *, asks: bool, weights: Weights = WEIGHTS
+    request: float,
+    likeness: float,
+    values: int,
+    fact: float,
+    *,
+    asks: bool,
+    opens: bool,
+    weights: Weights = WEIGHTS,
 ) -> float:
     """How much speaks for a wish, against a question: above 0 its form is begun.
 
     ``request``: log-odds that something be done is wanted.  ``fact``: the best fact's log-odds.
+    ``asks``: it is a question; ``opens``: one that a yes would not answer.
     """
     return (
         max(-2.5, min(weights.most, request))
         + (0.0 if asks else weights.states)
         + weights.likeness * likeness
         + (weights.value * min(values, 3) if values else -weights.bare)
-        - weights.fact * max(0.0, fact)
+        - weights.fact * min(max(0.0, fact), weights.most_fact)
+        - (weights.opens if opens else 0.0)
         - weights.against
     )
 

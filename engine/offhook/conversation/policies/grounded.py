@@ -8,6 +8,8 @@ finished the caller's words sound.  So nothing is invented, and the answer is kn
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
@@ -25,6 +27,7 @@ from offhook.knowledge.items import Item
 from offhook.knowledge.notes import assemble
 from offhook.knowledge.store import Candidate, Knowledge, Ranking
 from offhook.languages import language
+from offhook.languages.turns import turn_language
 from offhook.languages.wording import words
 from offhook.tools.base import ToolResult
 from offhook.tools.executor import Toolbox
@@ -34,6 +37,9 @@ FLOOR = 0.5
 """Log-odds from which a fact is taken for the answer."""
 SURE = 3.0
 """Log-odds from which a fact goes before what the words seem to ask otherwise, such as to hear it again."""
+ABOUT, APART = 10.0, 6.0
+"""So sure a fact about what is being booked has to be, and so much surer than without knowing that, to
+answer a question that names nothing: "how much is that".  Below, the one fact of it answers anything."""
 LIKELY = 0.6
 """Probability from which an act is taken for what the caller does."""
 
@@ -74,6 +80,7 @@ class Grounded:
         self._knowledge = knowledge
         self._worker = worker
         self._language = language(agent.language)
+        self._question_words = turn_language(agent.language).sentences.asking_first
 
     def prepare(self) -> None:
         self._knowledge.prepare()
@@ -163,7 +170,29 @@ class Grounded:
         last = history.last_answer
         before = whole or ("" if last is None else last.caller_text)
         answered: Sequence[int] = () if last is None else last.facts
-        return await look_up(self._knowledge, self._worker, text, history, before=before, answered=answered)
+        look = partial(look_up, self._knowledge, self._worker, text, history)
+        found = await look(before=before, answered=answered)
+        topic = "" if whole else self._topic(text, history)
+        if not topic:
+            return found
+        about = await look(before=topic)
+        plain = found.best.log_odds if found.best is not None else 0.0
+        if about.best is None or about.best.log_odds < max(ABOUT, plain + APART):
+            return found
+        return replace(about, exact=None)
+
+    def _topic(self, text: str, history: History) -> str:
+        """What is being booked or ordered, where a question comes just behind: "how much is that"."""
+        form, tools = history.form, history.tools
+        asks = self._language.asks.search(text) is not None
+        if not asks or form is None or tools is None or form.tool not in tools.tools:
+            return ""
+        if history.exchanges[-1].facts:
+            return ""  # then it follows the question before
+        properties = tools.tools[form.tool].spec.properties
+        return " ".join(
+            label for name, label in form.labels.items() if label and properties.get(name, {}).get("enum")
+        )
 
     def _answer(
         self, text: str, ranking: Ranking, each: Sequence[Ranking], history: History
@@ -210,7 +239,8 @@ class Grounded:
             return "otherwise", known.phrases.no_transfer, ()
         requests = known.request.search(" ".join(words(text))) is not None
         asks = known.asks.search(text) or known.wants.search(text)
-        if asks and not (requests and "?" not in text):
+        opens = not self._question_words.isdisjoint(words(text))
+        if asks and (opens or not (requests and "?" not in text)):
             return "unknown", agent.unknown, ()
         if requests:
             return "otherwise", known.phrases.no_action, ()

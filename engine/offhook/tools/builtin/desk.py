@@ -152,6 +152,7 @@ def with_value(settings: AppointmentSettings, language: str, *, asked: bool) -> 
         return {}
     value: dict[str, Any] = {"type": "string", "enum": [one.name for one in named]}
     value["description"] = "With whom or where, if the caller says so"
+    value["x-lead"] = phrases.text("with_words", language)
     value["x-also"] = {one.name: list(one.also) for one in named if one.also}
     return {"with": value}
 
