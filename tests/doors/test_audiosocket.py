@@ -19,7 +19,7 @@ from offhook.doors.network import MAX_UNKNOWN, NetworkListener
 from offhook.errors import BusyError, ConfigError
 from offhook.playout.folder import Clip
 from tests.support.door_peers import HeldLine, Peer, listening, media_of
-from tests.support.lives import check_all_freed
+from tests.support.lives import Left, check_all_freed
 from tests.support.waiting import eventually
 
 KEY = uuid.UUID("5f0c7d1e-8a51-4c3a-9a0e-6f6f1f0a7b11")
@@ -254,6 +254,7 @@ async def test_a_local_socket_is_a_door_too(
 
 async def test_many_calls_leave_nothing_behind(door: NetworkListener, held: HeldLine) -> None:
     held.let_go.set()
+    left = Left()
     for _ in range(10):
         peers = [await Peer.connect(door.where) for _ in range(50)]
         for peer in peers:
@@ -262,6 +263,7 @@ async def test_many_calls_leave_nothing_behind(door: NetworkListener, held: Held
             assert (await peer.closed()).endswith(frame(0x00))
             peer.close()
         await eventually(lambda: not door.active, "all calls have ended")
+        await eventually(left.is_no_more, "nothing is left that the first fifty have not left")
     assert len(held.offers) == 500
 
 

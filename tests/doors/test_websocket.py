@@ -22,7 +22,7 @@ from offhook.doors.websocket.control import Control, parse_event
 from offhook.doors.websocket.door import WebSocketDoor
 from offhook.errors import BusyError, ConfigError, ProtocolError
 from tests.support.door_peers import HeldLine, Peer, listening, media_of
-from tests.support.lives import check_all_freed
+from tests.support.lives import Left, check_all_freed
 from tests.support.waiting import eventually
 
 LOGIN = ("asterisk", "open sesame")
@@ -261,6 +261,40 @@ async def test_strangers(
     await eventually(lambda: not door.active, "it is let go")
     peer.close()
     assert not held.offers
+
+
+async def test_many_calls_leave_nothing_behind(door: NetworkListener, held: HeldLine) -> None:
+    left = Left()
+    for _ in range(4):
+        peers = []
+        for _ in range(25):
+            held.taken.clear()
+            peers.append(await answered(door, held))
+        for number, peer in enumerate(peers):  # they leave politely, without a word, and in half a frame
+            if number % 3 == 0:
+                await peer.message(b"\x03\xe8", opcode=8)
+            elif number % 3 == 1:
+                await peer.send(b"\x82\xfe\x01")
+            peer.close()
+        await eventually(lambda: not door.active, "all calls have ended")
+        await eventually(left.is_no_more, "nothing is left that the first ones have not left")
+    assert len(held.offers) == 100
+
+
+async def test_ten_gigabytes_end_their_own_call(door: NetworkListener, held: HeldLine) -> None:
+    peer = await answered(door, held)
+    flood = (b"\x82\xfe" + (32_000).to_bytes(2) + bytes(4) + bytes(32_000)) * 8
+
+    async def ten_gigabytes() -> None:
+        for _ in range(10_000_000_000 // len(flood)):
+            await peer.send(flood)
+
+    with pytest.raises(ConnectionError):
+        await ten_gigabytes()
+    assert held.stream.end_reason == "too fast"
+    assert held.stream.written_samples < 8_000 * 60
+    peer.close()
+    await eventually(lambda: not door.active, "the call's end")
 
 
 def test_control_messages() -> None:

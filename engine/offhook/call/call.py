@@ -80,15 +80,8 @@ class Call:
         self.bill = Bill()
         """What it costs at others' servers, so far."""
         self._left: dict[str, str] = {}  # word for the dialplan, besides the result
-        self._answering = Answering(
-            self._line.offer,
-            self.history,
-            self._output,
-            self._responses,
-            self._post,
-            self._became,
-            services.transcript,
-        )
+        talk = (self._line.offer, self.history, self._output, self._responses)
+        self._answering = Answering(*talk, self._post, self._became, services.transcript)
         self._ears: Ears | None = None
         self._audio: CallerAudio | None = None
         self._words: CallerWords | None = None
