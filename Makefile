@@ -94,6 +94,14 @@ turnaround: build  ## Measure turnaround, premature answers and barge-in on a re
 	tests/asterisk/install.sh
 	$(BIN)/python -m bench.turnaround
 
+.PHONY: soak
+soak: build  ## 10,000 calls of every kind through the daemon, and what has grown (HOURS=10: a night; two hours else)
+	$(BIN)/python -m bench.soak $(if $(HOURS),--hours $(HOURS))
+
+.PHONY: upgrade
+upgrade: build  ## 1,000 calls while the daemon is replaced: none may be lost (the suite does 100)
+	OFFHOOK_UPGRADE_CALLS=1000 OFFHOOK_UPGRADE_AT_ONCE=16 $(BIN)/pytest tests/daemon/test_upgrade.py --timeout=1800
+
 # --- building --------------------------------------------------------------------------------
 
 .PHONY: build
