@@ -39,6 +39,7 @@ SETTINGS = """
 [turn]
 max_silence_s = 600
 answer_timeout_s = 5
+holding_ms = 0
 [stt]
 engine = "cheap"
 model = "cheap"
