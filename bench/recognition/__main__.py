@@ -26,6 +26,8 @@ from offhook.errors import OffhookError
 
 CONDITIONS = ("clean", *(f"{noise} {snr}" for noise in ("babble", "pink") for snr in (20, 15, 10, 5)))
 _HEAD = "| recogniser | condition | word errors % [95 %] | wholly right % | loops | median ms |"
+LINES = ("quiet 20", "quiet 30", "clipped 12", "loss 3", "loss 10", "gsm", "amr 7", "amr 0")
+"""With ``--condition``: dB below and above what is usual, packets lost in a hundred, mobile codecs."""
 RECOGNISERS = ("moonshine-tiny-en", "whisper-base", "whisper-tiny.en")
 
 
@@ -35,7 +37,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--recogniser", nargs="+", default=RECOGNISERS, metavar="NAME", help="models of the catalogue"
     )
-    parser.add_argument("--condition", nargs="+", default=CONDITIONS, choices=CONDITIONS, metavar="WHICH")
+    parser.add_argument(
+        "--condition", nargs="+", default=CONDITIONS, choices=CONDITIONS + LINES, metavar="WHICH"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="utterances of each voice (default: all)")
     parser.add_argument("--prompts", type=Path, default=PROMPTS, metavar="DIR", help=f"default: {PROMPTS}")
     parser.add_argument("--threads", type=int, default=2)

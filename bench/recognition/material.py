@@ -7,8 +7,10 @@ noise is added at its distance below that level.  Then comes G.711, and 16 kHz a
 from __future__ import annotations
 
 import json
+import subprocess
+import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,14 +66,67 @@ def gather(prompts: Path = PROMPTS, *, limit: int | None = None) -> list[Said]:
 def on_the_line(
     said: Said, noise: str, snr_db: float, others: Sequence[Said], seed: int
 ) -> NDArray[np.int16]:
-    """``said`` as it arrives, ``[samples]`` int16 at 16 kHz; ``noise`` is "clean", "pink" or "babble"."""
+    """``said`` as it arrives, ``[samples]`` int16 at 16 kHz.
+
+    ``noise`` is "clean", "pink" or "babble" (``snr_db``), or one of :data:`LINES` (its number).
+    """
     rng = np.random.default_rng(seed)
     signal = np.pad(said.audio, int(_AROUND_S * RATE_HZ))
-    if noise != "clean":
+    if noise in LINES:
+        signal = LINES[noise](signal, snr_db, rng)
+    elif noise != "clean":
         made = pink(len(signal), rng) if noise == "pink" else babble(len(signal), said, others, rng)
         signal = signal + made / np.sqrt(np.mean(made**2)) * _amplitude(_LEVEL_DBFS - snr_db)
     line = g711.decode(g711.encode(np.clip(np.round(signal), -32_768, 32_767).astype(np.int16)))
     return resample(line, RATE_HZ, 2 * RATE_HZ)
+
+
+def _quieter(signal: Signal, by_db: float, _rng: np.random.Generator) -> Signal:
+    quieter: Signal = signal * 10 ** (-by_db / 20)
+    return quieter
+
+
+def _clipped(signal: Signal, by_db: float, _rng: np.random.Generator) -> Signal:
+    """So much too loud for the line."""
+    loud: Signal = signal * 10 ** (by_db / 20) * _amplitude(0) / np.abs(signal).max()
+    return np.clip(loud, -32_768, 32_767)
+
+
+def _lossy(signal: Signal, percent: float, rng: np.random.Generator) -> Signal:
+    """So many packets of 20 ms are silence, one by one."""
+    frames = -(-len(signal) // _FRAME)
+    lost = np.repeat(rng.random(frames) < percent / 100, _FRAME)[: len(signal)]
+    return np.where(lost, 0.0, signal)
+
+
+def _gsm(signal: Signal, _none: float, _rng: np.random.Generator) -> Signal:
+    return _coded(signal, "gsm")
+
+
+def _amr(signal: Signal, mode: float, _rng: np.random.Generator) -> Signal:
+    """AMR narrow band; mode 0 has 4.75 kbit/s, 7 has 12.2."""
+    return _coded(signal, "amr-nb", "-C", f"{mode:.0f}")
+
+
+def _coded(signal: Signal, kind: str, *how: str) -> Signal:
+    """Through a codec and back, by sox (Debian: sox, libsox-fmt-all)."""
+    raw = ["-t", "s16", "-r", str(RATE_HZ), "-c", "1"]
+    samples = np.clip(np.rint(signal), -32_768, 32_767).astype("<i2")
+    with tempfile.NamedTemporaryFile() as file:
+        to = ["sox", *raw, "-", "-t", kind, *how, file.name]
+        subprocess.run(to, input=samples.tobytes(), check=True, timeout=60)
+        back = ["sox", "-t", kind, file.name, *raw, "-"]
+        decoded = subprocess.run(back, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    return np.frombuffer(decoded, "<i2").astype(np.float64)
+
+
+LINES: dict[str, Callable[[Signal, float, np.random.Generator], Signal]] = {
+    "quiet": _quieter,
+    "clipped": _clipped,
+    "loss": _lossy,
+    "gsm": _gsm,
+    "amr": _amr,
+}
 
 
 def pink(size: int, rng: np.random.Generator) -> Signal:

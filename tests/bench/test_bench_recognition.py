@@ -53,3 +53,17 @@ def test_the_noise_is_as_loud_as_told(noise: str, snr_db: float) -> None:
     noisy = on_the_line(tones[0], noise, snr_db, tones, seed=1).astype(np.float64)
     ratio_db = 20 * np.log10(active_level(tones[0].audio) / np.sqrt(np.mean((noisy - clean) ** 2)))
     assert ratio_db == pytest.approx(snr_db, abs=0.7)  # G.711 adds a little of its own
+
+
+def test_bad_lines_are_as_bad_as_told() -> None:
+    at = np.arange(80_000) / 8_000
+    tone = Said("t", "tone", np.sin(2 * np.pi * 400 * at) * 3_276.8 * np.sqrt(2))
+    clean, quiet, lossy, clipped = (
+        on_the_line(tone, kind, number, [tone], seed=1)[16_000:-16_000].astype(np.float64)
+        for kind, number in (("clean", 0), ("quiet", 20), ("loss", 10), ("clipped", 12))
+    )
+    rms = [float(np.sqrt(np.mean(each**2))) for each in (clean, quiet)]
+    assert 20 * np.log10(rms[0] / rms[1]) == pytest.approx(20, abs=0.5)
+    frames = lossy[: len(lossy) // 320 * 320].reshape(-1, 320)
+    assert 0.05 < np.mean(np.sqrt(np.mean(frames**2, axis=1)) < 0.3 * rms[0]) < 0.16
+    assert np.mean(np.abs(clipped) > 0.9 * np.abs(clipped).max()) > 0.5
