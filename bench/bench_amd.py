@@ -9,9 +9,11 @@ answer, over line noise 32 to 45 dB below speech, through 300-3400 Hz and G.711.
 
 ``tuned`` (60) was looked at while the lengths in ``who_answered/verdict.py`` and the words beside them were
 chosen; ``untouched`` (30: other words and signals, another seed) was not.  Times are from the answer to the
-verdict.  Ours: the real detector of speech, every 20 ms, and the embedded recogniser, whose time is added.
-AMD(): a real Asterisk runs it with its defaults on calls that play the same samples; its time is from its
-log.  It knows no fax and no tones: for those, and for silence, whatever it says but HUMAN counts as right.
+verdict.  Ours: the real detector of speech, every 20 ms, and the embedded recogniser, whose processor time is
+added: with its two threads that is more than it takes on an idle machine, and what else the machine does
+changes it little.  AMD(): a real Asterisk runs it with its defaults on calls that play the same samples; its
+time is from its log.  It knows no fax and no tones: for those, and for silence, whatever it says but HUMAN
+counts as right.
 """
 
 from __future__ import annotations
@@ -345,11 +347,11 @@ def decide(samples: Samples, model: SileroModel, recogniser: Transcriber | None)
                 paused = True
         spoken_ms = sum((now_ms if end is None else end) - begin for begin, end in speech)
         if recogniser is not None and speech and (paused or spoken_ms >= look_ms) and not coming:
-            began = time.perf_counter()
+            began = time.process_time()
             heard = samples[max(0, speech[0][0] - 200) * MS : now_ms * MS]
             padded = np.concatenate([heard, np.zeros(200 * MS, np.int16)])  # as a call's recogniser does
             text = recogniser.transcribe(resample(padded, RATE_HZ, STT_RATE_HZ)).text
-            coming.append((now_ms + (time.perf_counter() - began) * 1_000, now_ms, text))
+            coming.append((now_ms + (time.process_time() - began) * 1_000, now_ms, text))
             look_ms = spoken_ms + LOOK_MS
         if coming and coming[0][0] <= now_ms:
             _, until_ms, words = coming.pop()

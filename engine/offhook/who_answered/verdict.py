@@ -56,6 +56,8 @@ class Settings:
     """Speech that is longer, and asks nothing, was no person's greeting ..."""
     monologue_ms: int = 4_800
     """... and while it goes on, this much."""
+    introduction_ms: int = 6_500
+    """The same, where it began with a name or a welcome: "how can I help you" may still come."""
     wordless_ms: int = 2_400
     """The same, where there is no recogniser."""
     words_wait_ms: int = 350
@@ -94,6 +96,8 @@ def verdict(heard: Heard, now_ms: int, settings: Settings = Settings()) -> Verdi
     end_ms = speech[-1][1]
     if end_ms is None:
         limit_ms = settings.wordless_ms if heard.words is None else settings.monologue_ms
+        if heard.words and names_itself(heard.words, heard.language):
+            limit_ms = settings.introduction_ms
         return Verdict.MACHINE if spoken_ms >= limit_ms and not _person(heard) else None
     return _after_speech(heard, spoken_ms, end_ms, now_ms - end_ms, settings)
 
@@ -108,11 +112,7 @@ def _after_speech(
         return Verdict.HUMAN if pause_ms >= wait_ms + settings.words_wait_ms // 2 else None
     known = heard.words_until_ms >= end_ms - 200
     asks = heard.words.rstrip().endswith("?") and len(heard.words.split()) <= 2
-    if known and _person(heard):
-        wait_ms = settings.sure_pause_ms
-    elif spoken_ms <= settings.tiny_ms:
-        wait_ms = settings.tiny_pause_ms
-    elif known and asks and spoken_ms <= settings.short_ms:
+    if (known and _person(heard)) or (known and asks and spoken_ms <= settings.short_ms):
         wait_ms = settings.sure_pause_ms
     elif known and greets(heard.words, heard.language):
         wait_ms = settings.hello_pause_ms
@@ -122,6 +122,8 @@ def _after_speech(
         wait_ms = settings.short_pause_ms
     else:
         wait_ms = settings.office_pause_ms
+    if spoken_ms <= settings.tiny_ms:
+        wait_ms = max(wait_ms, settings.tiny_pause_ms)
     if not known:
         wait_ms += settings.words_wait_ms
     if pause_ms < wait_ms:

@@ -19,11 +19,11 @@ _MACHINE = {
         | \b(return|miss(ed)?)\s+your\s+call | \bcall\s+you\s+back | \b(person|party|number|subscriber)\s+you
         | \bthe\s+(person|party|subscriber)\s+at\b | \bplease\s+(record|hang\s+up|try\s+(your|again))
         | \bpress\s+(\d|one|two|three|zero|star|pound|hash) | \bour\s+(offices?|hours)\b.{0,20}\b(closed|are)
-        | \bno\s+longer\s+in\s+service | \bhas\s+been\s+disconnected | \bcannot\s+be\s+completed
+        | \bno\s+longer\s+in\s+service | \bcannot\s+be\s+completed
         | \bno\s?(-?one|body)\s+(is|can) | \bcall\s+is\s+important | \bmessages?\b | \bbeep\b
         | \b(is|are|we're)\s+(now\s+|currently\s+)?closed\b | \bplease\s+hold\b | \bin\s+service\b
         | \b(lines|circuits|agents|operators)\s+are\b | \b(call|try)\s+(us\s+)?again\b
-        | \bbeen\s+(forwarded|transferred|recorded)""",
+        | \bbeen\s+(forwarded|transferred|recorded|disconnected|changed)""",
     "de": r"""\berreicht\b | \banrufbeantworter | \bmailbox | \bnachricht | \bnach\s+dem\s+(ton|signal|piep)
         | \bsignalton | \bnicht\s+(erreichbar|da|zu\s?hause|verf.gbar|im\s+haus) | \bhinterlassen
         | \bteilnehmer | \brufnummer | \brufen\s+(wir|sie|ich).{0,30}\bzur.ck | \bau.erhalb\b
