@@ -75,6 +75,8 @@ def test_both_sides_are_in_one_file_of_the_tenant(make: Make, tmp_path: Path, fo
         os.umask(old)
     assert recording.path == tmp_path / f"calls/leeds/2026-05-31/091502-{ID}.{format_}"
     assert stat.S_IMODE(recording.path.stat().st_mode) == 0o640
+    for folder in recording.path.parents[:3]:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o750, folder
     heard, rate = soundfile.read(recording.path, dtype="int16")
     assert (rate, heard.shape) == (RATE_HZ, sound().shape)
     assert seconds_in(recording.path) == pytest.approx(2.5)

@@ -220,6 +220,7 @@ def test_the_commands(
         return json.loads(capsys.readouterr().out)
 
     assert len(offhook("export", "--caller", CALLER)["recordings"]) == 2
+    assert len(offhook("calls", "recording", THEIRS[0])["recordings"]) == 1
     assert offhook("tenants", "purge")["swept"] == []
     assert offhook("erase", "--caller", CALLER, "--tenant", "york")["erased"]["calls"] == 0
     erased = offhook("erase", "--caller", CALLER, "--transcript", str(places.transcript))["erased"]

@@ -163,6 +163,7 @@ def _recording(args: argparse.Namespace, database: Database) -> int:
 def _copy(recording: Path, target: Path) -> None:
     target = target / recording.name if target.is_dir() else target
     try:
+        target.touch(mode=0o600)  # what is in it is nobody else's business
         shutil.copyfile(recording, target)
     except OSError as error:
         raise ConfigError(f"{target}: {unwritable(target, error)}") from error

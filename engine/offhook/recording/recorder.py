@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from offhook.config import RecordingConfig
 from offhook.errors import ConfigError
-from offhook.files import unwritable
+from offhook.files import make_folders, unwritable
 from offhook.recording.places import PART, part_of, path_of, whole_of
 from offhook.recording.sound_file import SoundFile, check_format, make_sound_file
 
@@ -61,7 +61,7 @@ class Recorder:
         self._now = now
         check_format(config.format)
         try:
-            self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            make_folders(self.folder, None)
             probe = self.folder / f".probe-{os.getpid()}"
             probe.touch(mode=0o640)
             probe.unlink()
@@ -185,7 +185,7 @@ class Recording:
             self._fail(reason)
 
     def _open(self) -> None:
-        self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_folders(self.path.parent, None)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         self._fd = fd = os.open(part_of(self.path), flags, 0o640)
         os.fchmod(fd, 0o640)  # whatever the umask is
