@@ -207,7 +207,7 @@ async def test_behind_freepbx(
     freepbx: AsteriskServer, ceramics: DaemonProcess, phrases: dict[str, Phrase]
 ) -> None:
     """One include and one custom destination: an extension that declines, then FreePBX's queue."""
-    agent = load_agent(str(AGENT))
+    mark, agent = freepbx.log_mark(), load_agent(str(AGENT))
     with taking_calls(freepbx, ceramics):
         async with (
             await SipPhone.register(freepbx.address, COLLEAGUE, "change-me") as phone,
@@ -224,7 +224,7 @@ async def test_behind_freepbx(
                 await call.media.quiet(500)
                 await each_hears_the_other(call, talk, phrases["stop"])
             await call.wait_ended()
-    log = freepbx.log()
+    log = freepbx.log(mark)
     for step in ("7777@offhook-phones", "s@offhook", "211@from-internal", "500@ext-queues"):
         assert f"Executing [{step}:" in log, step
     assert complaints(log) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,15 @@ async def test_what_is_said_is_no_entry_where_keys_are_wanted(tmp_path: Path, cl
         await until_asked(call)
         await call.says("Four two seven one.")
         assert (tool.runs, call.spoken[-1]) == ([], ASK)
+
+
+async def test_what_was_done_is_written_down_without_it() -> None:
+    told: list[tuple[str, Mapping[str, Any]]] = []
+    tool = ScriptedTool("pay", schema(pin=value(length=4), sum={"type": "string"}))
+    box = Toolbox({"pay": tool}, Ledger.in_file(None))
+    executor = Executor(box, Context("1", "a"), told=lambda name, values, result: told.append((name, values)))
+    await executor.run("pay", {"pin": PIN, "sum": "12"}, committed=True)
+    assert (told, tool.runs) == ([("pay", {"sum": "12"})], [{"pin": PIN, "sum": "12"}])
 
 
 async def test_a_model_neither_asks_for_it_nor_gives_it() -> None:

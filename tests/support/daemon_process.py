@@ -143,7 +143,12 @@ class DaemonProcess:
         """The turns so far, of all calls, in the order in which they ended."""
         if not self.transcript_file.exists():
             return []
-        return [Heard(**json.loads(line)) for line in self.transcript_file.read_text().splitlines()]
+        lines = [json.loads(line) for line in self.transcript_file.read_text().splitlines()]
+        return [
+            Heard(each["call"], each["turn"], each["heard"], each["answer"])
+            for each in lines
+            if "turn" in each
+        ]
 
     def call_folders(self) -> list[Path]:
         """Folders with answers of calls that are not over."""

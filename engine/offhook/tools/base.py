@@ -87,6 +87,14 @@ class ToolSpec:
         """The values that are keyed in."""
         return tuple(name for name, schema in self.properties.items() if "x-keys" in schema)
 
+    def unmasked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of ``values`` that may be said, shown and written down."""
+        return {
+            name: value
+            for name, value in values.items()
+            if not (self.properties.get(name, {}).get("x-keys") or {}).get("masked")
+        }
+
     @property
     def shown(self) -> ToolSpec:
         """As models see it: without those."""

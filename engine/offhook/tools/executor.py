@@ -75,7 +75,7 @@ class Executor:
         clock: Clock = time.monotonic,
         told: Told | None = None,
     ) -> None:
-        """``told`` learns what came of each write."""
+        """``told`` learns what came of each write, and with which values, but for those that are masked."""
         self.context = context
         self._told = told
         self.toolbox = toolbox
@@ -169,7 +169,7 @@ class Executor:
             elif not result.unsure:
                 await asyncio.to_thread(ledger.release, key)
             if self._told is not None:
-                self._told(name, arguments, result)
+                self._told(name, tool.spec.unmasked(arguments), result)
         except DatabaseError as error:
             _log.error("call=%s tool %s was not run: %s", self.context.call_id, name, error)
             return _NOT_DONE

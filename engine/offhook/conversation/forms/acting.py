@@ -14,7 +14,6 @@ from offhook.agents.loader import Agent
 from offhook.agents.tools import Target
 from offhook.conversation.base import Turn
 from offhook.conversation.forms.form import Form, FormFiller, Step
-from offhook.conversation.forms.keyed import unmasked
 from offhook.conversation.forms.request import Request
 from offhook.conversation.forms.slots import Hearing
 from offhook.conversation.forms.words import form_words
@@ -155,7 +154,7 @@ class Acting:
 
     def _outcome(self, request: Request, result: ToolResult, executor: Executor) -> str:
         spec, words = executor.tools[request.tool].spec, self._words
-        spoken = {**unmasked(spec, request.arguments), "result": result.value}
+        spoken = {**spec.unmasked(request.arguments), "result": result.value}
         if result.ok:
             if result.action is not None:
                 to = str(request.arguments.get("to") or "")

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, Literal
 
 from offhook.conversation.forms.choices import choice
-from offhook.conversation.forms.keyed import entry_of, unmasked
+from offhook.conversation.forms.keyed import entry_of
 from offhook.conversation.forms.slots import (
     Found,
     Hearing,
@@ -373,7 +373,7 @@ class FormFiller:
         if own is not None:
             return str(own(form.values, form.labels))
         if template:
-            values = unmasked(self._spec, form.values)
+            values = self._spec.unmasked(form.values)
             read = filled(template, {**values, **{n: form.labels[n] or v for n, v in values.items()}})
             return read[:1].upper() + read[1:]
         said = [
@@ -383,7 +383,7 @@ class FormFiller:
         ]
         if not said and form.values:
             # Their own words alone: those are read back as they are.
-            said = [str(value).rstrip(".") for value in unmasked(self._spec, form.values).values()]
+            said = [str(value).rstrip(".") for value in self._spec.unmasked(form.values).values()]
         if not said:
             return self._guess(hearing)
         return hearing.form.confirm.format(values=", ".join(said))

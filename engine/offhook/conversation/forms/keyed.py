@@ -13,7 +13,7 @@ from offhook.agents.loader import MenuChoice
 from offhook.conversation.forms import figures
 from offhook.conversation.forms.slots import Found, Hearing, Slot, Value
 from offhook.conversation.history import Keyed
-from offhook.tools.base import Tool, ToolSpec
+from offhook.tools.base import Tool
 
 if TYPE_CHECKING:
     from offhook.conversation.forms.form import Form
@@ -30,12 +30,7 @@ def entry_of(schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def is_masked(schema: Mapping[str, Any]) -> bool:
     entry = entry_of(schema)
-    return entry is not None and bool(entry.get("masked", True))
-
-
-def unmasked(spec: ToolSpec, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those values that may be said and shown."""
-    return {name: value for name, value in values.items() if not is_masked(spec.properties.get(name, {}))}
+    return entry is not None and bool(entry.get("masked"))
 
 
 def keyed(slot: Slot, hearing: Hearing, *, asked: bool) -> Found | None:
