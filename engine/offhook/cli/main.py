@@ -16,11 +16,11 @@ from offhook.errors import OffhookError
 
 COMMANDS = (
     *("serve", "upgrade", "demo", "call", "dial", "agents", "tenants", "numbers", "kb", "calls"),
-    *("top", "web", "models"),
+    *("top", "web", "models", "bench-box"),
     *("erase", "export"),
     *("eval", "trace", "doctor"),
 )
-_MODULES = {"eval": "evaluate"}
+_MODULES = {"eval": "evaluate", "bench-box": "bench_box"}
 """Where a command's module is not called as the command is."""
 
 

@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from offhook.config.admission import AdmissionConfig
 from offhook.config.apps import AppConfig
 from offhook.config.control import ControlConfig, TelemetryConfig, WebConfig
 from offhook.config.doors import DoorsConfig
@@ -376,6 +377,7 @@ class Config(Section):
     voices: dict[_Name, TtsConfig] = {}
     """``[voices.NAME]``: as ``[tts]``, for ``voice = "NAME"``."""
     tools: ToolsConfig = ToolsConfig()
+    admission: AdmissionConfig = AdmissionConfig()
     mail: MailConfig = MailConfig()
     recording: RecordingConfig = RecordingConfig()
     apps: dict[_Name, AppConfig] = {}

@@ -19,6 +19,7 @@ from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumpti
 from offhook.call.services import Services
 from offhook.config import Config
 from offhook.control.live import LiveCall, LiveCalls
+from offhook.daemon.admitting import Admitting, SlowError
 from offhook.daemon.answerer import (
     AGENT_ARGUMENT,
     Answerer,
@@ -95,6 +96,8 @@ class Reception:
         self._live = live or LiveCalls()
         self._recordings = recordings
         self._taken: Counter[int] = Counter()  # calls that hold a place in a model, or will, by the model
+        self._admitting = Admitting(config)
+        services.metrics.on_answer = self._admitting.pace.answered
 
     async def begin(self, default: Agent) -> None:
         """Make the default agent ready, and follow the tenants from now on.  Raises ModelError."""
@@ -124,13 +127,14 @@ class Reception:
             return
         try:
             await self._take(line, who)
-        except BusyError:
-            self.services.metrics.call_refused("busy")
+        except BusyError as error:
+            self.services.metrics.call_refused("slow" if isinstance(error, SlowError) else "busy")
             raise
 
     async def _take(self, line: Line, who: Answerer) -> None:
-        self._check_costs(who.number)
+        self._check_limits(who.number)
         with ExitStack() as stack:
+            stack.enter_context(self._admitting.call(_tenant(who.number)))
             if who.number is not None and self._tenancy is not None:
                 stack.enter_context(self._tenancy.call(who.number))
             prepared = self._profiles.get(who.key)
@@ -163,7 +167,7 @@ class Reception:
             if who is Refusal.BUSY:
                 raise BusyError("the tenant has as many calls as it takes")
             return who
-        self._check_costs(who.number)
+        self._check_limits(who.number)
         prepared = self._profiles.get(who.key)
         if prepared is not None:
             profile = prepared.profile
@@ -237,9 +241,9 @@ class Reception:
         if problem is not None:
             raise BusyError(problem)  # the dialplan finds the caller someone who can answer
 
-    def _check_costs(self, number: Number | None) -> None:
-        tenant = None if number is None else number.tenant.slug
-        check_costs(self.services.ledger, tenant, self.config.costs)
+    def _check_limits(self, number: Number | None) -> None:
+        check_costs(self.services.ledger, _tenant(number), self.config.costs)
+        self._admitting.check(self.config, _tenant(number))
 
     @contextmanager
     def _place(self, model: LanguageModel) -> Iterator[None]:
@@ -354,6 +358,7 @@ class Reception:
         """
         self.config = config
         self._profiles.take_over(config)
+        self._admitting.reread(config)
         again = before.conversation != config.conversation
         news = []
         for prepared in self._profiles.of_box():
@@ -415,3 +420,7 @@ class Reception:
                 _log.error("agent %s cannot be made ready: %s", who.key[2 if who.number else 1], error)
         for key in old:
             self._profiles.drop(key)
+
+
+def _tenant(number: Number | None) -> str | None:
+    return None if number is None else number.tenant.slug

@@ -44,6 +44,8 @@ class Metrics:
             buckets=_WAITING_BUCKETS,
             registry=registry,
         )
+        self.on_answer: Callable[[float], None] = lambda turnaround_ms: None
+        """Told of every answer that a caller has begun to hear, on the event loop."""
         self._turns = Counter("offhook_turns", "Answers that a caller began to hear", registry=registry)
         self._turnaround = Histogram(
             "offhook_turnaround_seconds",
@@ -152,6 +154,7 @@ class Metrics:
         turnaround_ms = trace.turnaround_ms()
         if turnaround_ms is not None:
             self._turnaround.observe(turnaround_ms / 1000)
+            self.on_answer(turnaround_ms)
         for stage, duration_ms in trace.stages_ms().items():
             self._stage.labels(stage).observe(duration_ms / 1000)
         self._drafted.labels("right").inc(trace.tokens_accepted)
