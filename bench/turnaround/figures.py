@@ -165,7 +165,7 @@ def figures(group: Group) -> Figures:
 def _interjections(group: Group) -> Figures:
     interruptions = [one for one in group.interjections if one.said.kind == "interrupt"]
     stops = [one.stop_ms for one in interruptions if one.stop_ms is not None]
-    harmless = [one for one in group.interjections if one.said.kind != "interrupt"]
+    harmless = [one for one in group.interjections if one.said.kind not in ("interrupt", "side")]
     by_kind: dict[str, list[int]] = {}
     for one in harmless:
         kind = by_kind.setdefault(one.said.phrase, [0, 0])

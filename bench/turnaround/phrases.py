@@ -51,7 +51,7 @@ class Line:
 
     name: str
     kind: str
-    """open, long, closed, hesitation, digits, spelling, interrupt, backchannel or sound."""
+    """open, long, closed, hesitation, digits, spelling, interrupt, backchannel, side or sound."""
     pieces: tuple[str | int, ...]
     """Words to speak, and between them pauses [ms]."""
     voice: str = "rms"
@@ -60,6 +60,9 @@ class Line:
     """flite: how much slower than its own pace; espeak-ng: words per minute."""
     right: str | None = None
     """What a right answer contains (a regular expression, ignoring case); None: nothing is asked of it."""
+
+    level_db: float = 0.0
+    """Louder than other lines."""
 
     @property
     def text(self) -> str:
@@ -195,6 +198,13 @@ LINES = (
     Line("uh_huh", "backchannel", ("uh huh",), "awb", 1.3),
     Line("yeah", "backchannel", ("yeah",), "rms", 1.1),
     Line("okay", "backchannel", ("okay",), "slt", 1.0),
+    # Said to somebody else in the room, away from the telephone, by whoever calls.
+    Line("side_kettle", "side", ("could you put the kettle on",), "rms", 1.0, level_db=-12.0),
+    Line("side_keys", "side", ("they are on the kitchen table",), "slt", 1.0, level_db=-12.0),
+    Line("side_door", "side", ("that must be the postman",), "awb", 1.1, level_db=-12.0),
+    Line("side_dog", "side", ("down boy get down",), "rms", 1.1, level_db=-10.0),
+    Line("side_later", "side", ("tell him I will ring him tonight",), "slt", 1.05, level_db=-14.0),
+    Line("side_shoes", "side", ("your shoes are under the stairs",), "kal", 1.0, level_db=-12.0),
     # The questions whose answers are long enough to be talked into.
     Line("history", "open", ("Can you tell me about your history?",), "rms", 1.1, r"founded|family"),
     Line("whitening", "open", ("What do you know about whitening?",), "rms", 1.1, r"whitening|lamp"),
@@ -271,7 +281,7 @@ def spoken(name: str) -> Spoken:
         made = file.with_suffix(".part")
         write_wav(made, make(line))
         made.replace(file)  # a run that is interrupted leaves no half phrase
-    return Spoken(line, phrase(line.name, line.text, read_wav(file)))
+    return Spoken(line, phrase(line.name, line.text, read_wav(file))).at_level(line.level_db)
 
 
 def make(line: Line) -> Samples:

@@ -116,6 +116,7 @@ _MIXED = say(
 _BACKCHANNELS = (
     "mm_hm", "yeah", "uh_huh", "okay", "mm", "mm_hm_high", "mm_hm_slt", "mm_hm_rms", "mm_awb",
 )  # fmt: skip
+_SIDE_TALK = ("side_kettle", "side_keys", "side_door", "side_dog", "side_later", "side_shoes")
 _NOISES = (
     "cough", "slam", "burst_80", "cough_short", "crackle", "burst_300", "cough_long", "burst_150",
     "cough_soft", "slam_far", "crackle_long",
@@ -156,6 +157,9 @@ SCENARIOS = (
         weight=0,
     ),
     Scenario("noises", "practice", (*into("history", *_NOISES), *into("whitening", *_NOISES)), weight=0),
+    Scenario(
+        "side_talk", "practice", (*into("history", *_SIDE_TALK), *into("whitening", *_SIDE_TALK)), weight=0
+    ),
     Scenario(
         "echo_long",
         "practice",

@@ -38,7 +38,9 @@ def _load_libllama() -> None:
     if folder is None:
         folder = str(llama_folder() / "lib")
     try:
-        ctypes.CDLL(str(Path(folder) / "libllama.so"))
+        # A wheel has it by its versioned name alone, since a wheel holds no links.
+        libraries = sorted(Path(folder).glob("libllama.so*"))
+        ctypes.CDLL(str(libraries[0] if libraries else Path(folder) / "libllama.so"))
     except OSError as error:
         raise ImportError(f"libllama cannot be loaded: {error}") from error
 
