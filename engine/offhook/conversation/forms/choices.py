@@ -14,7 +14,10 @@ APART = 0.08
 
 def choice(slot: Slot, hearing: Hearing, *, asked: bool) -> Found | None:
     text = corrected(hearing.text, hearing.form)
-    found = _by_words(slot, text) or (_by_words(slot, hearing.text) if text != hearing.text else None)
+    small = hearing.form.small
+    found = _by_words(slot, text, small)
+    if found is None and text != hearing.text:
+        found = _by_words(slot, hearing.text, small)
     if found is not None:
         return Value(found.value, found.said)
     if not asked:
@@ -40,15 +43,15 @@ def placed(slot: Slot, hearing: Hearing) -> Value | None:
     return None if place is None else Value(place.value, place.said)
 
 
-def _by_words(slot: Slot, text: str) -> Option | None:
-    """The option that is named: all of its words, or those that no other option has."""
+def _by_words(slot: Slot, text: str, small: frozenset[str]) -> Option | None:
+    """The option that is named: all of its words but ``small`` ones, or those that no other option has."""
     heard = {stem(word) for word in re.findall(r"[^\W_]+", text.lower())}
     found: list[tuple[int, int, Option]] = []
     stems = {}
     for option in slot.options:
         names = (option.said, str(option.value), *((slot.also or {}).get(option.said, ())))
         stems[option.said] = [
-            {stem(word) for word in re.findall(r"[^\W_]+", name.lower())} - _ARTICLES for name in names
+            {stem(word) for word in re.findall(r"[^\W_]+", name.lower())} - small for name in names
         ]
     for number, option in enumerate(slot.options):
         others = set().union(*(one for said, sets in stems.items() if said != option.said for one in sets))
@@ -73,44 +76,6 @@ def _named_last(slot: Slot, text: str, rivals: set[str]) -> Option | None:
     if places[best] < 0:
         return None
     return next(each for each in slot.options if each.said == best)
-
-
-_ARTICLES = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "for",
-        "to",
-        "and",
-        "or",
-        "in",
-        "on",
-        "der",
-        "die",
-        "das",
-        "dem",
-        "den",
-        "ein",
-        "eine",
-        "und",
-        "oder",
-        "el",
-        "la",
-        "los",
-        "las",
-        "un",
-        "una",
-        "y",
-        "o",
-        "le",
-        "les",
-        "une",
-        "et",
-        "ou",
-    ]
-)
 
 
 def _by_place(slot: Slot, hearing: Hearing) -> Option | None:

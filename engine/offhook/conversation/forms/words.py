@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from offhook.languages.codes import base_language
+from offhook.languages.turns.base import word_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class FormWords:
     """First, second, third, and last of all "last"."""
     nothing: re.Pattern[str]
     """The caller has no such value."""
+    small: frozenset[str]
+    """Words of a name that callers leave out or exchange: "the bath and brush"."""
 
 
 def _words(*alternatives: str) -> re.Pattern[str]:
@@ -106,6 +109,7 @@ _EN = FormWords(
         r"i (?:don't|do not) (?:know|have (?:one|it|that|any))|no idea|not sure|i(?:'ve| have) "
         r"no|none|nothing"
     ),
+    small=word_set("a an the of for to and or in on"),
 )
 _DE = FormWords(
     confirm="Ich habe notiert: {values}. Stimmt das so?",
@@ -148,6 +152,7 @@ _DE = FormWords(
     about=_words("dass|wegen|weil|über|damit|es geht um"),
     ordinals=("erste", "zweite", "dritte", "letzte"),
     nothing=_words(r"weiß (?:ich|es) nicht|weiß nicht|keine ahnung|hab(?:e)? ich nicht|kein(?:e|en)?|nichts"),
+    small=word_set("der die das dem den ein eine und oder in"),
 )
 _ES = FormWords(
     confirm="Tengo: {values}. ¿Es correcto?",
@@ -182,6 +187,7 @@ _ES = FormWords(
     about=_words("que|sobre|porque|por"),
     ordinals=("primer[oa]?", "segund[oa]", "tercer[oa]?", "últim[oa]"),
     nothing=_words(r"no (?:lo )?(?:sé|tengo)|ni idea|ningun[oa]|nada"),
+    small=word_set("el la los las un una de y o en"),
 )
 _FR = FormWords(
     confirm="J'ai noté : {values}. C'est bien ça ?",
@@ -218,6 +224,7 @@ _FR = FormWords(
     about=_words("que|pour|concernant|parce que|au sujet"),
     ordinals=("premi(?:er|ère)", "deuxième|second[e]?", "troisième", "derni(?:er|ère)"),
     nothing=_words(r"je ne sais pas|aucune idée|je n'en ai pas|aucun(?:e)?|rien"),
+    small=word_set("le la les un une de et ou en"),
 )
 _ALL = {"en": _EN, "de": _DE, "es": _ES, "fr": _FR}
 
