@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from offhook.conversation.forms.slots import Found, Hearing, Slot, Value, bare, corrected, stem
 from offhook.tools.base import Option
@@ -85,4 +86,15 @@ def _by_place(slot: Slot, hearing: Hearing) -> Option | None:
         if re.search(rf"\b{pattern}\b", said):
             at = len(slot.options) - 1 if number == len(hearing.form.ordinals) - 1 else number
             return slot.options[at] if at < len(slot.options) else None
+    return None
+
+
+def led_to(slots: Iterable[Slot], asked: str, hearing: Hearing) -> tuple[str, Value] | None:
+    """ "With Doctor Chen" is no name of the caller's: a word leads to another value than was asked for."""
+    for slot in slots:
+        lead = slot.schema.get("x-lead")
+        if lead and slot.name != asked and re.match(rf"\W*(?:{lead})\b", hearing.text, re.IGNORECASE):
+            found = choice(slot, hearing, asked=False)
+            if isinstance(found, Value):
+                return slot.name, found
     return None

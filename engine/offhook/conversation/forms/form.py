@@ -6,13 +6,12 @@ reads only.  A form is a value: what a turn makes of it counts when the turn was
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Literal
 
-from offhook.conversation.forms.choices import choice
+from offhook.conversation.forms.choices import led_to
 from offhook.conversation.forms.keyed import entry_of
 from offhook.conversation.forms.slots import (
     Found,
@@ -210,7 +209,7 @@ class FormFiller:
             narrowed = narrowed_time(form.wish, hearing)
             if narrowed is not None:
                 return form.with_value(asked, narrowed)
-        named = None if asked is None else _led_to(slots.values(), asked, hearing)
+        named = None if asked is None else led_to(slots.values(), asked, hearing)
         if named is not None:
             form = form.with_value(*named)
         elif asked is not None:
@@ -387,17 +386,6 @@ class FormFiller:
         if not said:
             return self._guess(hearing)
         return hearing.form.confirm.format(values=", ".join(said))
-
-
-def _led_to(slots: Iterable[Slot], asked: str, hearing: Hearing) -> tuple[str, Value] | None:
-    """ "With Doctor Chen" is no name of the caller's: a word leads to another value than was asked for."""
-    for slot in slots:
-        lead = slot.schema.get("x-lead")
-        if lead and slot.name != asked and re.match(rf"\W*(?:{lead})\b", hearing.text, re.IGNORECASE):
-            found = choice(slot, hearing, asked=False)
-            if isinstance(found, Value):
-                return slot.name, found
-    return None
 
 
 def _new(form: Form, before: Form) -> set[str]:
