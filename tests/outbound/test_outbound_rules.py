@@ -140,3 +140,9 @@ def test_the_store_keeps_what_is_to_be_done(tmp_path: Path) -> None:
     store.open()
     assert store.counts() == {"failed": 1, "blocked": 2}
     assert store.take(1e9) is None
+    assert store.forget("+12125550123", "acme") == 0, "another tenant's are not theirs to delete"
+    assert store.forget("+12125550123") == 2
+    with pytest.raises(ConfigError, match="not to be called"):
+        store.add("+12125550123", "garage", "", "form", "", 10.0)
+    assert store.purge(10.0) == 0
+    assert store.purge(1e9) == 1

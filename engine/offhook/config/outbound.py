@@ -44,6 +44,8 @@ class OutboundConfig(Section):
     """A call says how its callee has agreed to it, or is not placed."""
     database: ConfigPath | None = None
     """What is to be called, what came of it, and who never is; None: /var/lib/offhook/outbound.db."""
+    keep_days: int = Field(90, ge=1, le=3_650)
+    """What came of calls is deleted after so long; who is never to be called stays."""
     webhook: OutboundWebhook | None = None
 
     @field_validator("allow")

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from pydantic import Field
 
@@ -23,13 +22,12 @@ from offhook.errors import BusyError, ConfigError, DatabaseError, OffhookError
 from offhook.outbound.lists import consent_of
 from offhook.outbound.results import Outcome, of_cause
 from offhook.outbound.rules import earliest, number_of
-from offhook.outbound.store import PlacedCall, Store
+from offhook.outbound.store import DEFAULT_DATABASE, PlacedCall, Store
 from offhook.tenants.jobs import NewJob
 from offhook.tenants.snapshot import Snapshot
 
 _log = logging.getLogger("offhook.daemon.outbound")
 
-DEFAULT_DATABASE = Path("/var/lib/offhook/outbound.db")
 LOOK_S = 1.0
 """How often is looked for what is due."""
 BUSY_AGAIN_S = 20.0
@@ -114,12 +112,16 @@ class Outbound:
         if door is None or not self._settings.allow:
             return
         self._door, self._after, self._snapshot = door, after, snapshot
-        pause_s = 60.0 / self._settings.per_minute
+        pause_s, purged = 60.0 / self._settings.per_minute, None
         try:
             while True:
                 begun = False
                 try:
                     await self._open()
+                    now = self._clock()
+                    if purged is None or now - purged > timedelta(days=1):
+                        old, purged = now - timedelta(days=self._settings.keep_days), now
+                        await asyncio.to_thread(self._store.purge, old.timestamp())
                     begun = await self._next()
                 except DatabaseError as error:
                     _log.error("no calls are placed: %s", error)

@@ -15,6 +15,7 @@ from typing import Any
 
 from offhook.errors import BusyError, ConfigError, DatabaseError
 
+DEFAULT_DATABASE = Path("/var/lib/offhook/outbound.db")
 MOST_WAITING = 100_000
 _BUSY_S = 5.0
 _TABLES = """
@@ -181,6 +182,21 @@ class Store:
                 "UPDATE calls SET state = 'done', result = 'stopped', ended_s = ?"
                 f" WHERE state = 'waiting'{where}",
                 (now_s, *values),
+            ).rowcount
+
+    def forget(self, number: str, tenant: str | None = None) -> int:
+        """Delete what is kept of calls to it; how many.  That it is not to be called stays."""
+        where, values = ("", []) if tenant is None else (" AND tenant = ?", [tenant])
+        with self._writing() as connection:
+            return connection.execute(
+                f"DELETE FROM calls WHERE number = ? AND state <> 'calling'{where}", (number, *values)
+            ).rowcount
+
+    def purge(self, before_s: float) -> int:
+        """Delete what was done before that; how many."""
+        with self._writing() as connection:
+            return connection.execute(
+                "DELETE FROM calls WHERE state = 'done' AND ended_s < ?", (before_s,)
             ).rowcount
 
     def _get(self, connection: sqlite3.Connection, call: int) -> PlacedCall:
