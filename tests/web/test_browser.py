@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,10 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from offhook.agents.tools import Target, ToolEntry
+from offhook.control.commands import Stream
+from offhook.control.feed import Reader
+from offhook.control.live import LiveCall
+from offhook.daemon.supervision import wav_header
 from offhook.tools.base import ToolSpec
 from offhook.tools.builtin.handover import transfer
 from offhook.tools.executor import Toolbox
@@ -75,10 +79,19 @@ async def shown(browser: WebDriver, where: str, words: str) -> None:
 async def test_a_call_is_followed_and_ended(tmp_path: Path, clock: Clock, browser: WebDriver) -> None:
     entry = ToolEntry(use="transfer", targets={"quay": Target(name="the quay")})
     (tool,) = transfer(entry, ToolSpec("transfer", ""), cast(Any, None))
+    readers: list[Reader[bytes]] = []
+    closed: list[bool] = []
+
+    def sound(live: LiveCall, reader: Reader[bytes]) -> Callable[[], None]:
+        readers.append(reader)
+        reader.put(wav_header(8_000))
+        return lambda: closed.append(True)
+
     async with controlled(tmp_path, words=True) as daemon:
+        daemon.commands.add_stream(Stream("listen", "both sides", "audio/wav", sound))
         with served(filled(tmp_path)) as address, contextlib.ExitStack() as stack:
             await asyncio.to_thread(log_in, browser, address)
-            await shown(browser, "#link", "following")
+            await shown(browser, "#link", "as it happens")
             lives = []
 
             def fill(call: ScriptedCall) -> None:
@@ -96,9 +109,18 @@ async def test_a_call_is_followed_and_ended(tmp_path: Path, clock: Clock, browse
                 await shown(browser, "#calls [data-is=turns]", "1")
                 await shown(browser, "#calls [data-is=last]", " ms")
                 await asyncio.to_thread(browser.refresh)
-                await shown(browser, "#link", "following")
+                await shown(browser, "#link", "as it happens")
                 await call.says("Always?")
                 await shown(browser, "#calls .words", "Every night.")
+                listen = browser.find_element(By.CSS_SELECTOR, "#calls [data-is=listen]")
+                await asyncio.to_thread(listen.click)
+                await shown(browser, "#calls [data-is=listen]", "Stop listening")
+                for _ in range(5):
+                    readers[0].put(bytes(3_200))
+                heard = "return document.querySelector('#calls [data-is=listen]').dataset.heard || ''"
+                await eventually(lambda: browser.execute_script(heard) == "0.50", "half a second of sound")
+                await asyncio.to_thread(listen.click)
+                await eventually(lambda: bool(closed), "nobody listens any more")
                 button = browser.find_element(By.CSS_SELECTOR, "#calls [data-is=handover] button")
                 await asyncio.to_thread(button.click)
                 assert await call.ended() == "transfer"

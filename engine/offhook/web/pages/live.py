@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
+import anyio
 import httpx
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -81,7 +82,8 @@ def _passed_on(house: House, response: httpx.Response) -> Response:
         finally:
             for each in (ending, block):
                 each.cancel()
-            await asyncio.gather(ending, block, return_exceptions=True)
-            await response.aclose()
+            with anyio.CancelScope(shield=True):  # a browser that has gone cancels every await but these
+                await asyncio.gather(ending, block, return_exceptions=True)
+                await response.aclose()
 
     return StreamingResponse(content(), media_type=response.headers.get("content-type"))

@@ -32,8 +32,6 @@ function show(call) {
   over.action = `${page}/handover`;
   over.hidden = Object.keys(call.targets).length === 0;
   choice.replaceChildren(...Object.entries(call.targets).map(([key, name]) => new Option(name, key)));
-  const listen = part(card, "listen");
-  if (listen && !listen.src.endsWith(`${page}/listen`)) listen.src = `${page}/listen`;
   count();
 }
 
@@ -62,6 +60,63 @@ function bar(card, value) {
   bars.append(one);
   while (bars.children.length > MOST_BARS) bars.firstElementChild.remove();
 }
+
+// Both sides of a call: an endless WAV of two channels, which <audio> would wait for the end of.
+async function listen(card, button) {
+  const stop = new AbortController(), sound = new AudioContext();
+  card.listening = stop;
+  button.textContent = "Stop listening";
+  let rate = 0, at = 0, heard = 0, rest = new Uint8Array(0);
+  try {
+    const answer = await fetch(`/live/${encodeURIComponent(card.dataset.call)}/listen`, { signal: stop.signal });
+    if (!answer.ok) throw new Error("the daemon gives no sound of this call");
+    const reader = answer.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const bytes = new Uint8Array(rest.length + value.length);
+      bytes.set(rest);
+      bytes.set(value, rest.length);
+      rest = bytes;
+      let from = 0;
+      if (!rate) {
+        if (bytes.length < 44) continue;
+        rate = new DataView(bytes.buffer).getUint32(24, true);
+        from = 44;
+      }
+      const frames = Math.floor((bytes.length - from) / 4);
+      rest = bytes.slice(from + 4 * frames);
+      if (!frames) continue;
+      const view = new DataView(bytes.buffer, from), block = sound.createBuffer(2, frames, rate);
+      for (const side of [0, 1]) {
+        const samples = block.getChannelData(side);
+        for (let i = 0; i < frames; i++) samples[i] = view.getInt16(4 * i + 2 * side, true) / 32768;
+      }
+      const node = sound.createBufferSource();
+      node.buffer = block;
+      node.connect(sound.destination);
+      if (at < sound.currentTime || at > sound.currentTime + 2) at = sound.currentTime + 0.2;
+      node.start(at);
+      at += block.duration;
+      heard += block.duration;
+      button.dataset.heard = heard.toFixed(2);
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) link.textContent = error.message;
+  } finally {
+    card.listening = null;
+    button.textContent = "Listen";
+    sound.close();
+  }
+}
+
+cards.addEventListener("click", (event) => {
+  const button = event.target.closest('[data-is="listen"]');
+  if (!button) return;
+  const card = button.closest(".call");
+  if (card.listening) card.listening.abort();
+  else listen(card, button);
+});
 
 function count() {
   document.getElementById("none").hidden = cards.children.length > 0;
@@ -99,7 +154,7 @@ const told = {
     state();
   },
   turn(event, card) { say(card, "caller", event.caller_text); say(card, "agent", event.audible_text); },
-  ended(event, card) { card.remove(); count(); state(); },
+  ended(event, card) { card.listening?.abort(); card.remove(); count(); state(); },
   moved() { again(); },  // its agent and targets are others now
   lost() { again(); },  // what was missed is told anew
 };
@@ -112,9 +167,9 @@ function again() {
 let source;
 function follow() {
   source = new EventSource("/events");
-  source.onopen = () => { link.textContent = "following"; };
+  source.onopen = () => { link.textContent = "as it happens"; };
   source.onerror = () => {
-    link.textContent = "not following: the daemon does not answer";
+    link.textContent = "not up to date: the daemon does not answer";
     if (source.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
   };
   for (const [type, take] of Object.entries(told)) {
