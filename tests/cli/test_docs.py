@@ -164,6 +164,10 @@ def help_of(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
+"""Of a command."""
+
+
 def mentions() -> list[tuple[tuple[str, ...], set[str]]]:
     """Each command that the documents name, with the options that they name for it."""
     found = []
@@ -171,7 +175,9 @@ def mentions() -> list[tuple[tuple[str, ...], set[str]]]:
         named = re.search(r"(?:^|[\s/])offhook ((?:[a-z-].*)?)$", text)
         if named:
             words = re.findall(r"[^\s\[\]]+", named[1])
-            path = tuple(words[: next((n for n, word in enumerate(words) if not word.isalpha()), len(words))])
+            path = tuple(
+                words[: next((n for n, word in enumerate(words) if not _WORD.fullmatch(word)), len(words))]
+            )
             while path and path not in COMMANDS and len(path) > 1:
                 path = path[:-1]
             found.append((path, options(named[1])))
