@@ -9,14 +9,17 @@ from typing import Any, cast
 import pytest
 
 from offhook.call.profile import CallProfile
+from offhook.call.tasks import Tasks
 from offhook.config import Config, load_config
 from offhook.daemon.answerer import of_box
 from offhook.daemon.daemon import Daemon
+from offhook.daemon.reload import Reloads
 from offhook.errors import BusyError, ConfigError, ModelError
 from offhook.observe.bill import Bill
 from offhook.observe.load import Speculation
 from tests.support.clock import reached
 from tests.support.reception import Offer, Ready, SlowModel, opened
+from tests.support.waiting import eventually
 
 
 class House:
@@ -277,17 +280,29 @@ async def test_another_default_is_taken_when_it_is_there(
     assert running.calls[-1].agent.greeting == "Harbour master."
 
 
-async def test_a_signal_while_it_starts_is_not_lost(house: House, tmp_path: Path) -> None:
-    house.model.gate.set()
-    house.daemon._reception = None
-    house.daemon.reload()
-    assert not house.daemon._tasks._tasks
-    house.daemon._reception = house.reception
-    write_agent(tmp_path, "Good morning.")
-    house.daemon._reload_if_wanted()
-    await house.warmed()
-    await house.call()
-    assert house.calls[0].agent.greeting == "Good morning."
+async def test_a_signal_while_it_starts_or_reads_is_not_lost() -> None:
+    gate, begun, tasks = asyncio.Event(), 0, Tasks(lambda error, name: None)
+
+    async def read() -> None:
+        nonlocal begun
+        begun += 1
+        await gate.wait()
+
+    reloads = Reloads(read, tasks.spawn)
+    reloads.want()
+    await asyncio.sleep(0)
+    assert begun == 0, "the daemon has not started"
+    reloads.begin()
+    await asyncio.sleep(0)
+    assert begun == 1
+    reloads.want()
+    reloads.want()
+    await asyncio.sleep(0)
+    assert begun == 1, "one at a time"
+    gate.set()
+    await eventually(lambda: begun == 2, "what was wanted meanwhile is read")
+    await tasks.close()
+    assert begun == 2
 
 
 async def test_who_answers_in_other_languages_is_made_ready_while_the_call_goes_on(

@@ -52,6 +52,7 @@ class House:
         spawn, searching = self.daemon._tasks.spawn, self.daemon._searching
         self.profiles = Profiles(config, pool, ReadyPhrases(self.playback), searching, spawn)
         self.daemon._reception = Reception(config, pool, self.profiles, services(Judge()), searching, spawn)
+        self.daemon._reloads.begin()
 
     async def _open(self, prefix: Any) -> ScriptedConversation:
         self.conversations.append(ScriptedConversation([["We have twelve kayaks."], ["And four canoes."]]))

@@ -15,7 +15,7 @@ from offhook.agents.loader import Agent
 from offhook.call.profile import CallProfile
 from offhook.config import Config
 from offhook.daemon.daemon import Daemon
-from offhook.daemon.reception import MOST_FRESH
+from offhook.daemon.renewal import MOST_FRESH
 from offhook.daemon.tenancy import Tenancy
 from offhook.documents.passage import Passage
 from offhook.errors import BusyError, DatabaseError

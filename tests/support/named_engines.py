@@ -244,6 +244,7 @@ class Rooms:
         monkeypatch.setattr("offhook.daemon.relay.Call", Held)
         self.reception = Reception(self.config, self.pool, self.profiles, rooms.services, searching, spawn)
         self.daemon._reception = self.reception
+        self.daemon._reloads.begin()
         self.lines: list[tuple[CallerLine, asyncio.Task[None]]] = []
 
     def of(self, tenancy: Any) -> None:

@@ -108,4 +108,5 @@ def opened(
         daemon._config, pool, cast(Any, ready), searching, spawn, most_of_tenants=most_of_tenants
     )
     daemon._reception = Reception(daemon._config, pool, profiles, services(), searching, spawn, tenancy)
+    daemon._reloads.begin()
     return daemon._reception

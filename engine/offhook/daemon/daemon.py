@@ -37,7 +37,7 @@ from offhook.daemon.outbound import Outbound
 from offhook.daemon.profiles import Profiles
 from offhook.daemon.reception import Reception
 from offhook.daemon.recordings import Recordings
-from offhook.daemon.reload import merged
+from offhook.daemon.reload import Reloads, merged
 from offhook.daemon.retention import keep_purging
 from offhook.daemon.succession import Predecessor, Successor, UpgradeError, add_upgrade, hand_over
 from offhook.daemon.supervision import add_supervision
@@ -86,8 +86,7 @@ class Daemon:
         self._successor: Successor | None = None
         self._replacing = False
         self._tasks = Tasks(_task_failed)
-        self._reload_wanted = False
-        self._reloading = False
+        self._reloads = Reloads(self._take_over, self._tasks.spawn)
         self._searching = search_workers()
         self._reception: Reception | None = None
         self._doors = OtherDoors(DoorsConfig(), None)
@@ -235,7 +234,7 @@ class Daemon:
             ready()
             systemd.notify("READY=1")
             self._watch(hearing, playout, sending, pool.language_models())
-            self._reload_if_wanted()
+            self._reloads.begin()
             await self._leaving.wait()
             await self._drain(entrances)
 
@@ -346,26 +345,7 @@ class Daemon:
         What cannot be read stays as it was, with a line in the log.  Also while the daemon starts: then it
         is done as soon as it has started.
         """
-        self._reload_wanted = True
-        self._reload_if_wanted()
-
-    def _reload_if_wanted(self) -> None:
-        if self._reload_wanted and self._reception is not None and not self._reloading:
-            self._reloading = True
-            self._tasks.spawn(self._reload(), "reload")
-
-    async def _reload(self) -> None:
-        assert self._reception is not None
-        try:
-            while self._reload_wanted:  # wanted once more meanwhile: files may have changed again
-                self._reload_wanted = False
-                systemd.reloading()
-                try:
-                    await self._take_over()
-                finally:
-                    systemd.notify("READY=1")
-        finally:
-            self._reloading = False
+        self._reloads.want()
 
     async def _take_over(self) -> None:
         assert self._reception is not None

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from offhook.agents.loader import Agent, load_agent
+from offhook.agents.loader import Agent
 from offhook.call.cut_off import CutOff
 from offhook.call.placed import answered
 from offhook.call.profile import CallProfile
@@ -26,21 +26,21 @@ from offhook.daemon.answerer import (
     argument,
     by_name,
     fresh_numbers,
-    is_there,
     of_box,
     of_number,
     speakers,
 )
 from offhook.daemon.costs import check_costs, recall_costs
 from offhook.daemon.notes import Notes, all_of, span_notes
-from offhook.daemon.profiles import Key, Prepared, Profiles
+from offhook.daemon.profiles import Prepared, Profiles
 from offhook.daemon.relay import Relay
+from offhook.daemon.renewal import Renewal
 from offhook.daemon.tongues import others_of
 from offhook.doors.base import CallOffer, Line, unless_ended
 from offhook.engines.llm.base import LanguageModel
 from offhook.engines.pool import EnginePool
 from offhook.engines.tts.voice import Voice
-from offhook.errors import BusyError, ConfigError, OffhookError
+from offhook.errors import BusyError
 from offhook.knowledge.store import ReadPassages
 from offhook.observe.bill import Bill
 from offhook.observe.logs import logged_as
@@ -54,10 +54,6 @@ if TYPE_CHECKING:
     from offhook.daemon.tenancy import Tenancy
 
 _log = logging.getLogger("offhook.daemon.reception")
-
-MOST_FRESH = 16
-"""Agents that a change of the directory has brought are made ready at once when they are so few: then
-somebody is at it, and calls next.  Of more, those that were called not long ago."""
 
 
 class Reception:
@@ -85,7 +81,7 @@ class Reception:
         self._pool = pool
         self._profiles = profiles
         self._searching = searching
-        self._spawn = spawn
+        self._renewal = Renewal(profiles, self._make, spawn)
         self._tenancy = tenancy
         self._after = after
         self.resumptions = Resumptions(config.daemon.resume_s)
@@ -108,7 +104,7 @@ class Reception:
             loop = asyncio.get_running_loop()
 
             def tell(before: Snapshot, after: Snapshot) -> None:
-                loop.call_soon_threadsafe(self._changed, *fresh_numbers(before, after))
+                loop.call_soon_threadsafe(self._renewal.changed, *fresh_numbers(before, after))
 
             self._tenancy.directory.on_change(tell)
 
@@ -349,77 +345,15 @@ class Reception:
         line.accept()
         await line.finish(why)
 
-    # --- changes -----------------------------------------------------------------------------
-
     async def reread(self, before: Config, config: Config) -> list[str]:
         """Read the box's agents again, for new calls; what has become of them, in words.
 
         What cannot be read stays as it was, with a line in the log.
         """
         self.config = config
-        self._profiles.take_over(config)
         self._admitting.reread(config)
-        again = before.conversation != config.conversation
-        news = []
-        for prepared in self._profiles.of_box():
-            news += await self._reread(prepared, make_anew=again)
-        if again:  # made when they are called next
-            for prepared in self._profiles.of_tenants():
-                self._profiles.drop(prepared.key)
-        await self._check_default(before.agent.default)
+        self.config, news = await self._renewal.reread(before, config)
         return news
-
-    async def _reread(self, prepared: Prepared, *, make_anew: bool) -> list[str]:
-        name, search = prepared.key[1], self.config.agent.search
-        held = prepared.profile.agent
-        try:
-            if not await asyncio.to_thread(is_there, name, search):
-                self._profiles.drop(prepared.key)
-                return [f"agent {name} has gone"]
-            agent = await asyncio.to_thread(load_agent, name, search)
-        except ConfigError as error:
-            _log.error("reload: agent %s stays as it was: %s", name, error)
-            agent = held
-        if agent == held and not make_anew:
-            return []
-        try:
-            await self._profiles.make(prepared.key, agent)
-        except OffhookError as error:
-            _log.error("reload: agent %s stays as it was: %s", name, error)
-            return []
-        return [f"agent {name} has changed"]
-
-    async def _check_default(self, before: str) -> None:
-        default = self.config.agent.default
-        who = self._of_name(default)
-        try:
-            if self._profiles.get(who.key) is None:
-                await self._profiles.make(who.key, await asyncio.to_thread(who.read))
-        except OffhookError as error:
-            _log.error("reload: the default agent cannot be used: %s", error)
-            if default != before:
-                agent = self.config.agent.model_copy(update={"default": before})
-                self.config = self.config.model_copy(update={"agent": agent})
-
-    def _changed(self, current: frozenset[Key], fresh: list[Number]) -> None:
-        """The directory has changed: make ready who is likely to be called, and let go of who is not there
-        any more.
-        """
-        old = [each for each in self._profiles.of_tenants() if each.key not in current]
-        called = {each.key[1:3] for each in old}
-        few = len(fresh) <= MOST_FRESH
-        wanted = [of_number(each) for each in fresh]
-        wanted = [each for each in wanted if few or each.key[1:3] in called]
-        self._spawn(self._renew(wanted, [each.key for each in old]), "tenants")
-
-    async def _renew(self, wanted: list[Answerer], old: list[Key]) -> None:
-        for who in wanted:
-            try:
-                await self._make(who)
-            except OffhookError as error:
-                _log.error("agent %s cannot be made ready: %s", who.key[2 if who.number else 1], error)
-        for key in old:
-            self._profiles.drop(key)
 
 
 def _tenant(number: Number | None) -> str | None:

@@ -1,10 +1,11 @@
-"""What a running daemon takes over from a configuration that was read again, and what waits for a restart."""
+"""Reading again while calls run: when, and what is taken over from a configuration or waits for a restart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from offhook.config import Config, Section
+from offhook.daemon import systemd
 
 _FIXED: Mapping[str, frozenset[str]] = {
     # The socket is bound, the threads and their queues are as large as they are.
@@ -21,6 +22,44 @@ _FIXED: Mapping[str, frozenset[str]] = {
 """Sections that were used up at the start, each with what can change all the same."""
 _NAMED = ("recognisers", "models", "voices")
 """Loaded with what they had when they were first asked for."""
+
+
+class Reloads:
+    """One reading at a time, begun once the daemon has started; wanted meanwhile, one more follows."""
+
+    def __init__(self, read: Callable[[], Awaitable[None]], spawn: Callable[..., object]) -> None:
+        self._read = read
+        self._spawn = spawn
+        self._wanted = False
+        self._running = False
+        self._started = False
+
+    def want(self) -> None:
+        """Read again, now or as soon as the daemon has started."""
+        self._wanted = True
+        self._run_if_wanted()
+
+    def begin(self) -> None:
+        """The daemon has started."""
+        self._started = True
+        self._run_if_wanted()
+
+    def _run_if_wanted(self) -> None:
+        if self._wanted and self._started and not self._running:
+            self._running = True
+            self._spawn(self._run(), "reload")
+
+    async def _run(self) -> None:
+        try:
+            while self._wanted:  # wanted once more meanwhile: files may have changed again
+                self._wanted = False
+                systemd.reloading()
+                try:
+                    await self._read()
+                finally:
+                    systemd.notify("READY=1")
+        finally:
+            self._running = False
 
 
 def merged(old: Config, new: Config) -> tuple[Config, list[str]]:
