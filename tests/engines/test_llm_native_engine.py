@@ -18,7 +18,7 @@ from typing import Any, cast
 import pytest
 
 from offhook import core
-from offhook.engines.llm import native
+from offhook.engines.llm import native, native_generation
 from offhook.engines.llm.base import Limits
 from offhook.engines.llm.native import NativeModel
 from offhook.engines.llm.threads import Tuned, tuned_threads
@@ -83,7 +83,7 @@ async def test_a_thread_that_hangs_in_an_answer_is_not_waited_for(monkeypatch: p
             self.cancelled = True
 
     news = SimpleNamespace(listen=lambda native_id: asyncio.Event())
-    pieces = aiter(native.NativeGeneration(cast(Any, news), cast(Any, hung := Hung())))
+    pieces = aiter(native_generation.NativeGeneration(cast(Any, news), cast(Any, hung := Hung())))
     assert await anext(pieces) == "We open "
     waiting = asyncio.ensure_future(anext(pieces))
     await asyncio.sleep(0)

@@ -13,8 +13,8 @@ from offhook.engines.llm.refused import RefusedFields
 from offhook.engines.llm.tool_calls import CallPieces
 from offhook.engines.llm.wire import (
     Delta,
+    EventStream,
     ReportedError,
-    ServerSentEvents,
     Usage,
     count,
     json_object,
@@ -102,23 +102,15 @@ class Anthropic:
         return AnthropicEvents()
 
 
-class AnthropicEvents:
+class AnthropicEvents(EventStream):
     """One answer's server-sent events; see :class:`~offhook.engines.llm.wire.EventReader`."""
 
     def __init__(self) -> None:
-        self._events = ServerSentEvents()
+        super().__init__()
         self._calls = CallPieces()
         self._prompt: tuple[int, int] | None = None
         """Tokens of the prompt, and how many of them had been kept."""
         self._spoke = False
-
-    def feed(self, data: bytes) -> list[Delta]:
-        """Events complete with ``data``."""
-        return [self._delta(event) for event in self._events.feed(data)]
-
-    def end(self) -> list[Delta]:
-        """The last event, when the server forgot the empty line after it."""
-        return [self._delta(event) for event in self._events.end()]
 
     def _delta(self, event: str) -> Delta:
         value = json_object(event)

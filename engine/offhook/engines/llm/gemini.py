@@ -12,9 +12,9 @@ from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.messages import Message
 from offhook.engines.llm.wire import (
     Delta,
+    EventStream,
     MalformedError,
     ReportedError,
-    ServerSentEvents,
     Usage,
     WireCall,
     count,
@@ -113,20 +113,12 @@ class Gemini:
         return GeminiEvents()
 
 
-class GeminiEvents:
+class GeminiEvents(EventStream):
     """One answer's server-sent events; see :class:`~offhook.engines.llm.wire.EventReader`."""
 
     def __init__(self) -> None:
-        self._events = ServerSentEvents()
+        super().__init__()
         self._said_anything = False
-
-    def feed(self, data: bytes) -> list[Delta]:
-        """Events complete with ``data``."""
-        return [self._delta(event) for event in self._events.feed(data)]
-
-    def end(self) -> list[Delta]:
-        """The last event, when the server forgot the empty line after it."""
-        return [self._delta(event) for event in self._events.end()]
 
     def _delta(self, event: str) -> Delta:
         value = json_object(event)

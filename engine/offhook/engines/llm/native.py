@@ -6,26 +6,24 @@ by a descriptor.  Nothing here waits for a computation except where it is awaite
 
 Beyond :mod:`offhook.engines.llm.base` a conversation tells how probably the caller's message
 ends here, keeps of an answer what was heard, and may be speculative.
-
-Long because the four classes share one native library's rules of who may call what when.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-import weakref
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from offhook import core
-from offhook.engines.llm.base import FinishReason, GenerationStats, Grammar, Limits, Mark, ToolOffer
+from offhook.engines.llm.base import Grammar, Limits, Mark, ToolOffer
+from offhook.engines.llm.native_generation import HUNG_S, EndQuestion, NativeGeneration
+from offhook.engines.llm.native_news import News
 from offhook.engines.llm.template import Markup, chat_template
 from offhook.engines.llm.threads import Tuned, tuned_threads
-from offhook.errors import BusyError, DeadlineError, ModelError
+from offhook.errors import BusyError, ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +33,6 @@ _PREFIXES = 16
 """Prefixes kept computed; the least recently used one without a call makes room."""
 _BATCH_TOKENS = 512
 _MAX_SEQUENCES = 255
-_HUNG_S = 10.0
-"""A batch that takes longer hangs: the largest one takes a second or two on the slowest machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +117,7 @@ class NativeModel:
         self.model = model
         self.places = max_conversations
         self.parameters: int | None = model.parameters
-        self._news = _News(self._engine)
+        self._news = News(self._engine)
 
     async def preload(self, prefix: Sequence[str]) -> int:
         """Compute ``prefix`` ahead of the first call; see :class:`~offhook.engines.llm.base.LanguageModel`.
@@ -153,7 +149,7 @@ class NativeModel:
         """Whether the engine works; never waits for it."""
         _, decoding_since_ns, stopped = self._engine.health()
         decoding_ms = (time.monotonic_ns() - decoding_since_ns) / 1e6 if decoding_since_ns else 0.0
-        return EngineHealth(not stopped, decoding_ms, decoding_ms > _HUNG_S * 1000)
+        return EngineHealth(not stopped, decoding_ms, decoding_ms > HUNG_S * 1000)
 
     def beat(self) -> int:
         """A number, and a wake-up: the number is another one soon, if the engine's thread still moves.
@@ -178,7 +174,7 @@ class NativeModel:
         return self._engine.stats()
 
     @property
-    def news(self) -> _News:
+    def news(self) -> News:
         """Who waits for what."""
         return self._news
 
@@ -335,153 +331,3 @@ class NativeConversation:
     async def close(self) -> None:
         """Give the conversation's place back.  Any number of times."""
         self._native.close()
-
-
-class EndQuestion:
-    """A question for an end probability, asked when it is made.
-
-    Await it any number of times, or not at all: a task that waits and is cancelled leaves nothing.
-    """
-
-    def __init__(self, news: _News, native: core.LlmConversation) -> None:
-        self._news = news
-        self._native = native
-        self._number = native.ask_end_probability()
-
-    def __await__(self) -> Generator[Any, None, float | None]:
-        return self._told().__await__()
-
-    async def _told(self) -> float | None:
-        probability: float | None = None
-
-        def done() -> bool:
-            nonlocal probability
-            known, probability = self._native.end_answer(self._number)
-            return known
-
-        await self._news.wait(self._native.id, done)
-        return probability
-
-
-class NativeGeneration:
-    """An answer being written; see :class:`~offhook.engines.llm.base.Generation`."""
-
-    def __init__(self, news: _News, native: core.LlmGeneration) -> None:
-        self._news = news
-        self._native = native
-        self._ready = news.listen(native.id)
-        self._held = ""
-        self._error = ""
-        self.stats = GenerationStats(submitted_ns=native.stats()[4])
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        try:
-            while True:
-                self._ready.clear()
-                self._take()
-                if self._held:
-                    text, self._held = self._held, ""
-                    yield text
-                elif self.stats.finish_reason:
-                    break
-                else:
-                    await self._news_of_it()
-            if self.stats.finish_reason == "failed":
-                raise ModelError(self._error)
-        finally:
-            self.cancel()  # nobody reads any more; nothing when it has ended by itself
-
-    async def _news_of_it(self) -> None:
-        """Wait for more; once it has begun, no longer than a batch can take."""
-        limit_s = None if self.stats.first_token_ns is None else _HUNG_S
-        try:
-            async with asyncio.timeout(limit_s):
-                await self._ready.wait()
-        except TimeoutError:
-            raise DeadlineError(f"the language model has written nothing more for {_HUNG_S:g} s") from None
-
-    def cancel(self) -> None:
-        """Stop before the next token; the iteration ends."""
-        if not self.stats.finish_reason:
-            self._native.cancel()
-            self._take()
-            self._ready.set()
-
-    def _take(self) -> None:
-        if self.stats.finish_reason:
-            return
-        text, finish, self._error = self._native.take()
-        self._held += text
-        reused, computed, generated, _, _, first_token_ns, drafted, accepted = self._native.stats()
-        self.stats.prompt_tokens_reused = reused
-        self.stats.prompt_tokens_computed = computed
-        self.stats.generated_tokens = generated
-        self.stats.drafted_tokens = drafted
-        self.stats.accepted_tokens = accepted
-        self.stats.first_token_ns = first_token_ns or None
-        self.stats.finish_reason = cast("FinishReason", finish)
-
-
-class _News:
-    """Carries the engine's news into the event loop that asked for them.
-
-    One loop at a time: the one that listened last.  It has to be running, or closed, when
-    another one takes over.
-    """
-
-    def __init__(self, engine: core.LlmEngine) -> None:
-        self._engine = engine
-        self._events: weakref.WeakValueDictionary[int, asyncio.Event] = weakref.WeakValueDictionary()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def listen(self, native_id: int) -> asyncio.Event:
-        """An event that is set when ``native_id`` has news, for as long as it is held."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._detach()
-            self._loop = loop
-            loop.add_reader(self._engine.event_fd, self._drain)
-        event = self._events.get(native_id)
-        if event is None:
-            event = self._events[native_id] = asyncio.Event()
-        return event
-
-    async def wait(self, native_id: int, done: Callable[[], bool]) -> None:
-        """Until ``done()``, looked at now and whenever ``native_id`` has news."""
-        event = self.listen(native_id)
-        while not done():
-            await event.wait()
-            event.clear()
-
-    def close(self) -> None:
-        """Pass on the last news and let go of the loop.  From any thread."""
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            return
-        if not loop.is_running() or _is_current(loop):
-            self._drain()
-            self._detach()
-        else:
-            loop.call_soon_threadsafe(self._last)
-
-    def _last(self) -> None:
-        self._drain()
-        self._detach()
-
-    def _detach(self) -> None:
-        loop, self._loop = self._loop, None
-        if loop is not None and not loop.is_closed():
-            loop.remove_reader(self._engine.event_fd)
-
-    def _drain(self) -> None:
-        for native_id in self._engine.poll():
-            event = self._events.get(native_id)
-            if event is not None:
-                event.set()
-
-
-def _is_current(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False

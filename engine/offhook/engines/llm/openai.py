@@ -17,9 +17,9 @@ from offhook.engines.llm.refused import RefusedFields
 from offhook.engines.llm.tool_calls import CallPieces, arguments_text, function_tools
 from offhook.engines.llm.wire import (
     Delta,
+    EventStream,
     MalformedError,
     ReportedError,
-    ServerSentEvents,
     Usage,
     count,
     json_object,
@@ -116,21 +116,13 @@ class OpenAi:
         return OpenAiEvents()
 
 
-class OpenAiEvents:
+class OpenAiEvents(EventStream):
     """One answer's server-sent events; see :class:`~offhook.engines.llm.wire.EventReader`."""
 
     def __init__(self) -> None:
-        self._events = ServerSentEvents()
+        super().__init__()
         self._calls = CallPieces()
         self._spoke = False
-
-    def feed(self, data: bytes) -> list[Delta]:
-        """Events complete with ``data``."""
-        return [self._delta(event) for event in self._events.feed(data)]
-
-    def end(self) -> list[Delta]:
-        """The last event, when the server forgot the empty line after it."""
-        return [self._delta(event) for event in self._events.end()]
 
     def _delta(self, event: str) -> Delta:
         if event.strip() == "[DONE]":

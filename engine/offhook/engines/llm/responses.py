@@ -16,8 +16,8 @@ from offhook.engines.llm.refused import RefusedFields
 from offhook.engines.llm.tool_calls import arguments_text
 from offhook.engines.llm.wire import (
     Delta,
+    EventStream,
     ReportedError,
-    ServerSentEvents,
     Usage,
     WireCall,
     count,
@@ -107,22 +107,16 @@ class Responses:
         return ResponsesEvents()
 
 
-class ResponsesEvents:
+class ResponsesEvents(EventStream):
     """One answer's server-sent events; see :class:`~offhook.engines.llm.wire.EventReader`."""
 
     def __init__(self) -> None:
-        self._events = ServerSentEvents()
+        super().__init__()
         self._spoke = False
 
-    def feed(self, data: bytes) -> list[Delta]:
-        """Events complete with ``data``."""
-        return [self._delta(event) for event in self._events.feed(data) if event.strip() != "[DONE]"]
-
-    def end(self) -> list[Delta]:
-        """The last event, when the server forgot the empty line after it."""
-        return [self._delta(event) for event in self._events.end() if event.strip() != "[DONE]"]
-
     def _delta(self, event: str) -> Delta:
+        if event.strip() == "[DONE]":
+            return Delta()
         value = json_object(event)
         kind = value.get("type")
         if kind == "error":

@@ -7,6 +7,7 @@ character split between two chunks stays a character.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -140,6 +141,28 @@ class ServerSentEvents:
     def _flush(self) -> str:
         event, self._data = "\n".join(self._data), []
         return event
+
+
+class EventStream(ABC):
+    """One answer's server-sent events, each of which a dialect makes a :class:`Delta`.
+
+    An :class:`EventReader`.
+    """
+
+    def __init__(self) -> None:
+        self._events = ServerSentEvents()
+
+    def feed(self, data: bytes) -> list[Delta]:
+        """Events complete with ``data``."""
+        return [self._delta(event) for event in self._events.feed(data)]
+
+    def end(self) -> list[Delta]:
+        """The last event, when the server forgot the empty line after it."""
+        return [self._delta(event) for event in self._events.end()]
+
+    @abstractmethod
+    def _delta(self, event: str) -> Delta:
+        """What an event's data says.  Raises MalformedError or ReportedError."""
 
 
 def json_object(text: str) -> dict[str, Any]:
