@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 
 from offhook import core
+from offhook.engines.llm.loops import is_current
 
 
 class News:
@@ -45,7 +46,7 @@ class News:
         loop = self._loop
         if loop is None or loop.is_closed():
             return
-        if not loop.is_running() or _is_current(loop):
+        if not loop.is_running() or is_current(loop):
             self._drain()
             self._detach()
         else:
@@ -65,10 +66,3 @@ class News:
             event = self._events.get(native_id)
             if event is not None:
                 event.set()
-
-
-def _is_current(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False

@@ -21,6 +21,7 @@ from offhook.engines.llm.dialect import Dialect, Sending, Server, build_request,
 from offhook.engines.llm.endpoint import Endpoint
 from offhook.engines.llm.exchange import RemoteGeneration
 from offhook.engines.llm.loading import ASLEEP_S, LoadKeeper
+from offhook.engines.llm.loops import is_current
 from offhook.engines.llm.messages import ROLES, Script
 from offhook.engines.remote.connections import Connections
 from offhook.engines.remote.refusals import broken, detail_of, refused
@@ -149,7 +150,7 @@ class RemoteModel:
         loop = self._connections.loop
         if loop is None or loop.is_closed():
             self._open.clear()
-        elif _is_current(loop):
+        elif is_current(loop):
             self._shut_down()
         elif loop.is_running():
             loop.call_soon_threadsafe(self._shut_down)
@@ -394,10 +395,3 @@ def _listed(content: bytes) -> list[str] | None:
         return [entry["id"] for entry in entries if isinstance(entry["id"], str)] or None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def _is_current(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
