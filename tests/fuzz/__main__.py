@@ -25,6 +25,8 @@ NAMES = (
 )  # fmt: skip
 NATIVE = ("frame_decoder",)
 """Of ``native/``: built by clang, with AddressSanitizer and UndefinedBehaviorSanitizer."""
+SEED = int(os.environ.get("FUZZ_SEED", "1"))
+"""The same everywhere unless told: a change is blamed for what it did, and longer runs look elsewhere."""
 SOURCES = {"frame_decoder": ("csrc/audio/frame_decoder.cpp",)}
 
 
@@ -67,7 +69,7 @@ def _run(name: str, seconds: int) -> bool:
 
 def _options(name: str, seconds: int) -> list[str]:
     """libFuzzer's, and the folders of inputs: the first is the one that it writes to."""
-    limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=4096"]
+    limits = [f"-max_total_time={seconds}", f"-seed={SEED}", "-timeout=10", "-rss_limit_mb=4096"]
     return [*limits, f"-artifact_prefix={FOUND / name}/found-", str(FOUND / name), str(CORPUS / name)]
 
 
