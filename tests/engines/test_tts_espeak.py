@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,11 +134,12 @@ def test_an_unknown_voice_is_one_clear_line(name: str) -> None:
     assert len(spoken(Espeak(), "Still here.")) > 0
 
 
-def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_voice_says_what_to_pull(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from offhook.engines.tts import espeak
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r"pip install 'offhook\[embedded\]'"):
+    monkeypatch.setenv("OFFHOOK_MODELS", str(tmp_path))
+    with pytest.raises(ModelError, match="espeak-ng is not on this machine: `offhook models pull embedded`"):
         espeak._Library().start()
 
 
