@@ -41,6 +41,7 @@ engine = "openai"
 base_url = {json.dumps(ears_url)}
 api_key_env = "HEARING_KEY"
 final_timeout_s = 60
+hears_again = false
 fallback = {{ engine = "moonshine", after_ms = 10_000 }}
 
 [tts]
