@@ -61,8 +61,8 @@ def test_a_call_never_waits_long_for_the_database() -> None:
 
 def test_what_the_caller_chose_is_filtered_before_it_is_used() -> None:
     lines = [line for line in DIALPLAN.splitlines() if "${EXTEN}" in line and not line.startswith(";")]
-    tenants = lines[: next(n for n, line in enumerate(lines) if "PJSIP" in line)]
-    assert all(re.search(r"(FILTER\(\+0-9,|LEN\()\$\{EXTEN\}", line) for line in tenants)
+    assert lines
+    assert all(re.search(r"(FILTER\(\+0-9,|LEN\()\$\{EXTEN\}", line) for line in lines)
     assert f"> {MAX_DIALLED}]" in DIALPLAN, "as long as the daemon takes them"
 
 
