@@ -96,20 +96,3 @@ async def test_a_wrong_pin_hears_nothing(daemon: DaemonProcess, server: Asterisk
             await stranger.media.press("1234#")
         await stranger.wait_ended()
     assert "ChanSpy" not in server.log(mark)
-
-
-async def test_an_agent_in_a_conference_hears_all_and_not_itself(
-    daemon: DaemonProcess, server: AsteriskServer, phrases: dict[str, Phrase]
-) -> None:
-    async with await dial(server, "750") as one, await dial(server, "750") as other:
-        await greeted(one)
-        seen = len(daemon.transcript())
-        for asks, phrase in ((one, "01_hours"), (other, "03_cost")):
-            since_ns, lines = time.monotonic_ns(), len(daemon.transcript())
-            turn = await asks.ask(phrases[phrase])
-            await new_lines(daemon, lines, 1)
-            others = other if asks is one else one
-            place(of_answer(asks, turn), others.media.received.between(since_ns, time.monotonic_ns()))
-        await one.media.quiet(1_500)
-        assert len(daemon.transcript()) == seen + 2, "its own words are nobody's turn"
-        assert one.ended_by is other.ended_by is None
