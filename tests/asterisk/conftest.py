@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from offhook.simulator.launcher import INSTALLED as LAUNCHER
-from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
 from tests.support.asterisk.asterisk_server import AsteriskServer
 from tests.support.asterisk.received import sound, sounding
 from tests.support.audio.audio import Phrase, load_phrases
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, ROOT, LongAnswer, PlaceCall, greeted
 from tests.support.launchers import TWIN
+from tests.support.needs import real_asterisk
 from tests.support.sip.sip_client import SipCall
 from tests.support.waiting import eventually
 
@@ -41,13 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def asterisk_server() -> Iterator[AsteriskServer]:
     """A running Asterisk with the shipped configuration."""
-    try:
-        install = find_asterisk()
-    except NoAsteriskError as error:
-        message = f"calls on a real Asterisk were NOT run: {error}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+    install = real_asterisk()
     assert LAUNCHER.exists(), f"no launcher at {LAUNCHER}: run 'make build'"
     with AsteriskServer(install, [LAUNCHER, TWIN]) as server:
         yield server

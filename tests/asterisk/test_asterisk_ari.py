@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.asterisk.conftest import taking_calls
-from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
 from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
 from tests.support.asterisk.of_ari import EXTENSION, AriAddresses, asterisk_of_ari
 from tests.support.asterisk.received import ALIKE, likeness
 from tests.support.audio.audio import Phrase
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, PlaceCall, greeted, new_lines
+from tests.support.needs import real_asterisk
 from tests.support.sip.sip_client import SipCall
 from tests.support.tcp_relay import Relay
 from tests.support.waiting import eventually
@@ -32,13 +31,7 @@ def addresses(request: pytest.FixtureRequest) -> AriAddresses:
 
 @pytest.fixture(scope="module")
 def ari_server(addresses: AriAddresses) -> Iterator[AsteriskServer]:
-    try:
-        install = find_asterisk()
-    except NoAsteriskError as error:
-        message = f"calls on a real Asterisk were NOT run: {error}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+    install = real_asterisk()
     with asterisk_of_ari(install, addresses) as server:
         yield server
 

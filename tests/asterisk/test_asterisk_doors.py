@@ -13,13 +13,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.asterisk.conftest import taking_calls
-from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
 from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
 from tests.support.asterisk.of_doors import EXTENSIONS, Doors, asterisk_of_doors
 from tests.support.asterisk.received import ALIKE, common_length, likeness, sound
 from tests.support.audio.audio import Phrase
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, PlaceCall, greeted, new_lines
+from tests.support.needs import real_asterisk
 from tests.support.sip.sip_client import SipCall
 from tests.support.waiting import eventually
 from tests.support.words import recall, words
@@ -36,13 +36,7 @@ def doors() -> Doors:
 @pytest.fixture(scope="module")
 def doors_server(doors: Doors) -> Iterator[AsteriskServer]:
     """An Asterisk of its own: its dialplan knows where these doors are."""
-    try:
-        install = find_asterisk()
-    except NoAsteriskError as error:
-        message = f"calls on a real Asterisk were NOT run: {error}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+    install = real_asterisk()
     with asterisk_of_doors(install, doors) as server:
         yield server
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import pytest
 from offhook.agents.loader import load_agent
 from offhook.simulator.launcher import INSTALLED as LAUNCHER
 from tests.asterisk.conftest import taking_calls
-from tests.support.asterisk.asterisk_install import AsteriskInstall, NoAsteriskError, find_asterisk
+from tests.support.asterisk.asterisk_install import AsteriskInstall
 from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer, complaints
 from tests.support.asterisk.of_doors import EXTENSIONS, Doors
 from tests.support.asterisk.of_hand_over import (
@@ -30,6 +29,7 @@ from tests.support.asterisk.received import ALIKE, common_length, likeness, soun
 from tests.support.audio.audio import Phrase, Samples
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import ROOT, greeted
+from tests.support.needs import real_asterisk
 from tests.support.sip import g711
 from tests.support.sip.sip_client import SipCall
 from tests.support.sip.sip_phone import IncomingCall, SipPhone
@@ -41,13 +41,7 @@ HANDING = "One moment, I'll put you through to {}."
 
 @pytest.fixture(scope="module")
 def install() -> AsteriskInstall:
-    try:
-        return find_asterisk()
-    except NoAsteriskError as error:
-        message = f"calls on a real Asterisk were NOT run: {error}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+    return real_asterisk()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -12,13 +11,13 @@ import numpy as np
 import pytest
 
 from offhook.control.client import Control
-from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
 from tests.support.asterisk.asterisk_server import AsteriskServer
 from tests.support.asterisk.of_ari import AriAddresses, asterisk_of_ari
 from tests.support.asterisk.received import ALIKE, likeness, spoken
 from tests.support.audio.audio import Phrase, Samples
 from tests.support.audio.media import CallEndedError
 from tests.support.daemon_process import DaemonProcess
+from tests.support.needs import real_asterisk
 from tests.support.sip.sip_callee import SipCallee
 
 NUMBER = "+12125550123"
@@ -44,13 +43,7 @@ def addresses() -> AriAddresses:
 
 @pytest.fixture(scope="module")
 def ari_server(addresses: AriAddresses) -> Iterator[AsteriskServer]:
-    try:
-        install = find_asterisk()
-    except NoAsteriskError as error:
-        message = f"calls on a real Asterisk were NOT run: {error}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+    install = real_asterisk()
     with asterisk_of_ari(install, addresses) as server:
         yield server
 

@@ -12,11 +12,11 @@ from offhook.simulator.launcher import INSTALLED as LAUNCHER
 from tests.asterisk.conftest import taking_calls
 from tests.asterisk.test_asterisk_hand_over import each_hears_the_other
 from tests.asterisk.test_asterisk_recording import MS, PIECE, Samples, place
-from tests.support.asterisk.asterisk_install import NoAsteriskError, find_asterisk
 from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer, complaints
 from tests.support.audio.audio import Phrase
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import greeted, new_lines
+from tests.support.needs import real_asterisk
 from tests.support.sip.sip_client import SipCall, Turn
 from tests.support.waiting import eventually
 
@@ -27,10 +27,7 @@ MODULES = ("app_chanspy", "app_authenticate", "app_confbridge", "app_originate",
 @pytest.fixture(scope="module")
 def server() -> Iterator[AsteriskServer]:
     """With the shipped files for supervisors; nothing in them is changed but where the PINs are."""
-    try:
-        install = find_asterisk()
-    except NoAsteriskError as error:
-        pytest.skip(f"calls on a real Asterisk were NOT run: {error}")
+    install = real_asterisk()
 
     def adjust(etc: Path) -> None:
         (etc / "pins").write_text(f"{PIN}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from offhook.tenants.database import Database
+from tests.support.needs import not_run
 from tests.support.postgresql import PrivateCluster, programs
 
 
@@ -20,10 +20,7 @@ def cluster() -> Iterator[PrivateCluster]:
     """
     found = programs()
     if found is None:
-        missing = "PostgreSQL is not installed: tests/tenants/install-postgresql.sh"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        not_run("PostgreSQL is not installed: tests/tenants/install-postgresql.sh")
     running = PrivateCluster(found)
     yield running
     running.close()

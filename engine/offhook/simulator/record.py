@@ -195,17 +195,20 @@ def measure_turns(
     return turns
 
 
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def read_transcript(path: Path, call_id: str) -> dict[int, tuple[str, str]]:
     """What the daemon heard and answered in one call, by its turn numbers.
 
     Torn lines are skipped.  Raises ConfigError when the file cannot be read.
     """
     turns: dict[int, tuple[str, str]] = {}
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise unreadable(path, error) from error
-    for line in lines:
+    for line in _lines(path):
         try:
             entry: Any = json.loads(line)
             if entry["call"] == call_id:
@@ -223,11 +226,7 @@ def read_done(path: Path, call_id: str) -> dict[int, list[tuple[str, dict[str, A
     found: dict[int, list[tuple[str, dict[str, Any]]]] = {}
     open_: list[tuple[str, dict[str, Any]]] = []
     last = 0
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise unreadable(path, error) from error
-    for line in lines:
+    for line in _lines(path):
         try:
             entry: Any = json.loads(line)
             if entry["call"] != call_id:

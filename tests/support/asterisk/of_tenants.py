@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.asterisk.asterisk_install import AsteriskInstall, NoAsteriskError, find_asterisk
+from tests.support.asterisk.asterisk_install import AsteriskInstall
 from tests.support.asterisk.asterisk_server import SHIPPED, AsteriskServer, Place
+from tests.support.needs import not_run, real_asterisk
 from tests.support.postgresql import PrivateCluster
 
 MODULES = ("res_odbc_transaction", "res_odbc", "func_odbc", "func_groupcount")
@@ -18,21 +18,14 @@ MODULES = ("res_odbc_transaction", "res_odbc", "func_odbc", "func_groupcount")
 
 def _install() -> tuple[AsteriskInstall, Path]:
     """An Asterisk and PostgreSQL's driver that fits it."""
-    try:
-        install = find_asterisk()
-    except NoAsteriskError as error:
-        missing = str(error)
-    else:
-        driver = next(install.modules.parents[1].glob("odbc/psqlodbcw.so"), None)
-        if driver is not None:
-            return install, driver
-        missing = (
-            "no psqlodbcw.so beside this Asterisk: tests/asterisk/install.sh --renew, or odbc-postgresql"
+    install = real_asterisk()
+    driver = next(install.modules.parents[1].glob("odbc/psqlodbcw.so"), None)
+    if driver is None:
+        not_run(
+            "look-ups by a real Asterisk were NOT run: no psqlodbcw.so beside this Asterisk:"
+            " tests/asterisk/install.sh --renew, or odbc-postgresql"
         )
-    message = f"look-ups by a real Asterisk were NOT run: {missing}"
-    if os.environ.get("CI"):
-        pytest.fail(message, pytrace=False)
-    pytest.skip(message)
+    return install, driver
 
 
 @contextmanager
