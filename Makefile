@@ -36,7 +36,7 @@ test: build test-native  ## Run every test: native, Python, and calls on a real 
 	@tests/tenants/install-postgresql.sh || test -z "$$CI"  # the same
 	@tests/scale/install-kamailio.sh || test -z "$$CI"  # the same
 	@tests/web/install-chromium.sh || test -z "$$CI"  # the same
-	$(BIN)/pytest
+	.ci/run-tests
 
 .PHONY: test-kernels
 test-kernels: build  ## Run the Python tests as other processors would (about 25 minutes, the first time 40)
@@ -155,9 +155,9 @@ sanitize:
 	$(CTEST) --test-dir build/$(SANITIZER)
 
 .PHONY: fuzz
-fuzz: build  ## Fuzz what strangers send, SECONDS=30 for each parser
+fuzz: build  ## Fuzz what strangers send, some 30 s each parser (SECONDS=600: as long as that, FUZZ_SEED=2: others)
 	@command -v clang++ >/dev/null || test "$$(id -u)" != 0 || apt-get install -y -qq --no-install-recommends clang >/dev/null
-	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),30)
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: wheel test-wheel deb test-deb
 wheel: build  ## Build a wheel that needs no compiler where it is installed, and an sdist, into dist/

@@ -14,7 +14,7 @@ _NUMBERS = {
 _STRING, _LIST = 8, 9
 _MOST_KEYS, _MOST_BYTES = 10_000, 1 << 26
 _MOST_LAYERS = 1_000
-"""A list that is longer holds the vocabulary, not layers: it is passed over."""
+"""No model has as many.  A list that is longer holds the vocabulary, not layers: it is passed over."""
 
 
 def token_bytes(path: Path, cache_type: str) -> float | None:
@@ -24,6 +24,8 @@ def token_bytes(path: Path, cache_type: str) -> float | None:
             keys = _metadata(file)
         kind = keys["general.architecture"]
         layers = int(keys[f"{kind}.block_count"])
+        if not 0 < layers <= _MOST_LAYERS:
+            raise ValueError("no number of layers")
         heads = _of_each_layer(keys[f"{kind}.attention.head_count"], layers)
         kv_heads = _of_each_layer(keys.get(f"{kind}.attention.head_count_kv", heads), layers)
         width = int(keys[f"{kind}.embedding_length"]) // max(heads)
