@@ -1,11 +1,13 @@
 """Core-seconds a turn: processor time of the daemon's threads by stage, with 1, 4, 8, 16 calls at once.
 
-Calls are simulated ones (the real launcher, real pipes, real time) to the real daemon; each caller asks the
-questions of the bench's suites one after the other, in a natural voice where one is pulled.  ``all`` is the
-time of every thread of the stage (:mod:`offhook.observe.cpu`) while calls went on, divided by the turns that
-were answered; ``heard``, what the answers that were heard took of it (the trace's ``cpu_ms``, the asked
-thread's clock); what is left was for guesses.  The time between two calls of the daemon at rest is taken off.
-Right answers and turnaround stand beside it: work that is spared at their cost is not spared.
+Calls are simulated ones (the real launcher, real pipes, real time) to the real daemon; each caller asks one
+business of the bench's suites, in a natural voice where one is pulled: so many questions, taken at even
+distances from the suite, follow-ups behind what they follow; none that ends the call or wants something done.
+Every business is called at least once in each row.  ``all`` is the time of every thread of the stage
+(:mod:`offhook.observe.cpu`) while calls went on, divided by the turns that were answered; ``heard``, what the
+answers that were heard took of it (the trace's ``cpu_ms``, the asked thread's clock); what is left was for
+guesses.  The time between two calls of the daemon at rest is taken off.  Right answers and turnaround stand
+beside it: work that is spared at their cost is not spared.
 
     python -m bench.bench_core_seconds [--calls 1 4 8 16] [--questions 6] [--config FILE] [--json FILE]
 """
@@ -24,7 +26,7 @@ from offhook.config import load_config
 from offhook.evaluation.call_run import Telephone, call
 from offhook.evaluation.judge import Result, judge_chain
 from offhook.evaluation.own_daemon import OwnDaemon, own_daemon
-from offhook.evaluation.suite import Suite, chains, load_suite
+from offhook.evaluation.suite import Chain, Step, Suite, chains, load_suite
 from offhook.evaluation.voices import callers_voice
 from offhook.observe.cpu import ThreadTimes
 from offhook.observe.trace import TurnTrace, read_traces
@@ -42,7 +44,8 @@ class Row:
 
     calls: int
     turns: int
-    right: int
+    right: dict[str, tuple[int, int]]
+    """By kind of question: right, asked."""
     turnaround_ms: dict[str, float]
     all_s: dict[str, float]
     """Per turn, by stage."""
@@ -79,11 +82,11 @@ def _measured(suites: Sequence[Suite], calls: int, questions: int, telephone: Te
 
     def one(number: int) -> list[Result]:
         suite = suites[number % len(suites)]
-        chain = tuple(step for each in chains(suite.questions) for step in each)[:questions]
+        chain = _some_of(suite, questions)
         return judge_chain(suite.id, chain, call(suite.id, chain, telephone), suite.agent())
 
     with ThreadPoolExecutor(calls) as pool:
-        results = [result for each in pool.map(one, range(calls)) for result in each]
+        results = [result for each in pool.map(one, range(max(calls, len(suites)))) for result in each]
     lasted_s = time.monotonic() - began_s
     used = _between(before, times.seconds())
     traces = _traces(daemon)[seen:]
@@ -100,8 +103,28 @@ def _measured(suites: Sequence[Suite], calls: int, questions: int, telephone: Te
     turnaround = {
         name: took[min(len(took) - 1, int(len(took) * share))] for name, share in SHARES.items() if took
     }
-    right = sum(result.judgement.right for result in results)
+    right: dict[str, tuple[int, int]] = {}
+    for result in results:
+        of, asked = right.get(result.question.kind, (0, 0))
+        right[result.question.kind] = of + result.judgement.right, asked + 1
     return Row(calls, len(traces), right, turnaround, all_s, heard)
+
+
+def _some_of(suite: Suite, questions: int) -> Chain:
+    """So many of a suite's questions, from all of it alike: what follows another comes with it."""
+    asked = [
+        chain
+        for chain in chains(suite.questions)
+        if not any(step.question.ends or step.question.wants for step in chain)
+    ]
+    every = max(1.0, sum(len(chain) for chain in asked) / questions)
+    chosen: list[Step] = []
+    passed = 0
+    for chain in asked:
+        if passed >= len(chosen) * every and len(chosen) < questions:
+            chosen += chain
+        passed += len(chain)
+    return tuple(chosen)
 
 
 def _traces(daemon: OwnDaemon) -> list[TurnTrace]:
@@ -119,9 +142,10 @@ def _line(row: Row) -> str:
         for stage, seconds in sorted(row.all_s.items(), key=lambda each: -each[1])
         if seconds >= 0.0005
     )
+    right = ", ".join(f"{kind} {of} of {asked}" for kind, (of, asked) in sorted(row.right.items()))
     turnaround = ", ".join(f"{name} {ms:.0f}" for name, ms in row.turnaround_ms.items())
     return (
-        f"{row.calls:2} calls: {row.turns} turns, {row.right} right, turnaround {turnaround} ms;"
+        f"{row.calls:2} calls: {row.turns} turns, right {right}, turnaround {turnaround} ms;"
         f" {whole:.3f} core-seconds a turn: {stages}"
     )
 
