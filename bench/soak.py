@@ -23,9 +23,10 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
+from http.client import HTTPResponse
 from pathlib import Path
-
-import httpx
+from typing import Any
 
 from offhook.simulator import (
     CallRecord,
@@ -137,6 +138,27 @@ def stranger(path: Path, chance: random.Random) -> None:
             pass  # it has no time for strangers
 
 
+def state(control: Path) -> dict[str, Any]:
+    """What the daemon says of itself at its control socket; it has closed this question's connection then.
+
+    A client that is content with the answer may go while the daemon still holds the connection: one
+    descriptor more, now and then, in a look that follows.  The end of the stream comes behind the close.
+    """
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(AT_REST_S)
+        sock.connect(str(control))
+        sock.sendall(b"GET /v1/state HTTP/1.1\r\nHost: offhook\r\nConnection: close\r\n\r\n")
+        answer = HTTPResponse(sock)
+        answer.begin()
+        said = answer.read()
+        while sock.recv(4096):
+            pass
+    if answer.status != HTTPStatus.OK:
+        raise RuntimeError(f"the daemon does not say how it is: {answer.status} {answer.reason}")
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
 class Soak:
     """One daemon, and all that call it."""
 
@@ -195,22 +217,16 @@ class Soak:
         process = Path(f"/proc/{self.daemon.pid}")
         memory = (process / "smaps_rollup").read_text().splitlines()
         own = sum(int(line.split()[1]) for line in memory if line.startswith(("Private_Dirty", "Swap:")))
-        state = self._state()
+        found = state(self.daemon.socket.with_suffix(".ctl"))
         return Look(
             calls=calls,
             descriptors=self.daemon.open_descriptors(),
             threads=sum(1 for _ in (process / "task").iterdir()),
-            tasks=state["tasks"],
+            tasks=found["tasks"],
             folders=len(self.daemon.call_folders()),
-            places=state["calls"],
+            places=found["calls"],
             memory_kb=own,
         )
-
-    def _state(self) -> dict[str, int]:
-        transport = httpx.HTTPTransport(uds=str(self.daemon.socket.with_suffix(".ctl")))
-        with httpx.Client(transport=transport, base_url="http://offhook", timeout=30) as client:
-            found: dict[str, int] = client.get("/v1/state").json()
-            return found
 
 
 def soak(

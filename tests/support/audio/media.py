@@ -293,7 +293,8 @@ class MediaStream:
             packet = Packet.parse(data)
             if packet is None:
                 continue
-            if packet.payload_type == PCMU:
+            lost = self.impairments.loss_back
+            if packet.payload_type == PCMU and not (lost is not None and lost.loses()):
                 self.received.add(packet, at_ns)
                 if self.impairments.echo is not None:
                     self.impairments.echo.hear(g711.decode(packet.payload), at_ns)

@@ -1,4 +1,4 @@
-"""What a network and a telephone do to the caller's audio on its way to us: loss in bursts, and echo."""
+"""What a network and a telephone do to a call's audio: loss in bursts, either way, and echo."""
 
 from __future__ import annotations
 
@@ -86,9 +86,12 @@ class Echo:
 
 @dataclass(slots=True)
 class Impairments:
-    """Everything between one caller's mouth and the network."""
+    """Everything between one caller and the network."""
 
     echo: Echo | None = None
     loss: GilbertElliott | None = None
+    """Of what the caller says."""
+    loss_back: GilbertElliott | None = None
+    """Of what the caller would hear."""
     sent_hook: Callable[[NDArray[np.int16], int], None] | None = None
     """Given every frame as it was spoken (also when it is lost) and its time; for tests."""
