@@ -31,8 +31,10 @@ async def test_a_line_that_loses_thirty_in_a_hundred_packets_costs_words_and_no_
 
     async def talk(number: int) -> None:
         line = Impairments(loss=losing(number), loss_back=losing(100 + number))
-        login = {"user": "softphone", "password": "change-me"}
-        async with await SipCall.place(asterisk.address, "700", **login, impairments=line) as call:
+        placing = SipCall.place(
+            asterisk.address, "700", user="softphone", password="change-me", impairments=line
+        )
+        async with await placing as call:
             await greeted(call)
             for at, name in enumerate(ASKED):
                 line.loss = losing(10 * at + number)
