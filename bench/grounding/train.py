@@ -42,8 +42,9 @@ from torch.nn import functional
 from bench.grounding.export import EPSILON, LAYERS
 from bench.grounding.minilm import Layer, Weights, load, score_bias
 from offhook.knowledge.encoder import MAX_TOKENS, WIDTH, tokenizer_file
+from offhook.knowledge.items import WANTED
 from offhook.knowledge.notes import Part, parts
-from offhook.knowledge.store import CONTEXT_WORDS, WANTED, statements
+from offhook.knowledge.store import CONTEXT_WORDS, statements
 
 HELD_OUT = "1"
 BEFORE, AS_HEARD, LEFT_OUT = 0.2, 0.3, 0.15

@@ -32,9 +32,10 @@ from torch.nn import functional
 
 from bench.grounding.train_acts import OTHER, fit, label, training_set
 from offhook.knowledge.acts import ACTS, MULTILINGUAL_FILE
+from offhook.knowledge.items import WANTED
 from offhook.knowledge.multilingual import BEFORE, FILE, WIDTH, _encoder, shared_words, stems
 from offhook.knowledge.notes import assemble, parts
-from offhook.knowledge.store import ROOT, WANTED, statements
+from offhook.knowledge.store import ROOT, statements
 
 HERE = Path(__file__).parent
 EPOCHS, RATE = 6, 1e-3

@@ -80,7 +80,7 @@ def assemble(note: str, chosen: list[Part]) -> str:
     Parts of one sentence that follow each other are said as they were written.  An item from the middle
     of a list that has a title is said with it: "Pepper plants: large 4.50".
     """
-    titles = _titles(note)
+    titles = titles_of(note)
     runs: list[Part] = []
     for part in chosen:
         # An item begins with what separates it from the one before; a sentence does not.
@@ -92,7 +92,7 @@ def assemble(note: str, chosen: list[Part]) -> str:
     return " ".join(_as_sentence(text) for text in said if any(char.isalnum() for char in text))
 
 
-def _titles(note: str) -> dict[int, str]:
+def titles_of(note: str) -> dict[int, str]:
     """The list's title for each part that begins behind the first of its list, by where the part begins."""
     found: dict[int, str] = {}
     for start, stop in _sentences(note):

@@ -21,13 +21,14 @@ from offhook.documents.passage import Passage
 from offhook.errors import ModelError
 from offhook.knowledge.acts import NO_GUESS, ActClassifier, ActGuess
 from offhook.knowledge.base import Encoded, FactMatcher
-from offhook.knowledge.items import Item, encode_items, part_of
+from offhook.knowledge.items import Item, encode_items, marks_of_parts, needed, part_of, said_of
 from offhook.knowledge.marks import marks, telling
-from offhook.knowledge.notes import assemble, parts
+from offhook.knowledge.notes import parts
 from offhook.knowledge.passages import read_passages
 from offhook.knowledge.requests import RequestClassifier
 from offhook.knowledge.vectors import VectorCache
 from offhook.knowledge.words import WordIndex, WordMatch, content_words
+from offhook.languages import language
 from offhook.languages.codes import base_language
 
 _log = logging.getLogger("offhook.knowledge")
@@ -42,8 +43,6 @@ KEPT = 6
 """Candidates that a ranking holds."""
 CONTEXT_WORDS = 18
 """So much of the end of the question before is read as well."""
-WANTED = 0.7
-"""A part of a note belongs to the answer when it is wanted so much, compared with the most wanted one."""
 ROOT, TELLING = 0.35, 0.75
 """How wanted a part is: a root of the share that the matcher gives it, which is too sure of itself, times
 e to the so many-th for each word that tells it from the others.
@@ -126,7 +125,7 @@ class Candidate:
 
     def answer(self) -> str:
         """What of the fact is said: its wanted parts."""
-        return said_of(self.item, self.wanted)
+        return said_of(self.item, self.wanted, named=any(self.named))
 
     def compared(self) -> str:
         """What of the fact is said where its parts are compared: those that are named, or wanted."""
@@ -137,8 +136,11 @@ class Candidate:
 
     def joined(self, other: Candidate) -> Candidate:
         """The same fact as the answer to two questions: what either wants."""
-        pairs = zip(_of_the_most(self.wanted), _of_the_most(other.wanted), strict=True)
-        return replace(self, wanted=tuple(max(pair) for pair in pairs))
+        pairs = zip(self._needed(), other._needed(), strict=True)
+        return replace(self, wanted=tuple(float(one or two) for one, two in pairs))
+
+    def _needed(self) -> list[bool]:
+        return needed(self.item, self.wanted, named=any(self.named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +156,6 @@ class Ranking:
     @property
     def best(self) -> Candidate | None:
         return self.candidates[0] if self.candidates else None
-
-
-def said_of(item: Item, wanted: Sequence[float], floor: float = WANTED) -> str:
-    """The parts of ``item`` that an answer needs, as sentences."""
-    if len(item.parts) < 2 or len(wanted) < len(item.parts):
-        return assemble(item.text, list(item.parts))
-    least = floor * max(wanted)
-    chosen = [part for part, share in zip(item.parts, wanted, strict=True) if share >= least]
-    return assemble(item.text, chosen)
-
-
-def _of_the_most(wanted: Sequence[float]) -> list[float]:
-    most = max(wanted)
-    return [share / most if most else 1.0 for share in wanted]
 
 
 def statements(persona: str) -> list[str]:
@@ -202,8 +190,9 @@ class Knowledge:
         """``passages`` reads what documents say, beside those that the agent's file names."""
         facts = [(fact.text, tuple(fact.keywords)) for fact in agent.facts]
         facts += [(text, ()) for text in statements(agent.persona)]
+        self._denies = language(agent.language).denies
         self.items = tuple(
-            Item(number, text, tuple(parts(text)), keywords) for number, (text, keywords) in enumerate(facts)
+            self._item(number, text, keywords) for number, (text, keywords) in enumerate(facts)
         )
         self.stated = len(self.items)
         """Items below this number stand in the agent's file, the others in documents."""
@@ -242,13 +231,19 @@ class Knowledge:
             if passage.text.casefold() not in seen:
                 seen.add(passage.text.casefold())
                 added[len(items)] = passage
-                cut = tuple(parts(passage.text))
-                items.append(Item(len(items), passage.text, cut, (), passage.about, passage.source))
+                items.append(self._item(len(items), passage.text, (), passage.about, passage.source))
         if added:
             index = _index_of(items)
             # First the items: numbers that the index finds are theirs.
             self.items, self._index = tuple(items), index
         return added
+
+    def _item(
+        self, number: int, text: str, keywords: tuple[str, ...], about: str = "", source: str = ""
+    ) -> Item:
+        cut = tuple(parts(text))
+        denies = tuple(self._denies.search(text, part.start, part.stop) is not None for part in cut)
+        return Item(number, text, cut, keywords, about, source, denies)
 
     @property
     def networks(self) -> Networks | None:
@@ -355,6 +350,6 @@ def _known(
     if len(encoded) <= UNPACKED:
         encoded = [replace(each, tokens=each.tokens.astype(np.float32)) for each in encoded]
     belongs = [part_of(item, each) for item, each in zip(items, encoded, strict=True)]
-    told = [[marks(item.text[part.start : part.stop]) for part in item.parts] for item in items]
+    told = [marks_of_parts(item) for item in items]
     keywords = [[marks(keyword) for keyword in item.keywords] for item in items]
     return _Known(encoded, belongs, keywords, told)

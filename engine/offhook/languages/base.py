@@ -124,6 +124,8 @@ class Language:
     """What stands between two things that are compared; in the caller's text as it is."""
     compares: re.Pattern[str]
     """Two things are compared; in the caller's text as it is."""
+    denies: re.Pattern[str]
+    """What makes a statement say no; in an owner's text as it is."""
     details: tuple[tuple[str, re.Pattern[str]], ...]
     """Kinds of details that a read-back may ask for, by the words that name them."""
     names: re.Pattern[str]

@@ -194,6 +194,7 @@ GERMAN = Language(
         r"|besser|näher|schneller|lieber)\b.*\b(?:oder|und|als)\b",
         re.IGNORECASE | re.DOTALL,
     ),
+    denies=re.compile(r"\b(?:nicht|nie|niemals|kein\w*|weder)\b", re.IGNORECASE),
     details=(
         ("email", any_of(r"e ?mail(?:s|adresse)?|mail ?adresse|mail")),
         ("number", any_of(r"\w*nummern?|telefon|handy|mobil|rufnummer|ziffern")),

@@ -226,6 +226,7 @@ ENGLISH = Language(
         r"|bigger|smaller|earlier|later|better|closer|nearer|faster)\b.*\b(?:or|and|than)\b",
         re.IGNORECASE | re.DOTALL,
     ),
+    denies=re.compile(r"\b(?:not|no(?!\.? ?\d)|never|cannot|\w+n['\u2019]t)\b", re.IGNORECASE),
     details=(
         ("email", _any_of(r"e ?mail(?: address)?|mail address")),
         (

@@ -189,6 +189,7 @@ SPANISH = Language(
         r"|cuesta menos)\b.*\b(?:o|u|y|que)\b",
         re.IGNORECASE | re.DOTALL,
     ),
+    denies=re.compile(r"\b(?:no|nunca|tampoco|ning\u00fan|ninguna)\b", re.IGNORECASE),
     details=(
         ("email", any_of(r"correo(?: electrónico)?|e ?mail|mail|dirección de correo")),
         ("number", any_of(r"tel[eé]fono|n[uú]meros?|m[oó]vil|celular|cel|dígitos")),

@@ -185,6 +185,7 @@ FRENCH = Language(
         r"\b(?:plus|moins|meilleure?s?|mieux|pire|différence entre|avant|après)\b.*\b(?:ou|et|que)\b",
         re.IGNORECASE | re.DOTALL,
     ),
+    denies=re.compile(r"\b(?:n['\u2019]\w+|ne|pas|jamais|aucune?)\b", re.IGNORECASE),
     details=(
         ("email", any_of(r"(?:adresse )?(?:e ?mail|mail|courriel|mél)|adresse électronique")),
         ("number", any_of(r"num[ée]ros?|téléphone|portable|mobile|cellulaire|chiffres")),

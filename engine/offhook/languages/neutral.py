@@ -35,6 +35,7 @@ def neutral(code: str) -> Language:
         next_question=re.compile(r"[?\u037e\u061f\uff1f]\s*(?=\S)"),
         alternatives=_NEVER,
         compares=_NEVER,
+        denies=_NEVER,
         details=(),
         names=_NEVER,
         telling=Telling(
