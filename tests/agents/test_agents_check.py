@@ -12,8 +12,8 @@ import pytest
 
 from offhook.agents.check import Finding, Severity, check
 from offhook.agents.loader import SHIPPED, Agent, agent_names, load_agent
+from offhook.agents.starter import starter
 from offhook.cli import main as cli
-from offhook.cli.agents import starter
 
 
 def agent(*facts: Any, **others: Any) -> Agent:

@@ -174,6 +174,8 @@ PAGES = (
     ),
     *(
         "/tenants/lighthouse/agents/main",
+        "/tenants/lighthouse/agents/main/edit",
+        "/agents/ferry/edit",
         "/numbers",
         "/agents",
         "/agents/ferry",
@@ -195,3 +197,26 @@ async def test_an_older_version_of_an_agent_answers_again(tmp_path: Path, browse
             await shown(browser, "tbody tr:last-child", "answers now")
             await eventually(lambda: "main" in browser.title, "the same page")
             assert complaints(browser) == []
+
+
+async def test_an_agent_is_corrected_at_the_line_that_is_marked(tmp_path: Path, browser: WebDriver) -> None:
+    chosen = "return text.value.slice(text.selectionStart, text.selectionEnd)"
+    async with controlled(tmp_path):
+        with served(filled(tmp_path)) as address:
+            await asyncio.to_thread(log_in, browser, address)
+            home = f"{address}/tenants/lighthouse/agents/main"
+            await asyncio.to_thread(browser.get, f"{home}/edit")
+            file = browser.find_element(By.ID, "text")
+            file.send_keys(Keys.CONTROL, Keys.END)
+            file.send_keys('facts = ["The lamp is forty metres high."]\ngretting = "Hello."\n')
+            await asyncio.to_thread(browser.find_element(By.CSS_SELECTOR, "[value=save]").click)
+            await shown(browser, "[role=alert]", "Nothing was saved.")
+            await shown(browser, ".findings", "did you mean 'greeting'?")
+            browser.find_element(By.CSS_SELECTOR, "[data-line]").click()
+            assert browser.execute_script(chosen) == 'gretting = "Hello."'
+            browser.switch_to.active_element.send_keys(Keys.DELETE)
+            await asyncio.to_thread(browser.find_element(By.CSS_SELECTOR, "[value=save]").click)
+            await shown(browser, "tbody tr:first-child", "answers now")
+            await shown(browser, "tbody tr:first-child th", "3")
+            assert browser.current_url == home
+            assert [one for one in complaints(browser) if "422" not in one] == []

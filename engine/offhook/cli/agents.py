@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from offhook.agents.check import Finding, Severity, check
-from offhook.agents.loader import SHIPPED, Agent, agent_files, check_name, find_agent, load_agent
+from offhook.agents.check import Finding, Severity
+from offhook.agents.loader import SHIPPED, agent_files, check_name, find_agent, load_agent
+from offhook.agents.starter import starter
 from offhook.cli import try_agent
 from offhook.config import Config, load_config
-from offhook.documents.chunks import chunks
-from offhook.documents.reading import files_in, read_file
-from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
-from offhook.engines.llm.room import call_tokens
-from offhook.engines.named import faults, settings
-from offhook.errors import ConfigError, DocumentError
+from offhook.engines.examine import examine
+from offhook.errors import ConfigError
 from offhook.files import at_home, read_text
 from offhook.observe.trace.waterfall import printable
-from offhook.tools.registry import make_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,37 +98,6 @@ def _table(listed: Sequence[Listed]) -> str:
 
 # --- new -----------------------------------------------------------------------------------------
 
-_STARTER = """\
-# What callers of @TITLE@ hear.  `offhook agents check` says what could be better.
-
-name = "@TITLE@"
-greeting = "@TITLE@, hello. How can I help you?"
-goodbye = "Thank you for calling @TITLE@. Goodbye."
-
-# How the agent speaks; what it knows are its facts.  All of an answer is read out: no lists, no markup.
-persona = "You answer the telephone of @TITLE@. Be friendly and brief."
-
-# Said when no fact answers a question.
-unknown = "I'm sorry, I don't know that. Please send us an e-mail."
-
-# One thing each, as it is to be said.  Keywords are other words that callers use for it.
-facts = [
-  "We're open from nine in the morning until five in the afternoon, Monday to Friday.",
-  "We're closed on Saturdays and Sundays.",
-  { text = "You can pay in cash or by card.", keywords = ["payment", "credit", "money"] },
-]
-
-# More that can be set; these are the defaults.
-# language = "en"
-# apology = "I'm sorry, something went wrong. Please try again later."
-# unclear = "I'm sorry, could you say that again?"
-# excuse = "I'm sorry, that did not work just now. Could you say it once more?"
-# still_there = "Are you still there?"
-# holding = "One moment, please."
-# take_your_time = "Of course, take your time."
-# otherwise = "All right. What else can I do for you?"
-# barge_in = true  # false: the caller cannot interrupt
-"""
 _NEXT = ("offhook agents check {agent}", 'offhook call --agent {agent} --say "When are you open?"')
 """What to do with a new file; a daemon has to run for the second."""
 
@@ -178,11 +142,6 @@ def _new(args: argparse.Namespace) -> int:
     return 0
 
 
-def starter(name: str) -> str:
-    """A file to begin with; it can be used as it is."""
-    return _STARTER.replace("@TITLE@", name.replace("-", " ").replace("_", " ").title())
-
-
 def _copy(model: str, folder: Path, config: Config) -> str:
     """The text of another agent's file, as it stands.  Raises ConfigError where it could not be used."""
     path = find_agent(model, config.agent.search)
@@ -221,9 +180,7 @@ def _check(args: argparse.Namespace) -> int:
     try:
         path = str(find_agent(args.agent, config.agent.search))
         agent = load_agent(path)
-        findings = [*_check_documents(agent), *check(agent, _call_tokens(agent, config))]
-        findings += _check_tools(agent, config)
-        findings += [Finding(Severity.ERROR, key, what) for key, what in faults(config, agent).items()]
+        findings = examine(agent, config)
     except ConfigError as error:
         findings = [Finding(Severity.ERROR, "file", str(error).removeprefix(f"{path}: "))]
     if args.json:
@@ -231,54 +188,6 @@ def _check(args: argparse.Namespace) -> int:
     else:
         print(_report(path, findings))
     return 1 if any(finding.severity is Severity.ERROR for finding in findings) else 0
-
-
-def _check_tools(agent: Agent, config: Config) -> list[Finding]:
-    """Each table is made into its tool, without asking anybody."""
-    made = make_tools(agent, config=config.tools)
-    found = [Finding(Severity.ERROR, f"tools.{name}", what) for name, what in made.problems.items()]
-    for name, tool in made.tools.items():
-        spec = tool.spec
-        if not spec.when and "during" in spec.phases:
-            what = 'no sentences of callers: add when = ["I\'d like to ..."], so that it is found'
-            found.append(Finding(Severity.HINT, f"tools.{name}", what))
-        for parameter in spec.required:
-            schema = spec.properties[parameter]
-            if not schema.get("x-ask") and spec.confirmed:
-                what = "has no question of its own: add ask"
-                found.append(Finding(Severity.HINT, f"tools.{name}.parameters.{parameter}", what))
-    asyncio.run(made.close())
-    return found
-
-
-def _check_documents(agent: Agent) -> list[Finding]:
-    """Those that the file names: each is read."""
-    found = []
-    for number, named in enumerate(agent.knowledge):
-        try:
-            paths = files_in(named)
-        except ConfigError as error:
-            found.append(Finding(Severity.ERROR, f"knowledge.{number}", str(error)))
-            continue
-        for path in paths:
-            try:
-                document, _ = read_file(path)
-            except (DocumentError, ConfigError) as error:
-                found.append(Finding(Severity.ERROR, f"knowledge.{number}", str(error)))
-                continue
-            if not chunks(document, agent.language):
-                what = f"{path}: holds nothing that could be said"
-                found.append(Finding(Severity.WARNING, f"knowledge.{number}", what))
-    return found
-
-
-def _call_tokens(agent: Agent, config: Config) -> int | None:
-    """The context that the agent's prompt goes into; None where its answers are made without one."""
-    wanted = agent.policy or config.conversation.policy
-    llm = config.llm if "model" in faults(config, agent) else settings(config, "llm", agent.model)
-    if wanted == "grounded" or (wanted == "auto" and llm.model == EMBEDDED_NAME):
-        return None
-    return call_tokens(llm, config.daemon.max_calls)
 
 
 def _report(path: str, findings: Sequence[Finding]) -> str:

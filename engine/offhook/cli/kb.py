@@ -70,6 +70,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "sources", nargs="+", metavar="FILE|URL|FOLDER", help=f"{known}; a folder is all of these in it"
     )
     parser.add_argument("--language", metavar="CODE", help="of the documents; default: the tenant's agent's")
+    parser.add_argument(
+        "--as",
+        dest="listed",
+        metavar="NAME",
+        help="what a document is listed as; default: where it is from",
+    )
     parser.add_argument("--private", action="store_true", help="pages inside your own network, too")
 
 
@@ -77,9 +83,12 @@ def _add(args: argparse.Namespace, database: Database) -> int:
     with database.reading() as connection:
         tenant = get_tenant(connection, args.tenant)
         language = args.language or _language(connection, tenant)
+    if args.listed is not None and (len(args.sources) > 1 or Path(args.sources[0]).is_dir()):
+        raise ConfigError("--as names one document: give one FILE or URL with it")
     models = load_knowledge_models()
     done = []
-    for source, read in _sources(args):
+    for found, read in _sources(args):
+        source = args.listed or found
         try:
             document, sha256 = read()
             added = _put(database, tenant, source, document, sha256, language, models)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from offhook.agents.loader import load_agent
+from offhook.cli.database import VARIABLE, named_database
 from offhook.config import load_config
 from offhook.conversation.session import Answer
-from offhook.knowledge.store import Ranking
+from offhook.documents.passage import Passage
+from offhook.knowledge.store import Candidate, Ranking
 from offhook.observe.trace.waterfall import printable
+from offhook.tenants.documents import read_passages
+from offhook.tenants.registry import get_tenant
 
 _SHOWN = 3
 """Facts that are shown beside an answer, besides those that it is made of."""
@@ -32,7 +38,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="instead of the configuration's and the agent's",
     )
     add("--caller", default="", metavar="NUMBER", help="the number that the caller calls from")
+    add("--tenant", metavar="TENANT", help="the documents of this tenant are known, too")
+    add("--database", metavar="URL", help=f"where they are; default: ${VARIABLE}, else tenants.database")
     add("-v", "--verbose", action="store_true", help="also the kind of answer, its facts, its time")
+    add("--json", action="store_true", help="print one JSON object for each answer")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,9 +52,10 @@ def run(args: argparse.Namespace) -> int:
     agent = load_agent(args.agent, config.agent.search)
     if args.policy:
         agent = agent.model_copy(update={"policy": args.policy})
-    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    passages = [] if args.tenant is None else _passages(args)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not args.json
     with asyncio.Runner() as runner:
-        factory = runner.run(load_session_factory(config, agent))
+        factory = runner.run(load_session_factory(config, agent, passages=passages))
         session = factory(args.caller)
         try:
             runner.run(session.open())
@@ -54,8 +64,11 @@ def run(args: argparse.Namespace) -> int:
             for line in _lines(terminal):
                 session.history.found.clear()  # then all that is found belongs to this line
                 answer = runner.run(session.say(line))
-                print(f"{'agent> ' if terminal else ''}{printable(answer.text)}", flush=True)
-                if args.verbose:
+                if args.json:
+                    print(json.dumps(_record(answer, session.history.found.values())), flush=True)
+                else:
+                    print(f"{'agent> ' if terminal else ''}{printable(answer.text)}", flush=True)
+                if args.verbose and not args.json:
                     print("\n".join(_details(answer, session.history.found.values())), flush=True)
                 if answer.ends_call:
                     if terminal:
@@ -84,10 +97,39 @@ def _lines(terminal: bool) -> Iterator[str]:
             yield line.strip()
 
 
+def _passages(args: argparse.Namespace) -> list[Passage]:
+    database = named_database(args)
+    with database.reading() as connection:
+        database.require_schema(connection)
+        return read_passages(connection, get_tenant(connection, args.tenant).id)
+
+
+def _record(answer: Answer, found: Iterable[object]) -> dict[str, Any]:
+    """An answer with the facts that were likeliest, those it is made of first."""
+    seen: dict[int, dict[str, Any]] = {}
+    for each in _candidates(found):
+        chosen = each.item.number in answer.facts
+        seen[each.item.number] = {"text": each.item.text, "log_odds": each.log_odds, "chosen": chosen}
+    facts = sorted(seen.values(), key=lambda fact: (not fact["chosen"], -fact["log_odds"]))
+    shown = sum(fact["chosen"] for fact in facts) + _SHOWN
+    return {
+        "answer": answer.text,
+        "act": answer.act,
+        "facts": facts[:shown],
+        "first_ms": answer.first_ms,
+        "total_ms": answer.total_ms,
+        "ends_call": answer.ends_call,
+    }
+
+
+def _candidates(found: Iterable[object]) -> list[Candidate]:
+    return [each for ranking in found if isinstance(ranking, Ranking) for each in ranking.candidates]
+
+
 def _details(answer: Answer, found: Iterable[object]) -> list[str]:
     """The kind of answer, its time, and the likeliest facts; those it is made of with a star."""
     lines = [f"  {answer.act}, {answer.first_ms:.1f} ms to the first words, {answer.total_ms:.1f} ms in all"]
-    candidates = [each for ranking in found if isinstance(ranking, Ranking) for each in ranking.candidates]
+    candidates = _candidates(found)
     others = 0
     for each in candidates:
         chosen = each.item.number in answer.facts

@@ -8,7 +8,7 @@ from offhook.config.control import ControlConfig, TelemetryConfig, WebConfig
 from offhook.config.doors import AriConfig, DoorsConfig
 from offhook.config.outbound import OutboundConfig, OutboundWebhook
 from offhook.config.problems import clipped, problem_in_words
-from offhook.config.reading import find_config, load_config, parse_toml
+from offhook.config.reading import find_config, load_config, parse_text, parse_toml
 from offhook.config.recording import RecordingConfig
 from offhook.config.sections import (
     DEFAULT_PATH,
@@ -80,6 +80,7 @@ __all__ = [
     "find_config",
     "is_path",
     "load_config",
+    "parse_text",
     "parse_toml",
     "problem_in_words",
     "spoken_languages",

@@ -48,15 +48,23 @@ def parse_toml(path: Path, kind: type[SectionT]) -> SectionT:
         raise ConfigError(f"{path}: {error}") from error
     text = read_text(path)
     try:
+        return parse_text(text, kind, folder_of(path))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def parse_text(text: str, kind: type[SectionT], folder: Path | None = None) -> SectionT:
+    """TOML as ``kind``; what it names beside itself lies in ``folder``.  Raises ConfigError, one line."""
+    try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}{_toml_hint(str(error), text)}") from error
+        raise ConfigError(f"not valid TOML: {error}{_toml_hint(str(error), text)}") from error
     except RecursionError as error:
-        raise ConfigError(f"{path}: not valid TOML: brackets are nested too deeply") from error
+        raise ConfigError("not valid TOML: brackets are nested too deeply") from error
     try:
-        return kind.model_validate(data, context={FOLDER: folder_of(path)})
+        return kind.model_validate(data, context={FOLDER: folder})
     except ValidationError as error:
-        raise ConfigError(f"{path}: {problem_in_words(error, kind)}") from error
+        raise ConfigError(problem_in_words(error, kind)) from error
 
 
 def _toml_hint(problem: str, text: str) -> str:

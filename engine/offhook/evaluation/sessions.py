@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from tempfile import TemporaryDirectory
 from typing import Literal
 
@@ -13,6 +13,7 @@ from offhook.conversation.base import Policy
 from offhook.conversation.lookup import search_workers
 from offhook.conversation.policies.choice import make_policy, policy_name
 from offhook.conversation.session import TextSession
+from offhook.documents.passage import Passage
 from offhook.engines.engine import Progress
 from offhook.engines.llm.base import LanguageModel, Limits
 from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
@@ -48,8 +49,11 @@ class Sessions:
         """The language model, when one was needed."""
         return ", ".join(model.name for model in self._models.values())
 
-    async def agent(self, agent: Agent) -> SessionFactory:
-        """Make everything ready for ``agent``.  Raises ModelError or ConfigError."""
+    async def agent(self, agent: Agent, passages: Sequence[Passage] = ()) -> SessionFactory:
+        """Make everything ready for ``agent``; ``passages``: of documents besides those that its file names.
+
+        Raises ModelError or ConfigError.
+        """
         kind = await asyncio.to_thread(self._policy_name, agent)
         model = await asyncio.to_thread(self._language_model, agent) if kind == "chat" else None
         template = chat_template(CHATML) if model is None else model.template
@@ -59,7 +63,7 @@ class Sessions:
             kind,
             agent,
             template,
-            Knowledge(agent, self._networks),
+            Knowledge(agent, self._networks, lambda: passages),
             self._worker,
             knowledge_tokens=self._config.conversation.knowledge_tokens,
             toolbox=toolbox,
@@ -121,12 +125,18 @@ class SessionFactory:
 
 
 async def load_session_factory(
-    config: Config, agent: Agent, progress: Progress = lambda line: None
+    config: Config,
+    agent: Agent,
+    progress: Progress = lambda line: None,
+    passages: Sequence[Passage] = (),
 ) -> SessionFactory:
-    """For conversations with one agent; ``close`` it in the end.  Raises ModelError or ConfigError."""
+    """For conversations with one agent, as :meth:`Sessions.agent` has them; ``close`` it in the end.
+
+    Raises ModelError or ConfigError.
+    """
     sessions = await asyncio.to_thread(Sessions, config, progress)
     try:
-        factory = await sessions.agent(agent)
+        factory = await sessions.agent(agent, passages)
     except BaseException:
         sessions.close()
         raise

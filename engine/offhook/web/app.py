@@ -17,7 +17,20 @@ from offhook.config import WebConfig
 from offhook.errors import OffhookError, RegistryError
 from offhook.web.guard import Guard
 from offhook.web.house import FILES, House
-from offhook.web.pages import agents, costs, health, kept, live, login, setup, tenants, turns
+from offhook.web.pages import (
+    agents,
+    changes,
+    costs,
+    editor,
+    health,
+    kept,
+    knowledge,
+    live,
+    login,
+    setup,
+    tenants,
+    turns,
+)
 from offhook.web.passwords import Passwords
 from offhook.web.sessions import Sessions, Tries
 
@@ -56,7 +69,10 @@ def build(house: House, passwords: Passwords, hosts: frozenset[str], *, https: b
             *live.routes(house),
             *turns.routes(house),
             *kept.routes(house),
+            *changes.routes(house),
+            *knowledge.routes(house),
             *tenants.routes(house),
+            *editor.routes(house),
             *agents.routes(house),
             *costs.routes(house),
             *health.routes(house),

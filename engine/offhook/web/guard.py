@@ -7,6 +7,9 @@ files.
 
 from __future__ import annotations
 
+import asyncio
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,6 +24,9 @@ COOKIE = "offhook_session"
 OPEN_PAGES = ("/login", "/static/")
 """Without a session."""
 MOST_FORM_BYTES = 65_536
+"""Of somebody who has not logged in."""
+MOST_UPLOAD_BYTES = 10_000_000
+"""Of somebody who has: documents and agents' files."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " media-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -50,11 +56,14 @@ class Guard:
 
         refused = self._refused(request)
         if refused is None:
-            body = await _whole_body(request)
+            known = scope["offhook.session"] is not None
+            most = MOST_UPLOAD_BYTES if known else MOST_FORM_BYTES
+            body = await _whole_body(request, most)
             if body is None:
-                refused = PlainTextResponse("the form is too long\n", 413)
+                refused = PlainTextResponse(f"the form is too long: {most:,} bytes at most\n", 413)
             else:
-                scope["offhook.form"] = _fields(body)
+                kind = request.headers.get("content-type", "")
+                scope["offhook.form"], scope["offhook.files"] = await asyncio.to_thread(_fields, body, kind)
                 refused = self._not_own(request)
         await (self._app if refused is None else refused)(scope, receive, send_guarded)
 
@@ -103,6 +112,12 @@ def form(request: Request) -> dict[str, str]:
     return fields
 
 
+def files(request: Request) -> dict[str, tuple[str, bytes]]:
+    """The files that came with a POST: each one's name, without a folder, and its bytes."""
+    found: dict[str, tuple[str, bytes]] = request.scope["offhook.files"]
+    return found
+
+
 def session_of(request: Request) -> Session:
     """Of a page that needs one."""
     session: Any = request.scope["offhook.session"]
@@ -110,20 +125,46 @@ def session_of(request: Request) -> Session:
     return session
 
 
-async def _whole_body(request: Request) -> bytes | None:
+async def _whole_body(request: Request, most: int) -> bytes | None:
     """None: it is longer than any form of ours."""
     if request.method in ("GET", "HEAD"):
         return b""
     raw = bytearray()
     async for part in request.stream():
         raw += part
-        if len(raw) > MOST_FORM_BYTES:
+        if len(raw) > most:
             return None
     return bytes(raw)
 
 
-def _fields(body: bytes) -> dict[str, str]:
+_Form = tuple[dict[str, str], dict[str, tuple[str, bytes]]]
+
+
+def _fields(body: bytes, kind: str) -> _Form:
+    """The fields of a form and its files; none of what is malformed."""
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100))
+        if kind.lower().startswith("multipart/form-data"):
+            return _parts(body, kind)
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=100)), {}
     except ValueError:
-        return {}
+        return {}, {}
+
+
+def _parts(body: bytes, kind: str) -> _Form:
+    """The same of a form with files, whose parts are written as those of a mail."""
+    if "\n" in kind or "\r" in kind:
+        raise ValueError("a header has one line")
+    message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
+    fields: dict[str, str] = {}
+    sent: dict[str, tuple[str, bytes]] = {}
+    for part in message.iter_parts() if message.is_multipart() else ():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if not isinstance(name, str) or not isinstance(content, bytes):
+            continue
+        file = part.get_filename()
+        if file is None:
+            fields[name] = content.decode()
+        elif file:
+            sent[name] = (file.replace("\\", "/").rpartition("/")[2], content)
+    return fields, sent

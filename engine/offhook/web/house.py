@@ -6,6 +6,8 @@ Nothing here waits on the event loop: databases and files are read in threads.
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -27,6 +29,8 @@ from offhook.web.guard import session_of
 T = TypeVar("T")
 
 FILES = files("offhook.web")
+_DATABASE = "OFFHOOK_DATABASE"
+"""The variable by which commands are told a database."""
 
 
 class House:
@@ -37,7 +41,9 @@ class House:
         self.config = config
         self.config_path = config_path
         self.control = AsyncControl(control_path(config))
-        self.database = Database(database or config.tenants.database or f"sqlite:///{DEFAULT_FILE}")
+        url = database or config.tenants.database or f"sqlite:///{DEFAULT_FILE}"
+        self.database = Database(url)
+        self._database_url = url
         self.ending = asyncio.Event()
         """No page is served any more: what streams, ends."""
         self._templates = jinja2.Environment(
@@ -69,14 +75,42 @@ class House:
 
         return await asyncio.to_thread(run)
 
-    async def write(self, work: Callable[[sa.Connection], T]) -> T:
-        """Raises as :meth:`read` does."""
+    async def write(self, work: Callable[[sa.Connection], T], *, make: bool = False) -> T:
+        """Raises as :meth:`read` does.  ``make``: a database that is not there is made."""
 
         def run() -> T:
+            if make:
+                self.database.prepare()
             with self.database.writing() as connection:
                 return work(connection)
 
         return await asyncio.to_thread(run)
+
+    async def offhook(self, *words: str, within_s: float, given: str = "") -> tuple[int | None, str, str]:
+        """``offhook WORDS`` with this configuration and database, in a process of its own: it loads models.
+
+        Its exit status (None: it took too long and was ended), and what it printed.  It reads ``given``.
+        """
+        command = [sys.executable, "-m", "offhook.cli.main", *words]
+        if self.config_path is not None:
+            command += ["--config", str(self.config_path)]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, _DATABASE: self._database_url},  # its password must not be in a command line
+        )
+        try:
+            async with asyncio.timeout(within_s):
+                out, err = await process.communicate(given.encode())
+        except TimeoutError:
+            return None, "", f"not within {within_s:.0f} s"
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
 
 
 def back(page: str) -> Response:

@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from offhook.agents.check import check
-from offhook.agents.loader import Agent, agent_files, load_agent
+from offhook.agents.check import Finding
+from offhook.agents.loader import Agent, agent_files, check_name, load_agent
+from offhook.agents.own_files import earlier
+from offhook.engines.examine import examine
 from offhook.errors import ConfigError
-from offhook.web.house import House
+from offhook.web.house import House, back
 
 
 def routes(house: House) -> list[Route]:
@@ -26,11 +28,16 @@ def routes(house: House) -> list[Route]:
             except ConfigError as error:
                 rows.append({"name": name, "path": path, "problem": str(error)})
                 continue
-            findings = check(agent, house.config.llm.n_ctx_call)
+            findings = examine(agent, house.config)
             rows.append(
                 {"name": name, "path": path, "problem": "", "agent": agent, "findings": len(findings)}
             )
         return rows
+
+    async def begin(request: Request) -> Response:
+        name = request.query_params.get("name", "").strip()
+        check_name(name)
+        return back(f"/agents/{name}/edit")
 
     async def show_agents(request: Request) -> Response:
         rows = await asyncio.to_thread(all_agents)
@@ -38,19 +45,30 @@ def routes(house: House) -> list[Route]:
 
     async def show_agent(request: Request) -> Response:
         name = request.path_params["agent"]
-        agent = await asyncio.to_thread(load_agent, name, settings.search)
+
+        def find() -> tuple[Agent, list[Finding], list[int]]:
+            agent = load_agent(name, settings.search)
+            kept = list(earlier(settings.search[0], name)) if settings.search else []
+            return agent, examine(agent, house.config), kept
+
+        agent, findings, kept = await asyncio.to_thread(find)
         return house.page(
             request,
             "agent.html",
             title=name,
             agent=described(agent),
-            findings=check(agent, house.config.llm.n_ctx_call),
+            findings=findings,
             problem="",
             versions=[],
-            home="",
+            home=f"/agents/{name}",
+            earlier=kept,
         )
 
-    return [Route("/agents", show_agents), Route("/agents/{agent}", show_agent)]
+    return [
+        Route("/agents", show_agents),
+        Route("/new-agent", begin),
+        Route("/agents/{agent}", show_agent),
+    ]
 
 
 def described(agent: Agent) -> dict[str, Any]:

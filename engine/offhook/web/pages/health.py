@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from typing import Any
 
 from starlette.requests import Request
@@ -40,33 +38,10 @@ def routes(house: House) -> list[Route]:
 
 async def doctor(house: House) -> list[dict[str, str]]:
     """What ``offhook doctor`` finds, asking no server.  In a process of its own: it loads libraries."""
-    command = [sys.executable, "-m", "offhook.cli.main", "doctor", "--offline", "--json"]
-    if house.config_path is not None:
-        command += ["--config", str(house.config_path)]
-    ended, out, err = await run(command, CHECKED_WITHIN_S)
+    ended, out, err = await house.offhook("doctor", "--offline", "--json", within_s=CHECKED_WITHIN_S)
     try:
         findings: list[dict[str, str]] = json.loads(out)["findings"]
     except (ValueError, KeyError):
         said = err.strip().splitlines()[-1:] or ["it said nothing"]
         return [{"level": "fail", "what": f"offhook doctor ended with {ended}: {said[0]}", "remedy": ""}]
     return findings
-
-
-async def run(command: list[str], within_s: float) -> tuple[int | None, str, str]:
-    """A process's exit status (None: it took too long and was ended), and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(within_s):
-            out, err = await process.communicate()
-    except TimeoutError:
-        return None, "", f"not within {within_s:.0f} s"
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")

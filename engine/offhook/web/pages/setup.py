@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,6 @@ from offhook.agents.loader import agent_names
 from offhook.errors import BusyError, ConfigError
 from offhook.web.guard import form, session_of
 from offhook.web.house import House, back
-from offhook.web.pages.health import run
 
 _log = logging.getLogger("offhook.web")
 
@@ -75,14 +73,11 @@ def routes(house: House) -> list[Route]:
 
 async def try_call(house: House, trial: Trial) -> None:
     """Call the daemon as ``offhook call`` does, and write down how it went."""
-    command = [sys.executable, "-m", "offhook.cli.main", "call", f"--say={trial.said}", "--json"]
-    command += ["--timeout", str(LONGEST_S)]
+    words = ["call", f"--say={trial.said}", "--json", "--timeout", str(LONGEST_S)]
     if trial.agent:
-        command.append(f"--agent={trial.agent}")
-    if house.config_path is not None:
-        command += ["--config", str(house.config_path)]
+        words.append(f"--agent={trial.agent}")
     try:
-        ended, out, err = await run(command, LONGEST_S + 60)
+        ended, out, err = await house.offhook(*words, within_s=LONGEST_S + 60)
         try:
             record = json.loads(out)
         except ValueError:

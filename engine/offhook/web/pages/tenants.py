@@ -1,7 +1,8 @@
-"""Tenants: what each wants, its numbers, agents and their history, documents, what it could not answer."""
+"""A tenant's agents: what each knows and can do, its history, and an older version that answers again."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -10,51 +11,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from offhook.agents.check import check
+from offhook.agents.check import Finding
 from offhook.agents.loader import Agent
+from offhook.engines.examine import examine
 from offhook.errors import ConfigError
-from offhook.tenants.agent_versions import agent_names, get_agent, history, rollback
-from offhook.tenants.documents import list_documents, list_misses
-from offhook.tenants.number_registry import list_numbers
-from offhook.tenants.registry import change_tenant, get_tenant, list_tenants
+from offhook.tenants.agent_versions import get_agent, history, rollback
+from offhook.tenants.registry import get_tenant
 from offhook.web.guard import form, session_of
 from offhook.web.house import House, back
 from offhook.web.pages.agents import described
 
 _log = logging.getLogger("offhook.web")
 
-MOST_MISSES = 50
-
 
 def routes(house: House) -> list[Route]:
-    async def show_tenants(request: Request) -> Response:
-        tenants = await house.read(list_tenants)
-        return house.page(request, "tenants.html", title="Tenants", tenants=tenants)
-
-    async def show_numbers(request: Request) -> Response:
-        numbers = await house.read(list_numbers)
-        return house.page(request, "numbers.html", title="Numbers", numbers=numbers)
-
-    async def show_tenant(request: Request) -> Response:
-        def find(connection: sa.Connection) -> dict[str, Any]:
-            tenant = get_tenant(connection, request.path_params["tenant"])
-            return {
-                "tenant": tenant,
-                "numbers": list_numbers(connection, tenant),
-                "agents": agent_names(connection, tenant),
-                "documents": list_documents(connection, tenant),
-                "misses": list_misses(connection, tenant, MOST_MISSES),
-            }
-
-        found = await house.read(find)
-        return house.page(request, "tenant.html", title=found["tenant"].name, **found)
-
-    async def switch(request: Request) -> Response:
-        slug, active = request.path_params["tenant"], form(request).get("active") == "yes"
-        await house.write(lambda connection: change_tenant(connection, slug, active=active))
-        _log.info("user=%s tenant=%s active=%s", session_of(request).user, slug, active)
-        return back(f"/tenants/{slug}")
-
     async def show_agent(request: Request) -> Response:
         slug, name = request.path_params["tenant"], request.path_params["agent"]
 
@@ -65,20 +35,24 @@ def routes(house: House) -> list[Route]:
 
         found = await house.read(find)
         agent: Agent | None = None
+        findings: list[Finding] = []
         problem = ""
         try:
             agent = found["stored"].read()
         except ConfigError as error:
             problem = str(error)
+        else:
+            findings = await asyncio.to_thread(examine, agent, house.config)
         return house.page(
             request,
             "agent.html",
             title=f"{name} of {slug}",
             agent=None if agent is None else described(agent),
-            findings=[] if agent is None else check(agent, house.config.llm.n_ctx_call),
+            findings=findings,
             problem=problem,
             versions=found["versions"],
             home=f"/tenants/{slug}/agents/{name}",
+            earlier=[],
         )
 
     async def roll_back(request: Request) -> Response:
@@ -96,10 +70,6 @@ def routes(house: House) -> list[Route]:
         return back(f"/tenants/{slug}/agents/{name}")
 
     return [
-        Route("/tenants", show_tenants),
-        Route("/numbers", show_numbers),
-        Route("/tenants/{tenant}", show_tenant),
-        Route("/tenants/{tenant}/active", switch, methods=["POST"]),
         Route("/tenants/{tenant}/agents/{agent}", show_agent),
         Route("/tenants/{tenant}/agents/{agent}/rollback", roll_back, methods=["POST"]),
     ]
