@@ -13,10 +13,10 @@ from tests.support.audio.audio import Phrase, Samples
 from tests.support.sip.sip_client import SipCall
 
 _AT_ONCE = 20
-_FIRST = 800
+_FIRST = 8_000
 _DIALPLAN = """
 [offhook-phones](+)
-exten => _8XX,1,Answer()
+exten => _8XXX,1,Answer()
  same => n,AMD()
  same => n,Log(NOTICE,amd ${EXTEN} ${AMDSTATUS})
  same => n,Hangup()
