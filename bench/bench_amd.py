@@ -3,13 +3,13 @@
     python -m bench.bench_amd [--set tuned|seen|untouched|all] [--amd] [--json FILE] [--verbose]
 
 Greetings are made each time: people short and long, machines with and without a beep, faxes, ringing and
-engaged tones behind an answer, silence (``bench/amd_greetings.py``).   Voices: flite, espeak-ng, SVOX Pico,
+engaged tones behind an answer, silence (``bench/amd_greetings.py``).  Voices: flite, espeak-ng, SVOX Pico,
 the Piper voice where it can be had, and the recorded prompts of Debian's asterisk-core-sounds (CC BY-SA).
 Each begins 80 to 600 ms after the answer, over line noise 32 to 45 dB below speech, through 300-3400 Hz and
 G.711.  Nothing of it is kept.
 
 ``tuned`` (60) was looked at while the lengths in ``who_answered/verdict.py`` and the words beside them were
-chosen; ``seen`` (30) was untouched once, and three faults that it showed were corrected.   ``untouched``
+chosen; ``seen`` (30) was untouched once, and three faults that it showed were corrected.  ``untouched``
 (30: other words, voices and callers, and worse lines: other levels, mains hum, a mobile's codec, lost
 frames) was written before the last change of those lengths and run after it.
 
@@ -36,6 +36,7 @@ import numpy as np
 
 from bench.amd_calls import amd
 from bench.amd_greetings import LONGEST_MS, SETS, Greeting, greetings
+from offhook.call.placed import FIRST_LOOK_MS, LOOK_MS
 from offhook.core import Endpointer, SileroModel, resample
 from offhook.engines.stt.base import STT_RATE_HZ, Transcriber
 from offhook.engines.stt.moonshine import Moonshine
@@ -44,9 +45,6 @@ from offhook.who_answered import Heard, ToneDetector, Verdict, verdict
 from tests.support.audio.audio import RATE_HZ, Samples
 from tests.support.audio.sounds import MS
 
-LOOK_MS = 300
-"""Between two looks of the recogniser, while speech goes on."""
-FIRST_LOOK_MS = 600
 STEP_MS = 20
 
 

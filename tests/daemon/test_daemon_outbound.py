@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from offhook.call.placed import ANSWERED_BY
+from offhook.cli.main import main
 from offhook.config import Config
 from offhook.control.commands import Commands
+from offhook.control.feed import Event, Feed, Reader
 from offhook.daemon.outbound import Outbound
 from offhook.doors.ari.door import Dialled
-from offhook.doors.base import RESULT_VARIABLE, CallOffer, Line
+from offhook.doors.base import RESULT_VARIABLE, CallOffer
 from offhook.errors import AriError, BusyError, ConfigError
+from tests.support.controlled import controlled
+from tests.support.outbound import NOON, Network, no_line, outbound_of
 from tests.support.waiting import eventually
-
-NOON = datetime(2026, 11, 27, 17, 0, tzinfo=UTC)
-"""In New York."""
-
-
-class Network:
-    """In an AriDoor's place: each call goes as the script says."""
-
-    rate_hz = 8_000
-
-    def __init__(self, *script: Dialled | Exception) -> None:
-        self.script = list(script)
-        self.dialled: list[tuple[str, CallOffer, str]] = []
-        self.link = self
-        self.is_up = self.is_accepting = True
-
-    async def dial(
-        self, endpoint: str, offer: CallOffer, take: object, *, caller_id: str = "", ring_s: int = 30
-    ) -> Dialled:
-        self.dialled.append((endpoint, offer, caller_id))
-        found = self.script.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        return found
 
 
 class World:
@@ -58,16 +39,18 @@ class World:
             **more,
         }
 
-        async def take(line: Line) -> None:
-            raise AssertionError("the network is scripted")
-
         async def sleep(seconds: float) -> None:
             self.now += timedelta(seconds=seconds)
             await asyncio.sleep(0)
 
         config = Config.model_validate({"outbound": outbound})
         self.commands = Commands()
-        self.outbound = Outbound(config, take, check, self.commands, clock=lambda: self.now, sleep=sleep)
+        self.events: Reader[Event] = Reader(asyncio.get_running_loop())
+        feed = Feed()
+        feed.add(self.events, lambda event: event)
+        self.outbound = Outbound(
+            config, no_line, check, self.commands, feed, clock=lambda: self.now, sleep=sleep
+        )
 
     async def tell(self, name: str, **arguments: object) -> dict[str, object]:
         return dict(await self.commands.carry_out(self.commands.find(name, of_call=False), arguments))
@@ -128,6 +111,15 @@ async def test_who_is_not_reached_is_called_again_later_and_not_for_ever(tmp_pat
     (call,) = await world.run_until_done()
     assert (call["result"], call["tries"]) == ("busy", 3)
     assert world.now - NOON >= timedelta(minutes=60)
+    told, _ = await world.events.take()
+    assert [(event["type"], event["placed"], event["state"], event["result"]) for event in told] == [
+        ("placed", 1, state, result)
+        for state, result in (
+            ("waiting", ""), ("calling", ""), ("waiting", "busy"), ("calling", "busy"),
+            ("waiting", "no_answer"), ("calling", "no_answer"), ("done", "busy"),
+        )
+    ]  # fmt: skip
+    assert "+12125550123" not in str(told)
 
 
 async def test_a_full_daemon_puts_calls_off_and_a_refusal_of_asterisk_ends_one(tmp_path: Path) -> None:
@@ -183,3 +175,29 @@ async def test_blocked_numbers_are_dropped_from_what_waits(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="not to be called"):
         await world.tell("dial", number="+12125550123", consent="yes")
     await eventually(lambda: not network.dialled, "nobody was rung")
+
+
+@pytest.mark.parametrize("ends", ["over", "dropped", "stopped"])
+async def test_who_waits_for_a_call_is_told_by_events(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ends: str
+) -> None:
+    command = ["dial", "+12125550123", "--consent", "yes", "--wait", "--json", "--control"]
+    async with controlled(tmp_path) as daemon:
+        outbound = outbound_of(tmp_path, Network(Dialled(False, 17)), daemon.commands, daemon.calls.feed)
+        outbound._settings = outbound._settings.model_copy(update={"retries": 0})
+        events: Reader[Event] = Reader(asyncio.get_running_loop())
+        daemon.calls.feed.add(events, lambda event: event)
+        waiting = asyncio.create_task(asyncio.to_thread(main, [*command, str(daemon.path)]))
+        await asyncio.wait_for(events.take(), 60)
+        if ends == "over":
+            assert await outbound._next()
+        elif ends == "dropped":
+            await daemon.commands.carry_out(daemon.commands.find("dial-stop", of_call=False), {})
+        if ends != "stopped":
+            assert await asyncio.wait_for(waiting, 60) == 0
+    if ends == "stopped":
+        assert await asyncio.wait_for(waiting, 60) == 2
+        assert "the daemon has stopped" in capsys.readouterr().err
+        return
+    (call,) = json.loads(capsys.readouterr().out)["calls"]
+    assert call["result"] == {"over": "busy", "dropped": "stopped"}[ends]

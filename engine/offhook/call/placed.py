@@ -29,9 +29,10 @@ _log = logging.getLogger("offhook.call.placed")
 
 ANSWERED_BY = "OFFHOOK_ANSWERED_BY"
 STEP_S = 0.02
-FIRST_LOOK_MS = 600
+FIRST_LOOK_MS = 400
 """Speech before which its words are not looked for, unless it pauses."""
-LOOK_MS = 300
+LOOK_MS = 200
+"""So much more speech before the next look: machines are known by their words, and say them soon."""
 RING_LONGEST_MS = 45_000
 """A line that is Up and rings is listened to for so long; then nobody has answered."""
 _BEFORE_MS = 200

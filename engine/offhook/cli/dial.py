@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,6 @@ from offhook.cli.tables import as_json, as_table
 from offhook.control.client import Control
 from offhook.errors import ConfigError, OffhookError
 from offhook.outbound.lists import read_list
-
-_LOOK_S = 1.0
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,19 +52,23 @@ def run(args: argparse.Namespace) -> int:
 
 def _one(args: argparse.Namespace, control: Control) -> int:
     wanted = {key: getattr(args, key) for key in ("number", "agent", "tenant", "consent")}
-    told = control.tell("dial", wanted)
     if not args.wait:
-        return _print(args, told, "call {call} to {number}: due {due}")
-    try:
-        while True:
-            found = control.tell("dialled", {"call": told["call"]})
-            (call,) = found["calls"]
-            if call["state"] == "done":
-                return _show(args, found)
-            time.sleep(_LOOK_S)
-    except KeyboardInterrupt:
-        print("it goes on without us: `offhook dial` shows what came of it", file=sys.stderr)
-        raise
+        return _print(args, control.tell("dial", wanted), "call {call} to {number}: due {due}")
+    with control.events() as events:  # before it is placed: nothing is missed
+        call = control.tell("dial", wanted)["call"]
+        try:
+            for event in events:
+                ended = event["type"] == "placed" and event["placed"] == call and event["state"] == "done"
+                if ended or event["type"] in ("lost", "dropped"):  # which may have been about ours
+                    found = control.tell("dialled", {"call": call})
+                    if all(each["state"] == "done" for each in found["calls"]):
+                        return _show(args, found)
+        except KeyboardInterrupt:
+            print("it goes on without us: `offhook dial` shows what came of it", file=sys.stderr)
+            raise
+    raise ConfigError(
+        "the daemon has stopped; once it runs again, `offhook dial` shows what came of the call"
+    )
 
 
 def _list(args: argparse.Namespace, control: Control) -> int:

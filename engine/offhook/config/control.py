@@ -37,6 +37,9 @@ class WebConfig(Section):
     """PEM file with its key; None: in the same file."""
     behind_proxy: bool = False
     """A web server in front speaks HTTPS and forwards to us; cookies are for HTTPS then."""
+    token_file: ConfigPath | None = None
+    """File whose only line is what programs bring as ``Authorization: Bearer ...`` to place calls by HTTP
+    (``/api/v1``); None: no program may."""
     hosts: tuple[str, ...] = ()
     """Names by which browsers call it, besides the address that it listens at."""
     session_hours: float = Field(12.0, gt=0, le=720)

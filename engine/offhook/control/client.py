@@ -108,6 +108,12 @@ class AsyncControl:
         with said_plainly(self.path):
             return answer_of(await self._client.post(command_page(command, call), json=dict(arguments or {})))
 
+    async def ask(self, command: str, given: object) -> tuple[int, Answer]:
+        """The daemon's answer to a command as it is, with its status: for whoever hands both on."""
+        with said_plainly(self.path):
+            response = await self._client.post(command_page(command, None), json=given)
+        return response.status_code, cast(Answer, response.json())
+
     async def open(self, page: str) -> httpx.Response:
         """A stream of bytes, such as ``/v1/events``: read it by ``aiter_raw``, and close it."""
         with said_plainly(self.path):

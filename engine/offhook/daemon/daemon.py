@@ -144,7 +144,7 @@ class Daemon:
                 succeeds=self._predecessor is not None,
             )
             stack.push_async_callback(listener.close)
-            outbound = Outbound(config, self.take, self._check, self.commands)
+            outbound = Outbound(config, self.take, self._check, self.commands, self.live.feed)
             self._doors = doors = OtherDoors(config.doors, group_id(config.daemon.group))
             doors.announced.elsewhere = self._predecessor
             doors.bind(given)

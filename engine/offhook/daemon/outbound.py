@@ -15,6 +15,7 @@ from pydantic import Field
 from offhook.call.placed import ANSWERED_BY
 from offhook.config import Config, OutboundConfig, OutboundWebhook, Section
 from offhook.control.commands import Commands, Done
+from offhook.control.feed import Feed
 from offhook.daemon.after_calls import AfterCalls
 from offhook.doors.ari.door import AriDoor
 from offhook.doors.base import HANGUP, RESULT_VARIABLE, CallOffer, Line
@@ -80,15 +81,17 @@ class Outbound:
         take: Take,
         check: Callable[[CallOffer], str | None],
         commands: Commands,
+        feed: Feed,
         *,
         clock: Clock = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Adds to ``commands``; nothing is placed before :meth:`run`."""
+        """Adds to ``commands``, and tells ``feed`` how calls stand; nothing is placed before :meth:`run`."""
         self._config = config
         self._settings: OutboundConfig = config.outbound
         self._take = take
         self._check = check
+        self._feed = feed
         self._snapshot: Callable[[], Snapshot | None] = lambda: None
         self._after: AfterCalls | None = None
         self._clock = clock
@@ -154,6 +157,7 @@ class Outbound:
         )
         if call is None:
             return {"call": None, "number": number, "due": None}
+        self._tell(call)
         return {"call": call.id, "number": number, "due": due.isoformat(timespec="seconds")}
 
     async def show(self, wanted: ToShow) -> Done:
@@ -172,12 +176,15 @@ class Outbound:
         number = number_of(wanted.number, self._settings)
         await self._open()
         dropped = await asyncio.to_thread(self._store.block, number, wanted.why, self._clock().timestamp())
+        self._tell_dropped(dropped)
         return {"number": number, "dropped": dropped}
 
     async def stop(self, wanted: ToStop) -> Done:
         self._usable()
         await self._open()
-        return {"dropped": await asyncio.to_thread(self._store.stop, self._clock().timestamp(), wanted.list)}
+        dropped = await asyncio.to_thread(self._store.stop, self._clock().timestamp(), wanted.list)
+        self._tell_dropped(dropped)
+        return {"dropped": dropped}
 
     # --- placing them --------------------------------------------------------------------------
 
@@ -207,6 +214,7 @@ class Outbound:
             _log.error("placed=%d is given up: %s", call.id, refused)
             await self._over(call, Outcome("failed"))
             return False
+        self._tell(call)
         task = asyncio.create_task(self._place(door, call, offer), name=f"placed-{call.id}")
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
@@ -251,8 +259,18 @@ class Outbound:
         except DatabaseError as error:
             _log.error("placed=%d what came of it is lost: %s", call.id, error)
             return
+        self._tell(done)
         if done.state == "done" and self._settings.webhook is not None and self._after is not None:
             self._after.put_own(_webhook(self._settings.webhook, done, now))
+
+    def _tell(self, call: PlacedCall) -> None:
+        """Whoever follows the events learns how a call stands; its number is not in it."""
+        what = {name: getattr(call, name) for name in ("state", "tries", "result", "answered_by")}
+        self._feed.publish("placed", placed=call.id, **what)
+
+    def _tell_dropped(self, calls: int) -> None:
+        if calls:
+            self._feed.publish("dropped", calls=calls)
 
     def _offer(self, number: str, agent: str, tenant: str) -> CallOffer:
         """As the call's own: who is called is the one who talks with us.  Raises ConfigError."""

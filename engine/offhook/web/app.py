@@ -19,6 +19,7 @@ from offhook.web.guard import Guard
 from offhook.web.house import FILES, House
 from offhook.web.pages import (
     agents,
+    api,
     changes,
     costs,
     editor,
@@ -33,6 +34,8 @@ from offhook.web.pages import (
 )
 from offhook.web.passwords import Passwords
 from offhook.web.sessions import Sessions, Tries
+from offhook.web.tokens import PREFIX, Keeper, Token
+from offhook.web.tokens import problem as refusal
 
 _log = logging.getLogger("offhook.web")
 
@@ -40,12 +43,15 @@ _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 def build(house: House, passwords: Passwords, hosts: frozenset[str], *, https: bool) -> Starlette:
-    """``hosts``: names by which browsers call it; ``https``: they do so encrypted."""
+    """``hosts``: names by which browsers call it; ``https``: they do so encrypted.  Raises ConfigError."""
     settings: WebConfig = house.config.web
     sessions, tries = Sessions(settings.session_hours), Tries()
+    keeper = Keeper(Token(settings.token_file), Tries())
 
     async def problem(request: Request, error: Exception) -> Response:
         status = 404 if isinstance(error, RegistryError) else 503
+        if request.url.path.startswith(PREFIX):
+            return refusal(str(error), status)
         if request.scope.get("offhook.session") is None:
             return PlainTextResponse(f"{error}\n", status)
         return house.page(request, "problem.html", status, title="Not possible", problem=str(error))
@@ -77,8 +83,9 @@ def build(house: House, passwords: Passwords, hosts: frozenset[str], *, https: b
             *costs.routes(house),
             *health.routes(house),
             *setup.routes(house),
+            *api.routes(house),
         ],
-        middleware=[Middleware(Guard, sessions=sessions, hosts=hosts, https=https)],
+        middleware=[Middleware(Guard, sessions=sessions, hosts=hosts, keeper=keeper, https=https)],
         exception_handlers={OffhookError: problem, HTTPException: unknown},
         lifespan=lifespan,
     )

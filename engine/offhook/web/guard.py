@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from offhook.web.sessions import Session, Sessions
+from offhook.web.tokens import PREFIX, Keeper
 
 COOKIE = "offhook_session"
 OPEN_PAGES = ("/login", "/static/")
@@ -36,11 +37,14 @@ POLICY = (
 class Guard:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, hosts: frozenset[str], *, https: bool) -> None:
-        """``hosts``: names that browsers may ask for, without a port."""
+    def __init__(
+        self, app: ASGIApp, sessions: Sessions, hosts: frozenset[str], keeper: Keeper, *, https: bool
+    ) -> None:
+        """``hosts``: names that may be asked for, without a port; ``keeper`` minds what programs ask for."""
         self._app = app
         self._sessions = sessions
         self._hosts = hosts
+        self._keeper = keeper
         self._https = https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,6 +66,7 @@ class Guard:
             if body is None:
                 refused = PlainTextResponse(f"the form is too long: {most:,} bytes at most\n", 413)
             else:
+                scope["offhook.body"] = body
                 kind = request.headers.get("content-type", "")
                 scope["offhook.form"], scope["offhook.files"] = await asyncio.to_thread(_fields, body, kind)
                 refused = self._not_own(request)
@@ -71,6 +76,9 @@ class Guard:
         host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         if host not in self._hosts:
             return PlainTextResponse(f"{host!r} is no name of this server; web.hosts adds it\n", 421)
+        if request.url.path.startswith(PREFIX):
+            request.scope["offhook.session"] = None
+            return self._keeper.refused(request)
         session = self._sessions.find(request.cookies.get(COOKIE, ""))
         request.scope["offhook.session"] = session
         path = request.url.path
@@ -82,8 +90,8 @@ class Guard:
 
     def _not_own(self, request: Request) -> Response | None:
         """Why a POST is not carried out; None: it is one of our own forms'."""
-        if request.method in ("GET", "HEAD"):
-            return None
+        if request.method in ("GET", "HEAD") or request.url.path.startswith(PREFIX):
+            return None  # a program's token is in no browser
         origin = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site", "same-origin")
         foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")

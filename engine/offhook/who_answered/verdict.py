@@ -42,15 +42,15 @@ class Settings:
     """... unless it was quiet for so long behind it."""
     short_ms: int = 1_300
     """Speech up to this is a person's hello ..."""
-    short_pause_ms: int = 550
+    short_pause_ms: int = 450
     """... once it was quiet for so long."""
     office_pause_ms: int = 650
     """Behind a longer greeting, up to ``office_ms``."""
     name_pause_ms: int = 1_000
     """Behind "Hi, this is Ann": machines go on there."""
-    hello_pause_ms: int = 450
+    hello_pause_ms: int = 400
     """Behind "Hello" and its like, alone."""
-    sure_pause_ms: int = 350
+    sure_pause_ms: int = 300
     """Behind what only a person says, and behind one or two words that ask."""
     office_ms: int = 3_400
     """Speech that is longer, and asks nothing, was no person's greeting ..."""

@@ -1,7 +1,8 @@
 """What machines say before the beep, and what only people say, as patterns over recognised words.
 
 Broad ones, of the words that such announcements are made of; a language that is not here has none, and there
-lengths and pauses alone decide.
+lengths and pauses alone decide.  Whoever picks up begins with a greeting, a name or a question; what begins
+with "you have", "your call" or "the number" is a recording.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import re
 
 _MACHINE = {
-    "en": r"""\byou('ve| have)?\s+reached\b | \breached\s+(the|my|our)\b | \bvoice\s?-?mail | \bmailbox
+    "en": r"""^\W*(you('ve|\s+have)|your\s+call|the\s+(person|party|number|subscriber))\b
+        | \byou('ve| have)?\s+reached\b | \breached\s+(the|my|our)\b | \bvoice\s?-?mail | \bmail[\s-]?box
         | \banswering\s+(machine|service) | \bleave\s+(a|your|me|us|word|the)\b | \bleave\b.{0,30}\bmessage
         | \b(after|at|hear)\s+(the|a)\s+(tone|beep|signal|sound)
         | (\bnot|n't|\bunable\s+to|\bcannot)\s+(be\s+)?
@@ -19,7 +21,7 @@ _MACHINE = {
         | \b(return|miss(ed)?)\s+your\s+call | \bcall\s+you\s+back | \b(person|party|number|subscriber)\s+you
         | \bthe\s+(person|party|subscriber)\s+at\b | \bplease\s+(record|hang\s+up|try\s+(your|again))
         | \bpress\s+(\d|one|two|three|zero|star|pound|hash) | \bour\s+(offices?|hours)\b.{0,20}\b(closed|are)
-        | \bno\s+longer\s+in\s+service | \bcannot\s+be\s+completed
+        | \bknow\s+what\s+to\s+do\b | \bno\s+longer\s+in\s+service | \bcannot\s+be\s+completed
         | \bno\s?(-?one|body)\s+(is|can) | \bcall\s+is\s+important | \bmessages?\b | \bbeep\b
         | \b(is|are|we're)\s+(now\s+|currently\s+)?closed\b | \bplease\s+hold\b | \bin\s+service\b
         | \b(lines|circuits|agents|operators)\s+are\b | \b(call|try)\s+(us\s+)?again\b
