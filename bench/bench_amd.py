@@ -132,21 +132,24 @@ def _report(name: str, rows: list[Row], *, verbose: bool) -> dict[str, object]:
 
 
 def _figures(rows: list[Row]) -> dict[str, float]:
+    """Without ``from_speech_p50_ms`` where nobody speaks."""
     times = sorted(row.at_ms for row in rows)
     from_speech = sorted(row.at_ms - row.spoke_ms for row in rows if row.spoke_ms is not None)
-    return {
+    figures = {
         "greetings": len(rows),
         "right": sum(row.is_right for row in rows),
         "p50_ms": statistics.median(times),
         "p95_ms": times[int(0.95 * (len(times) - 1))],
-        "from_speech_p50_ms": statistics.median(from_speech) if from_speech else 0.0,
     }
+    return figures | ({"from_speech_p50_ms": statistics.median(from_speech)} if from_speech else {})
 
 
 def _told(of: dict[str, float]) -> str:
+    speech = of.get("from_speech_p50_ms")
     return (
         f"{of['right']:3}/{of['greetings']} right, from the answer p50 {of['p50_ms']:.0f} ms,"
-        f" p95 {of['p95_ms']:.0f} ms; from the first sound of speech p50 {of['from_speech_p50_ms']:.0f} ms"
+        f" p95 {of['p95_ms']:.0f} ms"
+        + ("" if speech is None else f"; from the first sound of speech p50 {speech:.0f} ms")
     )
 
 

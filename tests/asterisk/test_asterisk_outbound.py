@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
+import json
+import queue
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
+from offhook.config import Config
 from offhook.control.client import Control
+from offhook.web.house import House
+from offhook.web.passwords import Passwords
 from tests.support.asterisk.asterisk_server import AsteriskServer
 from tests.support.asterisk.of_ari import AriAddresses, asterisk_of_ari
 from tests.support.asterisk.received import ALIKE, likeness, spoken
@@ -19,6 +30,7 @@ from tests.support.audio.media import CallEndedError
 from tests.support.daemon_process import DaemonProcess
 from tests.support.needs import real_asterisk
 from tests.support.sip.sip_callee import SipCallee
+from tests.support.web import PASSWORD, USER, served
 
 NUMBER = "+12125550123"
 OPENING = "Hello, this is garage Winter. Your car is ready."
@@ -33,6 +45,8 @@ message = "{MESSAGE}"
 """
 ANNOUNCEMENT = "Sorry, nobody is available to take your call. Please leave a message after the tone."
 MS = 8
+TOKEN = "0123456789abcdef0123456789abcdef"
+SECRET = "whsec_" + base64.b64encode(b"a key of two and thirty bytes 32").decode()
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +73,46 @@ def callee_port() -> int:
 
 
 @pytest.fixture(scope="module")
+def told() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
+    """The address of a receiver of webhooks, and what it got."""
+    got: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            got.put({**json.loads(body), "signed": self.headers["webhook-signature"].startswith("v1,")})
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever, name="receiver")
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/outbound", got
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
 def dialling(
-    addresses: AriAddresses, callee_port: int, tmp_path_factory: pytest.TempPathFactory
+    addresses: AriAddresses,
+    callee_port: int,
+    told: tuple[str, queue.Queue[dict[str, Any]]],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[DaemonProcess]:
     folder = tmp_path_factory.mktemp("outbound")
     (folder / "garage.toml").write_text(AGENT)
+    (folder / "webhook.secret").write_text(SECRET)
     more = (
         f"[outbound]\nallow = ['+1']\nendpoint = 'PJSIP/callee/sip:{{number}}@127.0.0.1:{callee_port}'\n"
         "caller_id = '+12125550100'\nwindow = '00:00-23:59'\nper_minute = 600\nretries = 0\n"
         "days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']\n"
-        f"database = '{folder / 'outbound.db'}'\n[agent]\ndefault = '{folder / 'garage.toml'}'\n"
+        f"database = '{folder / 'outbound.db'}'\nwebhook = {{ url = '{told[0]}',"
+        f" secret_file = '{folder / 'webhook.secret'}' }}\n[tools]\nrecords = '{folder / 'records.db'}'\n"
+        f"[agent]\ndefault = '{folder / 'garage.toml'}'\n"
     )
     with DaemonProcess(addresses.settings(folder, more)) as process:
         yield process
@@ -88,6 +132,21 @@ async def control(dialling: DaemonProcess, ari_server: AsteriskServer) -> AsyncI
 def dial(control: Control) -> int:
     told = control.tell("dial", {"number": NUMBER, "consent": "a form of theirs"})
     return int(told["call"])
+
+
+def dial_by_http(socket: Path, folder: Path) -> int:
+    (folder / "token").write_text(TOKEN)
+    Passwords(folder / "passwd").put(USER, PASSWORD)
+    web = {"token_file": folder / "token", "password_file": folder / "passwd", "listen": "127.0.0.1:0"}
+    house = House(Config.model_validate({"daemon": {"socket": socket}, "web": web}), None)
+    with served(house) as address:
+        answer = httpx.post(
+            f"{address}/api/v1/dial",
+            json={"number": NUMBER, "consent": "a form of theirs"},
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=60,
+        )
+    return int(answer.raise_for_status().json()["call"])
 
 
 async def outcome(control: Control, call: int) -> tuple[str, str]:
@@ -126,10 +185,15 @@ async def test_a_person_is_told_why_and_talks_with_the_agent(
 
 
 async def test_a_machine_gets_the_message_behind_its_beep(
-    control: Control, dialling: DaemonProcess, callee_port: int
+    control: Control,
+    dialling: DaemonProcess,
+    callee_port: int,
+    told: tuple[str, queue.Queue[dict[str, Any]]],
+    tmp_path: Path,
 ) -> None:
+    """The call is placed by HTTP, and a receiver of webhooks learns what came of it."""
     async with await SipCallee.listening(port=callee_port) as callee:
-        call = await asyncio.to_thread(dial, control)
+        call = await asyncio.to_thread(dial_by_http, dialling.socket, tmp_path)
         await asyncio.wait_for(callee.answered.wait(), 60)
         greeting = np.concatenate([spoken(ANNOUNCEMENT), np.zeros(400 * MS, np.int16), tone(1_000, 400)])
         said = await callee.media.say(Phrase("machine", "", greeting, 0, len(greeting) - 1))
@@ -140,6 +204,15 @@ async def test_a_machine_gets_the_message_behind_its_beep(
         heard = received.between(from_ns, received.last_audible_ns or from_ns)
     assert likeness(heard, MESSAGE) >= ALIKE
     assert await outcome(control, call) == ("ok", "machine")
+    while (hook := await asyncio.to_thread(told[1].get, timeout=60))["data"]["call"] != call:
+        assert hook["type"] == "dial.completed"
+    assert hook["signed"]
+    assert {key: hook["data"][key] for key in ("number", "result", "answered_by", "tries")} == {
+        "number": NUMBER,
+        "result": "ok",
+        "answered_by": "machine",
+        "tries": 1,
+    }
 
 
 async def test_an_engaged_line_and_a_fax(control: Control, callee_port: int) -> None:
