@@ -25,7 +25,9 @@ from offhook.agents.check import check
 from offhook.agents.loader import Agent, load_agent
 from offhook.cli import main as cli
 from offhook.config import Config, load_config
+from offhook.daemon.outbound import ToDial, ToShow
 from offhook.evaluation.suite import load_suite
+from offhook.web.pages.api import COMMANDS as API_COMMANDS
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = (
@@ -353,6 +355,15 @@ def _venv(found: re.Match[str], root: Path) -> None:
 def _pip(found: re.Match[str], root: Path) -> None:
     assert "/opt/offhook/bin/pip install 'offhook[" in _text("asterisk/offhookd.service"), "the same there"
     test_extras_are_extras()
+
+
+@line(r"curl -H \"Authorization: Bearer \$\(cat /\S+\)\" http://(\S+)/api/v1/([a-z-]+) -d '(.+)'")
+def _api(found: re.Match[str], root: Path) -> None:
+    """To where the pages are served, with arguments of that command."""
+    arguments = {"dial": ToDial, "dialled": ToShow}
+    assert found[1] == Config().web.listen
+    assert arguments.keys() <= API_COMMANDS
+    assert arguments[found[2]].model_validate_json(found[3])
 
 
 @line(r"apt-get install ([a-z0-9 -]+)")
