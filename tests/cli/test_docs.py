@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from offhook.agents.check import check
 from offhook.agents.loader import Agent, load_agent
@@ -360,7 +361,7 @@ def _pip(found: re.Match[str], root: Path) -> None:
 @line(r"curl -H \"Authorization: Bearer \$\(cat /\S+\)\" http://(\S+)/api/v1/([a-z-]+) -d '(.+)'")
 def _api(found: re.Match[str], root: Path) -> None:
     """To where the pages are served, with arguments of that command."""
-    arguments = {"dial": ToDial, "dialled": ToShow}
+    arguments: dict[str, type[BaseModel]] = {"dial": ToDial, "dialled": ToShow}
     assert found[1] == Config().web.listen
     assert arguments.keys() <= API_COMMANDS
     assert arguments[found[2]].model_validate_json(found[3])
