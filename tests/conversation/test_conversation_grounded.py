@@ -60,6 +60,8 @@ class ScriptedKnowledge:
     """Finds what a test tells it, and remembers what it was asked."""
 
     rankings: dict[str, Ranking] = field(default_factory=dict)
+    behind: dict[tuple[str, str], Ranking] = field(default_factory=dict)
+    """For questions behind others."""
     asked: list[tuple[str, str, tuple[int, ...]]] = field(default_factory=list)
     prepared: int = 0
 
@@ -68,7 +70,7 @@ class ScriptedKnowledge:
 
     def search(self, question: str, before: str = "", answered: Sequence[int] = ()) -> Ranking:
         self.asked.append((question, before, tuple(answered)))
-        return self.rankings.get(question, Ranking(()))
+        return self.behind.get((before, question)) or self.rankings.get(question, Ranking(()))
 
 
 class Desk:
@@ -81,6 +83,10 @@ class Desk:
 
     def finds(self, question: str, ranking: Ranking) -> Desk:
         self.knowledge.rankings[question] = ranking
+        return self
+
+    def finds_behind(self, before: str, question: str, ranking: Ranking) -> Desk:
+        self.knowledge.behind[before, question] = ranking
         return self
 
     async def answer(self, said: str) -> Turn:
@@ -127,6 +133,30 @@ async def test_two_questions_get_two_facts() -> None:
     assert ("where are you?", said, ()) in desk.knowledge.asked, "each is understood by the whole turn"
     both = ranked(candidate(1, KNOWN), candidate(2, KNOWN))
     assert (await answered("When do you open?", both)).facts == (1,), "one question gets one"
+
+
+async def test_a_second_question_that_needs_no_context_is_not_drowned_by_it() -> None:
+    said = "Where are you? When do you open?"
+    desk = Desk().finds(said, ranked(candidate(2, KNOWN))).finds("Where are you", ranked(candidate(2, KNOWN)))
+    desk.finds_behind(said, "When do you open?", ranked(candidate(2, MAYBE)))
+    assert (await desk.finds("When do you open?", ranked(candidate(1, KNOWN))).answer(said)).facts == (2, 1)
+    # What asks nothing is no question: it is read with the turn alone.
+    told = "Where are you? I'd come at nine."
+    desk = Desk().finds(told, ranked(candidate(2, KNOWN))).finds("Where are you", ranked(candidate(2, KNOWN)))
+    desk.finds_behind(told, "I'd come at nine.", ranked(candidate(1, NOT)))
+    assert (await desk.finds("I'd come at nine.", ranked(candidate(1, KNOWN))).answer(told)).facts == (2,)
+
+
+@pytest.mark.parametrize(
+    ("first", "act", "facts"),
+    [("thanks", 0.9, (1,)), ("farewell", 0.9, (1,)), ("thanks", 0.4, ()), ("other", 0.9, ())],
+)
+async def test_a_question_behind_courtesies_is_found(first: Act, act: float, facts: tuple[int, ...]) -> None:
+    said = "That's grand, a million thanks. And the hours, when do you open?"
+    desk = Desk().finds(said, ranked(candidate(1, NOT)))
+    desk.finds("That's grand, a million thanks.", ranked(act=first, probability=act))
+    desk.finds("And the hours, when do you open?", ranked(candidate(1, KNOWN)))
+    assert (await desk.answer(said)).facts == facts
 
 
 async def test_two_questions_about_one_fact_get_what_either_wants() -> None:

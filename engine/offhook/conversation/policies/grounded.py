@@ -7,6 +7,8 @@ finished the caller's words sound.  So nothing is invented, and the answer is kn
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -54,6 +56,7 @@ _EXCHANGES = (
 )
 
 
+_COURTEOUS = ("thanks", "greeting", "farewell")
 SECOND_FLOOR = -1.0
 """The same for the second of two facts that are compared."""
 
@@ -128,7 +131,7 @@ class Grounded:
 
     async def turn(self, caller_text: str, history: History) -> Turn:
         text = plain(caller_text)
-        ranking = await self._search(text, history)
+        ranking = await self._behind_courtesies(text, await self._search(text, history), history)
         each = [ranking]
         questions = self._language.next_question.split(text)
         if self._language.compares.search(text):
@@ -165,13 +168,35 @@ class Grounded:
     async def anticipate(self, words: str, history: History) -> None:
         await self._search(plain(words), history)
 
+    async def _behind_courtesies(self, text: str, found: Ranking, history: History) -> Ranking:
+        """What the question behind them finds, where the whole turn finds nothing: "Grand, ta. And ...?"."""
+        first, *rest = re.split(r"(?<=[.!?])\s+", text, maxsplit=1)
+        if (
+            found.exact is not None
+            or _answers(found.best)
+            or not rest
+            or not self._language.asks.search(rest[0])
+        ):
+            return found
+        act = (await self._search(first, history)).act
+        if act.act not in _COURTEOUS or act.probability < LIKELY:
+            return found
+        behind = await self._search(rest[0], history)
+        return behind if _answers(behind.best) else found
+
     async def _search(self, text: str, history: History, whole: str = "") -> Ranking:
-        """``whole``: the turn of which ``text`` is one question."""
+        """``whole``: the turn of which ``text`` is one question.
+
+        Such a one may lean on the other or not: the surer of both readings counts.
+        """
         last = history.last_answer
         before = whole or ("" if last is None else last.caller_text)
         answered: Sequence[int] = () if last is None else last.facts
         look = partial(look_up, self._knowledge, self._worker, text, history)
         found = await look(before=before, answered=answered)
+        if whole and self._asks(text):
+            alone = await look(answered=answered)
+            return max(found, alone, key=lambda one: one.best.log_odds if one.best else -math.inf)
         topic = "" if whole else self._topic(text, history)
         if not topic:
             return found
@@ -180,6 +205,10 @@ class Grounded:
         if about.best is None or about.best.log_odds < max(ABOUT, plain + APART):
             return found
         return replace(about, exact=None)
+
+    def _asks(self, text: str) -> bool:
+        first = words(text)[:1]
+        return self._language.asks.search(text) is not None or not self._question_words.isdisjoint(first)
 
     def _topic(self, text: str, history: History) -> str:
         """What is being booked or ordered, where a question comes just behind: "how much is that"."""
@@ -276,6 +305,10 @@ class Grounded:
                 return values[-1] if values else ""
         latest = next((one for one in reversed(told) if one), [])
         return ", ".join(each.value for each in latest)
+
+
+def _answers(best: Candidate | None) -> bool:
+    return best is not None and best.log_odds >= FLOOR
 
 
 def _compared(ranking: Ranking, best: Sequence[Candidate | None]) -> list[Candidate]:
