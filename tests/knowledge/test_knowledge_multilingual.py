@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 
 from offhook.agents.loader import Agent
 from offhook.engines.pool import load_knowledge_models
 from offhook.errors import ModelError
-from offhook.knowledge.multilingual import shared_words, stems
+from offhook.knowledge import multilingual
+from offhook.knowledge.base import Floats
+from offhook.knowledge.multilingual import Multilingual, shared_words, stems
 from offhook.knowledge.store import Knowledge, Models
 
 FACTS = {
@@ -96,6 +99,19 @@ def test_without_the_package_words_decide_and_the_log_says_so_once(
             assert best.item.number == 1
     assert len(tried) == len(caplog.records) == 1
     assert "install it" in caplog.text
+
+
+def test_the_network_is_read_before_anybody_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lazy:
+        read = 0
+
+        def encode(self, texts: list[str]) -> Floats:
+            Lazy.read += 1
+            return np.ones((len(texts), multilingual.WIDTH), np.float32)
+
+    monkeypatch.setattr(multilingual, "_encoder", Lazy)
+    Multilingual()
+    assert Lazy.read == 1, "its first text takes a second"
 
 
 def test_words_are_compared_by_their_beginnings_without_accents() -> None:

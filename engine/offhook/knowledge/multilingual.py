@@ -58,6 +58,9 @@ class Multilingual:
         self._shared, self._covered = (float(each) for each in heads["words"])
         self._lock = threading.Lock()
         self._encoder = _encoder()
+        # Its network is read with the first text, which takes more than a second: not in somebody's call.
+        # Facts alone do not do it where their vectors are kept.
+        self._vectors(["?"])
 
     def encode(self, texts: Sequence[str | tuple[str, str]]) -> list[Encoded]:
         halves = [text if isinstance(text, tuple) else ("", text) for text in texts]
