@@ -48,6 +48,12 @@ async def test_a_program_with_the_token_places_calls_and_asks_what_came_of_them(
             refused = await http.post(f"/api/v1/{command}", json=body)
             assert refused.status_code == status, command
             assert said in refused.json()["error"]
+        for asked, page, status in (("GET", "/api/v1/dial", 405), ("POST", "/api/v2/dial/now", 404)):
+            nothing = await http.request(asked, page)
+            assert (nothing.status_code, nothing.json()) == (
+                status,
+                {"error": f"no page {asked} {page}; commands are posted to /api/v1/"},
+            )
         assert (await http.post("/api/v1/dial", content=b"{")).json() == {"error": "the request is no JSON"}
         assert (await http.get("/calls", headers={"accept": "text/html"})).headers["location"] == "/login", (
             "the token opens no page"

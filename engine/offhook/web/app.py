@@ -58,6 +58,9 @@ def build(house: House, passwords: Passwords, hosts: frozenset[str], *, https: b
 
     async def unknown(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        if request.url.path.startswith(PREFIX):
+            told = f"no page {request.method} {request.url.path}; commands are posted to {PREFIX}v1/"
+            return refusal(told, error.status_code)
         if request.scope.get("offhook.session") is None:
             return PlainTextResponse(f"{error.detail}\n", error.status_code)
         words = f"There is no page {request.url.path}" if error.status_code == 404 else error.detail
