@@ -61,6 +61,8 @@ def test_the_units_agree_with_the_daemon() -> None:
     assert service["RuntimeDirectoryPreserve"] == ["yes"], "else the socket's file goes with the daemon"
     assert daemon.drain_s < float(service["TimeoutStopSec"][0]), "systemd waits for callers"
     assert float(service["TimeoutStartSec"][0]) >= READY_WITHIN_S
+    assert service["KillMode"] == ["process"], "a restart leaves the new daemon alone"
+    assert re.search(r"offhook upgrade --restart'$", service["ExecStop"][0])
     assert service["NotifyAccess"] == ["main"], "MAINPID= of an upgrade comes from whoever is main"
     folders = re.findall(
         r"^d (\S+)", (SHIPPED / "offhook.tmpfiles").read_text(encoding="utf-8"), re.MULTILINE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -88,8 +89,8 @@ def endings(daemon: DaemonProcess) -> list[str]:
     return re.findall(r" ended result=(\w+)", daemon.log())
 
 
-def upgrade(daemon: DaemonProcess) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "offhook.cli.main", "upgrade", "--config", str(daemon.config)]
+def upgrade(daemon: DaemonProcess, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "offhook.cli.main", "upgrade", *more, "--config", str(daemon.config)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
@@ -147,6 +148,57 @@ async def test_no_call_is_lost_when_the_daemon_is_replaced_under_load(daemon: Da
     await asyncio.to_thread(until, lambda: len(endings(daemon)) >= ended, "every call ends in one of both")
     assert endings(daemon) == ["hangup"] * ended
     assert (await asyncio.to_thread(health, daemon))["calls"] == 0
+
+
+async def test_no_call_is_lost_when_a_service_manager_restarts_the_daemon(tmp_path: Path) -> None:
+    """What systemd does for `systemctl restart`, one thing after the other, with the unit's ExecStop=."""
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(tmp_path / "notify"))
+    environment = cheap.installed(tmp_path / "site") | {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+    daemon = DaemonProcess(settings(tmp_path), max_calls=16, environment=environment)
+    options = ChannelOptions(socket=daemon.socket, deadline_s=120)
+    calls: list[CallRecord] = []
+    over = asyncio.Event()
+
+    async def call_again_and_again() -> None:
+        while not over.is_set():
+            calls.append(await SimulatedCall([HangUp(WhenSilent())], options).run())
+
+    with manager, daemon:
+        first = daemon.pid
+        long = asyncio.create_task(SimulatedCall([HangUp(After(600_000))], options).run())
+        await asyncio.to_thread(until, lambda: bool(daemon.call_folders()), "the long call has begun")
+        calling = asyncio.create_task(call_again_and_again())
+        stopping = await asyncio.to_thread(upgrade, daemon, "--restart")
+        assert stopping.returncode == 0, stopping.stderr
+        (second,) = successors(daemon)
+        os.kill(first, signal.SIGTERM)
+        await asyncio.to_thread(until, lambda: "restarted: process" in daemon.log(), "the end was expected")
+        so_far = len(calls)
+        await asyncio.to_thread(until, lambda: len(calls) > so_far + 1, "calls come meanwhile")
+        assert running(first), "the long call goes on"
+        long.cancel()
+        await asyncio.gather(long, return_exceptions=True)
+        await asyncio.to_thread(until, lambda: not running(first), "the old daemon ends", timeout_s=30)
+        starting = [sys.executable, "-m", "offhook.cli.main", "serve", "--config", str(daemon.config)]
+        started = await asyncio.to_thread(
+            subprocess.run, starting, env={**os.environ, **environment}, capture_output=True, timeout=120
+        )
+        assert (started.returncode, started.stdout) == (0, b""), "it is the service's already"
+        so_far = len(calls)
+        await asyncio.to_thread(until, lambda: len(calls) > so_far + 1, "calls come afterwards")
+        over.set()
+        await calling
+        os.kill(second, signal.SIGTERM)
+        await asyncio.to_thread(until, lambda: not running(second), "a stop is one", timeout_s=30)
+        manager.setblocking(False)
+        told = []
+        with contextlib.suppress(BlockingIOError):
+            while message := manager.recv(4096).decode():
+                told.append(message)
+    assert [each for each in calls if lost(each)] == []
+    assert [each for each in told if "MAINPID" in each] == [f"MAINPID={second}\nREADY=1"]
+    assert "EXTEND_TIMEOUT_USEC=30000000" in told, "else it would wait for 40 s"
 
 
 def test_a_daemon_takes_the_sockets_of_a_service_manager(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from offhook.config import find_config, load_config
 from offhook.daemon import READY_LINE
+from offhook.daemon.adoption import adopted
 from offhook.daemon.daemon import Daemon
 from offhook.observe.logs import set_up
 
@@ -32,6 +33,9 @@ def run(args: argparse.Namespace) -> int:
     set_up(config.telemetry.log_format, logging.DEBUG if args.verbose else logging.INFO)
     log = logging.getLogger("offhook.daemon.daemon")
 
+    if (pid := adopted(config)) is not None:
+        log.info("process %d took the calls at the restart, and is the service from now on", pid)
+        return 0
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon takes it
 
     async def serve() -> None:

@@ -38,8 +38,9 @@ from offhook.daemon.profiles import Profiles
 from offhook.daemon.reception import Reception
 from offhook.daemon.recordings import Recordings
 from offhook.daemon.reload import Reloads, merged
+from offhook.daemon.replacement import Replacement, add_upgrade
 from offhook.daemon.retention import keep_purging
-from offhook.daemon.succession import Predecessor, Successor, UpgradeError, add_upgrade, hand_over
+from offhook.daemon.succession import Predecessor, UpgradeError
 from offhook.daemon.supervision import add_supervision
 from offhook.daemon.watchdog import Watchdog, parts
 from offhook.doors.base import CallOffer, Line
@@ -83,8 +84,7 @@ class Daemon:
         """We stop, or have been replaced."""
         self._entrances: Entrances | None = None
         self._predecessor: Predecessor | None = None
-        self._successor: Successor | None = None
-        self._replacing = False
+        self._replacement = Replacement()
         self._tasks = Tasks(_task_failed)
         self._reloads = Reloads(self._take_over, self._tasks.spawn)
         self._searching = search_workers()
@@ -124,8 +124,8 @@ class Daemon:
         config = self._config
         check_capacity(config, raised_limits(config.daemon.max_calls))
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGTERM, self._terminated)
+        loop.add_signal_handler(signal.SIGINT, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         loop.add_signal_handler(signal.SIGUSR2, self.upgrade)
         # It would end us, and log rotation sends it.
@@ -243,6 +243,10 @@ class Daemon:
         self._stopping.set()
         self._leaving.set()
 
+    def _terminated(self) -> None:
+        if not self._replacement.expects_the_end():
+            self.stop()
+
     def upgrade(self) -> None:
         """Be replaced by a new process, if that can be; what becomes of it is logged."""
         self._tasks.spawn(self._upgrade(), "upgrade")
@@ -253,21 +257,16 @@ class Daemon:
         except UpgradeError as error:
             _log.error("upgrade: the daemon goes on as it is: %s", error)
 
-    async def replaced(self) -> tuple[int, int]:
+    async def replaced(self, restarting: bool = False) -> tuple[int, int]:
         """Have a new process take all calls from now on, and end once ours are over; returns its number, and
         how many calls go on here.
 
-        Raises UpgradeError, and the daemon goes on as it is.
+        ``restarting``: the service manager is stopping us, to start us again.  Raises UpgradeError, and the
+        daemon goes on as it is.
         """
         if self._entrances is None or self._reception is None or self._leaving.is_set():
             raise UpgradeError("the daemon is starting or stopping")
-        if self._replacing:
-            raise UpgradeError("a successor is being started already")
-        self._replacing = True
-        try:
-            successor = self._successor = await hand_over(self._entrances, self._doors.announced)
-        finally:
-            self._replacing = False
+        successor = await self._replacement.begin(self._entrances, self._doors.announced, restarting)
         self._leaving.set()
         return successor.pid, self._entrances.active_calls
 
@@ -380,7 +379,7 @@ class Daemon:
             return
 
         def alive() -> None:
-            if self._successor is None:
+            if self._replacement.successor is None:
                 systemd.notify("WATCHDOG=1")
 
         watchdog = Watchdog(parts(hearing, playout, sending, models), alive, limit_s)
@@ -388,7 +387,8 @@ class Daemon:
 
     async def _drain(self, entrances: Entrances) -> None:
         limits = self._config.daemon
-        await drained(entrances, limits, self._stopping, self._successor, self._predecessor)
+        await drained(entrances, limits, self._stopping, self._replacement.successor, self._predecessor)
+        self._replacement.close()
         if self._after is not None:
             await self._after.flush()
         await self._tasks.close()  # the models that they use are closed next

@@ -71,6 +71,11 @@ class Inherited:
         self._found = []
 
 
+def succeeds(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether another daemon has started this process to succeed it."""
+    return bool(environment.get(_OURS))
+
+
 def inherited(environment: MutableMapping[str, str] = os.environ) -> Inherited:
     """What this process was given, once: no program that it starts is to take it for its own."""
     ours, pid = environment.pop(_OURS, ""), environment.pop("LISTEN_PID", "")

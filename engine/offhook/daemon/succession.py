@@ -28,11 +28,10 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from offhook.control.commands import Commands, Done, Nothing
 from offhook.daemon import systemd
 from offhook.daemon.entrances import Entrances
 from offhook.daemon.inherited import given_to_a_successor
@@ -257,10 +256,12 @@ class Successor:
         self._process.returncode = 0  # nobody waits for it here: Popen is not to complain
 
 
-async def hand_over(entrances: Entrances, announced: Announced) -> Successor:
+async def hand_over(entrances: Entrances, announced: Announced, *, named: bool = True) -> Successor:
     """Have a new process take the calls that come at ``entrances``; returns once it does.
 
-    Raises UpgradeError; then everything is as before.
+    ``named``: the service manager is told who is its main process from now on; where it restarts us it must
+    not be, or the end that it has for us would be the successor's.  Raises UpgradeError; then everything is
+    as before.
     """
     successor = await Successor.start(entrances.sockets(), announced)
     try:
@@ -268,10 +269,12 @@ async def hand_over(entrances: Entrances, announced: Announced) -> Successor:
         await successor.ready()
         entrances.pause()
         try:
-            systemd.notify(f"MAINPID={successor.pid}")
+            if named:
+                systemd.notify(f"MAINPID={successor.pid}")
             await successor.takes()
         except BaseException:
-            systemd.notify(f"MAINPID={os.getpid()}")
+            if named:
+                systemd.notify(f"MAINPID={os.getpid()}")
             entrances.go_on()
             raise
     except BaseException:
@@ -279,15 +282,3 @@ async def hand_over(entrances: Entrances, announced: Announced) -> Successor:
         raise
     await entrances.hand_on()
     return successor
-
-
-def add_upgrade(commands: Commands, replaced: Callable[[], Awaitable[tuple[int, int]]]) -> None:
-    """``POST /v1/daemon/upgrade``; ``replaced`` gives the new process's number, and the calls that stay."""
-
-    async def upgrade(_: Nothing) -> Done:
-        pid, calls = await replaced()
-        return {"pid": pid, "before": os.getpid(), "calls": calls}
-
-    within_s = READY_WITHIN_S + 2 * STEP_WITHIN_S
-    words = "have a new process take the calls; those that run end in this one"
-    commands.add("upgrade", words, Nothing, upgrade, within_s=within_s)

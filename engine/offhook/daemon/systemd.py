@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -24,6 +25,17 @@ def notify(message: str) -> None:
 def reloading() -> None:
     """The configuration is being read again; ``READY=1`` says that it has been."""
     notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+
+WAIT_S = 30.0
+"""So much longer the manager waits for our end, each time that it is asked to."""
+
+
+async def wait_for_us() -> None:
+    """Have the manager, which stops us, wait for as long as this runs: it has patience for seconds only."""
+    while True:
+        notify(f"EXTEND_TIMEOUT_USEC={round(WAIT_S * 1e6)}")
+        await asyncio.sleep(WAIT_S / 3)
 
 
 def watchdog_s(environment: Mapping[str, str] = os.environ) -> float | None:
