@@ -219,6 +219,12 @@ def test_a_daemon_takes_the_sockets_of_a_service_manager(tmp_path: Path) -> None
         until(lambda: "ready in" in daemon.log(), "it is ready", timeout_s=120)
         record = SimulatedCall([HangUp(WhenSilent())], ChannelOptions(socket=daemon.socket)).run_blocking()
         assert not lost(record)
+        # A successor has them from the daemon, and the file is the manager's all the same.
+        assert upgrade(daemon).returncode == 0
+        (second,) = successors(daemon)
+        until(lambda: not running(daemon.pid), "the old daemon ends")
+        os.kill(second, signal.SIGTERM)
+        until(lambda: not running(second), "its successor ends")
     finally:
         daemon.terminate()
     assert daemon.socket.is_socket(), "the file is the manager's"

@@ -149,7 +149,7 @@ class Daemon:
             doors.announced.elsewhere = self._predecessor
             doors.bind(given)
             stack.push_async_callback(doors.close)
-            self._entrances = entrances = Entrances(listener, doors)
+            self._entrances = entrances = Entrances(listener, doors, managed=given.activated)
             succeeds = self._predecessor is not None
             control = control_socket(
                 config, self.live, self.commands, self._state_for_operator, replaces=succeeds

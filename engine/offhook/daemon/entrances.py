@@ -14,7 +14,9 @@ from offhook.observe.http import StatusServer
 class Entrances:
     """One daemon's.  Lives on the event loop."""
 
-    def __init__(self, listener: Listener, doors: OtherDoors) -> None:
+    def __init__(self, listener: Listener, doors: OtherDoors, *, managed: bool = False) -> None:
+        """``managed``: the sockets were the service manager's before they were ours."""
+        self.managed = managed
         self._calls: tuple[Listener | OtherDoors, ...] = (listener, doors)
         self._listener = listener
         self._doors = doors

@@ -21,6 +21,7 @@ EAGI, METRICS = "eagi", "metrics"
 NAMES = (EAGI, "audiosocket", "websocket", "fastagi", "ari", METRICS)
 """What a socket may be called; the doors are called as in ``[doors]``."""
 _OURS = "OFFHOOK_INHERITED"
+_MANAGED = "OFFHOOK_INHERITED_MANAGED"
 _CHANNEL = "successor"
 _FIRST = 3
 
@@ -29,11 +30,17 @@ class Inherited:
     """What there is; whatever nobody takes is closed by :meth:`close`."""
 
     def __init__(
-        self, found: Sequence[tuple[str, socket.socket]] = (), channel: socket.socket | None = None
+        self,
+        found: Sequence[tuple[str, socket.socket]] = (),
+        channel: socket.socket | None = None,
+        *,
+        managed: bool = False,
     ) -> None:
-        """``channel`` leads to the daemon that all of them come from; None: they are the manager's."""
+        """``channel`` leads to the daemon that all of them come from, which had them from the manager where
+        they are ``managed``; None: they are the manager's.
+        """
         self.channel = channel
-        self.activated = channel is None and bool(found)
+        self.activated = managed or (channel is None and bool(found))
         """The service manager holds the sockets: it made their files, and removes them."""
         self._found = list(found)
 
@@ -79,12 +86,13 @@ def succeeds(environment: Mapping[str, str] = os.environ) -> bool:
 def inherited(environment: MutableMapping[str, str] = os.environ) -> Inherited:
     """What this process was given, once: no program that it starts is to take it for its own."""
     ours, pid = environment.pop(_OURS, ""), environment.pop("LISTEN_PID", "")
+    managed = bool(environment.pop(_MANAGED, ""))
     count, names = environment.pop("LISTEN_FDS", ""), environment.pop("LISTEN_FDNAMES", "")
     if ours:
         pairs = [part.rpartition("=") for part in ours.split()]
         opened = [(name, _socket(int(fd))) for name, _, fd in pairs]
         channel = next((sock for name, sock in opened if name == _CHANNEL), None)
-        return Inherited([each for each in opened if each[1] is not channel], channel)
+        return Inherited([each for each in opened if each[1] is not channel], channel, managed=managed)
     if pid != str(os.getpid()) or not count.isdecimal():
         return Inherited()
     called = names.split(":") if names else []
@@ -93,10 +101,16 @@ def inherited(environment: MutableMapping[str, str] = os.environ) -> Inherited:
 
 
 def given_to_a_successor(
-    sockets: Mapping[str, Sequence[socket.socket]], channel: socket.socket
+    sockets: Mapping[str, Sequence[socket.socket]], channel: socket.socket, *, managed: bool = False
 ) -> tuple[dict[str, str], list[int]]:
-    """The environment of a process that is to have these sockets, and the descriptors to pass on."""
+    """The environment of a process that is to have these sockets, and the descriptors to pass on.
+
+    ``managed``: their files are the service manager's, and outlive the successor, too.
+    """
     environment = dict(os.environ)
+    environment.pop(_MANAGED, None)
+    if managed:
+        environment[_MANAGED] = "1"
     # WATCHDOG_PID names us: whoever succeeds us feeds the watchdog in our place.
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"):
         environment.pop(name, None)

@@ -176,11 +176,17 @@ class Successor:
         self._answering: set[asyncio.Task[None]] = set()
 
     @classmethod
-    async def start(cls, sockets: Mapping[str, Sequence[socket.socket]], announced: Announced) -> Successor:
+    async def start(
+        cls,
+        sockets: Mapping[str, Sequence[socket.socket]],
+        announced: Announced,
+        *,
+        managed: bool = False,
+    ) -> Successor:
         """Run what we were started with once more; it gets ``sockets``.  Raises UpgradeError."""
         ours, theirs = socket.socketpair()
         with theirs:
-            environment, descriptors = given_to_a_successor(sockets, theirs)
+            environment, descriptors = given_to_a_successor(sockets, theirs, managed=managed)
             command = [sys.executable, *sys.orig_argv[1:]]
             try:
                 process = await asyncio.to_thread(
@@ -263,7 +269,7 @@ async def hand_over(entrances: Entrances, announced: Announced, *, named: bool =
     not be, or the end that it has for us would be the successor's.  Raises UpgradeError; then everything is
     as before.
     """
-    successor = await Successor.start(entrances.sockets(), announced)
+    successor = await Successor.start(entrances.sockets(), announced, managed=entrances.managed)
     try:
         _log.info("process %d is started to take over", successor.pid)
         await successor.ready()
