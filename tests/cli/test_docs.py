@@ -395,7 +395,9 @@ def _tmpfiles(found: re.Match[str], root: Path) -> None:
         assert Path(path) in (Config().daemon.playback_dir, Config().daemon.socket.parent)
 
 
-@line(r"systemctl (?:daemon-reload|(?:enable --now|restart|reload|stop) (offhookd)|restart (asterisk|kamailio))")
+@line(
+    r"systemctl (?:daemon-reload|(?:enable --now|restart|reload|stop) (offhookd)|restart (asterisk|kamailio))"
+)
 def _systemctl(found: re.Match[str], root: Path) -> None:
     unit = _text("asterisk/offhookd.service")
     if found[1]:
