@@ -73,6 +73,24 @@ def test_what_a_call_came_to(changes: Mapping[str, Any], outcome: str, intent: s
     assert (note.outcome, note.intent, note.follow_up) == (outcome, intent, follow_up)
 
 
+@pytest.mark.parametrize(
+    ("moods", "sentiment"),
+    [
+        ((), None),
+        (("", ""), None),
+        (("neutral", ""), 3),
+        (("angry", "neutral"), 2),
+        (("angry", "neutral", "angry"), 1),
+        (("angry", "angry", "pleased"), 2),
+        (("neutral", "pleased"), 4),
+        (("pleased", "pleased", "pleased"), 5),
+    ],
+)
+def test_how_the_caller_felt(moods: tuple[str, ...], sentiment: int | None) -> None:
+    call = replace(CALL, turns=tuple(Turn("Hm.", "Yes.", mood=mood) for mood in moods))
+    assert summarise(FinishedCall.from_json(call.to_json()), quote=True).sentiment == sentiment
+
+
 def test_words_are_quoted_only_where_they_may_be_kept() -> None:
     call = replace(CALL, done=(BOOKED,))
     assert summarise(call, quote=True).summary == (

@@ -26,6 +26,8 @@ class Turn:
     audible_text: str
     answered: bool = True
     """False: we had to say that we don't know."""
+    mood: str = ""
+    """How the caller sounded: angry, neutral, pleased; empty: nothing could tell."""
 
 
 @dataclass(frozen=True, slots=True)

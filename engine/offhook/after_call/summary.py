@@ -71,8 +71,22 @@ def summarise(call: FinishedCall, *, quote: bool, sentiment: int | None = None) 
         _intent(call),
         outcome,
         bool(open_questions) or left or failed or outcome == "failed",
-        sentiment,
+        _sentiment(call.turns) if sentiment is None else sentiment,
     )
+
+
+def _sentiment(turns: tuple[Turn, ...]) -> int | None:
+    """From 1, angry more than once, over 3 to 5, pleased more than once; None: nothing could tell.
+
+    Whoever was angry and is pleased in the end was helped, and is no 1.
+    """
+    moods = [turn.mood for turn in turns if turn.mood]
+    if not moods:
+        return None
+    angry, pleased = moods.count("angry"), moods.count("pleased")
+    if angry:
+        return 1 if angry > 1 and moods[-1] != "pleased" else 2
+    return 3 + min(pleased, 2)
 
 
 def _outcome(call: FinishedCall) -> str:

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from offhook.agents.after_call import AfterCall
+from offhook.agents.escalation import Escalation
 from offhook.agents.outbound import Outbound
 from offhook.agents.tools import MOST_TOOLS, ToolEntry, checked_names
 from offhook.config import ConfigPath, Section, TurnConfig, clipped, is_path, parse_toml
@@ -190,6 +191,8 @@ class Agent(Section):
 
     after_call: AfterCall = AfterCall()
     """What follows a call: ``[after_call]``, with webhooks and mail."""
+    escalation: Escalation | None = None
+    """What becomes of an angry caller: ``[escalation]``; None: nothing."""
     outbound: Outbound = Outbound()
     """What is said in calls that we place: ``[outbound]``."""
 
@@ -220,6 +223,13 @@ class Agent(Section):
                 raise ValueError(
                     f"menu.{key}: to = {clipped(choice.to)} is no target of a tool; there is: {known}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _escalates(self) -> Self:
+        problem = None if self.escalation is None else self.escalation.problem(self.tools)
+        if problem is not None:
+            raise ValueError(problem)
         return self
 
     @field_validator("timezone")

@@ -66,8 +66,19 @@ class Memory:
         form = turn.form
         if form is not None and not outcome.complete:
             form = form.heard(audible)
+        offered = turn.offers and not (form is not None and form.unheard)
         self._history.add(
-            Exchange(turn.caller_text, audible, whole, turn.facts, turn.act, form, turn.wants_person)
+            Exchange(
+                turn.caller_text,
+                audible,
+                whole,
+                turn.facts,
+                turn.act,
+                form,
+                turn.wants_person,
+                turn.mood or "",
+                offered,
+            )
         )
         if asked is None:
             return

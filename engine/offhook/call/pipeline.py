@@ -261,7 +261,7 @@ class Pipeline:
         conversation.speculative = not revision.committed
         revision.turn = turn = await policy.turn(revision.caller_text, self._history)
         revision.ends_call = turn.ends_call
-        revision.trace.act = turn.act
+        revision.trace.act, revision.trace.mood = turn.act, turn.mood or ""
         written = self._given_up.take(revision)
         generation: Generation | None = None
         asked: Mark | None

@@ -136,6 +136,7 @@ class LiveCall:
             turnaround_ms=trace.turnaround_ms(),
             stages_ms=trace.stages_ms(),
             act=trace.act,
+            mood=trace.mood,
             interrupted=trace.interrupted,
             **said,
         )

@@ -18,6 +18,7 @@ from offhook.conversation.forms.form import Form
 from offhook.conversation.forms.request import Request
 from offhook.conversation.history import Exchange, History
 from offhook.engines.llm.base import Grammar, ToolCall, ToolOffer
+from offhook.knowledge.moods import Mood
 from offhook.tools.base import ToolResult
 from offhook.tools.executor import Toolbox
 
@@ -35,10 +36,12 @@ Act = Literal[
     "form",
     "done",
     "person",
+    "offer",
 ]
 """What kind of answer a turn gets: from facts, from the model, "I don't know", and so on.
 
-``form`` asks for what a tool wants, ``done`` tells what became of one, ``person`` hands over.
+``form`` asks for what a tool wants, ``done`` tells what became of one, ``person`` hands over,
+``offer`` asks an angry caller whether it shall.
 """
 
 
@@ -79,6 +82,10 @@ class Turn:
     """What is being filled in, once this turn was heard."""
     wants_person: bool = False
     """The caller has asked for a person."""
+    mood: Mood | None = None
+    """How the caller sounds; None: nothing can tell."""
+    offers: bool = False
+    """It ends with the offer of a person; see :mod:`offhook.conversation.forms.offer`."""
     request: Request | None = None
     """What is to be done; its outcome is the answer."""
 

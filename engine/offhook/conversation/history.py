@@ -38,6 +38,10 @@ class Exchange:
     """What is being filled in, once this turn was heard."""
     wants_person: bool = False
     """The caller has asked for a person, whatever the answer was."""
+    mood: str = ""
+    """How the caller sounded; empty: nothing could tell."""
+    offered: bool = False
+    """They were offered a person, and heard it."""
 
 
 @dataclass(frozen=True, slots=True)

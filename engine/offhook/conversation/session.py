@@ -140,7 +140,17 @@ class TextSession:
         first_ms = ((answer.first_s or time.perf_counter()) - began) * 1000
         text = " ".join(clauses)
         self.history.add(
-            Exchange(turn.caller_text, text, text, turn.facts, turn.act, turn.form, turn.wants_person)
+            Exchange(
+                turn.caller_text,
+                text,
+                text,
+                turn.facts,
+                turn.act,
+                turn.form,
+                turn.wants_person,
+                turn.mood or "",
+                turn.offers,
+            )
         )
         total_ms = (time.perf_counter() - began) * 1000
         request, done = answer.request or turn.request, tuple(self._done)

@@ -230,7 +230,8 @@ class CallNote:
     def turn(self, caller_text: str, audible_text: str, trace: TurnTrace) -> None:
         """A turn of the caller's is over, and its answer."""
         if len(self._turns) < _MOST_TURNS:
-            self._turns.append(Turn(caller_text, audible_text, answered=trace.act != "unknown"))
+            answered = trace.act != "unknown"
+            self._turns.append(Turn(caller_text, audible_text, answered=answered, mood=trace.mood))
 
     def done(self, tool: str, arguments: Mapping[str, Any], result: ToolResult) -> None:
         """A tool that changes something has been run, or could not be."""

@@ -25,6 +25,8 @@ from offhook.engines.tts.voice import Voice
 from offhook.errors import ModelError, OffhookError
 from offhook.knowledge.acts import MULTILINGUAL_FILE, ActClassifier
 from offhook.knowledge.matcher import Matcher
+from offhook.knowledge.moods import MULTILINGUAL_FILE as MULTILINGUAL_MOODS
+from offhook.knowledge.moods import MoodClassifier
 from offhook.knowledge.requests import MULTILINGUAL_FILE as MULTILINGUAL_REQUESTS
 from offhook.knowledge.requests import RequestClassifier
 from offhook.knowledge.store import Models as KnowledgeModels
@@ -217,7 +219,7 @@ def load_models(config: Config, progress: Progress = silent) -> Models:
 def load_knowledge_models() -> KnowledgeModels | None:
     """What finds facts by their meaning; None, with a line in the log, where its packages are missing."""
     try:
-        english = Networks(Matcher(), ActClassifier(), RequestClassifier())
+        english = Networks(Matcher(), ActClassifier(), RequestClassifier(), MoodClassifier())
         return KnowledgeModels(english, _other_languages, default_cache())
     except ModelError as error:
         _log.warning("facts are found by their words only: %s", error)
@@ -228,7 +230,10 @@ def _other_languages() -> Networks:
     from offhook.knowledge.multilingual import Multilingual
 
     return Networks(
-        Multilingual(), ActClassifier(MULTILINGUAL_FILE), RequestClassifier(MULTILINGUAL_REQUESTS)
+        Multilingual(),
+        ActClassifier(MULTILINGUAL_FILE),
+        RequestClassifier(MULTILINGUAL_REQUESTS),
+        MoodClassifier(MULTILINGUAL_MOODS),
     )
 
 

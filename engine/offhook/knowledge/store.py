@@ -23,6 +23,7 @@ from offhook.knowledge.acts import NO_GUESS, ActClassifier, ActGuess
 from offhook.knowledge.base import Encoded, FactMatcher
 from offhook.knowledge.items import Item, encode_items, marks_of_parts, needed, part_of, said_of
 from offhook.knowledge.marks import marks, telling
+from offhook.knowledge.moods import Mood, MoodClassifier
 from offhook.knowledge.notes import parts
 from offhook.knowledge.passages import read_passages
 from offhook.knowledge.requests import RequestClassifier
@@ -76,6 +77,8 @@ class Networks:
     acts: ActClassifier
     requests: RequestClassifier | None = None
     """Tells a wish that something be done from a question; None: likeness alone does."""
+    moods: MoodClassifier | None = None
+    """Tells how callers feel; None: nobody does."""
 
 
 class Models:
@@ -152,6 +155,8 @@ class Ranking:
     """What the caller does with these words."""
     exact: Item | None = None
     """The fact one of whose keywords is all that was said."""
+    mood: Mood | None = None
+    """How the caller sounds by these words; None: nothing can tell."""
 
     @property
     def best(self) -> Candidate | None:
@@ -266,14 +271,15 @@ class Knowledge:
             texts.append((" ".join(before.split()[-CONTEXT_WORDS:]), question))
         encoded = networks.matcher.encode(texts)
         act = networks.acts.guess(encoded[0].vector)
+        mood = None if networks.moods is None else networks.moods.guess(encoded[0].vector)
         known = self._known
         if known is None:
-            return Ranking(tuple(self._by_words(question)), act, item)
+            return Ranking(tuple(self._by_words(question)), act, item, mood)
         asked = encoded[-1] if networks.matcher.weighs_context else encoded[0]
         found = self._match(question, asked, known, answered)
         if asked is not encoded[-1] and (not found or found[0].log_odds < 0):
             found = self._match(question, encoded[-1], known, answered)
-        return Ranking(tuple(found), act, item)
+        return Ranking(tuple(found), act, item, mood)
 
     def shared_words(self, question: str, most: int) -> list[WordMatch]:
         """What shares most words with ``question``, whatever it means."""

@@ -26,6 +26,11 @@ class Phrases:
     """Before the greeting, where callers are to know at once what they talk to; ``{name}``."""
     no_transfer: str
     """When the caller wants a person, and nothing the agent knows says how."""
+    offer_person: str
+    """To a caller who is angry; ``{name}`` is who they would be put through to.  A question that a yes
+    answers."""
+    offer_message: str
+    """The same where people get something that is taken down."""
     briefing: str
     """To a person whom a caller is put through to, before they are connected: ``{name}`` is the agent's,
     ``{about}`` :attr:`briefing_about` or nothing."""

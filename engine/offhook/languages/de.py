@@ -112,6 +112,9 @@ GERMAN = Language(
         disclosure="Hier ist der automatische Assistent von {name}.",
         machine="Ich bin der automatische Assistent von {name}. Wie kann ich Ihnen helfen?",
         no_transfer="Es tut mir leid, ich kann Sie von hier aus nicht verbinden.",
+        offer_person="Es tut mir leid, dass Sie Ärger haben. Soll ich Sie mit {name} verbinden?",
+        offer_message="Es tut mir leid, dass Sie Ärger haben. Soll ich es aufnehmen,"
+        " damit sich jemand persönlich darum kümmert?",
         briefing="{name} hat einen Anruf für Sie. {about}"
         " Zum Annehmen drücken Sie die Eins, zum Zurückgeben die Zwei.",
         briefing_about="Gesagt wurde: {words}.",

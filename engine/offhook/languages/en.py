@@ -141,6 +141,9 @@ ENGLISH = Language(
         disclosure="This is the automated assistant of {name}.",
         machine="I'm the automated assistant of {name}. How can I help you?",
         no_transfer="I'm sorry, I can't put you through from here.",
+        offer_person="I'm sorry about all this. Shall I put you through to {name}?",
+        offer_message="I'm sorry about all this. Shall I take it down,"
+        " so that somebody deals with it personally?",
         briefing="{name} has a caller for you. {about}"
         " To take the call, press one. To send it back, press two.",
         briefing_about="They said: {words}.",

@@ -109,6 +109,8 @@ SPANISH = Language(
         disclosure="Le atiende el asistente automático de {name}.",
         machine="Soy el asistente automático de {name}. ¿En qué puedo ayudarle?",
         no_transfer="Lo siento, desde aquí no puedo pasarle la llamada.",
+        offer_person="Lamento mucho lo ocurrido. ¿Le paso con {name}?",
+        offer_message="Lamento mucho lo ocurrido. ¿Tomo nota para que alguien se ocupe personalmente?",
         briefing="{name} tiene una llamada para usted. {about}"
         " Para aceptarla, pulse uno. Para devolverla, pulse dos.",
         briefing_about="Ha dicho: {words}.",

@@ -105,6 +105,9 @@ FRENCH = Language(
         disclosure="Ici l'assistant automatique de {name}.",
         machine="Je suis l'assistant automatique de {name}. Comment puis-je vous aider ?",
         no_transfer="Je suis désolé, je ne peux pas vous passer quelqu'un d'ici.",
+        offer_person="Je suis désolé de tout cela. Voulez-vous que je vous passe {name} ?",
+        offer_message="Je suis désolé de tout cela. Voulez-vous que je le note,"
+        " pour que quelqu'un s'en occupe personnellement ?",
         briefing="{name} a un appel pour vous. {about}"
         " Pour le prendre, appuyez sur un. Pour le rendre, appuyez sur deux.",
         briefing_about="La personne a dit : {words}.",

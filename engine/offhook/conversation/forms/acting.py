@@ -14,6 +14,7 @@ from offhook.agents.loader import Agent
 from offhook.agents.tools import Target
 from offhook.conversation.base import Turn
 from offhook.conversation.forms.form import Form, FormFiller, Step
+from offhook.conversation.forms.offer import Offer, Offers
 from offhook.conversation.forms.request import Request
 from offhook.conversation.forms.slots import Hearing
 from offhook.conversation.forms.words import form_words
@@ -78,6 +79,7 @@ class Acting:
         self._words = form_words(agent.language)
         self._question_words = turn_language(agent.language).sentences.asking_first
         self._finder = self._make(None)
+        self.offers = Offers(agent)
 
     def prepare(self, networks: Networks | None) -> None:
         """Compute ahead what finding wishes needs: milliseconds a sentence."""
@@ -99,12 +101,21 @@ class Acting:
 
     async def turn(self, turn: Turn, ranking: Ranking, history: History, executor: Executor) -> Turn:
         """``turn`` is what would be answered without tools."""
+        acted = await self._turn_of(turn, ranking, history, executor)
+        return self.offers.made(acted, history, executor) or acted
+
+    async def _turn_of(self, turn: Turn, ranking: Ranking, history: History, executor: Executor) -> Turn:
         executor.turn_over()
         keyed = history.keyed_as(turn.caller_text)
         hearing = self._hearing(turn.caller_text, executor, keyed)
         form = history.form
         if keyed is not None and keyed.target:
             return self._chosen(turn, keyed.target, executor)
+        if isinstance(form, Offer) and form.tool in executor.tools:
+            answered = await self._offered(turn, form, hearing, executor)
+            if answered is not None:
+                return answered
+            form = form.before
         if form is not None and form.tool in executor.tools:
             return await self._go_on(turn, form, hearing, ranking, history, executor)
         begun = await self._begin(turn, hearing, ranking, history, executor)
@@ -133,6 +144,11 @@ class Acting:
         ):
             return await self._hand_over(turn, hearing, history, executor)
         form = history.form
+        if isinstance(form, Offer) and form.tool in executor.tools:
+            answered = await self._offered(turn, form, hearing, executor)
+            if answered is not None:
+                return answered
+            form = form.before
         if form is None or form.tool not in executor.tools:
             return None
         done = executor.done(form.tool, form.values)
@@ -169,6 +185,20 @@ class Acting:
         now, code = executor.context.now, self._agent.language
         digits = None if keyed is None else keyed.digits
         return Hearing(text, self._language, self._words, now, code, digits, self._finder.nearest)
+
+    async def _offered(self, turn: Turn, offer: Offer, hearing: Hearing, executor: Executor) -> Turn | None:
+        """The answer to an offer; None: they said something else."""
+        reply = self.offers.reply(offer, hearing)
+        if reply == "yes":
+            return self._turn(turn, await self.offers.taken(offer, hearing, executor), executor)
+        if reply == "unheard":
+            return replace(turn, act="offer", say=offer.question, facts=(), form=offer, offers=True)
+        if reply == "other" or turn.act == "farewell":
+            return None
+        if offer.before is None or offer.before.tool not in executor.tools:
+            return replace(turn, act="form", say=self._words.left, facts=(), form=None)
+        filler = FormFiller(executor.tools[offer.before.tool], executor)
+        return self._turn(turn, await filler.again(offer.before, hearing, counts=False), executor)
 
     def _chosen(self, turn: Turn, target: str, executor: Executor) -> Turn:
         """A key of the menu: to that target, without asking."""

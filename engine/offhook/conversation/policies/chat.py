@@ -203,9 +203,12 @@ class Chat:
         pieces = self._template.user(_with_facts(text, shown))
         last = history.last
         asked = last is not None and has_asked(last.audible_text, self._language)
+        mood = ranking.mood
         person = ranking.act.act == "person" and ranking.act.probability >= LIKELY
         if self._acting is not None and history.tools is not None:
-            plainly = Turn(text, said, pieces, "generated", None, tuple(beside), wants_person=person)
+            plainly = Turn(
+                text, said, pieces, "generated", None, tuple(beside), wants_person=person, mood=mood
+            )
             acted = await self._acting.confirm(plainly, ranking, history, history.tools)
             if acted is not None:
                 return acted
@@ -213,12 +216,17 @@ class Chat:
                 clock = f"{history.tools.context.now:(Today is %A, %Y-%m-%d, %H:%M.)}"
                 pieces = self._template.user(f"{_with_facts(text, shown)}\n{clock}")
         if is_farewell(text, self._language, asked=asked, guess=ranking.act):
-            return Turn(text, said, pieces, "farewell", self.agent.goodbye)
+            return Turn(text, said, pieces, "farewell", self.agent.goodbye, mood=mood)
         if ranking.act.act == "wait" and ranking.act.probability >= LIKELY:
-            return Turn(text, said, pieces, "wait", self.agent.take_your_time)
+            return Turn(text, said, pieces, "wait", self.agent.take_your_time, mood=mood)
         best = ranking.best
         draft = best.answer() if best is not None and best.log_odds >= _DRAFTED else ""
-        return Turn(text, said, pieces, "generated", None, tuple(beside), draft, wants_person=person)
+        turn = Turn(
+            text, said, pieces, "generated", None, tuple(beside), draft, wants_person=person, mood=mood
+        )
+        if self._acting is not None and history.tools is not None:
+            return self._acting.offers.made(turn, history, history.tools) or turn
+        return turn
 
     async def anticipate(self, words: str, history: History) -> None:
         await self._search(plain(words), history)

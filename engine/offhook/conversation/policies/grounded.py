@@ -140,7 +140,8 @@ class Grounded:
             each = [await self._search(one, history, text) for one in questions if len(one.split()) > 1]
         act, say, facts = self._answer(text, ranking, each, history)
         say = say or self.agent.unclear  # an agent's own phrase may be empty, an answer may not
-        turn = Turn(text, text.rstrip(FINAL), self._template.user(_quoted(text)), act, say, facts)
+        pieces = self._template.user(_quoted(text))
+        turn = Turn(text, text.rstrip(FINAL), pieces, act, say, facts, mood=ranking.mood)
         if self._acting is not None and history.tools is not None:
             return await self._acting.turn(turn, ranking, history, history.tools)
         return turn

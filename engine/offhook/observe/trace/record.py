@@ -99,6 +99,8 @@ class TurnTrace:
     """Since the turn before: of others' servers, guesses that were thrown away included."""
     act: str = ""
     """What kind of answer it was: facts, generated, unknown, farewell, ..."""
+    mood: str = ""
+    """How the caller sounded, by their words: angry, neutral, pleased; empty: nothing could tell."""
     interrupted: bool = False
     """The caller cut the answer short."""
     speech_end_ns: int | None = None
@@ -185,6 +187,8 @@ class TurnTrace:
             record["cost"] = round(self.cost, 6)
         record["cpu_ms"] = {stage: round(ms, 3) for stage, ms in self.cpu_ms.items()}
         record["act"] = self.act
+        if self.mood:
+            record["mood"] = self.mood
         record["interrupted"] = self.interrupted
         record["stamps_ns"] = {name: at for name in STAMPS if (at := getattr(self, f"{name}_ns")) is not None}
         record["stages_ms"] = self.stages_ms()
@@ -215,6 +219,8 @@ class TurnTrace:
         for name, count in whole.items():
             setattr(trace, name, count)
         trace.act = act if isinstance(act, str) else ""
+        mood = record.get("mood")
+        trace.mood = mood if isinstance(mood, str) else ""
         cost = record.get("cost", 0.0)
         trace.cost = float(cost) if isinstance(cost, int | float) else 0.0
         cpu_ms = record.get("cpu_ms")

@@ -1,0 +1,53 @@
+"""The caller's mood in one turn, by its words: angry, pleased, or neither.
+
+A linear classifier over the vector of the utterance, as :mod:`.acts` has one; the vector is computed for the
+search anyway.  A complaint is no anger: "my boiler is broken" is what a caller rings about.  The bar for
+"angry" lies where one of a hundred such complaints passes it (``bench/grounding/train_moods.py`` says how
+many do that it has not seen), because an offer that nobody wanted is worse than one that comes a turn later.
+Languages whose callers were not tried have no bar: there, nobody is angry.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.errors import ModelError
+
+Mood = Literal["angry", "neutral", "pleased"]
+MOODS: tuple[Mood, ...] = ("angry", "neutral", "pleased")
+_FOLDER = Path(__file__).parent.parent / "assets" / "grounding"
+FILE = _FOLDER / "moods.npz"
+MULTILINGUAL_FILE = _FOLDER / "moods_multilingual.npz"
+
+
+class MoodClassifier:
+    """Immutable; takes microseconds."""
+
+    def __init__(self, path: Path = FILE) -> None:
+        """Load the weights.  Raises ModelError when they are missing."""
+        if not path.is_file():
+            raise ModelError(f"{path} is missing: install offhook again")
+        with np.load(path) as weights:
+            self._matrix: NDArray[np.float32] = weights["matrix"].astype(np.float32)
+            self._bias: NDArray[np.float32] = weights["bias"].astype(np.float32)
+            self._bars: NDArray[np.float32] = weights["bars"].astype(np.float32)
+
+    def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``[texts, 2]`` for ``[texts, width]`` of length 1: of angry, and of pleased, against the rest."""
+        logits = vectors @ self._matrix.T + self._bias
+        angry, neutral, pleased = logits.T
+        found: NDArray[np.float32] = np.stack(
+            [angry - np.logaddexp(neutral, pleased), pleased - np.logaddexp(neutral, angry)], axis=1
+        )
+        return found
+
+    def guess(self, vector: NDArray[np.float32]) -> Mood:
+        """The mood of an utterance with this vector, of length 1."""
+        above = self.log_odds(vector[None])[0] >= self._bars
+        if above[0]:
+            return "angry"
+        return "pleased" if above[1] else "neutral"
