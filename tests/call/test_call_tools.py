@@ -12,6 +12,7 @@ import pytest
 
 from offhook.agents.loader import Agent
 from offhook.conversation.policies.grounded import Grounded
+from offhook.engines.pool import load_knowledge_models
 from offhook.knowledge.store import Knowledge
 from offhook.observe.trace import TurnTrace
 from offhook.tools.base import Phrases, Tool, ToolResult
@@ -90,6 +91,50 @@ async def test_the_line_goes_where_the_tool_has_chosen(tmp_path: Path, clock: Cl
         assert (call.spoken, ended) == (["One moment, I'll put you through to Anna Berg."], "transfer")
         assert call.spoken == ["One moment, I'll put you through to Anna Berg."]
         assert call.line.variables["OFFHOOK_TARGET"] == "anna"
+
+
+async def test_an_angry_caller_is_offered_a_person_and_put_through_after_a_yes(
+    tmp_path: Path, clock: Clock
+) -> None:
+    models = load_knowledge_models()
+    assert models is not None
+    transfer = {"targets": {"owner": {"name": "Mrs Okafor"}}, "when": ["Put me through to the owner"]}
+    file = {
+        "name": "Tidewater Laundry",
+        "greeting": "Hello.",
+        "otherwise": "I see.",
+        "tools": {"transfer": transfer},
+        "escalation": {"offer": "owner"},
+    }
+    agent = Agent.model_validate(file)
+    toolbox = Toolbox(make_tools(agent).tools, Ledger.in_file(None))
+    knowledge = Knowledge(agent, models)
+    said = [
+        "You people are hopeless!",
+        "I brought two coats.",
+        "What a shameful mess!",
+        "Yes, please.",
+    ]
+    # Found beforehand: the call's clock does not wait for a network.
+    found = {words: knowledge.search(words) for words in said}
+    knowledge.search = lambda words, *more: found[words]  # type: ignore[method-assign]
+    policy = Grounded(agent, PlainTemplate(), knowledge, None, toolbox)
+    offer = "I'm sorry about all this. Shall I put you through to Mrs Okafor?"
+    traces: list[TurnTrace] = []
+
+    def fill(call: ScriptedCall) -> None:
+        call.profile = replace(call.profile, policy=policy, on_turn=lambda *turn: traces.append(turn[2]))
+
+    async with scripted_call(tmp_path, clock, [], fill=fill) as call:
+        for words in said[:3]:
+            assert offer not in call.spoken
+            await call.says(words)
+        assert call.spoken[-1] == offer
+        await call.says(said[3])
+        assert await call.ended() == "transfer"
+        assert call.line.variables["OFFHOOK_TARGET"] == "owner"
+    assert [(one.act, one.mood) for one in traces][2:] == [("offer", "angry"), ("done", "neutral")]
+    assert [one.mood for one in traces].count("angry") == 2
 
 
 async def test_a_slow_tool_is_announced(tmp_path: Path, clock: Clock) -> None:

@@ -70,6 +70,11 @@ def two(postgresql: Database) -> Database:
                 )
             )
             connection.execute(
+                schema.tool_requests.insert().values(
+                    **ours, key="1", call_id=f"{slug}.1", tool="order", state="begun", begun_at=moment
+                )
+            )
+            connection.execute(
                 schema.erasures.insert().values(tenant_id=stored.tenant_id, reason=slug, calls=0, turns=0)
             )
     return postgresql

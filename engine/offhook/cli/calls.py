@@ -91,7 +91,8 @@ def _show(args: argparse.Namespace, database: Database) -> int:
     for path in found:
         print(f"recording: {_described(path)}")
     for turn in call["turns"]:
-        print(printable(f"{turn['role']:<6}  {turn['text'] or '(not kept)'}"))
+        mood = f"  [{turn['mood']}]" if turn["mood"] not in (None, "neutral") else ""
+        print(printable(f"{turn['role']:<6}  {turn['text'] or '(not kept)'}{mood}"))
     return 0
 
 

@@ -32,7 +32,7 @@ def _first_problem(errors: list[ErrorDetails], kind: type[BaseModel]) -> str:
         place = f"{_dotted(loc[:-1])}: " if loc[:-1] else ""
         line = f"{place}missing: {', '.join(missing)}" + (f"; for example: {example[0]}" if example else "")
     else:
-        line = f"{where}: {_in_words(problem)}"
+        line = f"{where}: {_in_words(problem)}" if where else _in_words(problem)
     return line + (f" (and {len(errors) - told} more)" if len(errors) > told else "")
 
 

@@ -302,8 +302,8 @@ class ToolsConfig(Section):
     """What agents' tools may do on this machine.  Agent files are yours; tenants' agents may be theirs."""
 
     ledger: ConfigPath | None = None
-    """What was done, once for each request: a file.  None: /var/lib/offhook/tools.db, or memory where that
-    folder is not ours; then a restart forgets it."""
+    """What was done, once for each request of the box's own agents (tenants' are in their database): a file.
+    None: /var/lib/offhook/tools.db, or memory where that folder is not ours; then a restart forgets it."""
     records: ConfigPath = Path("/var/lib/offhook/box.db")
     """What agents of the box's own leave behind: appointments, tickets, jobs that follow calls.  A file of
     SQLite; tenants' agents have their database."""

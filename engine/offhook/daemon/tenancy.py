@@ -177,7 +177,8 @@ class CallNotes:
         ms = {stage: round(length, 1) for stage, length in trace.stages_ms().items()}
         missed = trace.act == "unknown"
         kept_too = missed and self._number.tenant.misses
-        self._turns.append(TurnRecord("caller", caller_text if kept or kept_too else None, missed=missed))
+        said = caller_text if kept or kept_too else None
+        self._turns.append(TurnRecord("caller", said, missed=missed, mood=trace.mood or None))
         self._turns.append(TurnRecord("agent", audible_text if kept else None, ms))
 
     def ended(self, result: str, bill: Bill) -> None:

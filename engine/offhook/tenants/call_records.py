@@ -38,6 +38,8 @@ class TurnRecord:
     """Where the time went, by stage. [ms]"""
     missed: bool = False
     """Nothing that the agent knows answered it."""
+    mood: str | None = None
+    """How the caller sounded, by their words: angry, neutral, pleased; None: nothing could tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def add_call(connection: sa.Connection, record: CallRecord) -> None:
             else None,
             "ms": turn.ms,
             "missed": turn.missed,
+            "mood": turn.mood,
         }
         for number, turn in enumerate(record.turns)
     ]
@@ -239,7 +242,7 @@ def _erase(
 
 def _with_turns(connection: sa.Connection, call: dict[str, Any]) -> dict[str, Any]:
     query = (
-        sa.select(_turns.c.role, _turns.c.text, _turns.c.ms, _turns.c.missed)
+        sa.select(_turns.c.role, _turns.c.text, _turns.c.ms, _turns.c.missed, _turns.c.mood)
         .join(schema.tenants, schema.tenants.c.id == _turns.c.tenant_id)
         .where(schema.tenants.c.slug == call["tenant"], _turns.c.call_id == call["id"])
         .order_by(_turns.c.n)

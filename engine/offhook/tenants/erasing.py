@@ -32,7 +32,7 @@ from offhook.tenants.database import Database
 from offhook.tenants.leavings import sweep_leavings
 from offhook.tenants.snapshot import Tenant
 
-_TABLES = ("turns", "calls", "tickets", "appointments", "jobs")
+_TABLES = ("turns", "calls", "tickets", "appointments", "jobs", "tool_requests")
 _log = logging.getLogger("offhook.tenants.erasing")
 
 
@@ -56,7 +56,9 @@ def export_caller(database: Database, places: Places, caller: str, tenant: Tenan
             table.name: [dict(row._mapping) for row in connection.execute(sa.select(table).where(mine))]
             for table, mine in _by_number(numbers, tenant)
         }
-    ids = {call["id"] for call in calls}
+        ids = {call["id"] for call in calls}
+        did = sa.select(schema.tool_requests).where(_requests_of(ids, tenant))
+        rows[schema.tool_requests.name] = [dict(row._mapping) for row in connection.execute(did)]
     return {
         "calls": calls,
         **{name: [_plain(row) for row in found] for name, found in rows.items()},
@@ -85,6 +87,8 @@ def erase_everywhere(database: Database, places: Places, caller: str, tenant: Te
             else:
                 others += connection.execute(sa.delete(table).where(mine)).rowcount
         others += _erase_jobs(connection, {*ids, *numbers}, tenant)
+        did = sa.delete(schema.tool_requests).where(_requests_of(ids, tenant))
+        others += connection.execute(did).rowcount
         erased = erase_caller(connection, caller, tenant, others)
     database.forget(_TABLES)
     _log.info("erased calls=%d turns=%d others=%d", erased.calls, erased.turns, erased.others)
@@ -139,5 +143,11 @@ def _erase_jobs(connection: sa.Connection, marks: Collection[str], tenant: Tenan
     return connection.execute(sa.delete(jobs).where(mine)).rowcount
 
 
+def _requests_of(ids: Collection[str], tenant: Tenant | None) -> sa.ColumnElement[bool]:
+    """What tools did in these calls: results hold what callers told."""
+    mine = schema.tool_requests.c.call_id.in_(set(ids))
+    return mine if tenant is None else mine & (schema.tool_requests.c.tenant_id == tenant.id)
+
+
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key not in ("id", "tenant_id", "request_key")}
+    return {key: value for key, value in row.items() if key not in ("id", "tenant_id", "request_key", "key")}

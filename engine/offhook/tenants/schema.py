@@ -195,11 +195,13 @@ turns = sa.Table(
     sa.Column("text", sa.Text),
     sa.Column("ms", json_type()),
     sa.Column("missed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("mood", sa.Text),
     sa.PrimaryKeyConstraint("tenant_id", "call_id", "n", name="turns_pkey"),
     _within_tenant("call_id", "calls"),
 )
 """``text`` is empty unless the tenant wants transcripts, or this is a question that nothing known answered
-(``missed``) and it wants those; ``ms`` is where the time went, by stage. [ms]"""
+(``missed``) and it wants those; ``mood`` is how the caller sounded, where something could tell; ``ms`` is
+where the time went, by stage. [ms]"""
 
 erasures = sa.Table(
     "erasures",
@@ -286,3 +288,17 @@ jobs = sa.Table(
     sa.UniqueConstraint("tenant_id", "key", name="jobs_key"),
 )
 """What has to be done after a call, at least once.  Whoever works on one has it until ``taken_until``."""
+
+tool_requests = sa.Table(
+    "tool_requests",
+    metadata,
+    _tenant_id(),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("call_id", sa.Text, nullable=False, index=True),
+    sa.Column("tool", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    _moment("begun_at", index=True),
+    sa.Column("result", sa.Text),
+    sa.PrimaryKeyConstraint("tenant_id", "key", name="tool_requests_pkey"),
+)
+"""What tools have done, so that each request is done once (:mod:`offhook.tools.ledger`)."""

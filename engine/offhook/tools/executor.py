@@ -1,7 +1,7 @@
 """Runs tools for one call: what reads may be guessed ahead, what writes is done once.
 
 A read may run in a revision that nobody hears; its result is kept for the turn.  A write runs behind the
-commit of a turn, once: its key is claimed in the :class:`~offhook.tools.ledger.Ledger` first, and whoever
+commit of a turn, once: its key is claimed in the :class:`~offhook.tools.ledger.Requests` first, and whoever
 asks for the same again gets the result that there is.  Cancelling whoever waits does not cancel a write that
 was begun.
 """
@@ -18,7 +18,7 @@ from typing import Any
 from offhook.errors import DatabaseError, OffhookError, ToolError
 from offhook.tools.base import Action, Context, Tool, ToolResult
 from offhook.tools.breaker import Breaker
-from offhook.tools.ledger import Ledger, State, request_key
+from offhook.tools.ledger import Entry, Requests, State, request_key
 from offhook.tools.schema import problem_with
 
 _log = logging.getLogger("offhook.tools")
@@ -42,7 +42,7 @@ class Toolbox:
     def __init__(
         self,
         tools: Mapping[str, Tool],
-        ledger: Ledger,
+        ledger: Requests,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """``close`` gives back what belongs to all of them."""
@@ -158,21 +158,28 @@ class Executor:
         ledger, name = self.toolbox.ledger, tool.spec.name
         try:
             entry = await asyncio.to_thread(ledger.claim, key, self.context.call_id, name)
-            if entry.state is State.DONE:
-                return _from_json(entry.result)
-            if entry.state is State.BEGUN and not tool.spec.heeds_key:
-                _log.warning("call=%s tool %s was begun before and never ended", self.context.call_id, name)
-                return _UNSURE
-            result = await self._attempt(tool, arguments, key)
+        except DatabaseError as error:
+            if not tool.spec.heeds_key:
+                _log.error("call=%s tool %s was not run: %s", self.context.call_id, name, error)
+                return _NOT_DONE
+            # It does the same key once by itself, and a caller is handed over without any database.
+            _log.warning("call=%s tool %s runs without the ledger: %s", self.context.call_id, name, error)
+            entry = Entry(State.CLAIMED)
+        if entry.state is State.DONE:
+            return _from_json(entry.result)
+        if entry.state is State.BEGUN and not tool.spec.heeds_key:
+            _log.warning("call=%s tool %s was begun before and never ended", self.context.call_id, name)
+            return _UNSURE
+        result = await self._attempt(tool, arguments, key)
+        try:
             if result.ok:
                 await asyncio.to_thread(ledger.done, key, _as_json(result))
             elif not result.unsure:
                 await asyncio.to_thread(ledger.release, key)
-            if self._told is not None:
-                self._told(name, tool.spec.unmasked(arguments), result)
-        except DatabaseError as error:
-            _log.error("call=%s tool %s was not run: %s", self.context.call_id, name, error)
-            return _NOT_DONE
+        except DatabaseError as error:  # what came of it is true all the same, and it is not begun again
+            _log.error("call=%s what tool %s did is not written down: %s", self.context.call_id, name, error)
+        if self._told is not None:
+            self._told(name, tool.spec.unmasked(arguments), result)
         return result
 
     async def _attempt(self, tool: Tool, arguments: Mapping[str, Any], key: str) -> ToolResult:

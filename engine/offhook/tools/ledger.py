@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     Column,
@@ -80,6 +80,22 @@ def request_key(call_id: str, tool: str, arguments: Mapping[str, Any], tenant: s
     """The same for the same request of a call, whatever the order of its arguments."""
     said = json.dumps([tenant, call_id, tool, arguments], sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+class Requests(Protocol):
+    """A ledger.  Blocks for milliseconds: off the event loop.  Thread-safe.  Raises DatabaseError."""
+
+    def claim(self, key: str, call_id: str, tool: str) -> Entry:
+        """Begin a request, or learn what became of it."""
+        ...
+
+    def done(self, key: str, result: Any) -> None:
+        """It is done, and this came of it."""
+        ...
+
+    def release(self, key: str) -> None:
+        """It has certainly not been done: it may be begun again."""
+        ...
 
 
 class Ledger:

@@ -7,18 +7,22 @@ import asyncio
 import logging
 import os
 import threading
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from offhook.agents.loader import Agent
 from offhook.config import ToolsConfig
-from offhook.errors import DatabaseError
+from offhook.errors import DatabaseError, OffhookError
+from offhook.tools.base import Tool
 from offhook.tools.executor import Toolbox
-from offhook.tools.ledger import Ledger
+from offhook.tools.ledger import Ledger, Requests
 from offhook.tools.registry import LEDGER, Origin, make_tools, prepared
+from offhook.tools.tenant_ledger import TenantLedger
 
 _log = logging.getLogger("offhook.tools")
 _ledgers: dict[Path | None, Ledger] = {}
 _lock = threading.Lock()
+WARM_S = 20.0
 
 
 async def open_toolbox(
@@ -34,8 +38,26 @@ async def open_toolbox(
     for name, problem in made.problems.items():
         _log.error("agent=%s tools.%s is left out: %s", agent.name, name, problem)
     tools = await prepared(made)
-    ledger = await asyncio.to_thread(_ledger, config) if lasting else Ledger.in_file(None)
-    return Toolbox(tools, ledger, made.close)
+    if not lasting:
+        return Toolbox(tools, Ledger.in_file(None), made.close)
+    if origin.tenant is not None and origin.database is not None:
+        tenants: Requests = TenantLedger(origin.database, origin.tenant)
+        return Toolbox(tools, tenants, made.close)
+    await _warm(tools.values())
+    return Toolbox(tools, await asyncio.to_thread(_ledger, config), made.close)
+
+
+async def _warm(tools: Iterable[Tool]) -> None:
+    """Make the box's own book before a caller waits for it: its tables take seconds on a busy machine."""
+    for tool in tools:
+        warm: Callable[[], Awaitable[None]] | None = getattr(tool, "warm", None)
+        if warm is None:
+            continue
+        try:
+            async with asyncio.timeout(WARM_S):
+                await warm()
+        except (OffhookError, TimeoutError) as error:
+            _log.warning("tool %s: %s", tool.spec.name, error or f"its book is not open within {WARM_S:g} s")
 
 
 def _ledger(config: ToolsConfig) -> Ledger:

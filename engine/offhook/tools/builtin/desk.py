@@ -37,6 +37,10 @@ class OfDesk(BaseTool):
     async def run(self, arguments: Mapping[str, Any], context: Context) -> ToolResult:
         raise NotImplementedError
 
+    async def warm(self) -> None:
+        """Open the book."""
+        await self._lazy.open()
+
     async def close(self) -> None:
         await self._lazy.close()
 

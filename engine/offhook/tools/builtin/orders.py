@@ -11,18 +11,17 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from offhook.agents.tools import ToolEntry, ToolParameter, checked_names
+from offhook.agents.tools import ToolEntry
 from offhook.config import Section
 from offhook.errors import ConfigError
 from offhook.languages.codes import base_language
-from offhook.mail import address
 from offhook.tenants.tickets import Ticket
 from offhook.tools.base import Context, Tool, ToolResult, ToolSpec
 from offhook.tools.builtin import Surroundings
 from offhook.tools.builtin.ticket_words import say, text, when
-from offhook.tools.builtin.tickets import Noted, TicketSettings
+from offhook.tools.builtin.tickets import Noted, NotedSettings, TicketSettings
 
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 _CENT = Decimal("0.01")
@@ -39,31 +38,15 @@ class Article(Section):
     """Of one; None: nothing is said of what it comes to."""
 
 
-class OrderSettings(Section):
+class OrderSettings(NotedSettings):
     """What an agent's table says of its orders."""
 
+    asked_already = frozenset({"article", "quantity", "name", "phone", "total"})
     articles: tuple[Article, ...] = Field(min_length=1, max_length=200)
     currency: str = Field("$", min_length=1, max_length=8)
     """As it is written: "$", "€", "CHF"."""
     most: int = Field(20, ge=1, le=10_000)
     """So many of one article at most."""
-    questions: dict[str, ToolParameter] = Field({})
-    """What is asked besides: ``day = { format = "date", ask = "For which day?" }``."""
-    mail: tuple[str, ...] = Field((), max_length=10)
-    """Addresses that get it."""
-
-    @field_validator("questions")
-    @classmethod
-    def _names(cls, questions: dict[str, ToolParameter]) -> dict[str, ToolParameter]:
-        taken = {"article", "quantity", "name", "phone", "total"} & set(questions)
-        if taken:
-            raise ValueError(f"{', '.join(sorted(taken))} is asked already")
-        return checked_names(questions, "a question")
-
-    @field_validator("mail")
-    @classmethod
-    def _mail(cls, mail: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(address(one) for one in mail)
 
     @model_validator(mode="after")
     def _apart(self) -> OrderSettings:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import httpx
 from pydantic import Field, ValidationError, field_validator
@@ -37,27 +37,20 @@ from offhook.tools.recipes import Recipe, follow, known_of, load_recipe
 Kind = Literal["ticket", "message", "callback"]
 
 
-class TicketSettings(Section):
-    """What an agent's table says of its tickets, messages or calls back."""
+class NotedSettings(Section):
+    """What all have that is written down for people."""
 
+    asked_already: ClassVar[frozenset[str]] = frozenset()
+    """What no question of the owner's can be called."""
     questions: dict[str, ToolParameter] = Field({})
-    """ticket: what is asked besides the problem, by name: ``device = { ask = "Which device is it?" }``."""
-    people: tuple[str, ...] = ()
-    """message: for whom one can be left; none: for the house."""
+    """What is asked besides, by name: ``day = { format = "date", ask = "For which day?" }``."""
     mail: tuple[str, ...] = Field((), max_length=10)
     """Addresses that get it."""
-    recipe: str | None = None
-    """ticket: whose system gets it: zammad, glpi, osticket, jira."""
-    url: str = ""
-    secret_env: str | None = None
-    secret_file: str | None = None
-    with_: dict[str, Any] = Field({}, alias="with")
-    """The recipe's own settings."""
 
     @field_validator("questions")
     @classmethod
     def _names(cls, questions: dict[str, ToolParameter]) -> dict[str, ToolParameter]:
-        taken = {"problem", "name", "phone", "email", "subject", "text"} & set(questions)
+        taken = cls.asked_already & set(questions)
         if taken:
             raise ValueError(f"{', '.join(sorted(taken))} is asked already")
         return checked_names(questions, "a question")
@@ -66,6 +59,21 @@ class TicketSettings(Section):
     @classmethod
     def _mail(cls, mail: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(address(one) for one in mail)
+
+
+class TicketSettings(NotedSettings):
+    """What an agent's table says of its tickets, messages or calls back; ``questions`` are for tickets."""
+
+    asked_already = frozenset({"problem", "name", "phone", "email", "subject", "text"})
+    people: tuple[str, ...] = ()
+    """message: for whom one can be left; none: for the house."""
+    recipe: str | None = None
+    """ticket: whose system gets it: zammad, glpi, osticket, jira."""
+    url: str = ""
+    secret_env: str | None = None
+    secret_file: str | None = None
+    with_: dict[str, Any] = Field({}, alias="with")
+    """The recipe's own settings."""
 
 
 def ticket(entry: ToolEntry, spec: ToolSpec, around: Surroundings) -> Sequence[Tool]:
@@ -150,10 +158,17 @@ class Noted(BaseTool):
         """What is said of it."""
         return ToolResult({"number": number}, say(f"{self._kind}_done", context.language, number=number))
 
-    def _add(self, made: Ticket, context: Context, jobs: Sequence[NewJob]) -> str:
+    async def warm(self) -> None:
+        """Open what it is written into."""
+        await asyncio.to_thread(self._opened)
+
+    def _opened(self) -> Tickets:
         if self._store is None:
             self._store = Tickets(*opened(self._around.database, self._around.tenant))
-        return self._store.add(made, context.key, context.now, jobs)
+        return self._store
+
+    def _add(self, made: Ticket, context: Context, jobs: Sequence[NewJob]) -> str:
+        return self._opened().add(made, context.key, context.now, jobs)
 
 
 class Elsewhere(BaseTool):
