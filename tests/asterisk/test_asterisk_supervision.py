@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,10 @@ from tests.support.sip.sip_client import SipCall, Turn
 from tests.support.waiting import eventually
 
 PIN = "4711"
-MODULES = ("app_chanspy", "app_authenticate", "app_confbridge", "app_originate", "bridge_softmix")
+MODULES = (
+    *("app_chanspy", "app_authenticate", "app_confbridge", "app_originate", "bridge_softmix"),
+    *("func_groupcount", "func_lock"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +97,27 @@ async def test_a_wrong_pin_hears_nothing(daemon: DaemonProcess, server: Asterisk
             await stranger.media.press("1234#")
         await stranger.wait_ended()
     assert "ChanSpy" not in server.log(mark)
+
+
+async def test_an_agent_in_a_conference_hears_all_and_not_itself(
+    daemon: DaemonProcess, server: AsteriskServer, phrases: dict[str, Phrase]
+) -> None:
+    """Two who dial at the same moment have one agent: two would talk with each other, and hear nobody."""
+    mark, before = server.log_mark(), len(daemon.log())
+    one, other = await asyncio.gather(dial(server, "750"), dial(server, "750"))
+    async with one, other:
+        await greeted(one)
+        seen = len(daemon.transcript())
+        for asks, listens, phrase in ((one, other, "03_cost"), (other, one, "04_parking")):
+            since_ns, lines = time.monotonic_ns(), len(daemon.transcript())
+            turn = await asks.ask(phrases[phrase])
+            await new_lines(daemon, lines, 1)
+            place(of_answer(asks, turn), listens.media.received.between(since_ns, time.monotonic_ns()))
+        await one.media.quiet(1_500)
+        heard = [line.heard.lower() for line in daemon.transcript()[seen:]]
+        assert len(heard) == 2, "its own words are nobody's turn"
+        assert "cost" in heard[0]
+        assert "park" in heard[1]
+        assert daemon.log()[before:].count(" started agent=") == 1
+        assert one.ended_by is other.ended_by is None
+    assert complaints(server.log(mark)) == []
