@@ -153,7 +153,7 @@ std::unique_ptr<PyEngine> make_engine(const std::shared_ptr<LlamaModel>& model, 
                                       int32_t batch_tokens, int32_t threads, int32_t batch_threads,
                                       std::optional<bool> flash_attention, const std::string& key_type,
                                       const std::string& value_type, bool full_window, bool reproducible,
-                                      int32_t queue_pieces, Nanoseconds decode_ns,
+                                      int32_t queue_pieces, int32_t parked_tokens, Nanoseconds decode_ns,
                                       Nanoseconds prefill_token_ns, const std::shared_ptr<Cores>& cores) {
   BackendSettings backend;
   backend.cells = context_tokens;
@@ -172,6 +172,7 @@ std::unique_ptr<PyEngine> make_engine(const std::shared_ptr<LlamaModel>& model, 
   settings.prefixes = prefixes;
   settings.call_tokens = call_tokens;
   settings.queue_pieces = queue_pieces;
+  settings.parked_tokens = parked_tokens;
   settings.scheduler.max_batch_tokens =
       reproducible ? std::min(batch_tokens, kReproducibleBatchTokens) : batch_tokens;
   settings.decode_ns = decode_ns;
@@ -217,8 +218,9 @@ py::dict stats_of(PyEngine& engine) {
                   "batch_tokens"_a = stats.batch_tokens, "generated_tokens"_a = stats.generated_tokens,
                   "drafted_tokens"_a = stats.drafted_tokens, "accepted_tokens"_a = stats.accepted_tokens,
                   "prefix_hits"_a = stats.prefix_hits, "prefix_misses"_a = stats.prefix_misses,
-                  "prefix_evictions"_a = stats.prefix_evictions, "dropped_tokens"_a = stats.dropped_tokens,
-                  "failures"_a = stats.failures, "decoding_ns"_a = stats.decoding_ns);
+                  "prefix_evictions"_a = stats.prefix_evictions, "prefix_restores"_a = stats.prefix_restores,
+                  "dropped_tokens"_a = stats.dropped_tokens, "failures"_a = stats.failures,
+                  "decoding_ns"_a = stats.decoding_ns);
 }
 
 void bind_model(py::module_& module) {
@@ -268,8 +270,8 @@ void bind_engine(py::module_& module) {
            py::arg("context_tokens"), py::arg("call_tokens"), py::arg("batch_tokens"), py::arg("threads"),
            py::arg("batch_threads"), py::arg("flash_attention") = py::none(), py::arg("key_type") = "f16",
            py::arg("value_type") = "f16", py::arg("full_window") = true, py::arg("reproducible") = false,
-           py::arg("queue_pieces") = 256, py::arg("decode_ns") = 0, py::arg("prefill_token_ns") = 0,
-           py::arg("cores") = py::none(), NoGil())
+           py::arg("queue_pieces") = 256, py::arg("parked_tokens") = 0, py::arg("decode_ns") = 0,
+           py::arg("prefill_token_ns") = 0, py::arg("cores") = py::none(), NoGil())
       .def_property_readonly("event_fd", [](PyEngine& engine) { return engine.get().event_fd(); })
       .def(
           "poll", [](PyEngine& engine) { return engine.get().poll(); }, NoGil())

@@ -78,6 +78,12 @@ class Backend {
   virtual bool cut(SequenceId sequence, int32_t from, int32_t to) = 0;
   /// Lets `target`, which is empty, share positions [0, count) of `source`.  Costs microseconds.
   virtual void share(SequenceId source, SequenceId target, int32_t count) = 0;
+  /// A copy of all that the cache has of a sequence, in ordinary memory; empty when there is none to be had.
+  /// Blocks for the copying: milliseconds for 10 MB.
+  virtual std::vector<uint8_t> save(SequenceId /*sequence*/) { return {}; }
+  /// Puts such a copy, made by this backend, into a sequence that is empty, to the bit as it was.  False:
+  /// there is no room for it, and the sequence is empty as before.
+  virtual bool restore(SequenceId /*sequence*/, std::span<const uint8_t> /*copy*/) { return false; }
 
   /// Threads that compute a batch of so many tokens, if there are cores for all of them.
   virtual int32_t threads_for(int32_t /*tokens*/) const noexcept { return 1; }

@@ -33,8 +33,12 @@ struct PreloadState;
 
 struct EngineSettings {
   int32_t calls = 8;           ///< conversations at once
-  int32_t prefixes = 16;       ///< prefixes kept computed at once
+  int32_t prefixes = 16;       ///< prefixes in the cache at once
   int32_t call_tokens = 2048;  ///< share of one call: prefix, dialogue and answer together
+  /// Tokens of prefixes without a call that are kept in ordinary memory instead of the cache, where they
+  /// would slow everybody down; each is as large as a cell.  0: they lie in the cache until their place is
+  /// needed.
+  int32_t parked_tokens = 0;
   int32_t queue_pieces = 256;  ///< pieces of text that wait to be taken; then the generation pauses
   SchedulerSettings scheduler;
   /// Asked before each batch whether it may be computed, and by how many threads; null: nobody is asked.
@@ -202,7 +206,7 @@ struct Health {
 
 struct EngineStats {
   int32_t calls = 0;     ///< open conversations
-  int32_t prefixes = 0;  ///< prefixes in the cache, computed or being computed
+  int32_t prefixes = 0;  ///< prefixes computed or being computed
   int32_t cells = 0;     ///< the cache's size [tokens]
   int32_t cells_used = 0;
   uint64_t batches = 0;
@@ -213,6 +217,7 @@ struct EngineStats {
   uint64_t prefix_hits = 0;  ///< conversations whose prefix was ready or on its way
   uint64_t prefix_misses = 0;
   uint64_t prefix_evictions = 0;
+  uint64_t prefix_restores = 0;  ///< brought back into the cache without being computed
   uint64_t dropped_tokens = 0;
   uint64_t failures = 0;        ///< batches that the library refused or failed
   Nanoseconds decoding_ns = 0;  ///< spent inside the library

@@ -2,7 +2,7 @@
 //
 // engine.cpp holds what user threads do, engine_core.cpp the bookkeeping, engine_loop.cpp the thread,
 // engine_apply.cpp what it makes of a computed batch, engine_settle.cpp how its cache follows the
-// transcripts.
+// transcripts, engine_park.cpp how idle prefixes leave it and come back.
 //
 // How a change that comes in the middle of a batch is handled: user threads change the transcript at
 // once and never touch the cache.  Each sequence remembers how much of it is in the cache (`resident`),
@@ -64,6 +64,8 @@ struct PrefixState : Counted<PrefixState> {
   Nanoseconds since_ns = 0;
   Nanoseconds arrived_ns = 0;
   std::vector<std::shared_ptr<PreloadState>> waiting;
+  std::unique_ptr<const std::vector<uint8_t>> copy;  ///< what the cache has or had of it
+  bool stays = false;                                ///< in the cache: it cannot be copied
 
   int32_t size() const { return static_cast<int32_t>(tokens->size()); }
   bool ready() const { return cache.computed == size(); }
@@ -205,6 +207,14 @@ class EngineCore : Counted<EngineCore> {
   bool evict_one();
   void drop_old_turns(CallState& call);
   void trim(Residence& cache);
+
+  // engine_park.cpp: engine thread.
+  /// Copies one prefix out of the cache or into it, if there is one to be moved; true when there was.
+  bool move_prefix(Lock& lock);
+  bool bring_back_one(Lock& lock);
+  bool park_one(Lock& lock);
+  bool make_room_for_copy(int32_t tokens);
+  void leave_cache(PrefixState& prefix);
 
   // engine_loop.cpp: engine thread.
   void run();

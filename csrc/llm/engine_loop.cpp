@@ -44,7 +44,7 @@ void EngineCore::run() {
     while (!stopping_) {
       work_wanted_ = false;
       settle();
-      if (serve_ready(lock)) continue;
+      if (serve_ready(lock) || move_prefix(lock)) continue;
       const std::vector<Job> jobs = collect();
       if (const Nanoseconds wait_ns = linger(jobs, now()); wait_ns > 0) {
         leave_cores();

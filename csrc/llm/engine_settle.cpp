@@ -33,11 +33,13 @@ void EngineCore::settle() {
 }
 
 void EngineCore::settle_prefixes() {
-  std::erase_if(prefixes_, [](const auto& p) { return p->idle() && p->cache.sequence == Residence::kNone; });
+  std::erase_if(prefixes_,
+                [](const auto& p) { return p->idle() && p->cache.sequence == Residence::kNone && !p->copy; });
   std::vector<PrefixState*> homeless;
   for (const auto& prefix : prefixes_) {
     trim(prefix->cache);
-    if (prefix->cache.sequence == Residence::kNone) homeless.push_back(prefix.get());
+    const bool parked = prefix->copy && prefix->users == 0;
+    if (prefix->cache.sequence == Residence::kNone && !parked) homeless.push_back(prefix.get());
   }
   for (PrefixState* prefix : homeless) {
     // There are never more prefixes in use than sequences: what has none can get an idle one's.
@@ -47,7 +49,7 @@ void EngineCore::settle_prefixes() {
     free_prefix_sequences_.pop_back();
   }
   for (const auto& prefix : prefixes_) {
-    if (!prefix->ready()) continue;
+    if (!prefix->ready() && !prefix->copy) continue;
     for (const auto& preload : prefix->waiting) {
       preload->done = true;
       announce(preload->id);
@@ -63,8 +65,8 @@ bool EngineCore::evict_one() {
     if (!oldest || prefix->last_used_ns < oldest->last_used_ns) oldest = prefix.get();
   }
   if (!oldest) return false;
-  backend_->remove(oldest->cache.sequence, 0);
-  free_prefix_sequences_.push_back(oldest->cache.sequence);
+  leave_cache(*oldest);
+  if (oldest->copy) return true;
   ++stats_.prefix_evictions;
   std::erase_if(prefixes_, [&](const auto& prefix) { return prefix.get() == oldest; });
   return true;

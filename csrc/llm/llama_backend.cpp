@@ -265,6 +265,33 @@ void LlamaBackend::share(SequenceId source, SequenceId target, int32_t count) {
   length(target) = count;
 }
 
+std::vector<uint8_t> LlamaBackend::save(SequenceId sequence) {
+  if (!is_sequence(sequence) || length(sequence) == 0) return {};
+  try {
+    std::vector<uint8_t> copy(llama_state_seq_get_size(context_, sequence));
+    if (llama_state_seq_get_data(context_, copy.data(), copy.size(), sequence) != copy.size()) return {};
+    return copy;
+  } catch (const std::exception&) {  // no memory for it
+    return {};
+  }
+}
+
+bool LlamaBackend::restore(SequenceId sequence, std::span<const uint8_t> copy) {
+  if (!is_sequence(sequence) || length(sequence) != 0 || copy.empty()) return false;
+  size_t read = 0;
+  try {
+    read = llama_state_seq_set_data(context_, copy.data(), copy.size(), sequence);
+  } catch (const std::exception&) {
+  }
+  llama_memory_t memory = llama_get_memory(context_);
+  if (read != copy.size()) {
+    llama_memory_seq_rm(memory, sequence, -1, -1);
+    return false;
+  }
+  length(sequence) = llama_memory_seq_pos_max(memory, sequence) + 1;
+  return true;
+}
+
 std::unique_ptr<Sampler> LlamaBackend::make_sampler(const SamplingOptions& options) const {
   return make_llama_sampler(model_, options);
 }

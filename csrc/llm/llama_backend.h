@@ -67,6 +67,8 @@ class LlamaBackend final : public Backend {
   bool remove(SequenceId sequence, int32_t from) override;
   bool cut(SequenceId sequence, int32_t from, int32_t to) override;
   void share(SequenceId source, SequenceId target, int32_t count) override;
+  std::vector<uint8_t> save(SequenceId sequence) override;
+  bool restore(SequenceId sequence, std::span<const uint8_t> copy) override;
   int32_t threads_for(int32_t tokens) const noexcept override;
   void use_cores(int32_t cores) override;
   void request_abort() noexcept override { abort_ = true; }

@@ -258,6 +258,7 @@ class LlmEngine(metaclass=_NativeType):
         full_window: bool = True,
         reproducible: bool = False,
         queue_pieces: int = 256,
+        parked_tokens: int = 0,
         decode_ns: int = 0,
         prefill_token_ns: int = 0,
         cores: Cores | None = None,

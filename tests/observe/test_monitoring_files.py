@@ -21,7 +21,7 @@ class Model:
     """One whose prompts are computed here."""
 
     def stats(self) -> dict[str, int]:
-        return {"cells": 100, "cells_used": 25, "prefix_hits": 3, "prefix_misses": 1}
+        return {"cells": 100, "cells_used": 25, "prefix_hits": 3, "prefix_misses": 1, "prefix_restores": 2}
 
 
 def expressions(file: Path) -> list[str]:
@@ -61,6 +61,7 @@ def test_guesses_and_caches_are_counted() -> None:
         'offhook_llm_cache_tokens{state="used"} 50.0',
         'offhook_llm_cache_tokens{state="free"} 150.0',
         'offhook_llm_prefixes_total{outcome="hit"} 6.0',
+        "offhook_llm_prefixes_restored_total 4.0",
         'offhook_audio_pipe_seconds_bucket{le="0.04"} 1.0',
         'offhook_audio_pipe_seconds_bucket{le="0.02"} 0.0',
     ):

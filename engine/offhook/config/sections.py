@@ -157,6 +157,10 @@ class LlmConfig(ServiceSection):
     n_ctx_call: int | None = Field(None, ge=256)
     """Tokens of context that one call may use; each call holds them for as long as it lasts.
     None: as suits the model, or its part of ``n_ctx``."""
+    n_ctx_parked: int | None = Field(None, ge=0, le=16_777_216)
+    """Tokens of the prompts that no call uses, kept ready in memory beside the cache, where they would make
+    every call slower: as much memory as so many tokens of ``n_ctx``. A prompt beyond that is computed anew
+    when its caller comes. None: as many as ``n_ctx``, where memory allows; 0: they lie in the cache."""
     threads: int | None = Field(None, ge=1, le=256)
     """Threads that decode single tokens; None uses the machine's cores."""
     threads_batch: int | None = Field(None, ge=1, le=256)

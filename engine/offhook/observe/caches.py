@@ -38,3 +38,8 @@ class ModelCaches(Collector):
         prompts.add_metric(["hit"], total("prefix_hits"))
         prompts.add_metric(["miss"], total("prefix_misses"))
         yield prompts
+        restored = CounterMetricFamily(
+            "offhook_llm_prefixes_restored", "Idle prompts that were copied back into the cache for a call"
+        )
+        restored.add_metric([], total("prefix_restores"))
+        yield restored

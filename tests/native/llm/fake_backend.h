@@ -157,6 +157,26 @@ class FakeBackend final : public Backend {
     to.assign(from.begin(), from.begin() + count);
     ++shares;
   }
+  std::vector<uint8_t> save(SequenceId sequence) override {
+    std::vector<uint8_t> copy;
+    for (const Cell& cell : sequences_[static_cast<size_t>(sequence)]) {
+      copy.push_back(static_cast<uint8_t>(*cell));
+    }
+    ++saves;
+    if (between_copies) between_copies();
+    return copy;
+  }
+  bool restore(SequenceId sequence, std::span<const uint8_t> copy) override {
+    auto& cells = sequences_[static_cast<size_t>(sequence)];
+    if (!cells.empty()) {
+      misuse("restore into a sequence that is not empty");
+      return false;
+    }
+    if (*live_cells_ + static_cast<int32_t>(copy.size()) > shape_.cells || refuse_restores) return false;
+    for (const uint8_t token : copy) cells.push_back(make_cell(token));
+    if (between_copies) between_copies();
+    return true;
+  }
   int32_t threads_for(int32_t tokens) const noexcept override { return tokens > 1 ? 4 : 1; }
   void use_cores(int32_t cores) override { cores_used = cores; }
   void request_abort() noexcept override { aborted_ = true; }
@@ -174,6 +194,9 @@ class FakeBackend final : public Backend {
 
   std::function<void(std::span<const BatchToken>)> before_decode;  ///< set before the engine starts
   std::function<bool(std::span<const BatchToken>)> fail_if;        ///< the same
+  std::function<void()> between_copies;                            ///< the same
+  std::atomic<bool> refuse_restores{false};
+  std::atomic<int32_t> saves{0};
   std::atomic<int64_t> tokens_computed{0};
   std::atomic<int64_t> batches{0};
   std::atomic<int32_t> largest_batch{0};

@@ -152,6 +152,54 @@ TEST_CASE("bad batches are refused before the library sees them") {
   }
 }
 
+TEST_CASE("what left the cache and came back gives the same probabilities, to the bit") {
+  for (const FlashAttention flash_attention : {FlashAttention::kOn, FlashAttention::kOff}) {
+    BackendSettings settings;
+    settings.cells = 1024;
+    settings.sequences = 4;
+    settings.reproducible = true;
+    settings.flash_attention = flash_attention;
+    LlamaBackend backend(the_model(), settings);
+    const auto feed = [&](SequenceId sequence, int32_t from, int32_t to, int32_t seed) {
+      std::vector<float> rows;
+      for (int32_t at = from; at < to; at += 30) {
+        std::vector<BatchToken> batch;
+        for (int32_t i = at; i < std::min(at + 30, to); ++i)
+          batch.push_back({(i * seed) % 40'000 + 10, i, sequence, i + 1 == std::min(at + 30, to)});
+        REQUIRE(backend.decode(batch) == DecodeStatus::kOk);
+        const float* row = backend.logits(static_cast<int32_t>(batch.size()) - 1);
+        rows.insert(rows.end(), row, row + the_model()->size());
+      }
+      return rows;
+    };
+    CHECK(backend.save(0).empty());
+    feed(0, 0, 300, 7919);
+    const auto copy = backend.save(0);
+    REQUIRE_FALSE(copy.empty());
+    const auto stayed = feed(0, 300, 390, 104'729);
+    CHECK_FALSE(backend.restore(0, copy));  // there is something already
+    REQUIRE(backend.remove(0, 0));
+    CHECK_FALSE(backend.restore(1, std::span(copy).first(copy.size() / 2)));
+    // Sums do not depend on the place with flash attention only (see BackendSettings::reproducible).
+    if (flash_attention == FlashAttention::kOn) feed(3, 0, 200, 31);
+    REQUIRE(backend.restore(2, copy));
+    CHECK(feed(2, 300, 390, 104'729) == stayed);
+    // Shared with a call, as it was before.
+    backend.remove(2, 300);
+    backend.share(2, 1, 300);
+    CHECK(backend.save(2).size() == copy.size());
+    if (flash_attention == FlashAttention::kOn) CHECK(feed(1, 300, 390, 104'729) == stayed);
+    SUBCASE("a full cache refuses, and stays as it is") {
+      REQUIRE(backend.remove(1, 0));
+      if (flash_attention == FlashAttention::kOff) feed(3, 0, 200, 31);
+      feed(3, 200, 600, 31);
+      CHECK_FALSE(backend.restore(0, copy));
+      CHECK(backend.save(0).empty());
+      CHECK(feed(0, 0, 30, 31).size() == static_cast<size_t>(the_model()->size()));
+    }
+  }
+}
+
 TEST_CASE("rows of logits: one per sequence and those of the drafts, and not one more") {
   BackendSettings settings;
   settings.cells = 256;

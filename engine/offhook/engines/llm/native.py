@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 _Runs = list[tuple[str, bool, bool]]
 
 _PREFIXES = 16
-"""Prefixes kept computed; the least recently used one without a call makes room."""
+"""Prefixes in the cache; the least recently used one without a call makes room."""
 _BATCH_TOKENS = 512
 _MAX_SEQUENCES = 255
 
@@ -55,6 +55,7 @@ class NativeModel:
         *,
         n_ctx: int = 8192,
         n_ctx_call: int = 1024,
+        n_ctx_parked: int | None = None,
         max_conversations: int = 8,
         threads: int | None = None,
         threads_batch: int | None = None,
@@ -68,9 +69,11 @@ class NativeModel:
         """Load, measure threads once per machine and model, and start the thread.  Blocks for seconds.
 
         ``n_ctx`` tokens are shared by all conversations, ``n_ctx_call`` is one
-        conversation's share with its prefix.  ``threads`` and ``threads_batch`` None take
-        what was measured to be fastest.  ``type_k`` and ``type_v`` (f16, f32, q8_0, q4_0)
-        are how the cache is kept; a quantised ``type_v`` needs flash attention.
+        conversation's share with its prefix.  ``n_ctx_parked`` tokens of prefixes that no
+        conversation uses lie beside the cache instead of in it (None: as many as ``n_ctx``).
+        ``threads`` and ``threads_batch`` None take what was measured to be fastest.
+        ``type_k`` and ``type_v`` (f16, f32, q8_0, q4_0) are how the cache is kept; a
+        quantised ``type_v`` needs flash attention.
 
         ``flash_attention`` None is the library's choice, which is on.  Off is faster on a CPU as soon as some
         300 cells are in use (a batch of 40 tokens takes 0.8 of the time behind 300 tokens, 0.67 behind 450),
@@ -100,6 +103,7 @@ class NativeModel:
                 prefixes=max(prefixes, 1),
                 context_tokens=n_ctx + max_conversations + 1,
                 call_tokens=min(n_ctx_call, model.trained_context_tokens),
+                parked_tokens=n_ctx if n_ctx_parked is None else n_ctx_parked,
                 batch_tokens=min(_BATCH_TOKENS, n_ctx),
                 threads=self.threads,
                 batch_threads=self.threads_batch,

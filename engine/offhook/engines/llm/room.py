@@ -115,6 +115,26 @@ def room_for(
     return Room(n_ctx, calls)
 
 
+def parked_tokens(llm: LlmConfig, n_ctx: int, weights_bytes: int, token_bytes: float | None) -> int:
+    """Tokens of idle prompts that are kept beside the cache: as configured, or as many as are in the cache.
+
+    Not more than there is memory for.
+    """
+    wanted = n_ctx if llm.n_ctx_parked is None else llm.n_ctx_parked
+    free_bytes = free_memory_bytes()
+    if token_bytes is None or free_bytes is None:
+        return wanted
+    fit = max(0, int((free_bytes * _SPARE - weights_bytes) / token_bytes) - n_ctx)
+    if llm.n_ctx_parked is not None and fit < wanted:
+        logger.warning(
+            "llm.n_ctx_parked %d: memory is free for %d tokens of idle prompts, beside the model and its"
+            " llm.n_ctx; further prompts are computed when their callers come",
+            wanted,
+            fit,
+        )
+    return min(wanted, fit)
+
+
 def _too_little(weights: int, n_ctx: int, token_bytes: float, free: int, share: int, fit: int) -> str:
     cache = n_ctx * token_bytes
     sum_ = (
