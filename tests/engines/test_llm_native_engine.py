@@ -142,6 +142,27 @@ async def test_prefixes_come_and_go(llm_file: Path) -> None:
         assert stats["failures"] == 0
 
 
+async def test_an_idle_prompt_leaves_the_cache_and_answers_as_before(llm_file: Path) -> None:
+    garage = "You answer the telephone of a garage that repairs lorries by night."
+    with engine(llm_file, calls=2, n_ctx=2048) as model:
+
+        async def asked() -> str:
+            caller = await begin(model)
+            said = await ask(model, caller, QUESTIONS[0])
+            await caller.close()
+            return said
+
+        first = await asked()
+        talk = await model.conversation(model.template.prefix(garage))
+        await talk.append(*model.template.user("Hello?"))
+        await talk.computed()
+        assert model.stats()["cells_used"] == talk.tokens_used, "what nobody uses is not in it"
+        assert await asked() == first
+        assert model.stats()["prefix_restores"] == 1
+        assert model.stats()["prefix_misses"] == 2
+        await talk.close()
+
+
 async def test_closing_ends_everything(llm_file: Path) -> None:
     with engine(llm_file, calls=2) as model:
         talk = await begin(model)
