@@ -63,7 +63,7 @@ class PrivateCluster:
             connection.execute(f"CREATE DATABASE {_SHARED} OWNER {OWNER}")
         Database(self.url(_SHARED)).migrate()
         with self.connect(_ROOT, "postgres") as connection:
-            for role in ("offhook_daemon", "offhook_console", "offhook_dialplan"):
+            for role in ("offhook_daemon", "offhook_console", "offhook_dialplan", "offhook_web"):
                 connection.execute(f"ALTER ROLE {role} LOGIN")
 
     # --- the server -------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ _BLIND = sa.text(
     SELECT row_security_active('tenants') AND NOT EXISTS (
         SELECT FROM pg_policies AS policy, unnest(policy.roles) AS role
         WHERE policy.schemaname = current_schema() AND policy.tablename = 'tenants'
-          AND policy.policyname IN ('owner', 'daemon') AND pg_has_role(current_user, role, 'USAGE'))
+          AND policy.policyname IN ('owner', 'daemon', 'web') AND pg_has_role(current_user, role, 'USAGE'))
     """
 )
 _OWNER = sa.text(

@@ -1,11 +1,13 @@
 """What PostgreSQL alone has: roles, row-level security, the change counter's triggers, the dialplan's
 function.
 
-Three roles besides the owner of the tables, who runs the migrations and the operator's commands:
+Four roles besides the owner of the tables, who runs the migrations and the operator's commands:
 
 ``offhook_daemon``    reads all tenants, adds calls and turns
 ``offhook_console``   sees and changes the rows of one tenant, which it names in each transaction:
                       ``SELECT set_config('offhook.tenant', ID, true)``
+``offhook_web``       the pages of `offhook web`: sees all tenants; changes their settings, numbers, agents
+                      and documents, and deletes no tenant, no call and no version of an agent
 ``offhook_dialplan``  may call ``dialplan_route`` and read nothing; its statements end after 300 ms
 
 They are made without the right to log in; ``ALTER ROLE offhook_dialplan LOGIN PASSWORD '...'`` gives it.
@@ -13,12 +15,15 @@ They are made without the right to log in; ``ALTER ROLE offhook_dialplan LOGIN P
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from alembic import op
 
 from offhook.errors import DatabaseError
 
 CHANNEL = "offhook_directory"
 DAEMON, CONSOLE, DIALPLAN = "offhook_daemon", "offhook_console", "offhook_dialplan"
+WEB = "offhook_web"
 
 _LIMITS = {
     "statement_timeout": "300ms",  # func_odbc itself waits without end, and a call with it
@@ -44,6 +49,17 @@ def make_roles() -> None:
     schema = _schema()
     op.execute(f"GRANT USAGE ON SCHEMA {schema} TO {DAEMON}, {CONSOLE}, {DIALPLAN}")
     op.execute(f"GRANT SELECT ON offhook_schema TO {DAEMON}, {CONSOLE}")
+
+
+def make_web_role(rights: Mapping[str, str]) -> None:
+    """The pages' role, with these rights (as GRANT has them) on all rows of these tables."""
+    if not _exists(WEB):
+        _as_administrator(f"CREATE ROLE {WEB} NOLOGIN NOINHERIT NOBYPASSRLS")
+    op.execute(f"GRANT USAGE ON SCHEMA {_schema()} TO {WEB}")
+    op.execute(f"GRANT SELECT ON offhook_schema, directory_state TO {WEB}")
+    for table, granted in rights.items():
+        op.execute(f"CREATE POLICY web ON {table} TO {WEB} USING (true) WITH CHECK (true)")
+        op.execute(f"GRANT {granted} ON {table} TO {WEB}")
 
 
 def _exists(role: str) -> bool:
