@@ -102,6 +102,10 @@ soak: build  ## 10,000 calls of every kind through the daemon, and what has grow
 upgrade: build  ## 1,000 calls while the daemon is replaced: none may be lost (the suite does 100)
 	OFFHOOK_UPGRADE_CALLS=1000 OFFHOOK_UPGRADE_AT_ONCE=16 $(BIN)/pytest tests/daemon/test_upgrade.py --timeout=1800
 
+.PHONY: peers
+peers: build  ## Pipecat with the same models on the same phrases, beside ours (6 minutes; flite)
+	$(BIN)/python -m bench.peers.pipecat
+
 .PHONY: evals
 evals: build  ## Measure by other people's definitions: eot-bench, tau-voice, EVA, Full-Duplex-Bench (15 minutes)
 	tests/asterisk/install.sh

@@ -1,0 +1,1 @@
+"""Pipecat (BSD-2) as a peer: ``python -m bench.peers.pipecat``."""
