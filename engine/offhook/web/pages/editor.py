@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import signal
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -271,6 +272,8 @@ async def try_draft(house: House, draft: Draft, trying: asyncio.Lock, tenant: st
     if ended != 0:
         lines = [line for line in err.splitlines() if line.strip()]
         last = lines[-1] if lines else f"`offhook agents try` ended with {ended}"
+        if ended == -signal.SIGKILL:
+            last = "It was killed, probably for its memory: the unit's MemoryMax has to hold the model, too."
         draft.refuse(last.removeprefix("offhook: error: "), 503)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from offhook.tenants.migrations import postgresql
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 _RIGHTS = {
     "tenants": "SELECT, INSERT, UPDATE",
