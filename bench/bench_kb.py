@@ -12,7 +12,8 @@ whose answer no single passage holds are left out.
 load     until an agent with so many passages has its vectors: computed, and kept from the last start [s]
 search   one search among so many passages, with the question before it, p50 and p95 [ms]
 
-Times are the thread's own CPU time, so that they say the same on a busy machine; one thread does all of it.
+Times are the thread's own CPU time, which others on the machine change less than a clock's (they still take
+its caches: compare two versions in turns); one thread does all of it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import offhook  # before NumPy: one thread for its products, as in the daemon
+
+# isort: split
 import numpy as np
 
 from offhook.agents.loader import Agent
@@ -197,6 +201,7 @@ def main() -> None:
     parser.add_argument("--skip-load", action="store_true")
     parser.add_argument("--only-load", action="store_true")
     options = parser.parse_args()
+    print(f"offhook {offhook.__version__}")
     ways = Ways()
     for title, sets in (
         ()

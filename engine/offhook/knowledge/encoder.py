@@ -7,22 +7,25 @@ exchanged for others that were trained from them.  A question of 15 tokens takes
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.catalogue.embedded import ADVICE, SENTENCES, find_file
+from offhook.catalogue.embedded import SENTENCES, find_file
 from offhook.errors import ModelError
 from offhook.knowledge.base import Encoded
+from offhook.knowledge.network import OUTPUT, network
 
 WIDTH = 384
 MAX_TOKENS = 96
 """Longer texts are cut: the network is made for sentences."""
-_LAST = "last_hidden_state"
 _BATCH = 32
+"""Rows that are read at once."""
+_ONE_ROW = 2 * MAX_TOKENS
+"""Texts of so many tokens together are read in one row, so that none is padded."""
 
 
 class Encoder:
@@ -46,48 +49,46 @@ class Encoder:
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            _network(model_file(), weights or {}), options, providers=["CPUExecutionProvider"]
+            network(model_file(), weights or {}), options, providers=["CPUExecutionProvider"]
         )
 
     def encode(self, texts: Sequence[str | tuple[str, str]]) -> list[Encoded]:
         """The vectors of ``texts``; a pair is read as one text with a mark between its halves."""
         encodings = self._tokenizer.encode_batch(list(texts))
-        order = sorted(range(len(texts)), key=lambda number: len(encodings[number].ids))
+        lengths = [len(each.ids) for each in encodings]
         found: dict[int, Encoded] = {}
-        for begin in range(0, len(order), _BATCH):
-            numbers = order[begin : begin + _BATCH]
-            batch = [encodings[number] for number in numbers]
-            longest = max(len(each.ids) for each in batch)
-            ids = np.zeros((len(batch), longest), np.int64)
-            mask = np.zeros_like(ids)
-            for row, each in enumerate(batch):
-                ids[row, : len(each.ids)] = each.ids
-                mask[row, : len(each.ids)] = 1
-            inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        for rows in _batches(lengths):
+            longest = max(sum(lengths[number] for number in row) for row in rows)
+            ids, places, owners = np.zeros((3, len(rows), longest), np.int64)
+            spans: list[tuple[int, int, int]] = []
+            for at, row in enumerate(rows):
+                begin = 0
+                for owner, number in enumerate(row, start=1):  # 0: nobody's, at the end of a short row
+                    end = begin + lengths[number]
+                    ids[at, begin:end] = encodings[number].ids
+                    places[at, begin:end] = np.arange(end - begin)
+                    owners[at, begin:end] = owner
+                    spans.append((number, at, begin))
+                    begin = end
+            inputs = {"input_ids": ids, "position_ids": places, "text_ids": owners}
             with self._lock:
-                (last,) = self._session.run([_LAST], inputs)
-            for row, number in enumerate(numbers):
-                length = len(batch[row].ids)
-                mean = last[row, :length].mean(axis=0)
+                (last,) = self._session.run([OUTPUT], inputs)
+            for number, at, begin in spans:
+                tokens = last[at, begin : begin + lengths[number]]
+                mean = tokens.mean(axis=0)
                 vector = mean / max(float(np.linalg.norm(mean)), 1e-9)
-                found[number] = Encoded(vector, last[row, :length].copy(), tuple(batch[row].offsets))
+                found[number] = Encoded(vector, tokens.copy(), tuple(encodings[number].offsets))
         return [found[number] for number in range(len(texts))]
 
 
-def _network(path: Path, weights: Mapping[str, NDArray[Any]]) -> bytes:
-    """The file's network with ``weights`` in place of its own."""
-    try:
-        import onnx
-    except ImportError as error:
-        raise ModelError(f"the sentence encoder needs {error.name}: pip install {error.name}") from error
-    model = onnx.load(str(path))
-    named = {each.name: each for each in model.graph.initializer}
-    if not weights.keys() <= named.keys():
-        raise ModelError(f"{path}: not the sentence encoder that offhook knows; {ADVICE}")
-    for name, value in weights.items():
-        named[name].CopyFrom(onnx.numpy_helper.from_array(value, name))
-    content: bytes = model.SerializeToString()
-    return content
+def _batches(lengths: Sequence[int]) -> Iterator[list[list[int]]]:
+    """Which texts are read at once: rows of one or more, by their numbers."""
+    order = sorted(range(len(lengths)), key=lambda number: lengths[number])
+    if order and sum(lengths) <= _ONE_ROW:
+        yield [order]
+        return
+    for begin in range(0, len(order), _BATCH):
+        yield [[number] for number in order[begin : begin + _BATCH]]
 
 
 def model_file() -> Path:

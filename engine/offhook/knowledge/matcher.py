@@ -22,6 +22,10 @@ from offhook.errors import ModelError
 from offhook.knowledge.base import Encoded, Floats
 from offhook.knowledge.encoder import Encoder
 
+_SIGN_AND_HALF = np.int32(-0x7FFFFFFF - 1 | 0x0FFFE000)
+"""Of a 32-bit float: its sign, and where the exponent and the fraction of a 16-bit one come to lie."""
+_EXPONENTS = np.float32(2.0**112)
+"""What the exponents of both kinds are apart."""
 FILE = Path(__file__).parent.parent / "assets" / "grounding" / "matcher.npz"
 
 
@@ -67,7 +71,7 @@ class Matcher:
     def parts(self, question: Encoded, fact: Encoded, part_of: NDArray[np.int64], count: int) -> Floats:
         asked = _unit(question.tokens)
         weight = _softplus(question.tokens @ self._matters_in_part[:-1] + self._matters_in_part[-1])
-        near = asked @ fact.tokens.T
+        near = asked @ _opened(fact.tokens).T
         scores = np.full(count, -np.inf, np.float32)
         for part in range(count):
             inside = part_of == part
@@ -81,7 +85,7 @@ class Matcher:
     def _nearest(question: Encoded, facts: Sequence[Encoded]) -> Floats:
         """``[tokens of the question, facts]``: the cosine of each token with its nearest one in each fact."""
         starts = np.cumsum([0, *(len(fact.tokens) for fact in facts[:-1])])
-        near = _unit(question.tokens) @ np.concatenate([fact.tokens for fact in facts]).T
+        near = _unit(question.tokens) @ _opened(np.concatenate([fact.tokens for fact in facts])).T
         found: Floats = np.maximum.reduceat(near, starts, axis=1)
         return found
 
@@ -89,6 +93,21 @@ class Matcher:
 def _unit(vectors: Floats) -> Floats:
     normed: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     return normed
+
+
+def _opened(tokens: NDArray[np.floating]) -> Floats:
+    """``tokens``, none of them infinite, with 32 bits each.
+
+    NumPy opens 16-bit floats one by one; their bits moved as integers, many at a time, take a quarter of it.
+    """
+    if tokens.dtype != np.float16:
+        return np.asarray(tokens, np.float32)
+    bits = tokens.view(np.int16).astype(np.int32)  # the sign is in the upper half as well
+    bits <<= 13
+    bits &= _SIGN_AND_HALF
+    opened: Floats = bits.view(np.float32)
+    opened *= _EXPONENTS
+    return opened
 
 
 def _softplus(values: Floats) -> Floats:

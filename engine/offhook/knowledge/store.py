@@ -300,7 +300,7 @@ class Knowledge:
         if len(numbers) > COMPARED:
             near = known.vectors @ asked.vector
             likely = np.argpartition(-near, COMPARED)[:COMPARED]
-            by_words = [match.number for match in self._index.best(question, BY_WORDS)]
+            by_words = self._index.numbers(question, BY_WORDS)
             numbers = list(dict.fromkeys([*answered, *by_words, *(int(n) for n in likely)]))
         matcher = self._networks.matcher
         scores = matcher.scores(asked, [known.encoded[number] for number in numbers])

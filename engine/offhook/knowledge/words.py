@@ -66,17 +66,25 @@ class WordIndex:
     def best(self, text: str, k: int = 1) -> list[WordMatch]:
         """The ``k`` texts that share most with ``text``; none when no word of weight is shared."""
         words = content_words(text)
+        with self._lock:
+            rows = self._ranked(words, k)
+            return [WordMatch(number, score, self._covered(number, words)) for number, score in rows]
+
+    def numbers(self, text: str, k: int) -> list[int]:
+        """Which texts :meth:`best` finds."""
+        with self._lock:
+            return [number for number, _ in self._ranked(content_words(text), k)]
+
+    def _ranked(self, words: Sequence[str], k: int) -> list[tuple[int, float]]:
         if not words:
             return []
         # Each word in quotes: nothing a caller says is query syntax.
         query = " OR ".join(f'"{word}"' for word in words)
-        with self._lock:
-            rows = self._index.execute(
-                "SELECT rowid, -bm25(facts, 1.0, ?) AS score FROM facts WHERE facts MATCH ?"
-                " ORDER BY score DESC, rowid LIMIT ?",
-                (_KEYWORD_WEIGHT, query, k),
-            ).fetchall()
-            return [WordMatch(number, score, self._covered(number, words)) for number, score in rows]
+        return self._index.execute(
+            "SELECT rowid, -bm25(facts, 1.0, ?) AS score FROM facts WHERE facts MATCH ?"
+            " ORDER BY score DESC, rowid LIMIT ?",
+            (_KEYWORD_WEIGHT, query, k),
+        ).fetchall()
 
     def phrase(self, text: str) -> int | None:
         """The text one of whose keywords is all that was said: "thank you", "anybody there".
