@@ -55,6 +55,12 @@ def fill(file: Path, tenants: int) -> None:
     """A database with so many of them."""
     database = Database(f"sqlite:///{file}")
     database.migrate()
+    fill_database(database, tenants)
+    database.forget()
+
+
+def fill_database(database: Database, tenants: int) -> None:
+    """The same where the tables are there already."""
     kinds = [Agent.model_validate(each) for each in businesses()]
     with database.writing() as connection:
         set_home(connection, Home.of("44"))
@@ -64,7 +70,6 @@ def fill(file: Path, tenants: int) -> None:
             own = kind.model_copy(update={"name": f"{kind.name} {each}"})
             put_agent(connection, tenant, "main", own)
             add_number(connection, number_of(each), tenant)
-    database.forget()
 
 
 def rss_kb() -> int:

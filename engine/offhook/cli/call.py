@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from offhook.cli.trace import show_turns
-from offhook.config import Config, load_config
+from offhook.config import Config, clipped, load_config
 from offhook.doors.eagi.probe import ask, starts
 from offhook.engines.pool import load_recognizer, load_synthesizer
 from offhook.engines.stt.base import STT_RATE_HZ, recognised
@@ -44,11 +44,18 @@ from offhook.simulator.speech import (
     read_wav,
     resample,
 )
+from offhook.tenants.admission import Refusal
+from offhook.tenants.numbers import Home, readings
 
 _LISTEN_S = 300.0
 """For one stretch of a recording to be understood, on whatever machine."""
 _LISTEN_BLOCK_S = 20
 _WAIT_FOR_DAEMON_S = 2.0
+_REFUSED: dict[str, str] = {
+    Refusal.UNKNOWN: ": that number is nobody's; `offhook numbers list` has those that are somebody's",
+    Refusal.INACTIVE: ": its tenant takes no calls; `offhook tenants enable` lets it",
+}
+"""What to do about it, where that is clear."""
 
 
 class _Speak(argparse.Action):
@@ -71,7 +78,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--say", action=_Speak, dest="spoken", metavar="TEXT", help="speak TEXT; may be repeated")
     add("--wav", action=_Speak, dest="spoken", metavar="FILE", help="speak a PCM WAV file; may be repeated")
     add("--barge-in", type=milliseconds, metavar="MS", help="interrupt each answer after MS")
-    add("--agent", metavar="NAME", help="the agent to talk to (default: the daemon's)")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--agent", metavar="NAME", help="the agent to talk to (default: the daemon's)")
+    who.add_argument(
+        "--number", type=_number, metavar="NUMBER", help="dial a tenant's number, as a trunk would"
+    )
     add_report_options(parser)
     add("--transcript", type=Path, metavar="FILE", help="what the daemon was given as --transcript")
     add("--trace", type=Path, metavar="FILE", help="default: daemon.trace_file")
@@ -97,8 +108,10 @@ def run(args: argparse.Namespace) -> int:
     require_daemon(socket_path)
     says = _utterances(args.spoken or [], config, rate_hz)
     uniqueid = new_uniqueid()
+    named = {"agent": args.agent, "did": args.number}  # what EAGI() is given in asterisk/*.conf
     options = ChannelOptions(
-        args=[uniqueid, *([f"agent={args.agent}"] if args.agent else [])],
+        args=[uniqueid, *(f"{key}={value}" for key, value in named.items() if value)],
+        header={"dnid": args.number, "extension": args.number} if args.number else {},
         uniqueid=uniqueid,
         launcher=args.launcher,
         socket=socket_path,
@@ -161,7 +174,10 @@ def script(says: Sequence[Say], barge_in_ms: int | None) -> list[Step]:
 def judge(record: CallRecord) -> None:
     """Add what only the outcome shows to ``record.errors``."""
     if record.end is CallEnd.DIALPLAN and record.result != "ok":
-        record.errors.append(f"the daemon did not hold the call: OFFHOOK_RESULT={record.result or 'unset'}")
+        why = _REFUSED.get(record.result or "", "")
+        record.errors.append(
+            f"the daemon did not hold the call: OFFHOOK_RESULT={record.result or 'unset'}{why}"
+        )
     if record.unspoken:
         noun = "utterance was" if record.unspoken == 1 else "utterances were"
         record.errors.append(f"the call ended early: {record.unspoken} {noun} never spoken")
@@ -273,6 +289,16 @@ def _at_silences(audio: Samples) -> list[Samples]:
 def _readable(path: Path | None) -> Path | None:
     """``path`` where it can be read: the daemon's trace may be closed to whoever calls it."""
     return path if path is not None and os.access(path, os.R_OK) else None
+
+
+def _number(text: str) -> str:
+    """As the dialplan filters it: digits, and perhaps a plus in front."""
+    found = readings(text, Home())
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"{clipped(text)}: only digits, spaces and a leading + make a number"
+        )
+    return found[0]
 
 
 def milliseconds(text: str) -> int:
