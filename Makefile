@@ -145,6 +145,10 @@ test-native: build  ## Native tests, plain build
 	$(CMAKE) --build build/native -j $(JOBS)
 	$(CTEST) --test-dir build/native
 
+.PHONY: test-arm64
+test-arm64: build  ## Native tests for 64-bit ARM, by a cross compiler and qemu (4 minutes)
+	.ci/test-arm64
+
 .PHONY: asan tsan
 asan: build  ## Native tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory sanitize SANITIZER=address
