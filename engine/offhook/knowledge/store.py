@@ -48,8 +48,8 @@ ROOT, TELLING = 0.35, 0.75
 """How wanted a part is: a root of the share that the matcher gives it, which is too sure of itself, times
 e to the so many-th for each word that tells it from the others.
 
-Chosen on the businesses that the matcher was not trained on, where 0.73 of the facts with several parts are
-cut to exactly the needed ones, and 0.81 hold at least these.
+Chosen on the businesses that the matcher was not trained on, where 0.75 of the facts with several parts are
+cut to exactly the needed ones, and 0.87 hold at least these.
 """
 KEYWORD = 3.0
 """Log-odds that a keyword adds: owners put it there for just these words of callers'."""
