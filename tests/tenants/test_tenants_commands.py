@@ -118,14 +118,17 @@ def test_calls_are_listed_shown_exported_and_erased(offhook: Run, database: Data
         stored = read_snapshot(connection).agents["leeds", "main"]
         for number, caller in enumerate(("+447700900123", "+447700900124")):
             moment = datetime(2026, 1, 1 + number, tzinfo=UTC)
-            turns = (TurnRecord("caller", "hello\x1b[2J"),)
+            turns = (TurnRecord("caller", "hello\x1b[2J", mood="angry"),)
             add_call(
                 connection, CallRecord(f"1.{number}", LEEDS, caller, stored, moment, moment, "ok", turns)
             )
     assert [call["id"] for call in offhook("calls", "list")["calls"]] == ["1.1", "1.0"]
     assert len(offhook("calls", "list", "--limit", "1")["calls"]) == 1
-    assert "\x1b" not in offhook("calls", "show", "1.0", plain=True)
-    assert offhook("calls", "show", "1.0")["call"]["turns"][0]["role"] == "caller"
+    shown = offhook("calls", "show", "1.0", plain=True)
+    assert "\x1b" not in shown
+    assert "[angry]" in shown
+    turn = offhook("calls", "show", "1.0")["call"]["turns"][0]
+    assert (turn["role"], turn["mood"]) == ("caller", "angry")
     assert len(offhook("calls", "export", "--caller", "+447700900123")["calls"]) == 1
     erased = offhook("calls", "erase", "--caller", "+44 7700 900123", plain=True)
     assert "1 calls" in erased
