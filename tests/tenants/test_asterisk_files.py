@@ -56,7 +56,12 @@ def test_a_call_never_waits_long_for_the_database() -> None:
     assert int(connections["max_connections"]) > 1
     assert int(connections["connect_timeout"]) == 1
     assert 1 <= int(connections["negative_connection_cache"]) <= 5
-    assert int(connections["cache_size"]) == 0, "a connection that was kept outlives its database"
+    assert int(connections["cache_size"]) == 0, "Asterisk's own kept connections outlive their database"
+    drivers = settings("odbcinst.ini")
+    pool = drivers[settings("odbc.ini")[connections["dsn"]]["Driver"]]
+    assert drivers["ODBC"]["Pooling"] == "Yes", "making one takes ten times as long as a look-up"
+    assert 1 < int(pool["CPTimeToLive"]) <= 100, "what has outlived the database is used up soon"
+    assert 1 <= int(pool["CPTimeout"]) <= 60
 
 
 def test_what_the_caller_chose_is_filtered_before_it_is_used() -> None:
