@@ -24,9 +24,11 @@ from tests.support.words import recall
 CONNECTED = "ari: connected app=offhook"
 
 
-@pytest.fixture(scope="module", params=["classic", "outbound"])
+@pytest.fixture(scope="module", params=["classic-audiosocket", "outbound-websocket"])
 def addresses(request: pytest.FixtureRequest) -> AriAddresses:
-    return AriAddresses.free(classic=request.param == "classic")
+    """Who connects to whom for ARI, and the door that the audio comes through."""
+    way, _, media = request.param.partition("-")
+    return AriAddresses.free(classic=way == "classic", media=media)
 
 
 @pytest.fixture(scope="module")

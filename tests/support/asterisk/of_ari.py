@@ -23,6 +23,7 @@ MODULES = (
     "chan_audiosocket",
     "res_http_websocket",
     "res_websocket_client",
+    "chan_websocket",
     "res_stasis",
     "res_stasis_answer",
     "res_stasis_playback",
@@ -44,7 +45,10 @@ MODULES = (
 class AriAddresses:
     """Where one daemon and its Asterisk find each other."""
 
-    audiosocket: str
+    media: str
+    """The door that the audio comes through, ``audiosocket`` or ``websocket`` ..."""
+    door: str
+    """... and where it listens."""
     relay: str
     """What is connected to ..."""
     behind_relay: str
@@ -52,12 +56,12 @@ class AriAddresses:
     classic: bool
 
     @classmethod
-    def free(cls, *, classic: bool) -> AriAddresses:
+    def free(cls, *, classic: bool, media: str = "audiosocket") -> AriAddresses:
         """Ports that nobody has now."""
         sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
         try:
             first, second, third = (f"127.0.0.1:{each.getsockname()[1]}" for each in sockets)
-            return cls(first, second, third, classic)
+            return cls(media, first, second, third, classic)
         finally:
             for each in sockets:
                 each.close()
@@ -68,9 +72,10 @@ class AriAddresses:
         password.write_text(PASSWORD)
         url, listen = f"http://{self.relay}/ari", self.behind_relay
         way = f"url = {json.dumps(url)}" if self.classic else f"listen = {json.dumps(listen)}"
+        named = f"password_file = {json.dumps(str(password))}\n"
         return (
-            f"[doors.audiosocket]\nlisten = {json.dumps(self.audiosocket)}\n"
-            f"[doors.ari]\n{way}\npassword_file = {json.dumps(str(password))}\n{more}"
+            f"[doors.{self.media}]\nlisten = {json.dumps(self.door)}\n{named * (self.media == 'websocket')}"
+            f"[doors.ari]\n{way}\nmedia = {json.dumps(self.media)}\n{named}{more}"
         )
 
 
@@ -93,6 +98,7 @@ def asterisk_of_ari(
         ari, client, http = (
             (SHIPPED / f"{name}.conf").read_text() for name in ("ari", "websocket_client", "http")
         )
+        client = client.replace("127.0.0.1:8765", addresses.door)
         if addresses.classic:
             assert "8088" in http
             http = http.replace("8088", port)
@@ -103,6 +109,7 @@ def asterisk_of_ari(
         (etc / "http.conf").write_text(http)
         (etc / "ari.conf").write_text(ari)
         (etc / "websocket_client.conf").write_text(client)
+        (etc / "chan_websocket.conf").write_text((SHIPPED / "chan_websocket.conf").read_text())
         with (etc / "pjsip.conf").open("a") as pjsip:
             pjsip.write("[callee]\ntype = endpoint\ncontext = offhook-phones\ndisallow = all\nallow = ulaw\n")
             pjsip.write(f"direct_media = no\nfrom_domain = {host}\n")
