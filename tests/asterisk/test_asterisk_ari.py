@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from offhook.doors.ari.classic import Classic
+from offhook.doors.ari.link import Link
+from offhook.doors.ari.messages import Event
+from offhook.doors.ari.operations import Operations
 from tests.asterisk.conftest import taking_calls
 from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
-from tests.support.asterisk.of_ari import EXTENSION, AriAddresses, asterisk_of_ari
+from tests.support.asterisk.of_ari import EXTENSION, PASSWORD, AriAddresses, asterisk_of_ari
 from tests.support.asterisk.received import ALIKE, likeness
 from tests.support.audio.audio import Phrase
 from tests.support.daemon_process import DaemonProcess
@@ -21,6 +27,8 @@ from tests.support.tcp_relay import Relay
 from tests.support.waiting import eventually
 from tests.support.words import recall
 
+SENDING_AWAY = ("res_pjsip_pubsub", "res_pjsip_refer")
+"""Without them a channel's ``redirect`` is accepted, and nothing follows."""
 CONNECTED = "ari: connected app=offhook"
 
 
@@ -34,7 +42,7 @@ def addresses(request: pytest.FixtureRequest) -> AriAddresses:
 @pytest.fixture(scope="module")
 def ari_server(addresses: AriAddresses) -> Iterator[AsteriskServer]:
     install = real_asterisk()
-    with asterisk_of_ari(install, addresses) as server:
+    with asterisk_of_ari(install, addresses, more_modules=SENDING_AWAY) as server:
         yield server
 
 
@@ -123,3 +131,48 @@ async def test_a_conversation_over_a_socket_that_breaks(
     said = ari_server.log(mark)
     assert "result=busy" in said
     assert [each for each in complaints(said) if "fallback" not in each and "ebsocket" not in each] == []
+
+
+@asynccontextmanager
+async def another_program(addresses: AriAddresses, app: str) -> AsyncIterator[tuple[Operations, list[Event]]]:
+    """One that speaks ARI with the same Asterisk, and what it is told."""
+    events: list[Event] = []
+    link = Link(events.append, lambda: None)
+    way = Classic(f"http://{addresses.behind_relay}/ari", "offhook", PASSWORD, app)
+    connecting = asyncio.create_task(way.connect(link))
+    try:
+        await eventually(lambda: link.is_up, "another program's connection")
+        yield Operations(link, app), events
+    finally:
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+        await way.close()
+
+
+@pytest.mark.parametrize("addresses", ["classic-audiosocket"], indirect=True)
+async def test_another_program_holds_listens_to_and_moves_a_call(
+    daemon: DaemonProcess, relay: Relay, addresses: AriAddresses, place_call: PlaceCall
+) -> None:
+    """What ARI is for beside calls that are placed: others take part, and the conversation goes on."""
+    log, seen = len(daemon.log()), len(daemon.transcript())
+    async with relay.at(addresses.relay), another_program(addresses, "probe") as (asterisk, events):
+        await eventually(lambda: CONNECTED in daemon.log()[log:], "the daemon's connection")
+        async with await place_call() as call:
+            await greeted(call)
+            ours = [each for each in await asterisk.channels() if str(each["name"]).startswith("PJSIP/")]
+            (channel,) = (str(each["id"]) for each in ours)
+            await asterisk.snoop(channel, "listener", spy="both")
+            await eventually(
+                lambda: any(each.type == "StasisStart" and each.channel_id == "listener" for each in events),
+                "the listener is in the other application",
+            )
+            await asterisk.hold(channel, on=True, music=False)
+            await asterisk.hold(channel, on=False, music=False)
+            await asterisk.hang_up("listener")
+            await call.media.press("42#")
+            await eventually(
+                lambda: any(each.heard == "4 2" for each in daemon.transcript()[seen:]),
+                "the agent is still there",
+            )
+            await asterisk.redirect(channel, "PJSIP/sip:elsewhere@127.0.0.1:9")
+            await eventually(lambda: "sip:elsewhere@" in (call.referred_to or ""), "the phone is sent away")

@@ -68,6 +68,8 @@ class SipCall(asyncio.DatagramProtocol):
         self.answered_ns: int | None = None
         self.answered_by = ""
         """The address that the audio comes from."""
+        self.referred_to: str | None = None
+        """Where the server has asked to call instead: SIP's REFER."""
         self._server = server
         self._user, self._password = user, password
         self._target = f"sip:{extension}@{server[0]}:{server[1]}"
@@ -284,6 +286,10 @@ class SipCall(asyncio.DatagramProtocol):
     def _on_accepted(self, request: sip.Message) -> None:
         self._send(sip.answer(request, 200, "OK"))
 
+    def _on_refer(self, request: sip.Message) -> None:
+        self.referred_to = request.get("Refer-To")
+        self._send(sip.answer(request, 202, "Accepted"))
+
     def _on_reinvite(self, request: sip.Message) -> None:
         remote = sip.parse_sdp(request.body)
         body = sip.offer(self._host, self.media.port, request.cseq[0] + 1)
@@ -313,6 +319,7 @@ _HANDLERS: dict[str, Callable[[SipCall, sip.Message], None]] = {
     "BYE": SipCall._on_bye,
     "INVITE": SipCall._on_reinvite,
     "OPTIONS": SipCall._on_accepted,
+    "REFER": SipCall._on_refer,
     "INFO": SipCall._on_accepted,
     "NOTIFY": SipCall._on_accepted,
     "UPDATE": SipCall._on_accepted,
