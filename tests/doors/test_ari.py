@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -259,3 +260,19 @@ async def test_asterisk_connects_with_the_password_and_nobody_without() -> None:
             assert seen == ["Dial"]
             await peer.ping()
         await eventually(lambda: not link.is_up, "it is noticed that it has gone")
+
+
+async def test_asterisk_is_woken_as_soon_as_it_has_connected() -> None:
+    """It looks for what came together with the handshake only when more comes."""
+    link = Link(lambda event: None, lambda: None)
+    async with listening("ari", DialledIn(link, None).serve) as listener:
+        host, _, port = str(listener.where).rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        key = base64.b64encode(bytes(16)).decode()
+        headers = f"Host: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+        more = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ari\r\n\r\n"
+        writer.write(f"GET {PATH} HTTP/1.1\r\n{headers}{more}".encode())
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        async with asyncio.timeout(30):
+            assert await reader.readexactly(2) == b"\x89\x00", "a ping"
+        writer.close()

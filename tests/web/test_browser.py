@@ -115,6 +115,7 @@ async def test_a_call_is_followed_and_ended(tmp_path: Path, clock: Clock, browse
                 listen = browser.find_element(By.CSS_SELECTOR, "#calls [data-is=listen]")
                 await asyncio.to_thread(listen.click)
                 await shown(browser, "#calls [data-is=listen]", "Stop listening")
+                await eventually(lambda: bool(readers), "somebody listens")
                 for _ in range(5):
                     readers[0].put(bytes(3_200))
                 heard = "return document.querySelector('#calls [data-is=listen]').dataset.heard || ''"

@@ -15,6 +15,13 @@ from offhook.doors.upgrade import Handshake, Login
 PATH = "/ari"
 SUBPROTOCOL = "ari"
 _READ_BYTES = 65_536
+PING_S = 0.1, 10.0
+"""How soon the first ping is sent, and how far apart they are at last.
+
+Asterisk (seen with 22.10) reads a request that reaches it together with our side of the handshake into its
+buffer, and looks there only when more comes: without a ping it is answered never, or at the next event.  The
+late ones find a peer that has vanished without a word.
+"""
 
 
 class _Server:
@@ -52,6 +59,18 @@ class _Server:
                 return
             protocol.receive_data(data)
 
+    async def ping(self) -> None:
+        """Again and again, until nobody is there any more."""
+        wait_s, most_s = PING_S
+        while True:
+            await asyncio.sleep(wait_s)
+            wait_s = min(most_s, 2 * wait_s)
+            self._handshake.protocol.send_ping(b"")
+            try:
+                await self._flush()
+            except Broken:
+                return  # whoever reads is told the same
+
     async def _flush(self) -> None:
         """In order, whoever sends."""
         async with self._sending:
@@ -83,4 +102,10 @@ class DialledIn:
             await handshake.read()
             await handshake.accept()
         connection.known()
-        await self._link.serve(_Server(connection, handshake))
+        server = _Server(connection, handshake)
+        pinging = asyncio.create_task(server.ping(), name="ari-ping")
+        try:
+            await self._link.serve(server)
+        finally:
+            pinging.cancel()
+            await asyncio.gather(pinging, return_exceptions=True)
