@@ -67,7 +67,8 @@ class House:
         def run() -> T:
             if self.database.is_missing():
                 raise ConfigError(
-                    f"database {self.database}: there is none yet; `offhook tenants add` makes it"
+                    f"database {self.database}: there is none yet; the first tenant makes it"
+                    " (page Tenants, or `offhook tenants add`)"
                 )
             with self.database.reading() as connection:
                 self.database.require_schema(connection)
