@@ -17,11 +17,12 @@ from tests.support.english import (
     is_question,
     is_statement,
     is_yes_or_no,
+    leans,
 )
 
 READINGS = (
     *(ends_in_digits, ends_in_letters, ends_in_time),
-    *(is_preface, is_question, is_statement, is_yes_or_no),
+    *(is_preface, is_question, is_statement, is_yes_or_no, leans),
 )
 
 
@@ -106,6 +107,23 @@ OTHERS = (
 def test_kinds_of_sentences(text: str) -> None:
     assert is_statement(text) is (text in STATEMENTS)
     assert is_question(text) is (text in QUESTIONS)
+
+
+LEANING = (
+    "And on Sundays?", "And the small one", "What about a tent,", "Okay, and for two nights",
+    "How about Friday",
+    "It's for my son. And without a licence?", "or by train",
+)  # fmt: skip
+NOT_LEANING = (
+    "", "And", "What about", "On Sundays", "And I'm late", "And is there a lift", "Ham and eggs",
+    "And the heating in the upstairs bathroom broke", "What about it",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*LEANING, *NOT_LEANING])
+def test_what_leans_on_the_question_before(text: str) -> None:
+    assert leans(text) is (text in LEANING)
+    assert text not in LEANING or not is_statement(text)
 
 
 def test_ends() -> None:

@@ -192,7 +192,11 @@ async def test_who_guesses_passwords_has_to_wait(house: House) -> None:
     ("page", "status", "said"),
     [
         ("/", 503, "no daemon answers there"),
-        ("/calls", 503, "there is none yet; the first tenant makes it (page Tenants, or `offhook tenants add`)"),
+        (
+            "/calls",
+            503,
+            "there is none yet; the first tenant makes it (page Tenants, or `offhook tenants add`)",
+        ),
         ("/turns", 503, "trace.jsonl"),
         ("/turns/7", 503, "trace.jsonl"),
         ("/agents/nobody", 503, "nobody"),

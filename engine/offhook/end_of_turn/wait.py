@@ -17,11 +17,11 @@ question (``bench/bench_end_of_turn.py``)::
 
                      wait when finished         answered in the pause
                      p50      p95
-    questions        121 ms   177 ms            12.9 %
-    short replies    137 ms   841 ms            13.7 %
-    statements       560 ms   560 ms            17.9 %   (43.6 % when treated like questions, p50 128 ms)
+    questions        121 ms   145 ms             7.4 %
+    short replies    135 ms   856 ms             6.5 %
+    statements       560 ms   560 ms            16.8 %   (43.6 % when treated like questions, p50 128 ms)
 
-Words that cannot end there are answered in 1.3 % of their pauses, all kinds together; the rest are words
+Words that cannot end there are answered in 0.1 % of their pauses, all kinds together; the rest are words
 that can.  Waiting up to 700 ms after statements gives 4.1 % there, which is ``statement_ms``; 560 keeps
 19 of 20 turns below 600 ms.
 What callers get of it, ``python -m bench.turnaround`` measures.

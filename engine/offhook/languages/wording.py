@@ -26,6 +26,7 @@ __all__ = [
     "is_question",
     "is_statement",
     "is_yes_or_no",
+    "leans",
     "number_at",
     "words",
 ]
@@ -119,10 +120,12 @@ def is_question(text: str, language: TurnLanguage) -> bool:
 def is_statement(text: str, language: TurnLanguage) -> bool:
     """True when the last sentence states or orders something: it has a subject, or is a command.
 
-    Questions, short replies, thanks and farewells are none.
+    Questions, also those that lean on the one before, short replies, thanks and farewells are none.
     """
     known, last = language.sentences, _last_sentence(text)
     clause = words(last)
+    if leans(text, language):
+        return False
     while clause and clause[0] in known.before_a_clause:
         clause.pop(0)
     if known.statement_words is not None:
@@ -130,6 +133,19 @@ def is_statement(text: str, language: TurnLanguage) -> bool:
         return states and not is_question(text, language)
     opens = len(clause) >= 2 and (clause[0] in known.subjects or clause[0] in known.orders)
     return opens and not _asks(last, language)
+
+
+LEANING_WORDS = 5
+"""More of them than that behind "and" are a clause, whatever their verb is."""
+
+
+def leans(text: str, language: TurnLanguage) -> bool:
+    """True when the last sentence is a question that leans on the one before: "And on Sundays", "what about
+    the small one".  It has no verb; it ends where its noun does.
+    """
+    found = language.sentences.leaning.fullmatch(" ".join(words(_last_sentence(text))))
+    rest = found["rest"].split() if found else []
+    return 0 < len(rest) <= LEANING_WORDS and language.sentences.clausal.isdisjoint(rest)
 
 
 def _asks(sentence: str, language: TurnLanguage) -> bool:

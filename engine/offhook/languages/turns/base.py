@@ -147,6 +147,10 @@ class Sentences:
     """Asks; in a sentence in lower case, with its punctuation."""
     time: frozenset[str] = _NONE
     """Last words that say when."""
+    leaning: re.Pattern[str] = re.compile(r"(?!)(?P<rest>)")
+    """All of the words lean on the question before, "and on sundays"; group ``rest`` behind the opening."""
+    clausal: frozenset[str] = _NONE
+    """Words that make a clause of what such an opening is followed by: pronouns as subjects, auxiliaries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,16 @@ _SENTENCES = Sentences(
         " week weeks weekend month months year years monday tuesday wednesday thursday friday saturday sunday"
         " january february march april may june july august september october november december"
     ),
+    leaning=re.compile(
+        r"(?:(?:okay|ok|right|alright|oh|so|well|yes|yeah|no|thanks|thank you|good|great|and|but|or) )*"
+        r"(?:and|or|(?:what|how) about) (?P<rest>.+)"
+    ),
+    clausal=word_set("""
+        i i'm i'd i've i'll we we're we'd we've we'll it it's it'll he he's she she's they they're they've
+        you you're you've that's there there's this is isn't are aren't am was were do don't does doesn't did
+        can can't could will won't would shall should may might must has have had
+        what who which where when why how
+    """),
 )
 
 _BACKCHANNELS = Backchannels(
