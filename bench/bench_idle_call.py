@@ -37,7 +37,9 @@ def main(words: Sequence[str] | None = None) -> None:
     args = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="offhook-bench-") as name:
         (Path(name) / "terns.toml").write_text(_AGENT)
-        settings = f'[llm]\nn_ctx = 32768\n[agent]\ndefault = "terns"\nsearch = ["{name}"]\n'
+        settings = (
+            f'[llm]\nn_ctx = {512 * (max(args.calls) + 2)}\n[agent]\ndefault = "terns"\nsearch = ["{name}"]\n'
+        )
         quiet = {"MALLOC_ARENA_MAX": "2"}  # as the unit has it
         with DaemonProcess(settings, max_calls=max(args.calls) + 2, environment=quiet) as daemon:
             _with(daemon, max(args.calls))  # pools get their threads, caches their entries

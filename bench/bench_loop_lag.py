@@ -74,7 +74,7 @@ class Sides:
     def read(self, start: int, stop: int) -> tuple[int, Samples]:
         return start, self._heard.take(np.arange(start, stop), mode="wrap")
 
-    def played(self, start_ns: int, stop_ns: int, rate_hz: int) -> Samples:
+    def played(self, start_ns: int, stop_ns: int) -> Samples:
         return self._ours.take(np.arange(start_ns // NS_PER_SAMPLE, stop_ns // NS_PER_SAMPLE), mode="wrap")
 
 
