@@ -31,6 +31,7 @@ from offhook.daemon.capacity import check_capacity, raised_limits
 from offhook.daemon.doors import OtherDoors
 from offhook.daemon.draining import drained
 from offhook.daemon.entrances import Entrances
+from offhook.daemon.garbage import keep_clean
 from offhook.daemon.inherited import EAGI, METRICS, Inherited, inherited
 from offhook.daemon.loading import load, speculation, watch_load
 from offhook.daemon.outbound import Outbound
@@ -230,6 +231,7 @@ class Daemon:
             if self._predecessor is not None:
                 await self._predecessor.taken()
             self._tasks.spawn(outbound.run(doors.ari, after, tenancy.snapshot), "outbound")
+            keep_clean(self._tasks, reception.running)
             progress(f"ready in {time.monotonic() - began:.1f} s, listening on {config.daemon.socket}")
             ready()
             systemd.notify("READY=1")
