@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.grounding.softmax import fit_softmax
 from offhook.knowledge.acts import ACTS, FILE, ActClassifier
 from offhook.knowledge.matcher import Matcher
 
@@ -51,24 +52,8 @@ def training_set() -> list[tuple[str, int]]:
 def fit(vectors: Vectors, labels: NDArray[np.int64]) -> tuple[Vectors, Vectors]:
     """Weights ``[acts, 384]`` and biases."""
     count = len(ACTS)
-    weight = np.sqrt(len(labels) / (count * np.bincount(labels, minlength=count)))[labels][:, None]
-    wanted = np.eye(count, dtype=np.float32)[labels]
-    matrix = np.zeros((count, vectors.shape[1]), np.float32)
-    bias = np.zeros(count, np.float32)
-    moments = [np.zeros_like(matrix), np.zeros_like(matrix), np.zeros_like(bias), np.zeros_like(bias)]
-    for step in range(1, STEPS + 1):
-        logits = vectors @ matrix.T + bias
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares /= shares.sum(axis=1, keepdims=True)
-        error = (shares - wanted) * weight / len(labels)
-        gradients = (error.T @ vectors + RIDGE * matrix, error.sum(axis=0))
-        for place, (parameter, gradient) in enumerate(zip((matrix, bias), gradients, strict=True)):
-            first, second = moments[2 * place], moments[2 * place + 1]
-            first += 0.1 * (gradient - first)
-            second += 0.001 * (gradient**2 - second)
-            root = np.sqrt(second / (1 - 0.999**step)) + 1e-8
-            parameter -= RATE * (first / (1 - 0.9**step)) / root
-    return matrix, bias
+    weights = np.sqrt(len(labels) / (count * np.bincount(labels, minlength=count)))[labels]
+    return fit_softmax(vectors, labels, weights, classes=count, ridge=RIDGE, steps=STEPS, rate=RATE)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.grounding.softmax import fit_softmax
 from offhook.knowledge.base import FactMatcher
 from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.moods import FILE, MOODS, MULTILINGUAL_FILE, MoodClassifier
@@ -76,25 +77,9 @@ def material(languages: list[str]) -> tuple[list[str], NDArray[np.int64], Vector
 
 
 def fit(vectors: Vectors, moods: NDArray[np.int64], weights: Vectors) -> tuple[Vectors, Vectors]:
-    """Weights ``[moods, width]`` and biases: a softmax regression with a ridge, by full-batch Adam."""
-    share = (weights / weights.mean())[:, None]
-    wanted = np.eye(len(MOODS), dtype=np.float32)[moods]
-    matrix = np.zeros((len(MOODS), vectors.shape[1]), np.float32)
-    bias = np.zeros(len(MOODS), np.float32)
-    moments = [np.zeros_like(matrix), np.zeros_like(matrix), np.zeros_like(bias), np.zeros_like(bias)]
-    for step in range(1, STEPS + 1):
-        logits = vectors @ matrix.T + bias
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares /= shares.sum(axis=1, keepdims=True)
-        error = (shares - wanted) * share / len(moods)
-        gradients = (error.T @ vectors + RIDGE * matrix, error.sum(axis=0))
-        for place, (parameter, gradient) in enumerate(zip((matrix, bias), gradients, strict=True)):
-            first, second = moments[2 * place], moments[2 * place + 1]
-            first += 0.1 * (gradient - first)
-            second += 0.001 * (gradient**2 - second)
-            root = np.sqrt(second / (1 - 0.999**step)) + 1e-8
-            parameter -= RATE * (first / (1 - 0.9**step)) / root
-    return matrix, bias
+    """Weights ``[moods, width]`` and biases."""
+    shares = weights / weights.mean()
+    return fit_softmax(vectors, moods, shares, classes=len(MOODS), ridge=RIDGE, steps=STEPS, rate=RATE)
 
 
 def bar_above(scores: Vectors) -> float:

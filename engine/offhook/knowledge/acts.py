@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.errors import ModelError
+from offhook.knowledge.weights import read_weights
 
 Act = Literal["other", "farewell", "repeat", "wait", "greeting", "thanks", "readback", "person", "machine"]
 ACTS: tuple[Act, ...] = get_args(Act)
@@ -39,11 +39,7 @@ class ActClassifier:
 
     def __init__(self, path: Path = FILE) -> None:
         """Load the weights.  Raises ModelError when they are missing."""
-        if not path.is_file():
-            raise ModelError(f"{path} is missing: install offhook again")
-        with np.load(path) as weights:
-            self._matrix: NDArray[np.float32] = weights["matrix"].astype(np.float32)
-            self._bias: NDArray[np.float32] = weights["bias"].astype(np.float32)
+        self._matrix, self._bias = read_weights(path, "matrix", "bias")
 
     def guess(self, vector: NDArray[np.float32]) -> ActGuess:
         """The act of an utterance with this vector, of length 1."""

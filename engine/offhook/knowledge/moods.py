@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.errors import ModelError
+from offhook.knowledge.weights import read_weights
 
 Mood = Literal["angry", "neutral", "pleased"]
 MOODS: tuple[Mood, ...] = ("angry", "neutral", "pleased")
@@ -29,12 +29,7 @@ class MoodClassifier:
 
     def __init__(self, path: Path = FILE) -> None:
         """Load the weights.  Raises ModelError when they are missing."""
-        if not path.is_file():
-            raise ModelError(f"{path} is missing: install offhook again")
-        with np.load(path) as weights:
-            self._matrix: NDArray[np.float32] = weights["matrix"].astype(np.float32)
-            self._bias: NDArray[np.float32] = weights["bias"].astype(np.float32)
-            self._bars: NDArray[np.float32] = weights["bars"].astype(np.float32)
+        self._matrix, self._bias, self._bars = read_weights(path, "matrix", "bias", "bars")
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """``[texts, 2]`` for ``[texts, width]`` of length 1: of angry, and of pleased, against the rest."""

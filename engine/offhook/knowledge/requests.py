@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.errors import ModelError
+from offhook.knowledge.weights import read_weights
 
 _FOLDER = Path(__file__).parent.parent / "assets" / "grounding"
 FILE = _FOLDER / "requests.npz"
@@ -22,11 +22,8 @@ class RequestClassifier:
 
     def __init__(self, path: Path = FILE) -> None:
         """Load the weights.  Raises ModelError when they are missing."""
-        if not path.is_file():
-            raise ModelError(f"{path} is missing: install offhook again")
-        with np.load(path) as weights:
-            self._direction: NDArray[np.float32] = weights["direction"]
-            self._bias = float(weights["bias"])
+        self._direction, bias = read_weights(path, "direction", "bias")
+        self._bias = float(bias)
 
     def log_odds(self, vector: NDArray[np.float32]) -> float:
         """That an utterance with this vector, of length 1, wants something done."""
