@@ -44,8 +44,8 @@ def _gap(ms: int) -> sounds.Signal:
 
 
 def _say(voice: str, *clauses: str, pause_ms: int = 400) -> sounds.Signal:
-    """``flite:slt``, ``espeak:en-us``, ``pico:en-GB`` or ``piper``, each also as a ``child:``; clauses with a
-    pause between.
+    """``flite:slt``, ``espeak:en-us``, ``pico:en-GB`` or ``piper``, each also as a ``child:`` or ``deep:``;
+    clauses with a pause between.
     """
     parts: list[sounds.Signal] = []
     for clause in clauses:
@@ -70,6 +70,8 @@ def _spoken(voice: str, text: str) -> Samples:
             return sounds.trimmed(to_rate(said, 16_000, RATE_HZ))
         case "child":  # a smaller head, a higher voice
             return to_rate(_spoken(name, text), RATE_HZ, RATE_HZ * 4 // 5)
+        case "deep":  # a larger one, slower
+            return to_rate(_spoken(name, text), RATE_HZ, RATE_HZ * 9 // 8)
     return _piper(text)
 
 
@@ -161,6 +163,18 @@ PEOPLE: dict[str, list[tuple[str, tuple[str, ...]]]] = {
         ("pico:en-US", ("Thanks for calling Corner Pizza, what would you like?",)),
         ("flite:awb", ("What is it?",)),
     ],
+    "fresh": [
+        ("deep:pico:en-GB", ("Hello?",)),
+        ("espeak:en-us+f4", ("Hiya.",)),
+        ("deep:flite:slt", ("Carter household, Julie here.",)),
+        ("pico:en-US", ("Good afternoon, Lakeside Motors, parts department.",)),
+        ("espeak:en-gb+m7", ("Yes, what do you want?",)),
+        ("child:pico:en-GB", ("Hello?", "Is that Grandma?")),
+        ("piper", ("Sorry, hello, I was just in the garden.",)),
+        ("deep:pico:en-US", ("Security.",)),
+        ("flite:rms", ("Bluebird travel, you're through to Simon, where would you like to go?",)),
+        ("pico:en-GB", ("Um, hi?",)),
+    ],
 }
 MACHINES: dict[str, list[tuple[str, tuple[str, ...], bool]]] = {
     "tuned": [
@@ -249,6 +263,19 @@ MACHINES: dict[str, list[tuple[str, tuple[str, ...], bool]]] = {
         ("prompts", ("vm-sorry", "vm-nobodyavail", "vm-intro"), True),
         ("flite:rms", ("Yo, it's Chris, leave it at the beep.",), True),
     ],
+    "fresh": [
+        ("deep:pico:en-GB", ("Hello.", "You're speaking to Martin's machine.", "Talk to it nicely."), True),
+        ("pico:en-US", ("Hi there.", "Sorry we can't pick up.", "Leave us your name and number."), True),
+        ("deep:flite:slt", ("Pine Street pharmacy.", "Our opening hours are eight to six.", "Bye."), False),
+        ("espeak:en-us+f4", ("It's Becky!", "I'm off travelling.", "Drop me a line after the tone."), True),
+        ("piper", ("Good evening.", "All of our advisers are helping other customers."), False),
+        ("child:flite:slt", ("Hello.", "Mum and dad are out.", "Say something after the beep."), True),
+        ("pico:en-GB", ("This number has been changed.", "Please check it and dial again."), False),
+        ("espeak:en-gb+m7", ("Baker.", "At present I cannot speak to you.", "Wait for the signal."), True),
+        ("prompts", ("vm-theperson", "digits/4", "digits/9", "vm-isonphone", "vm-leavemsg"), True),
+        ("deep:pico:en-US", ("Welcome to the county court.", "Para espanol, oprima el dos."), False),
+        ("flite:awb", ("Hey!", "Yeah, not really, this is a recording.", "Speak when it beeps."), True),
+    ],
 }
 SIGNALS: dict[str, list[tuple[str, Verdict, Callable[[], sounds.Signal]]]] = {
     "tuned": [
@@ -318,21 +345,32 @@ SIGNALS: dict[str, list[tuple[str, Verdict, Callable[[], sounds.Signal]]]] = {
             ),
         ),
     ],
+    "fresh": [
+        ("fax ced faint", Verdict.FAX, lambda: np.concatenate([_gap(1_100), _tone((2_092,), 3_000, -30.0)])),
+        (
+            "italian ringing",
+            Verdict.NETWORK,
+            lambda: np.tile(np.concatenate([_tone((425,), 1_000), _gap(4_000)]), 2),
+        ),
+        ("silence", Verdict.SILENCE, lambda: _gap(8_000)),
+    ],
 }
 
 
-SETS = ("tuned", "seen", "untouched")
+SETS = ("tuned", "seen", "untouched", "fresh")
+_PAUSES_MS = {"fresh": (500, 1_500)}
+"""Between a machine's clauses; 350 to 800 in the others."""
 
 
 def greetings(group: str) -> Iterator[Greeting]:
-    rng = np.random.default_rng({"tuned": 31, "seen": 33, "untouched": 47}[group])
-    line = _worse_line if group == "untouched" else _line
+    rng = np.random.default_rng({"tuned": 31, "seen": 33, "untouched": 47, "fresh": 59}[group])
+    line = _worse_line if group in ("untouched", "fresh") else _line
     for number, (voice, clauses) in enumerate(PEOPLE[group]):
         pause = int(rng.integers(900, 1_500))
         name = f"person {number + 1:2} {voice}: {' / '.join(clauses)}"
         yield Greeting(name, group, Verdict.HUMAN, line(rng, _say(voice, *clauses, pause_ms=pause)))
     for number, (voice, parts, beep) in enumerate(MACHINES[group]):
-        pause = int(rng.integers(350, 800))
+        pause = int(rng.integers(*_PAUSES_MS.get(group, (350, 800))))
         said = _prompts(*parts) if voice == "prompts" else _say(voice, *parts, pause_ms=pause)
         if beep:
             hz = float(rng.choice([440, 800, 1_000, 1_400]))
