@@ -10,6 +10,7 @@ import pytest
 from offhook.errors import ConfigError
 from offhook.web.app import build
 from offhook.web.passwords import Passwords
+from offhook.web.server import prepared
 from offhook.web.sessions import MOST_FAILED
 from offhook.web.tokens import Token
 from tests.support.controlled import controlled
@@ -18,6 +19,18 @@ from tests.support.web import house_in
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 DIAL = {"number": "+12125550123", "agent": "garage", "consent": "signed at the desk"}
+
+
+def test_programs_come_in_where_nobody_has_a_password(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "api.token").write_text(TOKEN)
+    web = {"listen": "127.0.0.1:0", "password_file": str(tmp_path / "none")}
+    with pytest.raises(ConfigError, match="`offhook web passwd` writes it"):
+        prepared(house_in(tmp_path, web=web))
+    _, sock = prepared(house_in(tmp_path, web={**web, "token_file": str(tmp_path / "api.token")}))
+    sock.close()
+    assert "only programs can come in" in caplog.text
 
 
 def client_of(folder: Path, token: str | None = TOKEN) -> httpx.AsyncClient:

@@ -18,6 +18,7 @@ from offhook.control.commands import Stream
 from offhook.control.feed import Reader
 from offhook.control.live import LiveCall
 from offhook.daemon.supervision import wav_header
+from offhook.observe.trace import TurnTrace
 from offhook.tools.base import ToolSpec
 from offhook.tools.builtin.handover import transfer
 from offhook.tools.executor import Toolbox
@@ -112,6 +113,9 @@ async def test_a_call_is_followed_and_ended(tmp_path: Path, clock: Clock, browse
                 await shown(browser, "#link", "as it happens")
                 await call.says("Always?")
                 await shown(browser, "#calls .words", "Every night.")
+                assert browser.find_elements(By.CSS_SELECTOR, "#calls .mood") == [], "neutral is not shown"
+                lives[0].turn("I have had enough.", "I see.", TurnTrace(call.call.id, 3, mood="angry"))
+                await shown(browser, "#calls .mood", "angry")
                 listen = browser.find_element(By.CSS_SELECTOR, "#calls [data-is=listen]")
                 await asyncio.to_thread(listen.click)
                 await shown(browser, "#calls [data-is=listen]", "Stop listening")

@@ -63,6 +63,14 @@ def test_the_command_takes_a_password_from_a_pipe(
     assert main(command) == 0
     assert Passwords(path).fits("ada", "long enough for us")
     assert main([*command, "--remove"]) == 0
+    # The configuration says where, named before the word or behind it.
+    config = tmp_path / "offhook.toml"
+    config.write_text(f'[web]\npassword_file = "{tmp_path}/other"\n')
+    named = ["--config", str(config)]
+    for line in (["web", *named, "passwd", "bob"], ["web", "passwd", "eve", *named]):
+        monkeypatch.setattr("sys.stdin", io.StringIO("long enough for us\n"))
+        assert main(line) == 0
+    assert Passwords(tmp_path / "other").users() == ["bob", "eve"]
     with pytest.raises(ConfigError, match="nobody is in it"):
         Passwords(path).users()
 

@@ -27,6 +27,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     passwd.add_argument("user", nargs="?", default="admin", metavar="USER", help="default: admin")
     passwd.add_argument("--remove", action="store_true", help="take the user out instead")
     passwd.add_argument("--file", type=Path, metavar="FILE", help="default: web.password_file")
+    # As good behind the word as before it: whoever gives none here leaves what stands before.
+    passwd.add_argument(
+        "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="whose web.password_file"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

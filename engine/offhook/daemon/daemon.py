@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from offhook import __version__
 from offhook.agents.loader import load_agent
 from offhook.apps.running import Apps
 from offhook.call.prompts import ReadyPhrases
@@ -41,6 +39,7 @@ from offhook.daemon.recordings import Recordings
 from offhook.daemon.reload import Reloads, merged
 from offhook.daemon.replacement import Replacement, add_upgrade
 from offhook.daemon.retention import keep_purging
+from offhook.daemon.state import health, state_for_operator
 from offhook.daemon.succession import Predecessor, UpgradeError
 from offhook.daemon.supervision import add_supervision
 from offhook.daemon.watchdog import Watchdog, parts
@@ -311,32 +310,10 @@ class Daemon:
             raise BusyError(f"there are {most} calls already (daemon.max_calls)")
 
     def _health(self) -> dict[str, Any]:
-        """For the status page.  Any thread."""
-        if self._reception is None:
-            return {"problem": "the daemon is starting"}
-        state = self._reception.health()
-        return {"problem": "the daemon is stopping"} if self._stopping.is_set() else state
+        return health(self._reception, stopping=self._stopping.is_set())
 
     def _state_for_operator(self) -> dict[str, Any]:
-        ready = self._reception is not None and not self._stopping.is_set()
-        return {
-            "version": __version__,
-            "pid": os.getpid(),
-            "ready": ready,
-            "tasks": len(asyncio.all_tasks()),
-            "calls": 0,
-            "places": 0,
-            "load": 0.0,
-            "tenants": None,  # until there is a reception
-            **self._health(),
-            "costs": self._costs_today(),
-        }
-
-    def _costs_today(self) -> dict[str, Any]:
-        costs = self._config.costs
-        spent = {} if self._reception is None else self._reception.services.ledger.today()
-        by_tenant = [{"tenant": tenant, "cost": round(cost, 4)} for tenant, cost in spent.items()]
-        return {"currency": costs.currency, "per_day": costs.per_day, "today": by_tenant}
+        return state_for_operator(self._reception, self._config.costs, stopping=self._stopping.is_set())
 
     # --- reading again -----------------------------------------------------------------------
 

@@ -95,7 +95,9 @@ class Passwords:
 
     def _read(self) -> dict[str, _Hash]:
         if not self.path.exists():
-            raise ConfigError(f"{self.path}: there is no such file; `offhook web passwd` writes it")
+            raise ConfigError(
+                f"{self.path}: there is no such file; `offhook web passwd` writes it, with a first user"
+            )
         known = {}
         for number, line in enumerate(read_text(self.path).splitlines(), 1):
             if not line.strip() or line.startswith("#"):

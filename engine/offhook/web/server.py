@@ -37,7 +37,7 @@ def prepared(house: House) -> tuple[uvicorn.Server, socket.socket]:
     host, port = where.hostname or "", where.port or 0
     check_place(settings, host)
     passwords = Passwords(settings.password_file)
-    passwords.users()
+    _check_users(passwords, settings)
     sock = _bound(host, port, settings.listen)
     https = settings.certificate is not None
     hosts = frozenset({*LOCAL, host, *settings.hosts})
@@ -81,6 +81,16 @@ def check_place(settings: WebConfig, host: str) -> None:
         f"web.listen {settings.listen} can be reached from other machines: set web.certificate, or listen on"
         " 127.0.0.1 behind a web server that speaks HTTPS (then set web.behind_proxy)"
     )
+
+
+def _check_users(passwords: Passwords, settings: WebConfig) -> None:
+    """Somebody can come in: whoever has a password, or a program with a token.  Raises ConfigError."""
+    try:
+        passwords.users()
+    except ConfigError as error:
+        if settings.token_file is None or passwords.path.exists():
+            raise
+        _log.warning("only programs can come in, with the token of web.token_file: %s", error)
 
 
 def is_local(host: str) -> bool:

@@ -40,12 +40,20 @@ function setFloor(card, floor) {
   part(card, "floor").dataset.floor = floor;
 }
 
-function say(card, who, words) {
-  if (!words) return;
+const MOODS = ["angry", "pleased"]; // neutral is what most turns are
+function say(card, who, words, mood) {
+  const shown = MOODS.includes(mood) ? mood : "";
+  if (!words && !shown) return;
   const line = document.createElement("li"), name = document.createElement("b");
   line.className = who;
   name.textContent = who;
-  line.append(name, " ", words);
+  line.append(name, " ", words || "");
+  if (shown) {
+    const tag = document.createElement("em");
+    tag.className = `mood ${shown}`;
+    tag.textContent = shown;
+    line.append(" ", tag);
+  }
   const list = part(card, "words");
   list.append(line);
   while (list.children.length > MOST_WORDS) list.firstElementChild.remove();
@@ -153,7 +161,7 @@ const told = {
     bar(card, event.turnaround_ms);
     state();
   },
-  turn(event, card) { say(card, "caller", event.caller_text); say(card, "agent", event.audible_text); },
+  turn(event, card) { say(card, "caller", event.caller_text, event.mood); say(card, "agent", event.audible_text); },
   ended(event, card) { card.listening?.abort(); card.remove(); count(); state(); },
   moved() { again(); },  // its agent and targets are others now
   lost() { again(); },  // what was missed is told anew
