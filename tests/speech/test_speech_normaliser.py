@@ -34,6 +34,11 @@ CASES = [
     ("Tomatoes: $5/lb. in season", "Tomatoes: five dollars per pound in season"),
     ("a $50 deposit", "a fifty dollar deposit"),
     ("USD 40", "forty dollars"),
+    ("R 45.00 or R1,250 a night", "forty-five rand or one thousand two hundred fifty rand a night"),
+    ("A$12, NZ$8, HK$40", "twelve Australian dollars, eight New Zealand dollars, forty Hong Kong dollars"),
+    ("Rs. 500, ₹1,50,000", "five hundred rupees, one hundred fifty thousand rupees"),
+    ("KES 1,200, 2/$5", "one thousand two hundred shillings, two for five dollars"),
+    ("£25 p.p., £650 pcm", "twenty-five pounds per person, six hundred fifty pounds per calendar month"),
     # Numbers.
     ("12,000 tiles", "twelve thousand tiles"),
     ("The hall holds 1,204.", "The hall holds one thousand two hundred four."),
@@ -57,6 +62,11 @@ CASES = [
         "ten thousand bricks for fifteen thousand four hundred twenty members",
     ),
     ("٣ or \uff15", "three or five"),
+    ("kids <12, guests >18, ≥ 2 nights", "kids under twelve, guests over eighteen, at least two nights"),
+    ("under 16s, 2-for-1", "under sixteens, two for one"),
+    ("buses 43/44", "buses forty-three and forty-four"),
+    ("the 2025/26 season", "the twenty twenty-five to twenty-six season"),
+    ("give +/- 5 min", "give plus or minus five minutes"),
     # Times.
     ("The tour leaves at 7:30pm.", "The tour leaves at seven thirty PM."),
     ("8:00, 9am, 12:05", "eight o'clock, nine AM, twelve oh five"),
@@ -68,7 +78,13 @@ CASES = [
     ("We close at 5 p.m.", "We close at five PM."),
     ("From 9:30 a.m. on, until noon.", "From nine thirty AM on, until noon."),
     ("7.30pm", "seven thirty PM"),
+    ("9.00-17.30", "nine AM to five thirty PM"),
+    ("Sat 9.30 - 5.15", "Saturday, nine thirty to five fifteen"),
+    ("3.50-4.20 m", "three point five zero to four point two zero meters"),
+    ("6am-midnight, noon - 3", "six AM to midnight, noon to three"),
     # Weekdays and months.
+    ("M-Sat 8-6, Th-Su noon-3pm", "Monday to Saturday, eight to six, Thursday to Sunday, noon to three PM"),
+    ("Weds 9-5, MWF 6pm", "Wednesday, nine to five, Monday, Wednesday, Friday, six PM"),
     ("Mon-Fri 7:30-5", "Monday to Friday, seven thirty to five"),
     (
         "Mon\u2013Thu: 9am\u20135pm, Sat 10-2, Sun closed",
@@ -160,6 +176,9 @@ CASES = [
     ("do NOT soak; PLEASE wait for the SUV", "do not soak; please wait for the SUV"),
     ("MOT, RV, FAQ, ID, Wi-Fi, ASAP, Henry VIII", "MOT, RV, FAQ, ID, Wi-Fi, ASAP, Henry VIII"),
     ("5% APR", "five percent APR"),
+    ("incl. VAT, e.g. London, Bldg. C", "including VAT, for example London, Building C"),
+    ("w/c 4 May, 7 days/wk", "week commencing the fourth of May, seven days a week"),
+    ("Bake at 180C in flat 204C", "Bake at one eighty C in flat two oh four C"),
     # Signs.
     ("Press # or *.", "Press pound or star."),
     ("Use the # key, then dial *67.", "Use the pound key, then dial star sixty-seven."),
@@ -195,6 +214,7 @@ def test_ordinary_sentences_stay_as_they_are(text: str) -> None:
     ("language", "said"),
     [
         ("en-US", "March fourth, twenty twenty-seven"),
+        ("en-ZA", "April third, twenty twenty-seven"),
         ("en_GB", "April third, twenty twenty-seven"),
         ("it", "03/04/2027"),
         ("", "03/04/2027"),
@@ -202,6 +222,14 @@ def test_ordinary_sentences_stay_as_they_are(text: str) -> None:
 )
 def test_a_language_has_its_own_rules_or_none(language: str, said: str) -> None:
     assert spoken("03/04/2027", language) == said
+
+
+def test_a_letter_is_the_rand_where_prices_are_in_rand() -> None:
+    assert spoken("R45, R1 250.50 or R12k on the R44", "en-ZA") == (
+        "forty-five rand, one thousand two hundred fifty rand and fifty cents or twelve thousand rand"
+        " on the R forty-four"
+    )
+    assert spoken("R45") == "R forty-five"
 
 
 def test_other_languages_are_only_made_safe() -> None:

@@ -20,15 +20,23 @@ _WITH_STOP = {
     "jr": "Junior", "sr": "Senior", "mgr": "manager", "govt": "government", "mins": "minutes", "hrs": "hours",
     "hr": "hour", "yrs": "years", "yr": "year", "mos": "months", "wks": "weeks", "lbs": "pounds",
     "est": "estimated", "attn": "attention", "qty": "quantity", "acct": "account", "fl": "floor",
-    "pkg": "package", "temp": "temperature", "ref": "reference", "sq. ft": "square feet", "sq": "square",
+    "pkg": "package", "temp": "temperature", "vol": "volume",
+    "doz": "dozen", "ref": "reference", "sq. ft": "square feet", "sq": "square",
 }  # fmt: skip
 """Without the last full stop, which has to be there."""
+_GO_ON = frozenset(
+    ("e.g", "i.e", "vs", "approx", "incl", "excl", "tel", "ext", "avg", "ref", "attn", "est", "vol")
+)
+"""What something has to follow: their full stop ends no sentence, unless the text is at its end."""
+_NAMED = re.compile(r"\s(?:[A-Z]|\w*\d\w*)\b(?!')")
+"""What is called by a letter or a number: "Bldg. C"."""
 _NO_STOP = {
     "approx": "approximately", "incl": "including", "excl": "excluding", "appt": "appointment",
     "appts": "appointments", "dept": "department", "vs": "versus", "etc": "et cetera", "hrs": "hours",
     "yrs": "years", "mins": "minutes", "wks": "weeks", "lbs": "pounds", "qty": "quantity", "acct": "account",
     "avg": "average", "bldg": "building", "eg": "for example", "ie": "that is",
     "Blvd": "Boulevard", "Apt": "Apartment", "sq ft": "square feet", "ea": "each", "tel": "telephone",
+    "Tel": "Telephone", "w/c": "week commencing", "doz": "dozen",
 }  # fmt: skip
 """What is no other word, so that it is known without its full stop."""
 _SLASHED = {
@@ -54,6 +62,9 @@ _COUNTED = re.compile(r"\s[$£€]?[\da-z]")
 _VOWEL = re.compile("[AEIOUY]")
 
 
+_EACH = {"wk": "week", "mo": "month", "yr": "year"}
+
+
 def _any(words: dict[str, str]) -> str:
     return "|".join(sorted((re.escape(word) for word in words), key=len, reverse=True))
 
@@ -69,7 +80,8 @@ def _with_stop(match: re.Match[str]) -> str:
     words = _WITH_STOP.get(short) or _WITH_STOP[short.lower()]
     if short[0].isupper():
         words = words[0].upper() + words[1:]
-    return words + full_stop(match)
+    goes_on = short.lower() in _GO_ON and match.string[match.end() :].strip()
+    return words if goes_on or _NAMED.match(match.string, match.end()) else words + full_stop(match)
 
 
 def _slashed(match: re.Match[str]) -> str:
@@ -96,7 +108,14 @@ ABBREVIATIONS: tuple[Rule, ...] = (
     ),
     rule(r"\bpp?\.\s?(?=\d)", lambda match: "pages " if match.group().startswith("pp") else "page "),
     rule(r"\b([Ee])st\.(?=\s\d{4}\b)", r"\1stablished"),
-    rule(r"\b([Nn])os?\.\s?(?=\d)", lambda match: "Number " if match[1] == "N" else "number "),
+    rule(r"\b([Nn])o(s?)\.\s?(?=\d)", lambda match: f"{'N' if match[1] == 'N' else 'n'}umber{match[2]} "),
+    rule(r"\bca?\.\s?(?=[1-9]\d)", "about "),
+    rule(r"(?<!\w)\+/-\s?", "plus or minus "),
+    rule(
+        r"\b(days?|nights?|hours?|weeks?|times?|sessions?|class(?:es)?) ?/ ?"
+        r"(wk|week|mo|month|yr|year|day)\b\.?",
+        lambda match: f"{match[1]} a {_EACH.get(match[2], match[2])}",
+    ),
     rule(r"(?<=[A-Za-z] )no\.(?=\s(?:is|for)\b)", "number"),
     rule(r"\b(?P<title>Mrs|Mr|Ms)\b\.?", _title),
     rule(rf"(?<![\w.@/-])(?<!\d\s)(?P<short>{_any(_WITH_STOP)})\.(?!\w)", _with_stop, re.IGNORECASE),

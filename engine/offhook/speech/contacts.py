@@ -179,7 +179,7 @@ NUMBERS: tuple[Rule, ...] = (
     ),
     rule(rf"\b(?P<cue>(?:{_THING}) (?:is |number )?)(?P<run>\d{{5,}})\b(?![,.:/-]\d)", _coded, re.IGNORECASE),
     rule(r"\b(?P<cue>number (?:is )?)(?P<run>\d{4,})\b(?![,.:/-]\d)", _coded, re.IGNORECASE),
-    rule(rf"\b(?P<cue>(?:{_ROOMS}) )(?P<run>\d{{3,4}})(?![\d%]|[,.:/]\d)", _housed, re.IGNORECASE),
+    rule(rf"\b(?P<cue>(?:{_ROOMS}) )(?P<run>\d{{3,4}})(?![\w%]|[,.:/]\d)", _housed, re.IGNORECASE),
     # ZIP codes after their state.
     rule(
         r"\b(?P<cue>[A-Z]{2} )(?P<run>\d{5})(?:-(?P<plus>\d{4}))?\b(?![,.:/]\d)",

@@ -15,12 +15,19 @@ MONTHS = (
 _FULL = {name[:3].lower(): name for name in (*_DAYS, *MONTHS)}
 _DAY = "|".join(_DAYS)
 _MONTH = "|".join(MONTHS)
-_SURE = r"Mon(?!\s(?:Ami|Amour|Cher|Dieu|Petit))|Tues?|Wed|Thu(?:rs?)?|Fri|Feb|Apr|Aug|Sept?|Oct|Nov"
+_SURE = r"Mon(?!\s(?:Ami|Amour|Cher|Dieu|Petit))|Tues?|Weds?|Thu(?:rs?)?|Fri|Feb|Apr|Aug|Sept?|Oct|Nov"
 """Abbreviations that are no words or names of their own."""
 _UNSURE = (
     "Sat|Sun|Jan|Mar|Jun|Jul|Dec|MON|TUES?|WED|THU(?:RS?)?|FRI|SAT|SUN"
     "|JAN|FEB|MAR|APR|JUN|JUL|AUG|SEPT?|OCT|NOV|DEC"
 )
+_LETTERS = {
+    **{day[:2]: day for day in _DAYS},
+    "M": "Monday",
+    "W": "Wednesday",
+    "F": "Friday",
+}
+"""Days as their shortest forms, which are known in ranges only: "M-F", "Mo-Fr"."""
 _NAME = rf"(?:(?:{_DAY}|{_MONTH}|{_SURE}|{_UNSURE})\b)"
 _JOINT = r"(?:\s?[-/&,]\s?|\s(?:and|or|to|through|thru|until)\s)"
 _DATED_BEFORE = re.compile(
@@ -119,8 +126,16 @@ NAMES: tuple[Rule, ...] = (
         rf"\b((?:{_DAY}|{_MONTH})(?:\s\d{{1,2}}(?:st|nd|rd|th)?)?)\s?-\s?(?=(?:{_DAY}|{_MONTH})\b)", r"\1 to "
     ),
     # A pause between the days and the hours: "Monday to Friday, nine to five".
-    rule(r"\bM-F\b", "Monday to Friday"),
-    rule(rf"\b((?:{_DAY})s?)[:,]?\s(?=\d{{1,2}}(?::\d\d|\s?[apAP]\.?[mM]\b|\s?-\s?\d))", r"\1, "),
+    rule(
+        rf"\b(?P<first>M|Mo|Tu|W|We|Th|F|Fr)-(?P<last>Tu|W|We|Th|F|Fr|Sa|Su|Fri|Sat|Sun|(?:{_DAY}))\b",
+        lambda match: f"{_LETTERS[match['first'][:2]]} to {_LETTERS.get(match['last'][:2], match['last'])}",
+    ),
+    rule(r"\b(?:MWF|M/W/F)\b", "Monday, Wednesday, Friday"),
+    rule(
+        rf"\b((?:{_DAY})s?)[:,]?\s(?=\d{{1,2}}(?::\d\d|\s?[apAP]\.?[mM]\b|(?:\.\d\d)?\s?-\s?\d)"
+        r"|(?:noon|midnight)\s?(?:-|to\b))",
+        r"\1, ",
+    ),
 )
 """Abbreviated names in full: what follows sees only those."""
 

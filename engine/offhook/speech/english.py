@@ -9,7 +9,7 @@ from offhook.speech.abbreviations import ABBREVIATIONS, CAPITALS
 from offhook.speech.addresses import STREET_ADDRESSES
 from offhook.speech.contacts import ADDRESSES, NUMBERS
 from offhook.speech.dates import NAMES, dates
-from offhook.speech.money import MONEY
+from offhook.speech.money import MONEY, RAND
 from offhook.speech.numbers import (
     AMOUNT,
     BEGIN,
@@ -17,6 +17,7 @@ from offhook.speech.numbers import (
     amount,
     digits,
     fraction,
+    house,
     is_year,
     number,
     ordinal,
@@ -34,8 +35,10 @@ _PASSES = 4
 """Words in the place of digits may complete what an earlier rule looks for; then it goes round again."""
 
 
-def english(text: str, *, day_first: bool = False) -> str:
-    """``text`` in English words; ``day_first``: "03/04/2027" is in April."""
+def english(text: str, *, day_first: bool = False, in_rand: bool = False) -> str:
+    """``text`` in English words; ``day_first``: "03/04/2027" is in April; ``in_rand``: "R45" is a price."""
+    if in_rand:
+        text = apply([RAND], text)
     for _ in range(_PASSES):
         before, text = text, _pass(text, day_first=day_first)
         if text == before:
@@ -63,6 +66,21 @@ def _range(match: re.Match[str]) -> str:
     return f"{amount(match['first'])} to {amount(match['last'])}"
 
 
+def _beside(match: re.Match[str]) -> str:
+    """ "buses 43/44", "the 2025/26 season": two that follow each other are no fraction."""
+    low, high = match["low"], match["high"]
+    if is_year(low) and int(high) == int(low[-len(high) :]) + 1:
+        return f"{year(low)} to {year(high) if len(high) == 4 else number(high)}"
+    if len(low) == len(high) and int(high) == int(low) + 1 and int(low) > 12 and high not in ("16", "32"):
+        return f"{number(low)} and {number(high)}"
+    return match.group()
+
+
+def _several(words: str) -> str:
+    """ "sixteens", "twenties"."""
+    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}{'es' if words.endswith('x') else 's'}"
+
+
 def _rating(match: re.Match[str]) -> str:
     return f"{number(match[1] or match[3])} out of {number(match[2] or match[4])}"
 
@@ -77,6 +95,8 @@ def _code(match: re.Match[str]) -> str:
 def _code_part(part: str, *, short: bool) -> str:
     if not part.isdigit():
         return part
+    if short and len(part) == 3:
+        return house(part)
     return number(part) if short and len(part) <= 2 else digits(part)
 
 
@@ -113,7 +133,9 @@ _REST: tuple[Rule, ...] = (
         lambda match: " dot ".join(digits(part) for part in match.group().split(".")),
     ),
     rule(rf"{BEGIN}({NUMBER})/(\d+)(?=\sstars?\b)|{BEGIN}(\d+\.\d+)/(\d+)(?![/\d])", _rating),
-    rule(r"(?<=\d)-to-(?=\d)", " to "),
+    rule(r"(?<=\d)-(to|for|on)-(?=\d)", r" \1 "),
+    rule(r"(?<![\w/.'])(\d{1,3})'?s\b", lambda match: f"{_several(number(match[1]))}"),
+    rule(r"(?<![\w/.,])(?P<low>\d{2,4})/(?P<high>\d{2,4})(?![/\w]|[.,]\d)", _beside),
     rule(r"\b([A-Z])(\d{1,4})-(?=\1\d)", r"\1\2 to "),
     rule(rf"{BEGIN}(?P<first>{AMOUNT})\s?-\s?(?P<last>{AMOUNT})(?!\w)", _range),
     rule(r"(?<![\w/.])(?:\d+[ -])?\d+/\d+(?![/\d])", lambda match: fraction(match.group())),

@@ -17,17 +17,40 @@ _CURRENCIES = {
     "¥": ("yen", "yen", "sen", "sen"), "JPY": ("yen", "yen", "sen", "sen"),
     "₹": ("rupee", "rupees", "paisa", "paise"), "INR": ("rupee", "rupees", "paisa", "paise"),
     "CHF": ("Swiss franc", "Swiss francs", "centime", "centimes"),
-    "C$": ("Canadian dollar", "Canadian dollars", "cent", "cents"),
-    "CA$": ("Canadian dollar", "Canadian dollars", "cent", "cents"),
-    "CAD": ("Canadian dollar", "Canadian dollars", "cent", "cents"),
-    "A$": ("Australian dollar", "Australian dollars", "cent", "cents"),
-    "AU$": ("Australian dollar", "Australian dollars", "cent", "cents"),
-    "AUD": ("Australian dollar", "Australian dollars", "cent", "cents"),
+    **dict.fromkeys(("Rs", "Rs."), ("rupee", "rupees", "paisa", "paise")),
+    **dict.fromkeys(("R", "ZAR"), ("rand", "rand", "cent", "cents")),
+    **dict.fromkeys(("KSh", "Ksh", "KES"), ("shilling", "shillings", "cent", "cents")),
+    **dict.fromkeys(("₦", "NGN"), ("naira", "naira", "kobo", "kobo")),
+    **dict.fromkeys(("₱", "PHP"), ("peso", "pesos", "centavo", "centavos")),
+    **dict.fromkeys(("GH₵", "GHS"), ("cedi", "cedis", "pesewa", "pesewas")),
+    **{
+        sign: (f"{whose} dollar", f"{whose} dollars", "cent", "cents")
+        for whose, signs in (
+            ("Canadian", "C$ CA$ CAD"), ("Australian", "A$ AU$ AUD"), ("New Zealand", "NZ$ NZD"),
+            ("Hong Kong", "HK$ HKD"), ("Singapore", "S$ SG$ SGD"),
+        )
+        for sign in signs.split()
+    },
 }  # fmt: skip
-_SYMBOL = r"(?:US\$|CA\$|AU\$|C\$|A\$|[$£€¥₹])"
-_CODE = "USD|GBP|EUR|JPY|INR|CHF|CAD|AUD"
+_WORDS = ("dollars", "dollar", "bucks", "euros", "euro", "R")
+"""Currencies that need more around them than an amount to be told."""
+_SYMBOL = "(?:{})".format(
+    "|".join(
+        re.escape(sign)
+        for sign in sorted(_CURRENCIES, key=len, reverse=True)
+        if sign not in _WORDS and not re.fullmatch("[A-Z]{3}", sign)
+    )
+)
+_CODE = "|".join(sign for sign in _CURRENCIES if re.fullmatch("[A-Z]{3}", sign))
+_RAND = r"R(?=\s?(?:\d{1,3}(?:,\d{3})+(?:\.\d\d)?|\d+(?:\.\d\d|(?=\s?/|\s(?:per|each|an?)\b)))(?!\w))"
+"""The rand's letter is one of roads and classes, too: here with cents, thousands, or what it is for."""
+RAND: Rule = rule(
+    r"(?<!\bthe )(?<!\bon )(?<!\btake )(?<!\bvia )\bR\s?(?=\d[\d ,.]*(?:[kKmM]\b|(?!\w)))", "ZAR "
+)
+"""Where prices are in rand."""
 _SCALES = {"k": "thousand", "m": "million", "bn": "billion", "b": "billion"}
 _SCALE = r"(?:(?P<short>k|K|m|M|bn|B)\b|[\s-](?P<scale>thousand|million|billion|trillion)\b)?"
+_RENT = {"pcm": "calendar month", "pw": "week", "pn": "night", "pa": "year"}
 _COMMA = r"(?:\d{1,3}(?:\.\d{3})+|\d+),\d\d(?![\d,])"
 _SUM = rf"(?:{_COMMA}|{AMOUNT})"
 """An amount, or one with a decimal comma: "1.250,50"."""
@@ -80,9 +103,21 @@ def _pence(match: re.Match[str]) -> str:
 
 
 MONEY: tuple[Rule, ...] = (
-    rule(r"(?<=\d)\s?pp\b", "/pp"),
+    # Rupees are divided by hundreds ("1,50,000"), rand by spaces.
     rule(
-        rf"(?<![\w.,])(?P<minus>-\s?)?(?P<symbol>{_SYMBOL}|(?:{_CODE})(?=\s?\d))\s?(?P<first>{_SUM})"
+        r"(?<![\d,.])\d{1,2}(?:,\d\d)+,\d{3}(?![\d,])",
+        lambda match: f"{int(match.group().replace(',', '')):,}",
+    ),
+    rule(
+        r"(?:[$£€¥₹]|\b(?:R|ZAR) ?)\d{1,3}(?: \d{3})+(?!\d)",
+        lambda match: re.sub(r"(?<=\d) ", ",", match.group()),
+    ),
+    rule(rf"\b(\d{{1,2}})/(?={_SYMBOL}\d)", r"\1 for "),
+    rule(r"(?<=\d)\s?(?:pppn|p\.p\.p\.n\.)(?!\w)", " per person per night"),
+    rule(r"(?<=\d)\s?(?:pp\b|p\.p\.(?!\w))", "/pp"),
+    rule(r"(?<=[$£€]\d)([\d,.]*)\s?(pcm|pw|pn|pa)\b", lambda match: f"{match[1]} per {_RENT[match[2]]}"),
+    rule(
+        rf"(?<![\w.,])(?P<minus>-\s?)?(?P<symbol>{_SYMBOL}|(?:{_CODE})(?=\s?\d)|{_RAND})\s?(?P<first>{_SUM})"
         rf"(?:(?:-|\s?-\s?(?={_SYMBOL})){_SYMBOL}?(?P<last>{_SUM}))?{_SCALE}{_END}{PER}",
         _price,
     ),

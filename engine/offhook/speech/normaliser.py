@@ -13,7 +13,8 @@ from offhook.speech.spanish import spanish
 
 _LANGUAGES: dict[str, Callable[[str], str]] = {
     "en": english,
-    **dict.fromkeys(("en-gb", "en-ie", "en-au", "en-nz", "en-in", "en-za"), partial(english, day_first=True)),
+    **dict.fromkeys(("en-gb", "en-ie", "en-au", "en-nz", "en-in"), partial(english, day_first=True)),
+    "en-za": partial(english, day_first=True, in_rand=True),
     "de": german,
     "es": spanish,
     "fr": french,

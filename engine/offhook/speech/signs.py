@@ -24,6 +24,8 @@ _ONE_FORM = str.maketrans(
         "±": " plus or minus ",
         "÷": " divided by ",
         "≈": "~",
+        "≤": "<=",
+        "≥": ">=",
         "²": " squared ",
         "³": " cubed ",
         "§": " section ",
@@ -63,6 +65,11 @@ def _plain(char: str) -> str:
 
 _PRESSED = r"\b(?:press|dial|hit|push|enter|key|then|or|and|the|by)"
 BEFORE: tuple[Rule, ...] = (
+    # Before what stands between angle brackets is taken for markup, and signs without words are dropped.
+    rule(r"<=\s?(?=[$£€]?\d)", " up to "),
+    rule(r">=\s?(?=[$£€]?\d)", " at least "),
+    rule(r"(?<![<\w-])<\s?(?=[$£€]?\d)", " under "),
+    rule(r"(?<![>\w/\"'-])>\s?(?=[$£€]?\d)", " over "),
     rule(r"(?<!\w)'([^'\"]+)'(?!\w)", r"\1"),
     rule('"', " "),
     rule(r"[\[{]", "("),

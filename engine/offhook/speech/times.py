@@ -83,7 +83,23 @@ def _last_stop(match: re.Match[str]) -> str:
     return "." if ends else ""
 
 
+_QUARTERS = r"[0-5][05]"
+_NO_MEASURE = r"(?!\s?(?:[$€£%]|[ckm]?[mgl]\b|oz\b|lbs?\b|ft\b|in\b|mi\b|dollars|euros|pounds|stars))"
+
 TIMES: tuple[Rule, ...] = (
+    # Hours with a point, as they are written in Britain: only in pairs, one alone may be anything.
+    rule(
+        rf"{_BEGIN}(?P<h1>[01]?\d|2[0-4])\.(?P<m1>{_QUARTERS})(?P<to>\s?-\s?|\s(?:to|until|till)\s)"
+        rf"(?P<h2>[01]?\d|2[0-4])\.(?P<m2>{_QUARTERS})(?![\w.,:/]\d|\w){_NO_MEASURE}",
+        r"\g<h1>:\g<m1>\g<to>\g<h2>:\g<m2>",
+    ),
+    rule(
+        rf"(?P<one>\b(?:noon|midnight|midday)|\d{_HALF}|:[0-5]\d)\s?-\s?(?=noon\b|midnight\b|midday\b"
+        rf"|(?:[01]?\d|2[0-4])(?::[0-5]\d|{_HALF}))",
+        r"\g<one> to ",
+        re.IGNORECASE,
+    ),
+    rule(r"\b(noon|midnight|midday)\s?-\s?(?=\d{1,2}\b)", r"\1 to ", re.IGNORECASE),
     rule(rf"{_BEGIN}{_clock('1')}{_TO}{_clock('2')}{_END}", _two),
     rule(rf"{_BEGIN}{_NO_HOUR_ALONE}{_clock('1')}{_END}", _one),
 )

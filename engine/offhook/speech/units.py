@@ -9,7 +9,8 @@ from offhook.speech.rules import Rule, full_stop, rule
 
 _PLURALS = {"foot": "feet", "inch": "inches", "horsepower": "horsepower"}
 _UNITS_TEXT = """
-g gram|kg kilogram|mg milligram|lb pound|lbs pound|oz ounce|ml milliliter|mL milliliter|l liter|L liter
+g gram|kg kilogram|mg milligram|lb pound|lbs pound|oz ounce|pt pint|pts pint|doz dozen
+|ml milliliter|mL milliliter|l liter|L liter
 |cl centiliter|gal gallon|qt quart|fl oz fluid ounce|tbsp tablespoon|tsp teaspoon|mm millimeter
 |cm centimeter|m meter|km kilometer|in inch|ft foot|yd yard|yds yard|mi mile|sq ft square foot
 |sq. ft square foot|sqft square foot|sq in square inch|sq yd square yard|sq mi square mile
