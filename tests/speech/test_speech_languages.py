@@ -27,6 +27,26 @@ CASES = {
         ("z. B. Dr. Meier, Hauptstr. 12", "zum Beispiel Doktor Meier, Hauptstraße zwölf"),
         ("20 % Rabatt, -5 °C, 2,5 kg", "zwanzig Prozent Rabatt, minus fünf Grad, zwei Komma fünf Kilogramm"),
         ("Wir sind 3. Danach ihr.", "Wir sind drei. Danach ihr."),
+        ("3,- € oder CHF 12.-, -,50 €", "drei Euro oder zwölf Franken, fünfzig Cent"),
+        ("Fr. 3.50, Fr. 8.30-12 Uhr", "drei Franken fünfzig, Freitag acht Uhr dreißig bis zwölf Uhr"),
+        ("5 € - 8 € oder 12 Euro 50", "fünf bis acht Euro oder zwölf Euro fünfzig"),
+        (
+            "9.00-17.00 Uhr, 14.30, um 18 h",
+            "neun Uhr bis siebzehn Uhr, vierzehn Uhr dreißig, um achtzehn Uhr",
+        ),
+        ("Sa u. So 10-12 u. 14-18 Uhr", "Samstag und Sonntag zehn bis zwölf und vierzehn bis achtzehn Uhr"),
+        (
+            "24.-26. Dezember, 3. Okt.",
+            "vierundzwanzigster bis sechsundzwanzigsten Dezember, dritter Oktober.",
+        ),
+        ("2. OG, 3. Klasse, Haus 12a", "zweites Obergeschoss, dritte Klasse, Haus zwölf a"),
+        ("20 m² zu 5 €/m², +10 %", "zwanzig Quadratmeter zu fünf Euro pro Quadratmeter, plus zehn Prozent"),
+        ("3x pro Std., 10er-Karte", "dreimal pro Stunde, zehner-Karte"),
+        ("1 1/2 Stunden, <12 J., mind. 2", "eineinhalb Stunden, unter zwölf Jahre, mindestens zwei"),
+        (
+            "Linie 43/44 in 80331 München",
+            "Linie dreiundvierzig, vierundvierzig in acht null drei drei eins München",
+        ),
     ],
     "es": [
         ("Cuesta 49,95 €.", "Cuesta cuarenta y nueve euros con noventa y cinco."),
@@ -40,6 +60,25 @@ CASES = {
         ("info@ejemplo.es", "info arroba ejemplo punto es"),
         ("el Sr. Gómez, p. ej. 3 km", "el señor Gómez, por ejemplo tres kilómetros"),
         ("20 %, 21 personas", "veinte por ciento, veintiuna personas"),
+        (
+            "las 14.30 h, a la 1, 9 am - 6 pm",
+            "las catorce treinta, a la una, nueve de la mañana a seis de la tarde.",
+        ),
+        ("L a V, X y J; tallas S, M y L", "lunes a viernes, miércoles y jueves; tallas S, M y L"),
+        ("sáb. y dom. cerrado", "sábado y domingo cerrado"),
+        (
+            "C/ Mayor 12, 3º izda. o Pza. Sol s/n",
+            "calle Mayor doce, tercero izquierda o plaza Sol sin número",
+        ),
+        ("US$ 20, $1,250.00, S/ 25", "veinte dólares, mil doscientos cincuenta dólares, veinticinco soles"),
+        ("100 €/noche, 5 €/ud., 2 € c/u", "cien euros por noche, cinco euros por unidad, dos euros cada uno"),
+        ("el 1/5 y el 24-12", "el uno de mayo y el veinticuatro de diciembre"),
+        ("24 y 25 de dic., 2a planta", "veinticuatro y veinticinco de diciembre, segunda planta"),
+        ("2x1, 3x, 20 m², 37 ºC", "dos por uno, tres veces, veinte metros cuadrados, treinta y siete grados"),
+        (
+            "28013 Madrid, tel. 55 1234 5678",
+            "dos ocho cero uno tres Madrid, teléfono cinco cinco, uno dos tres cuatro, cinco seis siete ocho",
+        ),
     ],
     "fr": [
         ("Il coûte 49,95 €.", "Il coûte quarante-neuf euros quatre-vingt-quinze."),
@@ -53,6 +92,9 @@ CASES = {
         ("contact@exemple.fr", "contact arobase exemple point fr"),
         ("M. Dubois, env. 3 km", "monsieur Dubois, environ trois kilomètres"),
         ("20 %, 21 heures", "vingt pour cent, vingt et une heures"),
+        ("lun. au ven., sam. et dim.", "lundi au vendredi, samedi et dimanche."),
+        ("du 1/5 au 24 déc.", "du premier mai au vingt-quatre décembre."),
+        ("20 m², 100 €/nuit, <12 ans", "vingt mètres carrés, cent euros par nuit, moins de douze ans"),
     ],
 }
 
@@ -64,6 +106,18 @@ def test_written_text_is_said(code: str, written: str, said: str) -> None:
     assert spoken(written, code) == said
     assert spoken(said, code) == said, "words stay as they are"
     assert spoken(written, f"{code}-XX") == said
+
+
+@pytest.mark.parametrize(
+    ("code", "written", "said"),
+    [
+        ("es-MX", "$1,250 o $45.50", "mil doscientos cincuenta pesos o cuarenta y cinco pesos con cincuenta"),
+        ("es-AR", "$1.250", "mil doscientos cincuenta pesos"),
+        ("es-PE", "1,250 metros", "mil doscientos cincuenta metros"),
+    ],
+)
+def test_a_region_has_its_own_money_and_points(code: str, written: str, said: str) -> None:
+    assert spoken(written, code) == said
 
 
 @settings(deadline=None)

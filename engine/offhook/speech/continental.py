@@ -20,9 +20,13 @@ _EVERYDAY = 1_000
 _LONGEST = 15
 _HUNDREDS = range(1100, 2000)
 """Years of these are said in hundreds in German, and amounts may be."""
+_LARGEST_SHARE = 12
 _LONG_RUN = 7
 """Digits from which a run is a number to write down, unless it is round."""
-_NUMBER = r"(?:\d{1,3}(?:(?:\.\d{3})+|(?:'\d{3})+|(?: \d{3})+)(?![\d])(?:,\d+)?|\d+(?:[.,]\d+)?)"
+_NUMBER = (
+    r"(?:\d{1,3}(?:,\d{3})+\.\d{1,2}(?!\d)"
+    r"|\d{1,3}(?:(?:\.\d{3})+|(?:'\d{3})+|(?: \d{3})+)(?![\d])(?:,\d+)?|\d+(?:[.,]\d+)?)"
+)
 _BEGIN = r"(?<![\w.,])(?<!\d[/:-])"
 _END = r"(?![\w]|[.,:/-]\d)"
 _PARTS = re.compile(r"\d|[^\W\d_]+|[^\w\s]|_")
@@ -31,6 +35,13 @@ _ONE_FORM = str.maketrans(
         **dict.fromkeys("\u2018\u2019\u201b\u2032\u02bc", "'"),
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\uff0d", "-"),
         **dict.fromkeys("\u2014\u2015\u2022", " -- "),
+        "\u2264": "<",
+        "\u2265": ">",
+        "\u2044": "/",
+        "\u00d7": "x",
+        "\u00bd": " 1/2 ",
+        "\u00bc": " 1/4 ",
+        "\u00be": " 3/4 ",
     }
 )
 
@@ -67,7 +78,9 @@ def _pass(text: str, rules: Iterable[Rule]) -> str:
 
 
 def _plain(char: str) -> str:
-    """Digits of all scripts as ours; small raised and circled ones, too."""
+    """Digits of all scripts as ours; small raised and circled ones, too, but for those of measures."""
+    if char in "²³":
+        return char
     value = unicodedata.digit(char, None)
     return char if value is None or char.isascii() else str(value)
 
@@ -81,6 +94,9 @@ class _Speaker:
         money = _one_of(words.money)
         units = _one_of(words.units)
         months = _one_of(words.months)
+        short_months = _one_of(words.short_months)
+        joints = f"(?:{_one_of(words.joints)})"
+        names = _one_of(set(words.weekdays.values()))
         days = _one_of(words.weekdays)
         self.rules: tuple[Rule, ...] = (
             rule(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+", self._address),
@@ -90,8 +106,35 @@ class _Speaker:
                 self._address,
                 re.IGNORECASE,
             ),
+            *words.first,
+            rule(
+                rf"(?P<before>\d\.? ?(?:de )?)(?P<month>{short_months})\b\.?(?!\w)",
+                lambda match: (
+                    match["before"] + words.short_months[match["month"].lower()] + _full_stop(match)
+                ),
+                re.IGNORECASE,
+            ),
+            rule(
+                rf"\b({short_months})\b\.? (?=(?:de )?[12]\d{{3}}\b)",
+                lambda match: f"{words.short_months[match[1].lower()]} ",
+                re.IGNORECASE,
+            ),
             rule(rf"\b({days})\b\.?\s?-\s?({days})\b\.?", self._weekdays),
-            rule(rf"\b({days})\b\.?(?=:?\s?\d|,\s(?:{days})\b)", lambda match: words.weekdays[match[1]]),
+            rule(
+                rf"\b({days})\b\.?(?=:?\s?\d|,\s(?:{days})\b|\s?[/+&]\s?(?:{days})\b"
+                rf"|,? {joints} (?:{days})\b)",
+                lambda match: words.weekdays[match[1]],
+            ),
+            rule(
+                rf"(?P<before>\b(?:{names})(?:, | ?[/+&] ?|,? {joints} ))(?P<day>{days})\b\.?",
+                lambda match: match["before"] + words.weekdays[match["day"]] + _full_stop(match),
+            ),
+            rule(rf"(?<=\w)\s?[/+]\s?(?=(?:{names})\b)|(?<=\S)\s/\s", ", "),
+            rule(rf"(?<=: )({days})\b\.?(?=$|[,;.])", lambda match: words.weekdays[match[1]]),
+            rule(
+                rf"(?<![\w./,])(?P<part>1/2|1/4|3/4) (?P<unit>{units})(?!\w)",
+                lambda match: f"{words.abbreviations[match['part']]} {words.units[match['unit']][0]}",
+            ),
             rule(
                 rf"(?<![\w./])(?<!\d )(?P<short>{_one_of(words.abbreviations)})(?![\w/])",
                 lambda match: words.abbreviations[match["short"]] + _full_stop(match),
@@ -122,33 +165,56 @@ class _Speaker:
                 lambda match: f"{self.number(match['one'])} {words.to} ",
             ),
             rule(rf"{_BEGIN}(?:{words.clock_written})(?!\w|[.,:]\d)", self._clock),
+            rule(rf"(?<=\d)\s?-\s?(?=(?:{money})\s?\d)", f" {words.to} "),
             rule(rf"(?P<sign>{money})\s?(?P<amount>{_NUMBER})(?!\w)", self._money),
             rule(
-                rf"{_BEGIN}(?P<amount>{_NUMBER})\s?-\s?(?P<last>{_NUMBER})\s?(?P<sign>{money})(?!\w"
+                rf"{_BEGIN}(?P<amount>{_NUMBER})\s?(?:{money})?\s?-\s?(?P<last>{_NUMBER})\s?(?P<sign>{money})(?!\w"
                 rf")",
                 self._money,
             ),
             rule(rf"{_BEGIN}(?P<amount>{_NUMBER})\s?(?P<sign>{money})(?!\w)", self._money),
             rule(rf"(?<=\w)\s?/\s?(?P<unit>{units})(?!\w)", self._per),
+            rule(rf"(?<=\w)\s?/\s?(?={_one_of(words.each)}\b)", f" {words.per} "),
             rule(
-                rf"(?<![\w.,])(?P<minus>-)?(?P<amount>{_NUMBER})(?:\s?-\s?(?P<last>{_NUMBER}))?\s?(?P<unit>"
-                rf"{units})(?!\w)",
+                rf"(?P<per>\b{words.per} )(?P<unit>{units})(?!\w)",
+                lambda match: match["per"] + words.units[match["unit"]][0] + _full_stop(match),
+            ),
+            rule(r"(?<![\w.,/])(\d{1,3}) 1/2(?![\w/]|[.,]\d)", lambda match: words.and_a_half(int(match[1]))),
+            rule(
+                r"(?<![\w.,])(\d{1,2}) ?x(?=\s[^\W\d]|[.,;:!?)]|$)", lambda match: words.times(int(match[1]))
+            ),
+            rule(r"(?<=\d)\s?x\s?(?=\d)", f" {words.by} "),
+            rule(r"(?<![\w<-])<=?\s?(?=\d)", f"{words.under} "),
+            rule(r"(?<![\w>/-])>=?\s?(?=\d)", f"{words.over} "),
+            rule(
+                rf"(?<![\w.,])(?P<minus>[-+] ?)?(?P<amount>{_NUMBER})(?:\s?-\s?(?P<last>{_NUMBER}))?"
+                rf"\s?(?P<unit>{units})(?!\w)",
                 self._unit,
             ),
             rule(r"(?<![\w.,])\+\(?\d[\d ()/.-]{5,20}\d(?!\w)", self._telephone),
             rule(r"(?<![\w.,+])\(?0\d[\d()]*(?:[ /-]\(?\d{1,9}\)?)+(?!\w|[.,:]\d)", self._telephone),
             rule(r"(?<![\w.,+])[6-9]\d{1,2}(?: \d{2,3}){2,4}(?!\w|[.,:]\d| ?\d)", self._telephone),
+            rule(r"(?<![\w.,+])\d{2,3} \d{3,4} \d{4}(?!\w|[.,:]\d| ?\d)", self._telephone),
             rule(rf"(?<![\w.,])(?:{words.ordinal_written})(?!\w)", self._ordinal),
             rule(
                 rf"{_BEGIN}(?P<amount>{_NUMBER})\s?-\s?(?P<last>{_NUMBER}){_END}",
                 lambda match: f"{self.number(match['amount'])} {words.to} {self.number(match['last'])}",
             ),
             rule(rf"(?<![\w)])-(?={_NUMBER})", f"{words.minus} "),
-            rule(rf"\+(?={_NUMBER})|(?<=\d)\+(?!\w)", f" {words.plus} "),
+            rule(rf"\+(?={_NUMBER})|(?<=\d)\+(?!\w)|(?<!\S)\+(?=\s)", f" {words.plus} "),
             rule(rf"{_BEGIN}(?:1(?= [^\W\d_]{{2}})|\d*[02-9]1(?= [^\W\d_]+s\b))", self._before_noun),
             rule(rf"{_BEGIN}(\d{{1,3}})/(\d{{1,3}}){_END}", self._over),
             rule(rf"{_BEGIN}(?P<amount>{_NUMBER}){_END}", lambda match: self.number(match["amount"])),
-            rule(r"\d+", lambda match: f" {self.digits(match.group())} "),
+            rule(
+                r"(?<![\w.,])(\d{1,3})(?=[^\W\d_](?!\w))|(?<=(?<!\w)[A-Z])(\d{1,2})(?!\w|[.,]\d)",
+                lambda match: f" {self.number(match.group())} ",
+            ),
+            rule(r"(?<=\d):(?=\d)", f" {words.ratio} "),
+            rule(r"[\d²³]+", lambda match: f" {self.digits(match.group())} "),
+            rule(
+                rf"(?<=\w )(?:{_one_of(sign for sign in words.money if len(sign) == 1)})(?!\w)",
+                lambda match: words.money[match.group()][1],
+            ),
             *(
                 rule(
                     rf"\s?{re.escape(sign)}\s"
@@ -172,7 +238,8 @@ class _Speaker:
 
     def digits(self, written: str) -> str:
         """Digit by digit; what is no digit is left out."""
-        return " ".join(self._digit[int(char)] for char in written if char.isdigit())
+        values = (unicodedata.digit(char, None) for char in written)
+        return " ".join(self._digit[value] for value in values if value is not None)
 
     def _grouped(self, run: str) -> str:
         """With a pause after every three, of long ones."""
@@ -194,6 +261,9 @@ class _Speaker:
         return self._counted(match.group(), noun[1] if noun else "")
 
     def _over(self, match: re.Match[str]) -> str:
+        """ "9/10", but "buses 43/44": two that follow each other are no fraction."""
+        if int(match[1]) + 1 == int(match[2]) > _LARGEST_SHARE:
+            return f"{self.number(match[1])}, {self.number(match[2])}"
         return f"{self.number(match[1])} {self._words.out_of} {self.number(match[2])}"
 
     def _address(self, match: re.Match[str]) -> str:
@@ -264,7 +334,8 @@ class _Speaker:
         words = self._words
         one, several = words.units[match["unit"]]
         amount, last = match["amount"], match["last"]
-        minus = f"{words.minus} " if match["minus"] else ""
+        sign = (match["minus"] or "").strip()
+        minus = f"{words.minus if sign == '-' else words.plus} " if sign else ""
         if last:
             return f"{minus}{self.number(amount)} {words.to} {self._counted(last, several)} {several}"
         said = f"{minus}{self._counted(amount, one)} {one if amount == '1' else several}"
@@ -276,6 +347,8 @@ class _Speaker:
 
 def _parts(written: str) -> tuple[str, str, str]:
     """The whole, the comma or nothing, the decimals: a point or a space before three digits only divides."""
+    if re.search(r",\d{3}.*\.", written):  # "1,250.00", as it is written elsewhere
+        written = written.replace(",", "").replace(".", ",")
     plain = re.sub(r"(?<=\d)[.' ](?=\d{3}(?:\D|$))", "", written).replace(".", ",")
     whole, comma, decimals = plain.partition(",")
     return whole, comma, decimals

@@ -7,8 +7,13 @@ import re
 from num2words import num2words
 
 from offhook.speech.continental import cardinal, speaker
+from offhook.speech.rules import rule
 from offhook.speech.vocabulary import Vocabulary
 
+_MONTHS = (
+    *("janvier", "février", "mars", "avril", "mai", "juin", "juillet"),
+    *("août", "septembre", "octobre", "novembre", "décembre"),
+)
 _FEMININE = frozenset(
     ("heure", "heures", "minute", "minutes", "personne", "personnes", "livre", "livres", "tonne")
 )
@@ -35,6 +40,16 @@ def _ordinal(number: int, written: str) -> str:
     return str(num2words(number, lang="fr", to="ordinal"))
 
 
+_FIRST = (
+    rule(
+        r"\b(?P<cue>[Ll]e|[Dd]u|[Aa]u) (?P<day>\d{1,2})/(?P<month>\d{1,2})(?![\w/-]|[.,:]\d)",
+        lambda match: (
+            f"{match['cue']} {match['day']} {_MONTHS[int(match['month']) - 1]}"
+            if 0 < int(match["day"]) <= 31 and 0 < int(match["month"]) <= 12
+            else match.group()
+        ),
+    ),
+)
 french = speaker(
     Vocabulary(
         code="fr",
@@ -64,7 +79,9 @@ french = speaker(
             "centimètres"),
             "mm": ("millimètre", "millimètres"), "kg": ("kilo", "kilos"), "g": ("gramme", "grammes"),
             "l": ("litre", "litres"), "ml": ("millilitre", "millilitres"), "°C": ("degré", "degrés"),
-            "°": ("degré", "degrés"), "%": ("pour cent", "pour cent"), "min": ("minute", "minutes"),
+            "°": ("degré", "degrés"), "m³": ("mètre cube", "mètres cubes"),
+            "cl": ("centilitre", "centilitres"), "Go": ("giga", "gigas"), "ans": ("an", "ans"),
+            "h": ("heure", "heures"), "%": ("pour cent", "pour cent"), "min": ("minute", "minutes"),
             "min.": ("minute", "minutes"), "pers.": ("personne", "personnes"),
         },
         weekdays={
@@ -72,10 +89,11 @@ french = speaker(
             "sam": "samedi", "dim": "dimanche", "Lun": "lundi", "Mar": "mardi", "Mer": "mercredi",
             "Jeu": "jeudi", "Ven": "vendredi", "Sam": "samedi", "Dim": "dimanche",
         },
-        months=(
-            "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre",
-            "novembre", "décembre",
-        ),
+        months=_MONTHS,
+        short_months={
+            "janv": "janvier", "févr": "février", "fév": "février", "avr": "avril", "juil": "juillet",
+            "sept": "septembre", "oct": "octobre", "nov": "novembre", "déc": "décembre",
+        },
         abbreviations={
             "p. ex.": "par exemple", "p.ex.": "par exemple", "c.-à-d.": "c'est-à-dire", "etc.": "et cetera",
             "env.": "environ", "M.": "monsieur", "Mme": "madame", "Mlle": "mademoiselle", "Dr": "docteur",
@@ -84,11 +102,23 @@ french = speaker(
             "max.": "maximum",
             "min.": "minimum", "24/7": "sept jours sur sept", "1/2": "un demi", "1/4": "un quart",
             "3/4": "trois quarts",
-            "½": "un demi", "RDV": "rendez-vous", "rdv": "rendez-vous", "svp": "s'il vous plaît",
-            "incl.": "inclus",
+            "RDV": "rendez-vous", "rdv": "rendez-vous", "svp": "s'il vous plaît",
+            "incl.": "inclus", "ét.": "étage",
         },
         suffixes={},
         out_of="sur",
+        joints=("et", "à", "ou", "au"),
+        each=(
+            "heure", "jour", "nuit", "semaine", "mois", "an", "personne", "pers", "pièce", "couple", "enfant",
+            "adulte", "litre", "kilo",
+        ),
+        times=lambda number: f"{'une' if number == 1 else cardinal(number, 'fr')} fois",
+        by="par",
+        ratio="à",
+        under="moins de",
+        over="plus de",
+        and_a_half=lambda number: f"{cardinal(number, 'fr')} et demi",
+        first=_FIRST,
         counted=_counted,
         clock=_clock,
         clock_written=r"(?P<hour>[01]?\d|2[0-4])(?: ?h(?:eures?)?\b ?| ?h(?=[0-5]\d)"

@@ -9,7 +9,7 @@ from functools import partial
 from offhook.speech.english import english
 from offhook.speech.french import french
 from offhook.speech.german import german
-from offhook.speech.spanish import spanish
+from offhook.speech.spanish import in_pesos, mexican, pointed, spanish
 
 _LANGUAGES: dict[str, Callable[[str], str]] = {
     "en": english,
@@ -17,6 +17,11 @@ _LANGUAGES: dict[str, Callable[[str], str]] = {
     "en-za": partial(english, day_first=True, in_rand=True),
     "de": german,
     "es": spanish,
+    "es-mx": mexican,
+    **dict.fromkeys(("es-ar", "es-cl", "es-co", "es-uy"), in_pesos),
+    **dict.fromkeys(
+        ("es-do", "es-gt", "es-hn", "es-ni", "es-pa", "es-pe", "es-pr", "es-sv", "es-us"), pointed
+    ),
     "fr": french,
 }
 """What turns written into spoken text, by language tag in lower case, or by language alone."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from offhook.speech.rules import Rule
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
@@ -33,6 +35,8 @@ class Vocabulary:
     weekdays: Mapping[str, str]
     """By abbreviation, without full stop."""
     months: tuple[str, ...]
+    short_months: Mapping[str, str]
+    """By abbreviation in lower case, without full stop."""
     abbreviations: Mapping[str, str]
     """As they are written, full stop included."""
     suffixes: Mapping[str, str]
@@ -52,5 +56,22 @@ class Vocabulary:
     short_date: str
     ordinal_written: str
     """A pattern for ordinals in figures, with a group ``number``."""
+    joints: tuple[str, ...]
+    """Words between two weekdays: "und", "bis"."""
+    each: tuple[str, ...]
+    """What there is one of, behind a slash: "100 €/noche"."""
+    times: Callable[[int], str]
+    """A number with an "x" behind it: "3x"."""
+    by: str
+    """Between two numbers with an "x" there: "2x1"."""
+    ratio: str
+    """Between two numbers with a colon that are no time: "2:1"."""
+    under: str
+    over: str
+    """For "<" and ">" before a number."""
+    and_a_half: Callable[[int], str]
+    """A number and a half: "1 1/2"."""
+    first: tuple[Rule, ...]
+    """What this language alone writes so; applied before all else."""
     ordinal: Callable[[int, str], str]
     """An ordinal, given all that :attr:`ordinal_written` matched."""
