@@ -14,7 +14,7 @@ from offhook.agents.loader import Agent
 from offhook.conversation.base import Turn
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.policies.chat import Chat
-from offhook.conversation.policies.grounded import Grounded
+from offhook.conversation.policies.grounded import NEAR, Grounded
 from offhook.knowledge.acts import Act, ActGuess
 from offhook.knowledge.items import Item
 from offhook.knowledge.notes import parts
@@ -42,6 +42,7 @@ PHRASES = ENGLISH.phrases
 KNOWN = 3.0
 """Log-odds of a fact that surely answers."""
 MAYBE = 0.5
+"""Of one that may answer, and about which the agent says so."""
 NOT = -3.0
 
 
@@ -131,8 +132,38 @@ async def test_two_questions_get_two_facts() -> None:
     assert turn.say == "We open at nine. The desk is on the jetty."
     assert turn.facts == (1, 2)
     assert ("where are you?", said, ()) in desk.knowledge.asked, "each is understood by the whole turn"
-    both = ranked(candidate(1, KNOWN), candidate(2, KNOWN))
-    assert (await answered("When do you open?", both)).facts == (1,), "one question gets one"
+
+
+async def test_of_two_facts_that_are_as_likely_both_are_said() -> None:
+    said = "When and where does it begin?"
+    near = ranked(candidate(1, KNOWN), candidate(2, KNOWN - NEAR), candidate(3, KNOWN - NEAR))
+    turn = await answered(said, near)
+    assert (turn.act, turn.say, turn.facts) == ("facts", "We open at nine. The desk is on the jetty.", (1, 2))
+    apart = ranked(candidate(1, KNOWN), candidate(2, KNOWN - NEAR - 0.1))
+    assert (await answered(said, apart)).facts == (1,), "one question gets one"
+    unlikely = ranked(candidate(1, MAYBE), candidate(2, MAYBE - 0.1))
+    assert (await answered(said, unlikely)).facts == (1,), "what does not answer alone does not in company"
+
+
+async def test_an_answer_that_is_not_sure_says_so() -> None:
+    said = "What's the damage for the two of us?"
+    doubtful = ranked(candidate(0, MAYBE, 0.1, 0.9))
+    turn = await answered(said, doubtful)
+    assert (turn.act, turn.facts) == ("unsure", (0,))
+    assert turn.say == f"{AGENT.unsure} {AGENT.facts[0].text}", "all of it: nobody knows which part is meant"
+    named = ranked(replace(candidate(0, MAYBE, 0.1, 0.9), named=(False, True)))
+    assert (await answered(said, named)).say == f"{AGENT.unsure} Doubles are $19 an hour."
+    silent = AGENT.model_copy(update={"unsure": ""})
+    turn = await answered(said, doubtful, silent)
+    assert (turn.act, turn.say) == ("facts", AGENT.facts[0].text)
+
+
+async def test_who_goes_on_about_what_they_were_told_is_not_doubted() -> None:
+    desk = Desk().finds("What is a single?", ranked(candidate(0, KNOWN, 0.9, 0.1)))
+    desk.finds("And for two?", ranked(candidate(0, MAYBE, 0.1, 0.9)))
+    await desk.answer("What is a single?")
+    turn = await desk.answer("And for two?")
+    assert (turn.act, turn.say) == ("facts", "Doubles are $19 an hour.")
 
 
 async def test_a_second_question_that_needs_no_context_is_not_drowned_by_it() -> None:

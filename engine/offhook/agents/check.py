@@ -24,7 +24,7 @@ _LONG_PROMPT_TOKENS = 2_000
 _LONG_FACT_CHARACTERS = 300
 _LONG_PHRASE_S = 30
 _PHRASES = ("greeting", "goodbye", "apology", "unclear", "excuse", "still_there", "holding", "take_your_time")
-_ANSWERS = ("unknown", "otherwise")
+_ANSWERS = ("unknown", "unsure", "otherwise")
 
 
 class Severity(StrEnum):

@@ -143,6 +143,8 @@ class Agent(Section):
     """Said when the caller asks us to wait."""
     unknown: _SpokenOrNothing = ENGLISH.defaults.unknown
     """Said when no fact answers a question; empty: the model is told nothing."""
+    unsure: _SpokenOrNothing = ENGLISH.defaults.unsure
+    """Said before facts that may answer a question and may not; empty: they are said as if they did."""
     otherwise: _SpokenOrNothing = ENGLISH.defaults.otherwise
     """Said when the caller asks nothing and no fact fits their words; empty: the model is told nothing."""
     returned: Spoken = ENGLISH.defaults.returned

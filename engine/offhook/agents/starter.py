@@ -30,6 +30,7 @@ facts = [
 # still_there = "Are you still there?"
 # holding = "One moment, please."
 # take_your_time = "Of course, take your time."
+# unsure = "I'm not sure about that, but this may help."
 # otherwise = "All right. What else can I do for you?"
 # barge_in = true  # false: the caller cannot interrupt
 """

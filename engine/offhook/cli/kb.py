@@ -11,7 +11,7 @@ from typing import Any
 
 from offhook.cli.database import Action, add_actions, run
 from offhook.cli.tables import as_json, as_table
-from offhook.conversation.policies.grounded import FLOOR
+from offhook.conversation.policies.grounded import FLOOR, PLAIN
 from offhook.documents.blocks import Document
 from offhook.documents.chunks import chunks
 from offhook.documents.pages import is_url, read_page
@@ -249,13 +249,14 @@ def _search(args: argparse.Namespace, database: Database) -> int:
     found = explain(knowledge, question)
     if args.json:
         said = [asdict(one) | {"said": (one.log_odds or -1.0) >= FLOOR} for one in found]
-        print(as_json({"question": question, "floor": FLOOR, "found": said}))
+        print(as_json({"question": question, "floor": FLOOR, "plain": PLAIN, "found": said}))
         return 0
     best = found[0] if found else None
     if best is None or best.log_odds is None or best.log_odds < FLOOR:
         print(printable(f"Nothing is sure enough: callers hear {agent.unknown!r}"))
     else:
-        print(printable(f"Callers hear: {best.answer}"))
+        unsure = f"{agent.unsure} " if agent.unsure and best.log_odds < PLAIN else ""
+        print(printable(f"Callers hear: {unsure}{best.answer}"))
     rows = [
         (
             "" if one.log_odds is None else f"{one.log_odds:+.2f}",
@@ -269,7 +270,10 @@ def _search(args: argparse.Namespace, database: Database) -> int:
     ]
     print()
     print(as_table(("log-odds", "cosine", "words", "text", "about", "from"), rows))
-    print(f"\nlog-odds decide; from {FLOOR:+.1f} on it is said where answers are made of facts.")
+    print(
+        f"\nlog-odds decide; from {FLOOR:+.1f} on it is said where answers are made of facts, and plainly"
+        f" from {PLAIN:+.1f} on."
+    )
     return 0
 
 

@@ -25,6 +25,7 @@ from offhook.tools.executor import Toolbox
 Act = Literal[
     "facts",
     "generated",
+    "unsure",
     "unknown",
     "otherwise",
     "farewell",
@@ -40,12 +41,15 @@ Act = Literal[
 ]
 """What kind of answer a turn gets: from facts, from the model, "I don't know", and so on.
 
+``unsure`` says facts that may be the answer, and that they are no more than that,
 ``form`` asks for what a tool wants, ``done`` tells what became of one, ``person`` hands over,
 ``offer`` asks an angry caller whether it shall.
 """
 
 
-WRITTEN: frozenset[Act] = frozenset({"facts", "unknown", "otherwise", "farewell", "wait", "courtesy"})
+WRITTEN: frozenset[Act] = frozenset(
+    {"facts", "unsure", "unknown", "otherwise", "farewell", "wait", "courtesy"}
+)
 """Acts whose words were written before the call began: nothing that a caller has told is in them."""
 
 

@@ -108,5 +108,5 @@ class History:
             self.found.popitem(last=False)
 
 
-SUBSTANCE = frozenset({"facts", "generated", "readback", "greeted", "unknown", "done"})
+SUBSTANCE = frozenset({"facts", "unsure", "generated", "readback", "greeted", "unknown", "done"})
 """Acts that can be repeated, and that a follow-up can follow."""

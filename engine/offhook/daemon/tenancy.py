@@ -175,7 +175,7 @@ class CallNotes:
         """A turn of the caller's is over, and its answer."""
         kept = self._number.tenant.transcripts
         ms = {stage: round(length, 1) for stage, length in trace.stages_ms().items()}
-        missed = trace.act == "unknown"
+        missed = trace.act in ("unknown", "unsure")
         kept_too = missed and self._number.tenant.misses
         said = caller_text if kept or kept_too else None
         self._turns.append(TurnRecord("caller", said, missed=missed, mood=trace.mood or None))

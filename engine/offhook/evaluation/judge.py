@@ -142,7 +142,7 @@ def sources_of(agent: Agent) -> list[str]:
     examples = [text for each in agent.examples for text in (each.agent, each.note)]
     facts = [text for fact in agent.facts for text in (fact.text, *fact.keywords)]
     phrases = [agent.greeting, agent.goodbye, agent.apology, agent.unclear, agent.still_there, agent.holding]
-    phrases += [agent.excuse, agent.take_your_time, agent.unknown, agent.otherwise]
+    phrases += [agent.excuse, agent.take_your_time, agent.unknown, agent.unsure, agent.otherwise]
     general = [str(text) for text in astuple(language(agent.language).phrases)]
     return [agent.name, agent.persona, *phrases, *facts, *examples, *general]
 

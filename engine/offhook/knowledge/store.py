@@ -53,8 +53,9 @@ cut to exactly the needed ones, and 0.87 hold at least these.
 """
 KEYWORD = 3.0
 """Log-odds that a keyword adds: owners put it there for just these words of callers'."""
-COVERED = 0.6
-"""Without a matcher: the share of a question's words of weight that its fact has to hold."""
+COVERED, STEEP = 0.66, 8.0
+"""Without a matcher: the share of a question's words of weight of which half is held to answer it, and how
+much each further share adds to the log-odds."""
 _STATES = re.compile(
     r"(?:we(?:'re|'ve|'ll)?|our|there(?:'s| is| are)|it(?:'s| is)|open|closed|opening|hours)\b"
     r"|.*\d",
@@ -334,7 +335,7 @@ class Knowledge:
             ]
             most = max(shared, default=0)
             wanted = tuple(float(share == most) for share in shared)
-            found.append(Candidate(item, 4 * (match.covered - COVERED), wanted))
+            found.append(Candidate(item, STEEP * (match.covered - COVERED), wanted))
         return found
 
 

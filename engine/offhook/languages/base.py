@@ -56,6 +56,7 @@ class Defaults:
     holding: str
     take_your_time: str
     unknown: str
+    unsure: str
     otherwise: str
     returned: str
     resumed: str

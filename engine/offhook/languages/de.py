@@ -131,6 +131,7 @@ GERMAN = Language(
         holding="Einen Moment, bitte.",
         take_your_time="Natürlich, lassen Sie sich Zeit.",
         unknown="Es tut mir leid, das weiß ich nicht.",
+        unsure="Da bin ich nicht sicher, aber vielleicht hilft Ihnen das.",
         otherwise="In Ordnung. Was kann ich sonst noch für Sie tun?",
         returned="Es tut mir leid, dort meldet sich gerade niemand. Kann ich sonst etwas für Sie tun?",
         resumed="Entschuldigung, wir wurden unterbrochen. Wo waren wir stehen geblieben?",

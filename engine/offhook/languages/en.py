@@ -160,6 +160,7 @@ ENGLISH = Language(
         holding="One moment, please.",
         take_your_time="Of course, take your time.",
         unknown="I'm sorry, I don't know that.",
+        unsure="I'm not sure about that, but this may help.",
         otherwise="All right. What else can I do for you?",
         returned="I'm sorry, nobody is answering there just now. Is there anything else I can do for you?",
         resumed="I'm sorry, we were cut off. Where were we?",

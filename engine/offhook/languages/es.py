@@ -127,6 +127,7 @@ SPANISH = Language(
         holding="Un momento, por favor.",
         take_your_time="Claro, tómese su tiempo.",
         unknown="Lo siento, eso no lo sé.",
+        unsure="No lo sé con seguridad, pero quizá le sirva esto.",
         otherwise="De acuerdo. ¿En qué más puedo ayudarle?",
         returned="Lo siento, ahora mismo no contesta nadie. ¿Puedo ayudarle en algo más?",
         resumed="Disculpe, se ha cortado. ¿Dónde nos habíamos quedado?",

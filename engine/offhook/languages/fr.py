@@ -125,6 +125,7 @@ FRENCH = Language(
         holding="Un instant, s'il vous plaît.",
         take_your_time="Bien sûr, prenez votre temps.",
         unknown="Je suis désolé, je ne sais pas.",
+        unsure="Je ne sais pas exactement, mais ceci peut vous aider.",
         otherwise="D'accord. Que puis-je faire d'autre pour vous ?",
         returned="Je suis désolé, personne ne répond pour le moment. Puis-je faire autre chose pour vous ?",
         resumed="Excusez-moi, nous avons été coupés. Où en étions-nous ?",

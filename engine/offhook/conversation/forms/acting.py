@@ -120,7 +120,7 @@ class Acting:
             return await self._go_on(turn, form, hearing, ranking, history, executor)
         begun = await self._begin(turn, hearing, ranking, history, executor)
         last = history.last
-        if begun is None and _missed(last) and turn.act in ("otherwise", "unknown"):
+        if begun is None and _missed(last) and turn.act in ("otherwise", "unsure", "unknown"):
             assert last is not None
             # What was done is done, whatever they said into the news of it.
             return replace(turn, act="done", say=last.whole_text, facts=())
@@ -251,7 +251,7 @@ class Acting:
 
     def _is_beside(self, turn: Turn, hearing: Hearing) -> bool:
         """It has an answer of its own; what nobody can answer is owned up to, where it was a question."""
-        if turn.act == "unknown":
+        if turn.act in ("unsure", "unknown"):
             return self._language.asks.search(hearing.text.rstrip("?")) is not None
         return turn.act in _BESIDE_FORM
 
@@ -260,7 +260,7 @@ class Acting:
         again = await filler.again(form, hearing, counts=turn.act not in ("facts", "readback", "wait"))
         if turn.act == "wait":
             return replace(turn, form=form)
-        say = turn.say if turn.act in ("facts", "readback", "unknown") else None
+        say = turn.say if turn.act in ("facts", "unsure", "readback", "unknown") else None
         return replace(
             turn, say=" ".join(part for part in (say, again.say) if part), act="form", form=again.form
         )

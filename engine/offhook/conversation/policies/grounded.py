@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from offhook.agents.loader import Agent
@@ -36,7 +36,13 @@ from offhook.tools.executor import Toolbox
 from offhook.workers import Workers
 
 FLOOR = 0.5
-"""Log-odds from which a fact is taken for the answer."""
+"""Log-odds from which a fact is said."""
+PLAIN = 2.0
+"""Log-odds from which it is said as the answer; below, the agent owns up that it is not sure first."""
+SHORT = 25
+"""Words of a fact that is then said as a whole."""
+NEAR = 1.5
+"""A second fact that is no further behind the best is said as well: nobody can tell then which is meant."""
 SURE = 3.0
 """Log-odds from which a fact goes before what the words seem to ask otherwise, such as to hear it again."""
 ABOUT, APART = 10.0, 6.0
@@ -113,7 +119,8 @@ class Grounded:
 
     def written(self) -> Iterator[str]:
         phrases = self._language.phrases
-        yield from (self.agent.unknown, self.agent.otherwise, phrases.not_given, phrases.no_action)
+        yield from (self.agent.unknown, self.agent.unsure, self.agent.otherwise)
+        yield from (phrases.not_given, phrases.no_action)
         # Most answers are a whole fact, or one part of it.
         for item in self._knowledge.items:
             yield assemble(item.text, list(item.parts))
@@ -262,7 +269,7 @@ class Grounded:
             return "greeted", known.phrases.greeted, ()
         elif doing == "machine" and not news:
             return "courtesy", known.phrases.machine.format(name=agent.name), ()
-        chosen = self._chosen(text, ranking, each)
+        chosen = self._chosen(text, ranking, each, told=() if again is None else again.facts)
         if chosen:
             return self._from_facts(chosen)
         if doing == "person":
@@ -276,25 +283,33 @@ class Grounded:
             return "otherwise", known.phrases.no_action, ()
         return "otherwise", agent.otherwise, ()
 
-    def _chosen(self, text: str, ranking: Ranking, each: Sequence[Ranking]) -> list[tuple[Item, str]]:
-        """The facts that answer, with what of each is said."""
-        best = [one.best for one in each]
+    def _chosen(
+        self, text: str, ranking: Ranking, each: Sequence[Ranking], told: Sequence[int]
+    ) -> _Chosen | None:
+        """The facts that answer, with what of each is said; ``told``: those of the answer before."""
         if self._language.compares.search(text):
-            return [(one.item, one.compared()) for one in _compared(ranking, best)]
-        found = [one for one in best if one is not None and one.log_odds >= FLOOR]
-        if not found and ranking.best is not None and ranking.best.log_odds >= FLOOR:
-            found = [ranking.best]
+            compared = _compared(ranking, [one.best for one in each])
+            return _Chosen([(one.item, one.compared()) for one in compared]) if compared else None
+        found = [one for question in each for one in _likely(question)] or _likely(ranking)
+        if not found:
+            return None
         wanted: dict[int, Candidate] = {}
         for one in found:
             held = wanted.get(one.item.number)
             wanted[one.item.number] = one if held is None else held.joined(one)
-        return [(one.item, one.answer()) for one in wanted.values()]
+        # Who was just told about something goes on about that: there is little doubt then.
+        plain = max(one.log_odds for one in found) >= PLAIN or not wanted.keys().isdisjoint(told)
+        said = [(one.item, one.answer() if plain else _whole(one)) for one in wanted.values()]
+        return _Chosen(said, plain)
 
-    def _from_facts(self, chosen: Sequence[tuple[Item, str]]) -> tuple[Act, str, tuple[int, ...]]:
-        say = " ".join(words for _, words in chosen if words)
-        if not say or unsupported(say, [item.text for item, _ in chosen], self._language):
+    def _from_facts(self, chosen: _Chosen) -> tuple[Act, str, tuple[int, ...]]:
+        say = " ".join(words for _, words in chosen.facts if words)
+        if not say or unsupported(say, [item.text for item, _ in chosen.facts], self._language):
             return "unknown", self.agent.unknown, ()
-        return "facts", say, tuple(item.number for item, _ in chosen)
+        numbers = tuple(item.number for item, _ in chosen.facts)
+        if chosen.plain or not self.agent.unsure:
+            return "facts", say, numbers
+        return "unsure", f"{self.agent.unsure} {say}", numbers
 
     def _told(self, text: str, history: History) -> str:
         """What the caller has told of the kind that they ask for; empty for nothing."""
@@ -308,8 +323,35 @@ class Grounded:
         return ", ".join(each.value for each in latest)
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Facts, and what of each is said."""
+
+    facts: Sequence[tuple[Item, str]]
+    plain: bool = True
+    """Said as the answer; else as what may be one."""
+
+
 def _answers(best: Candidate | None) -> bool:
     return best is not None and best.log_odds >= FLOOR
+
+
+def _whole(one: Candidate) -> str:
+    """All of a fact that is not long, unless the question names a part of it.
+
+    Where nobody is sure that the fact answers, nobody is of its part.
+    """
+    whole = assemble(one.item.text, list(one.item.parts))
+    return one.answer() if any(one.named) or len(whole.split()) > SHORT else whole
+
+
+def _likely(ranking: Ranking) -> list[Candidate]:
+    """The best fact, if it may be an answer, and the second where it may as well be that one."""
+    best, *others = ranking.candidates or (None,)
+    if best is None or not _answers(best):
+        return []
+    near = [one for one in others[:1] if _answers(one) and best.log_odds - one.log_odds <= NEAR]
+    return [best, *near]
 
 
 def _compared(ranking: Ranking, best: Sequence[Candidate | None]) -> list[Candidate]:
