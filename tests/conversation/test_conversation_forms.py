@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from offhook.agents.loader import Agent, load_agent
-from offhook.conversation.forms.slots import Hearing, Open, Slot, Value
+from offhook.conversation.forms.slots import Hearing, Open, Slot, Value, refuses
 from offhook.conversation.forms.values import read
 from offhook.conversation.forms.words import form_words
 from offhook.conversation.policies.grounded import Grounded
@@ -223,6 +223,51 @@ async def test_who_speaks_before_they_hear_of_it_is_told_and_nothing_is_done_twi
     assert (await session.say("No, wait, a small one.")).text == "Booked for Ada Quill."
     assert tool.runs == [RIGHT]
     await session.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "ask", "said", "taken"),
+    [
+        ("en", "What is it about?", "No!", False),
+        ("en", "What is it about?", "No, no, no.", False),
+        ("en", "What is it about?", "That's wrong.", False),
+        ("en", "Tell me what is broken.", "no that's not what I said", False),
+        ("en", "Is there anything we should know?", "No, no!", False),
+        ("en", "Is there anything we should know?", "No.", True),  # an answer like any other
+        ("en", "What is it about?", "No hot water.", True),
+        ("en", "What is it about?", "The bill is wrong.", True),
+        ("de", "Worum geht es?", "Nein, das ist falsch!", False),
+        ("de", "Worum geht es?", "Nicht da gewesen ist keiner.", True),
+        ("es", "¿De qué se trata?", "¡No, no es eso!", False),
+        ("fr", "De quoi s'agit-il ?", "Non, c'est pas ça.", False),
+    ],
+)
+def test_a_no_is_no_answer_to_a_question_that_wants_words(
+    code: str, ask: str, said: str, taken: bool
+) -> None:
+    hearing = Hearing(said, language(code), form_words(code), NOW, code)
+    assert refuses(Slot("about", {"format": "words", "x-ask": ask}), hearing) is not taken
+    assert not refuses(Slot("sure", {"type": "boolean", "x-ask": ask}), hearing)
+
+
+async def test_who_says_no_to_a_question_is_asked_what_to_change() -> None:
+    about = schema(
+        day={"format": "date", "x-ask": "Which day?"}, about={"format": "words", "x-ask": "About what?"}
+    )
+    tool = ScriptedTool("book", about, when=WHEN)
+    answers = await talk(
+        [tool],
+        *("I'd like to book a table on Thursday.", "No! That's wrong!", "Friday.", "A birthday.", "Yes."),
+    )
+    assert answers[:3] == ["About what?", "What shall I change?", "About what?"]
+    assert tool.runs == [{"day": "2026-04-10", "about": "A birthday."}]
+    # Where nothing could be wrong yet, the question comes again; and a yes is none to half of a form.
+    tool = ScriptedTool("tell", schema(about={"format": "words", "x-ask": "About what?"}), when=WHEN)
+    assert (await talk([tool], "I'd like to book a table.", "No, no!"))[1] == "About what?"
+    tool = ScriptedTool("book", about, when=WHEN)
+    answers = await talk([tool], "I'd like to book a table on Thursday.", "No!", "Yes.")
+    assert answers[2] == "About what?"
+    assert tool.runs == []
 
 
 async def test_a_look_up_in_the_middle_of_a_form_and_the_form_goes_on() -> None:

@@ -21,6 +21,7 @@ from offhook.conversation.forms.slots import (
     Value,
     corrected,
     question_of,
+    refuses,
     stem,
 )
 from offhook.conversation.forms.values import read
@@ -112,8 +113,10 @@ class FormFiller:
             return Step("left", hearing.form.left)
         if form.confirming:
             return await self._confirmed(form, hearing, said)
-        before = form
-        form = await self._take(form, hearing)
+        if any(slot.name == form.asked and refuses(slot, hearing) for slot in await self._slots(form)):
+            # What is wrong may be any value so far; where there is none, they are asked again.
+            return self._change(form, hearing) if form.values else Step("unheard", form=form)
+        before, form = form, await self._take(form, hearing)
         if form.tries >= self._tries(form):
             return Step("left", hearing.form.give_up)
         if form != before:
@@ -171,12 +174,17 @@ class FormFiller:
         if yes is not None and no is None and form.unheard:
             return Step("confirming", self._read_back(form, hearing), replace(form, unheard=False))
         if yes is not None and no is None:
+            if set(self._spec.required) - form.values.keys():
+                return await self._next(replace(form, confirming=False), hearing)
             return Step("run", form=form, arguments=dict(form.values))
-        if no is not None:
-            if form.tries + 1 >= TRIES:
-                return Step("left", hearing.form.give_up)
-            return Step("asked", hearing.form.change, replace(form, tries=form.tries + 1))
-        return Step("unheard", form=form)
+        return Step("unheard", form=form) if no is None else self._change(form, hearing)
+
+    def _change(self, form: Form, hearing: Hearing) -> Step:
+        """Ask which value is another one."""
+        if form.tries + 1 >= TRIES:
+            return Step("left", hearing.form.give_up)
+        form = replace(form, asked=None, wish=None, options=(), confirming=True, tries=form.tries + 1)
+        return Step("asked", hearing.form.change, form)
 
     async def _instead(self, form: Form, hearing: Hearing) -> Form:
         """ "No, 90217": a value without its name belongs to the only one of its kind."""
@@ -216,7 +224,7 @@ class FormFiller:
             found = self._read(slots[asked], hearing, form, asked=True)
             form = self._noted(form, slots[asked], found)
         form = self._stretch(form, slots, hearing)
-        taken = {slots[name].kind for name in form.values if form.values[name] != before.values.get(name)}
+        taken = {slots[name].kind for name in _new(form, before)}
         for name, slot in slots.items():
             if name == asked or (name in before.values and not correcting) or name in _new(form, before):
                 continue
@@ -251,7 +259,7 @@ class FormFiller:
             found = read(slot, replace(hearing, now=now), asked=asked, known=form.values, wish=wish)
             if isinstance(found, Value):
                 found = day_value(date.fromisoformat(found.value), hearing)
-        if isinstance(found, Value) and value_problem(found.value, _plain_schema(slot)) is not None:
+        if isinstance(found, Value) and value_problem(found.value, slot.plain_schema) is not None:
             return None
         return found
 
@@ -390,8 +398,3 @@ class FormFiller:
 
 def _new(form: Form, before: Form) -> set[str]:
     return {name for name, value in form.values.items() if value != before.values.get(name)}
-
-
-def _plain_schema(slot: Slot) -> Mapping[str, Any]:
-    """Its options are checked by the tool: they may be others than the schema's."""
-    return {key: value for key, value in slot.schema.items() if key != "enum" or not slot.options}

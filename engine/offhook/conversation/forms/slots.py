@@ -10,6 +10,8 @@ from typing import Any
 from offhook.conversation.forms.words import FormWords
 from offhook.knowledge.words import content_words
 from offhook.languages import Language
+from offhook.languages.turns import turn_language
+from offhook.languages.wording import words
 from offhook.moments.naming import join
 from offhook.moments.wish import Wish
 from offhook.tools.base import Option
@@ -40,6 +42,11 @@ class Slot:
         if form:
             return str(form)
         return {"integer": "number", "number": "number", "boolean": "yes"}.get(kind_of(self.schema), "text")
+
+    @property
+    def plain_schema(self) -> Mapping[str, Any]:
+        """Its options are checked by the tool: they may be others than the schema's."""
+        return {key: value for key, value in self.schema.items() if key != "enum" or not self.options}
 
     @property
     def cues(self) -> frozenset[str]:
@@ -82,6 +89,19 @@ class Hearing:
     """What was keyed in; None: it was said."""
     near: Callable[[str, Sequence[str]], Sequence[float]] | None = None
     """How like words are to each of a few names, by meaning; None: by their words alone."""
+
+
+def refuses(slot: Slot, hearing: Hearing) -> bool:
+    """Whether "No!", or "that's wrong", is all that was said to a question that wants words: a bare "no" is
+    an answer to one like "Is there anything else we should know?".
+    """
+    said = words(hearing.text)
+    if slot.kind not in ("words", "text", "name") or not hearing.form.refuses.fullmatch(" ".join(said)):
+        return False
+    ask = str(slot.schema.get("x-ask") or "")
+    opens = not turn_language(hearing.code).sentences.asking_first.isdisjoint(words(ask))
+    closed = slot.kind != "name" and ask.rstrip().endswith("?") and not opens
+    return not (closed and len(said) == 1 and "!" not in hearing.text)
 
 
 def stem(word: str) -> str:

@@ -38,6 +38,8 @@ class FormWords:
     working: str
     yes: re.Pattern[str]
     no: re.Pattern[str]
+    refuses: re.Pattern[str]
+    """All of a turn that only says that something is wrong, and not what."""
     never_mind: re.Pattern[str]
     corrects: re.Pattern[str]
     """A new value comes instead of the one before: what stands in front of it does not count."""
@@ -60,6 +62,11 @@ def _words(*alternatives: str) -> re.Pattern[str]:
     return re.compile(r"\b(?:" + "|".join(alternatives) + r")(?!['\w])", re.IGNORECASE)
 
 
+def _only(*alternatives: str) -> re.Pattern[str]:
+    """One of them and nothing else, or several, also after each other."""
+    return re.compile(r"(?:(?:" + "|".join(alternatives) + r")(?: |$))+", re.IGNORECASE)
+
+
 _EN = FormWords(
     confirm="I have: {values}. Is that right?",
     confirm_guess="Would you like that: {what}?",
@@ -80,6 +87,14 @@ _EN = FormWords(
         r"fine|do it|that works|of course|indeed",
     ),
     no=_words(r"no|nope|nah|not (?:quite|right|correct|really)|wrong|that's not"),
+    refuses=_only(
+        r"(?:oh |um+ |uh+ |hey )?(?:no|nope|nah|wrong|incorrect|not (?:that|this|right|correct|true))",
+        r"(?:that|this|it)(?:'s| is)(?: (?:just|all|completely|totally|still))? "
+        r"(?:wrong|incorrect|not (?:it|right|correct|true|what i (?:said|meant?|want(?:ed)?|asked for)))",
+        r"(?:that|this|it) (?:isn't|wasn't) (?:it|right|correct|true|what i (?:said|meant|want|wanted))",
+        r"you(?:'ve| have)? got (?:it|that|this|me) (?:all )?wrong",
+        r"i (?:didn't|did not|never) say (?:that|so)",
+    ),
     never_mind=_words(
         r"never ?mind|forget (?:it|about it|that)|leave it|cancel that|i(?:'ve| have) changed my mind",
         r"don't (?:bother|worry about (?:it|that))|i don't want (?:to|that|it) (?:any ?more|after all)",
@@ -131,6 +146,12 @@ _DE = FormWords(
         r"natürlich|klar|selbstverständlich|bitte(?: ja)?|machen sie das",
     ),
     no=_words(r"nein|nee|nö|falsch|stimmt nicht|nicht ganz|das ist nicht"),
+    refuses=_only(
+        r"(?:äh+m? |ach |oh )?(?:nein|nee|nö|falsch|nicht (?:so|richtig))",
+        r"(?:das|es) (?:ist|war)(?: (?:ganz|völlig|doch|alles))? (?:falsch|nicht (?:richtig|wahr|korrekt))",
+        r"(?:das )?stimmt (?:doch )?(?:so )?nicht|das (?:habe ich|hab ich|meine ich|wollte ich) (?:so )?nicht"
+        r"(?: gesagt| gemeint)?|sie haben (?:mich|das) falsch verstanden",
+    ),
     never_mind=_words(
         r"lassen (?:sie|wir) (?:es|das)|vergessen sie (?:es|das)|doch nicht|hat sich erledigt|egal",
         r"ich (?:will|möchte) (?:es |das )?(?:doch )?nicht mehr|ich hab(?:e)? es mir anders überlegt",
@@ -172,6 +193,11 @@ _ES = FormWords(
         r"sí|si|claro|correcto|exacto|exactamente|eso es|vale|de acuerdo|perfecto|por supuesto|así es|bien|ok"
     ),
     no=_words(r"no|qué va|incorrecto|mal|no es (?:eso|así)"),
+    refuses=_only(
+        r"(?:ay |eh+ )?(?:no|qué va|incorrecto|mal)",
+        r"(?:eso )?(?:no es (?:eso|así|correcto|cierto|verdad|lo que (?:he dicho|dije|quiero|quería))"
+        r"|está (?:muy )?mal|es (?:falso|incorrecto))|(?:yo )?no (?:he dicho|dije) eso|me ha entendido mal",
+    ),
     never_mind=_words(
         r"déjelo|olvídelo|da igual|ya no(?: quiero)?|no importa|he cambiado de (?:idea|opinión)"
     ),
@@ -208,6 +234,12 @@ _FR = FormWords(
         r"sûr|ok|voilà"
     ),
     no=_words(r"non|pas (?:tout à fait|vraiment)|c'est faux|ce n'est pas"),
+    refuses=_only(
+        r"(?:ah |oh |mais |euh+ )?(?:non|faux|pas (?:ça|du tout))",
+        r"c'est (?:complètement |tout à fait )?(?:faux|pas (?:ça|vrai|bon|juste|exact|ce que j'ai dit))",
+        r"ce n'est pas (?:ça|vrai|bon|juste|exact|ce que j'ai dit|ce que je veux)|je n'ai pas dit ça",
+        r"vous m'avez mal compris",
+    ),
     never_mind=_words(
         r"laissez(?: tomber)?|oubliez(?: ça)?|peu importe|tant pis|j'ai changé d'avis|je ne veux plus"
     ),
