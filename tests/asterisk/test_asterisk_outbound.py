@@ -160,6 +160,10 @@ async def outcome(control: Control, call: int) -> tuple[str, str]:
         await asyncio.sleep(0.1)
 
 
+def silence(ms: int) -> Samples:
+    return np.zeros(ms * MS, np.int16)
+
+
 def tone(hz: float, ms: int) -> Samples:
     return (8_000 * np.sin(2 * np.pi * hz * np.arange(ms * MS) / 8_000)).astype(np.int16)
 
@@ -195,7 +199,7 @@ async def test_a_machine_gets_the_message_behind_its_beep(
     async with await SipCallee.listening(port=callee_port) as callee:
         call = await asyncio.to_thread(dial_by_http, dialling.socket, tmp_path)
         await asyncio.wait_for(callee.answered.wait(), 60)
-        greeting = np.concatenate([spoken(ANNOUNCEMENT), np.zeros(400 * MS, np.int16), tone(1_000, 400)])
+        greeting = np.concatenate([spoken(ANNOUNCEMENT), silence(400), tone(1_000, 400)])
         said = await callee.media.say(Phrase("machine", "", greeting, 0, len(greeting) - 1))
         from_ns = await callee.media.heard_after(0)
         assert from_ns >= said.ended_ns - 50_000_000, "it is not talked over"
@@ -213,6 +217,28 @@ async def test_a_machine_gets_the_message_behind_its_beep(
         "answered_by": "machine",
         "tries": 1,
     }
+
+
+async def test_a_machine_that_begins_as_a_person_does_gets_the_message_in_the_end(
+    control: Control, dialling: DaemonProcess, callee_port: int
+) -> None:
+    """What we had begun to say is cut, and nothing but the message stands behind the beep."""
+    async with await SipCallee.listening(port=callee_port) as callee:
+        call = await asyncio.to_thread(dial, control)
+        await asyncio.wait_for(callee.answered.wait(), 60)
+        parts = (spoken("Hello?"), silence(1_800), spoken(ANNOUNCEMENT), silence(300), tone(1_000, 400))
+        greeting = np.concatenate(parts)
+        said = await callee.media.say(Phrase("machine", "", greeting, 0, len(greeting) - 1))
+        from_ns = await callee.media.heard_after(said.ended_ns)
+        await asyncio.wait_for(callee.over.wait(), 60)
+        received = callee.media.received
+        first_ns = received.first_audible_ns(0)
+        heard = received.between(from_ns, received.last_audible_ns or from_ns)
+    assert first_ns is not None
+    assert first_ns < said.ended_ns, "it was taken for a person, who was talked to"
+    assert likeness(heard, MESSAGE) >= ALIKE
+    assert await outcome(control, call) == ("ok", "machine")
+    assert "answered by a machine after all" in dialling.log()
 
 
 async def test_an_engaged_line_and_a_fax(control: Control, callee_port: int) -> None:

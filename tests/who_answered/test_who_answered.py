@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from offhook.who_answered import Heard, Settings, Tone, ToneDetector, Verdict, may_speak, verdict
+from offhook.who_answered import (
+    Heard,
+    Settings,
+    Tone,
+    ToneDetector,
+    Verdict,
+    beeped,
+    may_speak,
+    of_recording,
+    verdict,
+)
 from offhook.who_answered.wording import of_machine, of_person
 
 RATE_HZ = 8_000
@@ -97,6 +107,59 @@ def test_words_of_machines_and_of_people(language: str, machine: str, person: st
     assert of_person(person, language)
     assert not of_person(machine, language)
     assert not of_machine(machine, "xx"), "of an unknown language no word is known"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "He's not here right now, can I take a message?"),
+        ("en", "She isn't available, would you like to leave a message?"),
+        ("en", "You've reached the wrong person, I'm afraid."),
+        ("en", "My husband is out, you can leave a message with me."),
+        ("en", "I'm busy, I'll call you back."),
+        ("en", "Please leave me alone."),
+        ("en", "Sorry, I missed your call this morning, what was it about?"),
+        ("en", "We are closed today, try again tomorrow."),
+        ("en", "Please hold, I'll get him."),
+        ("de", "M\u00f6chten Sie eine Nachricht hinterlassen?"),
+        ("es", "No est\u00e1, \u00bfquiere dejar un mensaje?"),
+        ("fr", "Il n'est pas l\u00e0, voulez-vous laisser un message ?"),
+    ],
+)
+def test_a_person_who_talks_with_us_stays_one(language: str, text: str) -> None:
+    assert not of_recording(text, language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Please leave a message after the tone."),
+        ("en", "I can't come to the phone, so leave your name."),
+        ("en", "You can leave a message after the beep."),
+        ("en", "For opening hours, press one."),
+        ("en", "The mobile you are trying to reach is switched off."),
+        ("en", "This call may be recorded."),
+        ("de", "Hinterlassen Sie uns eine Nachricht nach dem Signalton."),
+        ("es_MX", "Deje su mensaje despu\u00e9s del tono."),
+        ("fr-CA", "Laissez un message apr\u00e8s le bip."),
+    ],
+)
+def test_what_a_machine_goes_on_with_takes_a_person_back(language: str, text: str) -> None:
+    assert of_recording(text, language)
+    assert not of_recording(text, "xx")
+
+
+@pytest.mark.parametrize(
+    ("beep", "since_ms", "expected"),
+    [
+        (tone(1_000, 3_400, 3_600), 3_000, True),
+        (tone(1_000, 3_400, 3_560), 3_000, False),  # a whistle, or a vowel that is held
+        (tone(1_000, 2_400, 2_800), 3_000, False),
+        (tone(350, 3_400, 3_900), 3_000, False),
+    ],
+)
+def test_a_beep_behind_the_verdict_takes_a_person_back(beep: Tone, since_ms: int, expected: bool) -> None:
+    assert beeped(heard(tones=(beep,)), since_ms) is expected
 
 
 def _line(*parts: tuple[tuple[float, ...], int]) -> np.ndarray[tuple[int], np.dtype[np.int16]]:

@@ -85,6 +85,7 @@ class Call:
         self._ears: Ears | None = None
         self._audio: CallerAudio | None = None
         self._words: CallerWords | None = None
+        self._stays = self.stayed = False  # the line is somebody else's then
         self.successor: CallProfile | None = None
         """The agent who goes on with the caller on the same wire, once :meth:`run` has returned ``agent``."""
 
@@ -201,16 +202,16 @@ class Call:
         await self._answering.close()
         if self.history.tools is not None:
             await self.history.tools.close()
-        stays = self.successor is not None
+        self.stayed = stays = self._stays or self.successor is not None
         await self.wire.leave(result, self._left, turns=self._responses.turns, stays=stays)
         await self._answering.let_go()
         self._responses.close()
         if not stays:
             self._line.close()
 
-    def end(self, action: Action | None = None, *, goodbye: bool = False) -> None:
-        """Somebody else ends it: now, or with a goodbye; ``action`` is where the line goes then."""
-        self._responses.action = action
+    def end(self, action: Action | None = None, *, goodbye: bool = False, stays: bool = False) -> None:
+        """Somebody else ends it: now, or with a goodbye; ``action``: where the line goes, unless it stays."""
+        self._responses.action, self._stays = action, stays
         self._post(turn_taking.CallOverdue() if goodbye else turn_taking.CallEnded())
 
     @property
@@ -235,6 +236,8 @@ class Call:
             self._step(turn_taking.MachineBusy(busy))
         if self._audio is not None and isinstance(event, SpeechEvent):
             self._audio.noticed(event)
+        if self._profile.doubt is not None and isinstance(event, turn_taking.WordsHeard):
+            self._profile.doubt.heard(event.text)
         if isinstance(event, SpeechStarted | SpeechResumed | turn_taking.PlaybackFinished):
             self._tell_our_end()
         ears, holds = self._ears, isinstance(self._state.floor, turn_taking.Preparing)

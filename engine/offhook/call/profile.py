@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from offhook.agents.loader import Agent
 from offhook.call.prompts import AgentPhrases
@@ -16,6 +16,9 @@ from offhook.engines.tts.voice import Voice
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.snapshot import Number
 from offhook.tools.executor import Told
+
+if TYPE_CHECKING:
+    from offhook.call.doubt import Doubt
 
 OnDone = Told
 OnTurn = Callable[[str, str, TurnTrace], None]
@@ -68,6 +71,8 @@ class CallProfile:
     """Who goes on with the call when this agent hands it to another; None: the dialplan says."""
     watcher: Watcher | None = None
     """None: nobody looks on."""
+    doubt: Doubt | None = None
+    """Whether who answered a call of ours is a person; None: so they are."""
 
     @property
     def agent(self) -> Agent:

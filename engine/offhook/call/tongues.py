@@ -60,6 +60,7 @@ def answers_instead(
         on_turn=now.on_turn,
         find_agent=now.find_agent,
         watcher=now.watcher,
+        doubt=now.doubt,
         others=others,
     )
 

@@ -7,8 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from offhook.call.call import Call
+from offhook.call.doubt import Doubt
 from offhook.call.profile import CallProfile
 from offhook.call.resumption import Kept, kept_exchanges
 from offhook.call.services import Services
@@ -57,7 +59,7 @@ class Relay:
                 self._profile = replace(profile, find_agent=self._find)
                 self._call = self._live.handle = call = Call(self._wire, self._profile, self._services, back)
                 try:
-                    result = await call.run()
+                    result = await self._hold(call, profile.doubt)
                 finally:
                     self.bill.include(call.bill)
                 if call.successor is None or self._next is None:
@@ -72,6 +74,21 @@ class Relay:
             held.close()
             if self._next is not None:
                 self._next[1].close()
+
+    async def _hold(self, call: Call, doubt: Doubt | None) -> str:
+        if doubt is None:
+            return await call.run()
+        watching = asyncio.create_task(doubt.watch(self._wire.output, partial(call.end, stays=True)))
+        try:
+            result = await call.run()
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
+        if not watching.cancelled() and watching.exception() is not None:
+            _log.error("call=%s who answered was not made sure", self._live.id, exc_info=watching.exception())
+        if not call.stayed or call.successor is not None:
+            return result
+        return await doubt.leave_message(self._wire, self._profile)
 
     async def _find(self, name: str) -> CallProfile | None:
         """The agent of that name, for this caller; None where it cannot, with a line."""

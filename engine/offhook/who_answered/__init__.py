@@ -5,6 +5,17 @@ from both and from how speech and pauses lie; the same facts always give the sam
 """
 
 from offhook.who_answered.tones import Tone, ToneDetector
-from offhook.who_answered.verdict import Heard, Settings, Verdict, may_speak, verdict
+from offhook.who_answered.verdict import Heard, Settings, Verdict, beeped, may_speak, verdict
+from offhook.who_answered.wording import of_recording
 
-__all__ = ["Heard", "Settings", "Tone", "ToneDetector", "Verdict", "may_speak", "verdict"]
+__all__ = [
+    "Heard",
+    "Settings",
+    "Tone",
+    "ToneDetector",
+    "Verdict",
+    "beeped",
+    "may_speak",
+    "of_recording",
+    "verdict",
+]

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from offhook.who_answered.tones import Tone
 from offhook.who_answered.wording import greets, names_itself, of_machine, of_person
 
+BEEP_MS = 180
+"""The shortest of them; who holds one note while humming is steady for less."""
 _BETWEEN_WORDS_MS = 300
 """A shorter gap is none: a stop consonant, a comma."""
 
@@ -180,6 +182,14 @@ def _special_information(tones: list[Tone]) -> bool:
     return any(
         (880 <= one <= 1_020 and 1_330 <= two <= 1_470) or (1_330 <= one <= 1_470 and 1_730 <= two <= 1_850)
         for one, two in itertools.pairwise(heights)
+    )
+
+
+def beeped(heard: Heard, since_ms: int) -> bool:
+    """Whether a machine's beep came after ``since_ms``: pure, steady, and longer than any vowel's is."""
+    return any(
+        400 <= tone.hz <= 3_000 and tone.begin_ms >= since_ms and tone.length_ms >= BEEP_MS
+        for tone in heard.tones
     )
 
 

@@ -59,6 +59,54 @@ _NAMES_ITSELF = {
     "fr": r"""^\W*(bonjour)?\W*(ici|c'est|vous\b|bienvenue)""",
 }
 
+_SIGNAL = {
+    "en": r"""\b(after|at|hear|wait\s+for)\s+(the|a|that)\s+(tone|beep|signal)\b | \bwhen\s+it\s+beeps""",
+    "de": r"""\bnach\s+dem\s+(ton|signal|signalton|pie?p\w*)""",
+    "es": r"""\bdespu.s\s+de(l|\s+la)\s+(tono|se.al)""",
+    "fr": r"""\bapr.s\s+(le|la)\s+(bip|signal|tonalit.)""",
+}
+"""What nobody says but a machine, in any sentence."""
+_RECORDED = {
+    "en": r"""\byou('ve|\s+have)?\s+reached\b(?!.{0,20}\bwrong)
+        | \b(voice\s?-?mail|mail\s?box|answering\s+machine)\s+(of|for|service|system|is\s+(full|not))
+        | ^\W*((please|just|so|or|and)\s+)*leave\s+(a|an|your|us|me)\b.{0,30}\b(message|name|number)
+        | \bplease\s+leave\s+(a|your|us\s+a|me\s+a)\b | \b(please\s+|to\s+)record\s+(a|your)\b
+        | \bpress\s+(\d|one|two|three|four|five|six|seven|eight|nine|zero|star|pound|hash)\b
+        | \b(your|this)\s+(call|conversation)\s+
+            (is\s+(important|being)|has\s+been|may\s+be|will\s+be|cannot|can't)
+        | \b(missed|take|answer|(i|we)('ll|\s+will)\s+return)\s+your\s+call
+        | \b(i|we)(('m|'re|\s+am|\s+are)\s+(not\s+able|unable)\s+to|\s+can(no|')t)\s+
+            (come|get)\s+to\s+(the|my|our)\s+phone
+        | \b(number|person|party|subscriber|customer|phone|mobile)\s+(that\s+)?you('ve|\s+have|\s+are|'re)\s+
+            (dial|call|reach|try)
+        | \bnot\s+in\s+service\b | \bhas\s+been\s+(disconnected|changed|forwarded)\b
+        | \b(all|our)\s+(of\s+)?(our\s+)?(lines|circuits|agents|operators|advis[eo]rs)\s+are\b
+        | \bour\s+(office|opening|business|normal)\s+hours\s+are\b | \bhang\s+up\s+and\s+(try|dial)
+        | \bthis\s+is\s+a\s+record""",
+    "de": r"""\bhinterlassen\s+sie\b
+        | \b(mailbox|anrufbeantworter|sprachbox)\s+(von|der|des|ist)
+        | \b(teilnehmer|gespr.chspartner|rufnummer|anschluss)\s+(ist|hat|kann)\b | \bdr.cken\s+sie\b
+        | \bihr\s+(anruf|gespr.ch)\s+(ist|wird|kann)\b | \bpers.nlich\s+(erreichbar|entgegennehmen)
+        | \balle\s+(unsere\s+)?(leitungen|mitarbeiter|pl.tze)\s+(sind|sprechen)""",
+    "es": r"""\bdeje\s+(su|un|aqu.)\b | \bbuz.n\s+de\s+voz
+        | \bn.mero\s+(que\s+)?(ha\s+)?marcado | \bpulse\b | \bsu\s+llamada\s+(es|ser.|ha)\b
+        | \btodos\s+nuestros\b""",
+    "fr": r"""\blaissez\s+(un|une|votre|vos|moi|nous)\b
+        | \b(messagerie|bo.te)\s+vocale | \brépondeur\s+(de|du) | \bvotre\s+correspondant
+        | \b(tapez|appuyez\s+sur)\b | \bvotre\s+appel\s+(est|va|sera|a)\b
+        | \bnuméro\s+que\s+vous\b | \btous\s+nos\b""",
+}
+"""What a machine goes on with whose first words were a person's.  Narrower: people say in a conversation that
+somebody is out, that they call back, and that they take a message."""
+_TELLS = {
+    "en": r"""\?\W*$ | \b(can|could|may|shall|should|would|will|do|did)\s+(i|you|we|they|he|she)\b
+        | \b(want|like|need|have)\s+(\w+\s+)?to\b | \b(you|i|we|he|she)\s+(can|could|should|did)\b(?!')""",
+    "de": r"""\?\W*$ | \b(m.chten|wollen|k.nnen|soll|darf|kann)\s+(sie|ich|wir)\b | \bsie\s+k.nnen\b""",
+    "es": r"""\?\W*$ | \b(quiere|puede|puedo|desea)\b""",
+    "fr": r"""\?\W*$ | \b(voulez|pouvez|puis|souhaitez)\b""",
+}
+"""How people say who talk of such things with us, and offer or ask."""
+
 
 def _compiled(table: dict[str, str]) -> dict[str, re.Pattern[str]]:
     return {language: re.compile(text, re.VERBOSE | re.IGNORECASE) for language, text in table.items()}
@@ -66,6 +114,7 @@ def _compiled(table: dict[str, str]) -> dict[str, re.Pattern[str]]:
 
 _machine, _person = _compiled(_MACHINE), _compiled(_PERSON)
 _greets, _itself = _compiled(_GREETS), _compiled(_NAMES_ITSELF)
+_recorded, _tells, _signal = _compiled(_RECORDED), _compiled(_TELLS), _compiled(_SIGNAL)
 
 
 def _found(patterns: dict[str, re.Pattern[str]], text: str, language: str) -> bool:
@@ -79,6 +128,13 @@ def _found(patterns: dict[str, re.Pattern[str]], text: str, language: str) -> bo
 def of_machine(text: str, language: str) -> bool:
     """Whether a machine says this, and no person who has just answered."""
     return _found(_machine, text, language)
+
+
+def of_recording(text: str, language: str) -> bool:
+    """Whether it is what a machine goes on with, to be told from what people say who talk with us."""
+    if _found(_signal, text, language):
+        return True
+    return _found(_recorded, text, language) and not _found(_tells, text, language)
 
 
 def of_person(text: str, language: str) -> bool:
