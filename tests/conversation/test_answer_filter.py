@@ -17,7 +17,8 @@ CHANNEL, MESSAGE, START, END = "<|channel|>", "<|message|>", "<|start|>", "<|end
 
 def read(text: str, *pieces: str, opened: bool = False, limit: int = 4000) -> tuple[str, AnswerFilter]:
     """What is spoken of ``text``, which comes in ``pieces``."""
-    answer = AnswerFilter(("Anna", "Miller's bakery"), max_characters=limit, opened=opened)
+    names, tools = ("Anna", "Miller's bakery"), ("book", "look_up")
+    answer = AnswerFilter(names, max_characters=limit, opened=opened, tools=tools)
     spoken = "".join([answer.push(piece) for piece in pieces or (text,)])
     return spoken + answer.flush(), answer
 
@@ -47,6 +48,24 @@ REASONING = [
     f"<|channel>thought\nhm<channel|>{NINE}",
     f"<|START_THINKING|>hm<|END_THINKING|><|START_RESPONSE|>{NINE}<|END_RESPONSE|>",
     f"Here is my thought process: hm.\n\nHere is my response: {NINE}",
+]
+STEPS = [
+    f"Thought: the hours.\nAction: none\nFinal Answer: {NINE}",
+    f"Reasoning: brief.\nAnswer: {NINE}",
+    f"**Thought process:** brief\n\n**Response:** {NINE}",
+    f"### Analysis:\nbrief\n### Answer:\n{NINE}",
+    f"Thinking...\nThe caller wants hours.\n...done thinking.\n\n{NINE}",
+    f"Okay, the user is asking for the hours. I should be brief.\n\n{NINE}",
+    f"The caller wants the hours.\n\nSo I say when.\n\n{NINE}",
+    f"Okay, so the customer asks for hours.</think>\n\n{NINE}",
+]
+CALLS = [
+    f"look_up(day='Monday') {NINE}",
+    f'{NINE} [look_up(day="Monday", n=2)]',
+    f"print(default_api.look_up(day='Monday'))\n{NINE}",
+    f'to=functions.look_up {{"day": 1}}\n{NINE}',
+    f'commentary to=functions.look_up json{{"day": 1}}\n{NINE}',
+    f'functions.look_up:0{{"day": 1}}\n{NINE}',
 ]
 HARMONY = [
     f"{CHANNEL}analysis{MESSAGE}{THOUGHT}{END}{START}assistant{CHANNEL}final{MESSAGE}{NINE}",
@@ -122,6 +141,8 @@ SIDES = [
     f"Anna: {NINE}",
     f"Miller's Bakery: {NINE}",
     f"Assistant: Anna: {NINE}",
+    f"Agent (calmly): {NINE}",
+    f"[gMASK]<sop>{NINE}",
     f"<think>hm</think>\nAssistant: {NINE}",
     f'"{NINE}"',
     f"\u201c{NINE}\u201d",
@@ -130,7 +151,7 @@ SIDES = [
 ]
 
 
-@pytest.mark.parametrize("text", [*REASONING, *HARMONY, *TOKENS, *SIDES])
+@pytest.mark.parametrize("text", [*REASONING, *STEPS, *CALLS, *HARMONY, *TOKENS, *SIDES])
 def test_only_the_answer_is_spoken(text: str) -> None:
     result, answer = read(text)
     assert result == NINE
@@ -145,6 +166,12 @@ def test_only_the_answer_is_spoken(text: str) -> None:
         (f"*smiles* {NINE}", NINE),
         (f"{NINE} (pauses)", NINE),
         (f"{NINE} [laughs softly]", NINE),
+        (f"[emotion: warm] {NINE} [END OF CALL]", NINE),
+        (f"[SILENCE] {NINE} [end of conversation]", NINE),
+        (f"<emotion>warm</emotion> {NINE}", NINE),
+        ("Ask for [SMITH] at desk [RED AREA].", "Ask for SMITH at desk RED AREA."),
+        ("It is \\boxed{nine} or \\text{ten}.", "It is nine or ten."),
+        ("\u2581We\u2581open\u2581at\u2581nine.", NINE),
         (f"(in a friendly tone) {NINE}", NINE),
         (f"*checks the calendar* {NINE}", NINE),
         ("Well (sighs), we do.", "Well, we do."),
@@ -194,6 +221,8 @@ def test_only_the_answer_is_spoken(text: str) -> None:
         ("Caller: Hi", ""),
         ("<think>cut in the middle of", ""),
         ("analysisThe user wants", ""),
+        ("Okay, the caller wants the hours. I say nine.", ""),
+        ("Thought: the hours", ""),
         (" \n ", ""),
         ("", ""),
     ],
@@ -210,6 +239,8 @@ def test_structure_becomes_words(text: str, wanted: str) -> None:
         "\n We open at nine, Dr. Smith (the older one): \u20ac5.00, 3.5% off, A/B, C#, #1, x@y.example!  \n",
         "Finally, ~5\n\nlines. Dear Customer: 7 * 3, and 2*3",
         "-5 degrees, and ends with e",
+        "The caller before you has the last one. Okay, the customer desk shuts at five: book (or look_up).",
+        "Okay, the caller's line is free. Thoughts of ours: none. To functions we go by book.",
     ],
 )
 def test_prose_stays_word_for_word(text: str) -> None:
@@ -240,6 +271,7 @@ def test_prose_stays_word_for_word(text: str) -> None:
         '[TOOL_CALLS] [{"name": "end_call", "arguments": {}}]',
         "<|python_tag|>end_call()",
         "```tool_code\nend_call()\n```",
+        "end_call",
         '{"name": "end_call", "arguments": {}}',
         '```json\n{"tool": "end_call"}\n```',
         '[{"type": "function", "function": {"name": "end_call"}}]',

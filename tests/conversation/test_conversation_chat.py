@@ -10,14 +10,17 @@ from typing import Any, cast
 import pytest
 
 from offhook.agents.loader import Agent, Example
+from offhook.conversation.answer_filter import AnswerFilter
+from offhook.conversation.answering import ClauseStream
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.policies.chat import Chat
 from offhook.documents.passage import Passage
+from offhook.engines.llm.base import Limits
 from offhook.knowledge.acts import Act, ActGuess
 from offhook.knowledge.items import Item
 from offhook.knowledge.notes import parts
 from offhook.knowledge.store import Candidate, Knowledge, Ranking
-from tests.support.engines.engines import PlainTemplate
+from tests.support.engines.engines import PlainTemplate, ScriptedConversation
 
 AGENT = Agent(
     name="Jetty Kayaks",
@@ -97,6 +100,31 @@ def test_the_prefix_holds_persona_and_facts_and_examples() -> None:
     assert (
         "<user>Any tents?\n(What you know about this: We sell no tents.)<agent>No tents, sorry.<end>" in shown
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [("en-GB", ""), ("de", "Speak German"), ("es-MX", "Speak Spanish"), ("xx", "Speak the language xx")],
+)
+def test_the_model_is_told_which_language_to_speak(code: str, rule: str) -> None:
+    knowledge = cast(Knowledge, ScriptedKnowledge(ranked()))
+    system = Chat(AGENT.model_copy(update={"language": code}), Readable(), knowledge).prefix()[0]
+    assert rule in system
+    assert ("Speak" in system) is bool(rule)
+
+
+async def test_an_answer_that_goes_in_circles_is_cut() -> None:
+    """Small models do: one sentence again and again, or several in turn."""
+    once, two = "We open at nine.", "We open at nine. We never close before five."
+    for text, wanted in (
+        (f"{once} {once} {once}", once),
+        (f"{two} {two} {two}", f"{two} {once}"),
+        (two, two),
+    ):
+        generation = ScriptedConversation([[text]]).generate(Limits())
+        stream = ClauseStream(generation, AnswerFilter(), "en")
+        assert " ".join([clause async for clause in stream]) == wanted
+        assert stream.circled is (text != two)
 
 
 def test_facts_stand_in_the_prefix_all_or_none() -> None:

@@ -273,6 +273,22 @@ async def test_a_fact_that_surely_answers_goes_first(said: str, act: Act) -> Non
     assert (await answered(said, ranked(candidate(3, KNOWN), act=act))).facts == (3,)
 
 
+@pytest.mark.parametrize(
+    ("said", "found", "probability", "act"),
+    [
+        ("Are you open?", MAYBE, 0.8, "facts"),
+        ("Are you open?", NOT, 0.8, "greeted"),
+        ("Hello?", MAYBE, 0.99, "greeted"),
+        ("Hello, are you open?", KNOWN, 0.99, "facts"),
+    ],
+)
+async def test_what_sounds_like_a_greeting_may_ask_something(
+    said: str, found: float, probability: float, act: str
+) -> None:
+    ranking = ranked(candidate(1, found), act="greeting", probability=probability)
+    assert (await answered(said, ranking)).act == act
+
+
 async def test_an_act_that_is_unlikely_is_none() -> None:
     turn = await answered(
         "Let me see the price list.", ranked(candidate(1, NOT), act="wait", probability=0.3)

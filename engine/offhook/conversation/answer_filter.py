@@ -36,8 +36,10 @@ class AnswerFilter:
         max_characters: int = 4000,
         opened: bool = False,
         began_inside: Callable[[], None] = lambda: None,
+        tools: Sequence[str] = (),
     ) -> None:
-        """``names``: what the agent is called, dropped as a speaker's name in front of its words.
+        """``names``: what the agent is called, dropped as a speaker's name in front of its words;
+        ``tools``: what it can call, whose calls are not said when they are written among its words.
 
         ``max_characters``: more of one answer is not said; it ends with its last whole
         sentence.  ``opened``: the prompt ended inside a thought, so the answer begins with the
@@ -48,7 +50,7 @@ class AnswerFilter:
         self._max = max(1, max_characters)
         self._tell_began_inside = began_inside
         self._findings = Findings()
-        self._gate = SpeechGate(self._findings, opened=opened)
+        self._gate = SpeechGate(self._findings, opened=opened, tools=tools)
         self._outlet = Outlet(self._findings, self._max)
         self._labels = Labels(self._findings, self._names)
         self._markup = Markup(self._findings, self._max, self._nested)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from itertools import pairwise
 
 from offhook.conversation.answer_filter import AnswerFilter
 from offhook.engines.llm.base import Generation
@@ -10,6 +12,8 @@ from offhook.speech.clauses import ClauseSplitter
 
 CIRCLE_WORDS = 3
 """A clause of so many words is not said twice in a row on purpose; "yes, yes" is."""
+CIRCLE_CLAUSES = 12
+"""The longest circle that is noticed."""
 
 
 class ClauseStream:
@@ -26,27 +30,33 @@ class ClauseStream:
         """The model began to say the same again: a small one would go on for ever."""
 
     async def __aiter__(self) -> AsyncGenerator[str, None]:
-        splitter, last = ClauseSplitter(self._language), ""
+        splitter = ClauseSplitter(self._language)
+        said: deque[str] = deque(maxlen=CIRCLE_CLAUSES)
         async for piece in self.generation:
             self.raw += piece
             for clause in splitter.push(self._filter.push(piece)):
-                if self._goes_in_circles(last, clause):
+                if self._goes_in_circles(said, clause):
                     break
                 yield clause
-                last = clause
+                said.append(clause)
             if self._filter.finished or self.circled:
                 self.generation.cancel()
                 break
         if self.circled:
             return
         for clause in (*splitter.push(self._filter.flush()), *splitter.flush()):
-            if self._goes_in_circles(last, clause):
+            if self._goes_in_circles(said, clause):
                 return
             yield clause
-            last = clause
+            said.append(clause)
 
-    def _goes_in_circles(self, last: str, clause: str) -> bool:
-        self.circled = clause == last and len(clause.split()) >= CIRCLE_WORDS
+    def _goes_in_circles(self, said: Sequence[str], clause: str) -> bool:
+        """True for a clause that was just said, or behind the same one as before."""
+        if len(clause.split()) < CIRCLE_WORDS or not said:
+            return False
+        before = list(said)
+        pairs = pairwise(before)
+        self.circled = clause == before[-1] or (before[-1], clause) in pairs
         return self.circled
 
     @property

@@ -47,13 +47,23 @@ _SENTENCE_WORDS = words(
     "is are was were am be can could will would shall should may might must do does did have has not no you"
     " your we our i my us"
 )
+_CUE = re.compile(
+    r"(?-i:[A-Z][A-Z _-]{3,30})"  # [SILENCE], [HOLD MUSIC]; not a short name in capitals
+    r"|(?:emotion|tone|mood|style|voice|action|sound|sfx|pace|speed|volume|expression)\s?[:=]\s?[\w ,-]{1,40}"
+    r"|(?:the )?(?:end of|end|ends|ending) (?:the |of )?(?:call|conversation|transcript|response|message)",
+    re.IGNORECASE,
+)
+"""In square brackets, by itself."""
+_CUE_CHARS = 50
 _MAX_WORDS = 6
 _STARTS = _SURE | _FIRST_OF_PHRASE | _VERBS | _MANNERS | _PHRASE_STARTS
 _WORDS = re.compile(r"[A-Za-z][a-z]*(?:[ ,'\u2019-]+[a-z]+)*[.!\u2026 ]*")
 
 
-def may_be_aside(content: str) -> bool:
+def may_be_aside(content: str, bracket: str = "(") -> bool:
     """While a bracket is open: true when what stands in it so far may become a stage direction."""
+    if bracket == "[" and len(content) <= _CUE_CHARS and re.fullmatch(r"[A-Za-z][\w ,:=-]*", content):
+        return True
     first = re.match(r"[A-Za-z]*", content)
     assert first is not None
     word, rest = first.group().lower(), content[first.end() :]
@@ -62,9 +72,11 @@ def may_be_aside(content: str) -> bool:
     return any(start.startswith(word) for start in _STARTS)
 
 
-def is_aside(content: str, *, alone: bool) -> bool:
-    """True for a stage direction; ``alone``: no sentence goes on around it."""
+def is_aside(content: str, *, alone: bool, bracket: str = "(") -> bool:
+    """True for a stage direction; ``alone``: no sentence goes on around it; ``bracket``: what opens it."""
     text = content.strip()
+    if bracket == "[" and alone and _CUE.fullmatch(text):
+        return True
     parts = re.findall(r"[a-z]+", text.lower())
     if not parts or len(parts) > _MAX_WORDS or not _WORDS.fullmatch(text) or _SENTENCE_WORDS & set(parts):
         return False

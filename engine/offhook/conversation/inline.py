@@ -128,9 +128,13 @@ class Inline:
         end = held.find(_CLOSING[held[0]] * run, run)
         if end > 0:
             empty = not held[run:end].strip(" " + GAP + SEAM)
-            if empty or is_aside(held[run:end], alone=self._out.alone):
+            if empty or is_aside(held[run:end], alone=self._out.alone, bracket=held[0]):
                 return self.drop(end + run, "aside", gap=True)
-        elif not final and len(held) < _MAX_ASIDE_CHARS and may_be_aside(held[run:].lstrip(GAP + SEAM)):
+        elif (
+            not final
+            and len(held) < _MAX_ASIDE_CHARS
+            and may_be_aside(held[run:].lstrip(GAP + SEAM), held[0])
+        ):
             return MORE
         return (run, self._out.put(keep)) if keep else self.mark(run)
 

@@ -37,6 +37,8 @@ _ALONE_OTHER = frozenset(("assistant", "user"))
 
 _ORNAMENT = re.compile(rf"[\s>*_#\[\"\u201c{GAP}{SEAM}]*")
 _MAX_ORNAMENT_CHARS = 16
+_MANNER_CHARS = 24
+"""Of what may stand in round brackets behind a name."""
 _SENTENCE_ENDS = ".?!\u2026"
 _CLOSERS = "\"')]*_`\u201d\u2019" + SEAM + GAP
 
@@ -110,7 +112,7 @@ class Labels:
         if rest[-1] == "\n":
             return self._alone(ornament.group(), rest[:-1].rstrip())
         name = _name(rest)
-        if len(rest) <= self._longest + 8 and self._begins(name, whole=rest[-1] in " *_]"):
+        if len(rest) <= self._longest + 8 + _MANNER_CHARS and self._begins(name, whole=rest[-1] in " *_]"):
             return ""
         return self._let_go()
 
@@ -119,6 +121,8 @@ class Labels:
         labels = self._in_line if self._place is _Place.SENTENCE else self._labels
         if "#" in self._held:
             labels = labels | _NUMBERED | _OWN_FIRST
+        if "(" in name:  # "Agent (calmly):"
+            return len(name) <= self._longest + _MANNER_CHARS and _name(name) in labels
         return name in labels or any(label.startswith(name + (" " if whole else "")) for label in labels)
 
     def _named(self, ornament: str, name: str, stars: int) -> str:
@@ -175,7 +179,7 @@ class Labels:
 
 def _name(text: str) -> str:
     """A name as the lists have it: small letters, without the bold marks after it."""
-    return " ".join(text.rstrip(" *_]").lower().split())
+    return " ".join(re.sub(r"\s*\([^()]*\)?$", "", text.rstrip(" *_]")).lower().split())
 
 
 def _stars(text: str) -> int:

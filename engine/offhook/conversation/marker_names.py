@@ -42,12 +42,12 @@ OTHER_MARKS = words(
     " available_tools tool_results tool tool_output observation"
 )
 """Somebody else's words follow."""
-BARE_TOKENS = words("s eos bos pad unk mask start_of_turn end_of_turn")
+BARE_TOKENS = words("s eos bos pad unk mask sop gmask start_of_turn end_of_turn")
 """Of these names the ones that count without bars: ``<eos>`` is a token, ``<user>`` a tag like any other."""
 
 _TAGS = words(
     "tool_call tool_calls function_call function_calls function tool_code invoke tool_use tool_response"
-    " tool_result tools script style"
+    " tool_result tools script style emotion mood sentiment metadata"
 )
 BLOCKS: dict[str, str | None] = {
     **{name: name for name in _TAGS},
@@ -71,7 +71,7 @@ SPACE_TAGS = words("br break td th hr")
 
 BRACKETED = END_CALL | words(
     "inst /inst think /think eos bos pad unk tool_calls tool_results system_prompt available_tools args"
-    " |endofturn| |assistant| |user| |system|"
+    " gmask /gmask |endofturn| |assistant| |user| |system|"
 )
 """The names that count in ``[...]``; everything else there is the model's own text."""
 

@@ -7,6 +7,7 @@ character at a time, so that the pieces of a stream change nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from offhook.conversation.findings import GAP, SEAM
@@ -25,7 +26,29 @@ _TAG_BEGUN = re.compile(
 _TOKEN = re.compile(rf"<[{_BARS}]/?[\w\u2581.:/ -]{{1,40}}[{_BARS}]?>|</?[\w\u2581.:-]{{1,40}}[{_BARS}]>")
 _TOKEN_BEGUN = re.compile(rf"<[{_BARS}]?/?[\w\u2581.:/ -]{{0,40}}[{_BARS}]?")
 _SPACED_END_CALL = re.compile(r"</?end call\s*/?>", re.I)
-_CALL = "end_call"
+CALL = "end_call"
+WRITTEN_CALL = "("
+"""The bracket of a :class:`Marker` that is a call written as in a program: "look_up(day='Monday')"."""
+_ADDRESSED = re.compile(
+    r"(?:commentary |assistant ?)?to=functions\.[\w.-]+(?: ?(?:json|code))?|functions\.[\w.-]+(?::\d+)?"
+    r"|(?:print\()?default_api\.\w+\([^()]*\)\)?"
+)
+"""gpt-oss and Kimi, their tokens stripped (arguments are JSON, which is not said anyway), and Gemini."""
+_ADDRESSED_BEGUN = re.compile(
+    r"(?:commentary )?(?:to=)?functions\.[\w.:-]*(?: ?[a-z]{0,4})?"
+    r"|(?:print\()?default_api\.\w*(?:\([^()]*\)?\)?)?"
+)
+_ADDRESSED_WORDS = (
+    "commentary to=functions.",
+    "to=functions.",
+    "functions.",
+    "print(default_api.",
+    "default_api.",
+)
+
+
+_ARGUMENTS = re.compile(r"\s*|\s*(?:\w+\s*[=:].*|[\"'{\[].*)", re.DOTALL)
+_ARGUMENTS_BEGUN = re.compile(r"\s*(?:\w*|\w+\s*(?:[=:].*)?|[\"'{\[].*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +68,17 @@ class Marker:
 class MarkerScanner:
     """Finds the marks of one answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, tools: Sequence[str] = ()) -> None:
+        """``tools``: names that make a call, with round brackets and arguments behind them."""
+        self._tools = tuple(name for name in tools if name and name != CALL)
+        self._initials = frozenset("<[\u25c1eE") | {name[0] for name in (*self._tools, *_ADDRESSED_WORDS)}
         self._held = ""
         self._last = ""
         """The character before what is held."""
 
     def push(self, char: str) -> list[str | Marker]:
         """What is certain with one more character: text and marks, in their order."""
-        if not self._held and char not in "<[\u25c1eE":
+        if not self._held and char not in self._initials:
             self._last = char
             return [char]
         found: list[str | Marker] = []
@@ -74,7 +100,9 @@ class MarkerScanner:
             return "", held
         if held[:1] in ("[", "\u25c1") and len(held) > 3:
             return "", held
-        if held.lower().startswith(_CALL):
+        if held.lower().startswith(CALL):
+            return "", held
+        if _ADDRESSED.fullmatch(held):
             return "", held
         return held, ""
 
@@ -87,9 +115,12 @@ class MarkerScanner:
             return self._bracket(held)
         if held[0] == "\u25c1":
             return self._triangle(held)
-        if held[0] in "eE" and not (self._last.isalnum() or self._last in ("_", '"', "'")):
-            return self._word(held)
-        return 1, held[0]
+        if self._last.isalnum() or self._last in ("_", '"', "'"):
+            return 1, held[0]
+        size, what = self._word(held) if held[0] in "eE" else (1, held[0])
+        if size == 1:
+            size, what = self._addressed(held)
+        return self._written_call(held) if size == 1 else (size, what)
 
     def _angle(self, held: str) -> tuple[int, str | Marker]:
         if held == "<!--":
@@ -98,7 +129,7 @@ class MarkerScanner:
             if _TOKEN.fullmatch(held):
                 return len(held), _token(held)
             if _SPACED_END_CALL.fullmatch(held):
-                return len(held), Marker(held, _CALL)
+                return len(held), Marker(held, CALL)
             if _TAG.fullmatch(held):
                 return len(held), _tag(held)
             return 1, "<"
@@ -130,8 +161,8 @@ class MarkerScanner:
         return (0, "") if len(held) < 20 and re.fullmatch(r".[/\w]*", held) else (1, held[0])
 
     def _word(self, held: str) -> tuple[int, str | Marker]:
-        size = len(_CALL)
-        if held[:size].lower() != _CALL[: len(held)]:
+        size = len(CALL)
+        if held[:size].lower() != CALL[: len(held)]:
             return 1, held[0]
         if len(held) <= size:
             return 0, ""
@@ -142,7 +173,32 @@ class MarkerScanner:
             size = end + 1 or size
         elif held[size].isalnum() or held[size] == "_":
             return 1, held[0]
-        return size, Marker(held[:size], _CALL, bracket="e")
+        return size, Marker(held[:size], CALL, bracket="e")
+
+    def _written_call(self, held: str) -> tuple[int, str | Marker]:
+        """A tool's name and what it is given: ``name(...)`` with nothing in it, or "=" or quotation marks."""
+        for name in self._tools:
+            if name.startswith(held) or held == name:
+                return 0, ""
+            if not held.startswith(f"{name}("):
+                continue
+            inside, closed, _ = held[len(name) + 1 :].partition(")")
+            if not closed:
+                more = len(held) < _MAX_MARK_CHARS and _ARGUMENTS_BEGUN.fullmatch(inside)
+                return (0, "") if more else (1, held[0])
+            if _ARGUMENTS.fullmatch(inside):
+                size = len(name) + len(inside) + 2
+                return size, Marker(held[:size], name, bracket=WRITTEN_CALL)
+        return 1, held[0]
+
+    def _addressed(self, held: str) -> tuple[int, str | Marker]:
+        begun = len(held) < _MAX_MARK_CHARS and _ADDRESSED_BEGUN.fullmatch(held)
+        if begun or any(words.startswith(held) for words in _ADDRESSED_WORDS):
+            return 0, ""
+        found = _ADDRESSED.match(held)
+        if found is None:
+            return 1, held[0]
+        return found.end(), Marker(found.group(), "functions", bracket=WRITTEN_CALL)
 
 
 def _token(raw: str) -> Marker:
@@ -158,7 +214,7 @@ def _tag(raw: str) -> Marker:
     closes = inside.startswith("/")
     words = inside.strip("/").split()
     name = words[0].partition("=")[0].rpartition(":")[2] if words else ""
-    name = _CALL if name in END_CALL else name
+    name = CALL if name in END_CALL else name
     return Marker(raw, name, closes, name in BARE_TOKENS or name.startswith("0x"))
 
 

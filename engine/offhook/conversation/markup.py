@@ -26,6 +26,9 @@ _HEADING_BEGUN = re.compile(r"#{1,6}[ \t]*")
 _RULE = re.compile(r"(?:[-=_*][ \t]*){3,}")
 _RULE_BEGUN = re.compile(r"([-=_*])(?:[ \t]*\1)*[ \t]*")
 _ROW_RULE = re.compile(r"[\s|:+-]+")
+_COMMANDS = ("boxed", "textbf", "textit", "text", "mathrm", "mathbf", "frac", "dfrac", "emph")
+"""Of TeX: the words in braces stay."""
+_COMMAND = re.compile(rf"\\(?:{'|'.join(_COMMANDS)})(?P<open>\{{)?")
 _JSON = re.compile(r"\{\s*[\"}]|\[\s*\{")
 _JSON_LIST = re.compile(r"\[\s*\"")
 _JSON_BEGUN = re.compile(r"[\[{]\s{0,40}")
@@ -45,6 +48,8 @@ class Markup:
         self._line_start = True
         self._item = False
         """The line becomes a sentence."""
+        self._braces = 0
+        """Of TeX, open."""
         self._number = 0
         """Of the last numbered item."""
         self._json: Brackets | None = None
@@ -91,6 +96,9 @@ class Markup:
             return self._ticks(held, final)
         if held[0] == "\\":
             return self._escape(held, final)
+        if held[0] == "}" and self._braces:
+            self._braces -= 1
+            return self._inline.mark(1)
         if held[0] in "{[":
             if _JSON.match(held) or (not self._out.begun and _JSON_LIST.match(held)):
                 return self._begin_json()
@@ -173,6 +181,13 @@ class Markup:
                 return MORE
             self._findings.note("markup")
             return 2, self._newline()
+        command = _COMMAND.match(held)
+        if command and (command["open"] or len(held) > command.end() or final):
+            self._findings.note("markup")
+            self._braces += bool(command["open"])
+            return command.end(), ""
+        if not final and any(f"\\{name}".startswith(held) for name in _COMMANDS):
+            return MORE
         self._findings.note("markup")
         return (1, "") if held[1].isalnum() or held[1].isspace() else (2, self._out.put(held[1]))
 

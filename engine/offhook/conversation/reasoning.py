@@ -7,9 +7,10 @@ What goes on is the model's text with its markup, and GAP or SEAM where somethin
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum, auto
 
-from offhook.conversation.bare_thoughts import TAIL_CHARS, Opening, answer_after, opening_of
+from offhook.conversation.bare_thoughts import TAIL_CHARS, Opening, answer_after, answer_of_steps, opening_of
 from offhook.conversation.findings import GAP, SEAM, Findings
 from offhook.conversation.marker_names import (
     BLOCKS,
@@ -24,7 +25,7 @@ from offhook.conversation.marker_names import (
     THOUGHT_ENDS,
     THOUGHTS,
 )
-from offhook.conversation.markers import Marker, MarkerScanner, gap_of
+from offhook.conversation.markers import CALL, WRITTEN_CALL, Marker, MarkerScanner, gap_of
 
 _MAX_BLOCK_CHARS = 4000
 
@@ -50,8 +51,8 @@ class _Mode(Enum):
 class SpeechGate:
     """Lets through what is meant to be said.  Feed it one character at a time."""
 
-    def __init__(self, findings: Findings, *, opened: bool = False) -> None:
-        """``opened``: the prompt ended inside a thought."""
+    def __init__(self, findings: Findings, *, opened: bool = False, tools: Sequence[str] = ()) -> None:
+        """``opened``: the prompt ended inside a thought.  ``tools``: names whose calls are not said."""
         self.restarted = False
         """Everything before the characters just returned was a thought: forget what was held of it."""
         self.began_inside = opened
@@ -59,7 +60,7 @@ class SpeechGate:
         self._findings = findings
         self._done = False
         """The message is over, or another one begins."""
-        self._scanner = MarkerScanner()
+        self._scanner = MarkerScanner(tools)
         self._mode = _Mode.THOUGHT if opened else _Mode.START
         self._open = ["think"] if opened else []
         """Thoughts that have begun and not ended."""
@@ -68,6 +69,8 @@ class SpeechGate:
         self._said = False
         self._buffer = ""
         self._closer: str | None = None
+        self._steps = False
+        """The bare thought may end without a mark."""
 
     def push(self, char: str) -> str:
         """What of the text up to ``char`` goes on."""
@@ -84,7 +87,11 @@ class SpeechGate:
         out = "".join([self._text(char) for char in text])
         if self._mode is _Mode.BLOCK:
             self._close_block()
-        if mark:
+        if self._mode is _Mode.BARE_THOUGHT and self._steps:
+            out += self._speak_again(answer_of_steps(self._buffer))
+        if mark.lower() == CALL:
+            self._findings.end_call()
+        elif mark:
             self._findings.note("token")
         if self._mode in (_Mode.START, _Mode.ROLE):
             out += self._release()
@@ -112,8 +119,8 @@ class SpeechGate:
             if self._mode is _Mode.THOUGHT:
                 self._findings.note("reasoning")
         if self._mode is _Mode.BARE_THOUGHT:
-            self._buffer = (self._buffer + char)[-TAIL_CHARS:]
-            answer = answer_after(self._buffer)
+            self._buffer = (self._buffer + char)[-_MAX_BLOCK_CHARS:]
+            answer = answer_after(self._buffer[-TAIL_CHARS:])
             if answer is not None:
                 return self._speak_again(answer)
         elif self._mode in (_Mode.HEADER, _Mode.BLOCK):
@@ -136,6 +143,7 @@ class SpeechGate:
         if opening is Opening.ANSWER:
             return self._speak_again(char)
         self._mode, self._buffer = _Mode.BARE_THOUGHT, ""
+        self._steps = opening is Opening.STEPS
         return ""
 
     def _role(self, char: str) -> str:
@@ -186,6 +194,8 @@ class SpeechGate:
         if self._mode is _Mode.HEADER:
             self._buffer += mark.raw
             return ""
+        if self._mode is _Mode.BARE_THOUGHT and self._is_thought(mark):
+            return self._spoken(mark) if mark.closes or name in THOUGHT_ENDS else ""
         if self._mode in (_Mode.ASIDE, _Mode.BARE_THOUGHT):
             return ""
         out = ""
@@ -203,6 +213,9 @@ class SpeechGate:
         name = mark.name
         if name in END_CALL:
             self._findings.end_call()
+            return GAP
+        if mark.bracket == WRITTEN_CALL:
+            self._findings.note("tool")
             return GAP
         if self._is_thought(mark):
             self._findings.note("reasoning")

@@ -68,6 +68,9 @@ class Spoken:
             if not (self._gone and self._space) or (char == "\n" and "\n" not in self._space):
                 self._space += char
             return ""
+        if char == "\u2581":  # a space, in the vocabulary of SentencePiece
+            self._findings.note("symbol")
+            return self._put(" ")
         if not _sayable(char):
             self._findings.note("symbol")
             self.cut(gap=unicodedata.category(char) == "Cc")

@@ -47,6 +47,13 @@ _RULES = (
     " do not know something, say so. When the caller has said goodbye and nothing is open, take leave and"
     " write [end_call] at the end."
 )
+_TONGUES = {
+    "de": "German", "es": "Spanish", "fr": "French", "it": "Italian", "pt": "Portuguese", "nl": "Dutch",
+    "pl": "Polish", "cs": "Czech", "da": "Danish", "sv": "Swedish", "nb": "Norwegian", "no": "Norwegian",
+    "fi": "Finnish", "hu": "Hungarian", "ro": "Romanian", "el": "Greek", "tr": "Turkish", "uk": "Ukrainian",
+    "ru": "Russian", "ar": "Arabic", "he": "Hebrew", "hi": "Hindi", "zh": "Chinese", "ja": "Japanese",
+    "ko": "Korean", "ca": "Catalan", "vi": "Vietnamese", "th": "Thai",
+}  # fmt: skip
 _KNOWN = "What you know:"
 _BESIDE = "(What you know about this: {facts})"
 # Some models' templates want every message of ours to follow one of the caller's.
@@ -118,7 +125,8 @@ class Chat:
         facts = [fact.text for fact in self.agent.facts]
         known = "\n".join([_KNOWN, *(f"- {text}" for text in facts)]) if facts and self.knows_all else ""
         tools = described(self._specs, self._family) if self._specs and self._family is not None else ""
-        system = "\n\n".join(part for part in (self.agent.persona, known, _RULES, tools) if part)
+        rules = _RULES + _in_tongue(self.agent.language)
+        system = "\n\n".join(part for part in (self.agent.persona, known, rules, tools) if part)
         examples = [
             (_with_facts(each.caller, [each.note] if each.note else []), each.agent)
             for each in self.agent.examples
@@ -172,7 +180,12 @@ class Chat:
         return self._acting.told(request, result, history.tools)
 
     def filter(self) -> AnswerFilter:
-        return AnswerFilter(names=(self.agent.name,), opened=self._opened, began_inside=self._begins_inside)
+        return AnswerFilter(
+            names=(self.agent.name,),
+            opened=self._opened,
+            began_inside=self._begins_inside,
+            tools=[spec.name for spec in self._specs],
+        )
 
     def _begins_inside(self) -> None:
         """The model's prompt ends inside a thought; that has shown at the end of an answer."""
@@ -246,6 +259,14 @@ def _opens_a_thought(template: Template) -> bool:
 def _shown(item: Item) -> str:
     """A passage of a document is understood by what stands above it."""
     return f"{item.about}: {item.text}" if item.about else item.text
+
+
+def _in_tongue(code: str) -> str:
+    """The rules are English: of another language a model has to be told."""
+    base = code.lower().partition("-")[0]
+    if base == "en":
+        return ""
+    return f" Speak {_TONGUES.get(base, f'the language {code}')} with the caller."
 
 
 def _with_facts(caller_text: str, facts: Sequence[str]) -> str:

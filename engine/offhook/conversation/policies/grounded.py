@@ -50,6 +50,8 @@ ABOUT, APART = 10.0, 6.0
 answer a question that names nothing: "how much is that".  Below, the one fact of it answers anything."""
 LIKELY = 0.6
 """Probability from which an act is taken for what the caller does."""
+CERTAIN = 0.95
+"""The same where what they ask has an answer: below, it is a question."""
 
 # What the language model is shown in front of the caller's words: only that callers speak in whole sentences.
 _SYSTEM = "You answer the telephone. The caller's words are in quotation marks. Answer in one short sentence."
@@ -249,6 +251,9 @@ class Grounded:
         sure = best is not None and best.log_odds >= SURE
         # What they were just told fits what they say next; that alone does not make it their question.
         news = sure and best is not None and (again is None or best.item.number not in again.facts)
+        asks = known.asks.search(text) or known.wants.search(text)
+        # "Are you open?" sounds like "are you there?": what it asks for is known, and says which it is.
+        found = _answers(best) and bool(asks) and ranking.act.probability < CERTAIN
         if doing == "repeat":
             # Who names what they missed gets that; mostly it is what was said last.
             if again is None and not sure:
@@ -265,7 +270,7 @@ class Grounded:
             return "wait", agent.take_your_time, ()
         elif doing == "thanks":
             return "courtesy", known.phrases.welcome, ()
-        elif doing == "greeting":
+        elif doing == "greeting" and not (found or news):
             return "greeted", known.phrases.greeted, ()
         elif doing == "machine" and not news:
             return "courtesy", known.phrases.machine.format(name=agent.name), ()
@@ -275,7 +280,6 @@ class Grounded:
         if doing == "person":
             return "otherwise", known.phrases.no_transfer, ()
         requests = known.request.search(" ".join(words(text))) is not None
-        asks = known.asks.search(text) or known.wants.search(text)
         opens = not self._question_words.isdisjoint(words(text))
         if asks and (opens or not (requests and "?" not in text)):
             return "unknown", agent.unknown, ()
