@@ -274,19 +274,21 @@ async def test_a_fact_that_surely_answers_goes_first(said: str, act: Act) -> Non
 
 
 @pytest.mark.parametrize(
-    ("said", "found", "probability", "act"),
+    ("said", "found", "probability", "facts"),
     [
-        ("Are you open?", MAYBE, 0.8, "facts"),
-        ("Are you open?", NOT, 0.8, "greeted"),
-        ("Hello?", MAYBE, 0.99, "greeted"),
-        ("Hello, are you open?", KNOWN, 0.99, "facts"),
+        ("Are you open?", MAYBE, 0.8, (1,)),
+        ("Are you open?", NOT, 0.8, ()),
+        ("Hello?", MAYBE, 0.99, ()),
+        ("Hello, are you open?", KNOWN, 0.99, (1,)),
     ],
 )
 async def test_what_sounds_like_a_greeting_may_ask_something(
-    said: str, found: float, probability: float, act: str
+    said: str, found: float, probability: float, facts: tuple[int, ...]
 ) -> None:
     ranking = ranked(candidate(1, found), act="greeting", probability=probability)
-    assert (await answered(said, ranking)).act == act
+    turn = await answered(said, ranking)
+    assert turn.facts == facts
+    assert (turn.act == "greeted") is not bool(facts)
 
 
 async def test_an_act_that_is_unlikely_is_none() -> None:
