@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from offhook import turn_taking
 from offhook.call.recognition import CallerWords
-from offhook.call.revision import Words
+from offhook.call.revision import Final, Words
 from offhook.call.said import SaidSoFar
 from offhook.call.telling import Telling
-from offhook.engines.stt.base import Transcript
+from offhook.engines.stt.base import Guess, Transcript
 from offhook.errors import ModelError
 from offhook.observe.trace import TurnTrace
 from offhook.workers import Claim
@@ -42,8 +42,8 @@ class Session:
     def push(self, audio: NDArray[np.int16]) -> None:
         """Heard."""
 
-    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> str:
-        return await asyncio.shield(self.guessed)
+    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> Guess:
+        return Guess(await asyncio.shield(self.guessed))
 
     async def final(self, voiced_ms: int, claim: Claim | None = None) -> Transcript:
         self.asked += 1
@@ -104,7 +104,7 @@ async def test_final_words_that_are_there_first_are_no_guess() -> None:
     ("final", "same"),
     [
         ("we need two canoes", True),
-        ("We need two canoes?", True),
+        ("We need 2 canoes?", True),
         ("We need few canoes.", False),
         ("", False),
     ],
@@ -117,7 +117,7 @@ async def test_a_guess_is_confirmed_as_words(final: str, same: bool) -> None:
     assert words.confirming is not None
     assert not words.confirming.done()
     ear.session_.finals[0].set_result(final)
-    assert await words.confirming is same
+    assert (await words.confirming).same is same
     again = await heard(ear)
     assert (again.text, again.confirming) == (final, None), "what is final is not asked for again"
     assert ear.session_.asked == 1
@@ -130,7 +130,7 @@ async def test_final_words_that_do_not_come_leave_the_guess() -> None:
     words = await heard(ear)
     assert words.confirming is not None
     ear.session_.finals[0].set_exception(ModelError("the server has gone"))
-    assert await words.confirming is True
+    assert await words.confirming == Final(same=True), "there are none"
     ear.words.close()
 
 
@@ -158,18 +158,18 @@ async def test_who_goes_on_takes_the_looks_along() -> None:
 @pytest.mark.parametrize("same", [True, False])
 async def test_nothing_is_told_before_the_words_are_confirmed(same: bool) -> None:
     events: list[turn_taking.TurnEvent] = []
-    answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    answer: asyncio.Future[Final] = asyncio.get_running_loop().create_future()
 
-    async def confirm() -> bool:
+    async def confirm() -> Final:
         return await answer
 
     guess = Words("When does the ferry go?", "", None, asyncio.create_task(confirm()), STOP)
     revision = cast(Any, SimpleNamespace(number=3, caller_text=guess.text, ends_call=False))
-    telling = Telling(events.append, revision, None, "en", backchannel=False, echo=False, guess=guess)
+    telling = Telling(events.append, revision, None, "en", ("", 3), guess)
     telling.begin()
     await telling.when_known(turn_told())
     assert events == []
-    answer.set_result(same)
+    answer.set_result(Final(same))
     await reached(lambda: bool(events), "it is told")
     changed = [event for event in events if isinstance(event, turn_taking.WordsChanged)]
     assert changed == ([] if same else [turn_taking.WordsChanged(3, STOP)])

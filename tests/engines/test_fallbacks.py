@@ -301,6 +301,7 @@ class TestRecognition:
     [
         ({"tts": {"engine": "espeak", "fallback": {}}}, "tts.fallback is for engines on servers"),
         ({"stt": {"engine": "moonshine", "fallback": {}}}, "stt.fallback is for engines on servers"),
+        ({"stt": {"commit": "interim"}}, "stt.commit is for engines on servers, and moonshine runs here"),
         (
             {"tts": {"engine": "espeak", "base_url": "http://x"}},
             "tts.base_url is set, but tts.engine is espeak",

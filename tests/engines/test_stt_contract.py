@@ -18,6 +18,8 @@ from offhook.engines.stt.backed import BackedRecognition
 from offhook.engines.stt.base import (
     SESSION_S,
     GoneOnError,
+    Guess,
+    Guessing,
     Piecewise,
     Recognition,
     RecognitionSession,
@@ -359,6 +361,50 @@ class TestPieces:
             ConfigError, match=r"stt\.hears_again is for openai and wyoming: leave it out for deepgram"
         ):
             chosen(engine="deepgram", hears_again=True)
+
+
+class TestInterim:
+    """Words that an answer may begin on are declared to be of all that was said."""
+
+    async def guessed(self, ear: Recognition, words: str) -> Guess:
+        """What is guessed, once it is all of the ``words``."""
+        session = ear.session(RATE_HZ)
+        tell(session, words)
+        session.push(np.zeros(RATE_HZ * 3 // 10, np.int16))  # flux looks ahead
+        assert isinstance(session, Guessing)
+        try:
+            async with asyncio.timeout(60):
+                while (guess := await session.guess(LONG_MS)).text != words:
+                    assert words.startswith(guess.text)
+                    await asyncio.sleep(0)
+                return guess
+        finally:
+            session.cancel()
+
+    @pytest.mark.parametrize("kind", ["nova", "flux", "google"])
+    @pytest.mark.parametrize("commit", ["interim", "final"])
+    async def test_a_service_that_says_how_far_it_has_listened(self, kind: str, commit: str) -> None:
+        async with hearing_server(kind) as server, closing(server.recognition(commit=commit)) as ear:
+            assert (await self.guessed(ear, "a table for six")).sure == (commit == "interim")
+
+    async def test_words_that_google_may_change_yet_are_not(self) -> None:
+        async with hearing_server("google") as server, closing(server.recognition(commit="interim")) as ear:
+            server.stability = 0.01
+            assert not (await self.guessed(ear, "a table")).sure
+            local = Recognizer(LocalEar())
+            async with closing(
+                BackedRecognition(server.recognition(), local, after_s=60, commits=True)
+            ) as both:
+                assert (await self.guessed(both, "a table")).sure, "this machine's are"
+
+    @pytest.mark.parametrize("engine", ["openai", "realtime", "wyoming"])
+    async def test_what_says_nothing_before_the_end_needs_one_behind_it(self, engine: str) -> None:
+        settings = {"engine": engine, "api_key_env": "HEARING_KEY", "commit": "interim"}
+        if engine == "wyoming":
+            del settings["api_key_env"]
+        with pytest.raises(ConfigError, match=f"{engine} tells no words of all that was said.*fallback"):
+            servers.load(SttConfig.model_validate(settings))
+        servers.load(SttConfig.model_validate(settings | {"fallback": {}})).close()
 
 
 @pytest.mark.parametrize("kind", ["realtime", "nova", "flux"])

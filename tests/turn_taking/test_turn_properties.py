@@ -37,6 +37,7 @@ from offhook.turn_taking import (
     PlaybackFinished,
     PlaybackStarted,
     Prepare,
+    PrepareCorrected,
     PrepareDigits,
     Preparing,
     PromptStarted,
@@ -51,6 +52,7 @@ from offhook.turn_taking import (
     TurnState,
     Waiting,
     WordsChanged,
+    WordsCorrected,
     WordsHeard,
     WordsSoFar,
     step,
@@ -69,8 +71,8 @@ ANY_SETTINGS = st.builds(
 NO_DIGITS = str.maketrans("0123456789", "xabcdefghi")
 KINDS = st.sampled_from(
     """speak pause stop words_done words_unsure hum same nothing began finished judged dismissed prompt
-    closed_prompt key keys tick busy free loud changed waits asks asks_digits ends_soon ended
-    repeated so_far overdue""".split()  # noqa: SIM905
+    closed_prompt key keys tick busy free loud changed corrected corrected_late waits asks asks_digits
+    ends_soon ended repeated so_far overdue""".split()  # noqa: SIM905
 )
 
 
@@ -87,6 +89,8 @@ class World:
     alive: set[int] = field(default_factory=set)
     """Revisions that were begun and have no end yet."""
     committed: set[int] = field(default_factory=set)
+    latest: int = 0
+    """The revision that was committed last."""
     audible: int | None = None
     suspended: int | None = None
     may_be_overdue: bool = False
@@ -113,8 +117,14 @@ class World:
     def carry_out(self, action: Action) -> None:
         if isinstance(action, PrepareDigits):
             self.keyed[action.revision] = action.digits
+        if isinstance(action, PrepareCorrected):
+            assert action.instead_of == self.latest, self.log
         match action:
-            case Prepare(revision=revision) | PrepareDigits(revision=revision):
+            case (
+                Prepare(revision=revision)
+                | PrepareDigits(revision=revision)
+                | PrepareCorrected(revision=revision)
+            ):
                 assert revision not in self.alive, self.log
                 assert all(revision > other for other in self.alive), self.log
                 self.alive.add(revision)
@@ -127,6 +137,7 @@ class World:
                 assert self.audible is None, self.log
                 assert not self.committed - {self.suspended}, self.log
                 self.committed.add(revision)
+                self.latest = revision
             case StopPlayback(revision=revision, premature=premature):
                 assert revision == self.audible, self.log
                 self.audible = None
@@ -227,6 +238,10 @@ class World:
                 self.tell(CallerDismissed())
             case "changed" if newest is not None:
                 self.tell(WordsChanged(newest, position))
+            case "corrected" if newest is not None:
+                self.tell(WordsCorrected(newest, position))
+            case "corrected_late" if self.latest and self.latest not in self.keyed:
+                self.tell(WordsCorrected(self.latest, position, empty=self.now_ms % 3 == 0))
             case "loud":
                 self.tell(LineLoud())
             case "prompt" | "closed_prompt" if isinstance(self.state.floor, Listening):

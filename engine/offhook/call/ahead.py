@@ -82,6 +82,16 @@ class Ahead:
             before, self._before, self._mark, self._words = self._before, None, None, ""
             await self._conversation.rollback(before)
 
+    @property
+    def begins(self) -> Mark | None:
+        """Where the turn begins whose words are in the conversation; None: none are."""
+        return self._before
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The pieces of our phrases that the conversation holds behind the last turn."""
+        return self._prompts
+
     def taken(self) -> tuple[str, ...]:
         """The words are a turn's now; the pieces of our phrases before it."""
         prompts, self._prompts = self._prompts, ()

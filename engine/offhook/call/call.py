@@ -162,6 +162,7 @@ class Call:
             post=self._post,
             prosody=services.prosody,
             asked=lambda: self._state.asked_again,
+            language=self._agent.language,
         )
         settings = JudgeSettings(rate_hz=self._output.rate_hz, min_speech_ms=config.barge_in_ms)
         self._ears = Ears(
@@ -291,9 +292,10 @@ class Call:
                 echoes = self._ears is not None and self._ears.echoes
                 said = self._words.said(action.start_samples, action.stop_samples, action.voiced_ms)
                 responses.prepare(action, pipeline, said, voiced_ms=said.voiced_ms, echoes=echoes)
-            case turn_taking.PrepareDigits():
-                assert pipeline is not None
+            case turn_taking.PrepareDigits() if pipeline is not None:
                 responses.prepare_digits(action, pipeline)
+            case turn_taking.PrepareCorrected() if pipeline is not None:
+                responses.prepare_corrected(action, pipeline)
             case turn_taking.Cancel():
                 responses.cancel(action.revision)
             case turn_taking.Commit():

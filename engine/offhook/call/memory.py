@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import replace
 
 from offhook.call.ahead import Ahead
 from offhook.call.revision import Outcome, Revision
@@ -41,6 +42,10 @@ class Memory:
         self._history_turns = history_turns
         self._turns: list[tuple[str, ...]] = []
         """The pieces of each turn that the conversation holds, prompts before it included."""
+        self._last_begins: Mark | None = None
+        """Where the last of them begins, behind its prompts; None: it is not known any more."""
+        self._last_prompts = 0
+        """How many of its pieces are those."""
 
     async def recall(self) -> None:
         """Tell the model of the exchanges that the history has already, of the call's part before this."""
@@ -58,8 +63,14 @@ class Memory:
     ) -> None:
         """Make the conversation say what was audible; ``verbatim``: it says the whole answer already.
 
-        ``asked`` is where the answer begins; None: in a conversation that is gone.
+        ``asked`` is where the answer begins; None: in a conversation that is gone.  An answer to what the
+        caller has not said is remembered as one that has failed.
         """
+        if revision.final_words is not None:
+            revision.turn = revision.final_turn
+            await self._ahead.drop()
+            await self.remember_failed(revision, outcome)
+            return
         conversation, policy = self._conversation, self._policy
         whole = revision.answer.text
         audible = whole if outcome.complete else outcome.audible_text
@@ -93,6 +104,31 @@ class Memory:
             await conversation.append(*said)
         await self._keep(turn, said)
 
+    def corrected(self, revision: Revision, caller_text: str) -> None:
+        """An answer that is remembered, and stands, was one to these words."""
+        if revision.exchanges < len(self._history.exchanges):
+            exchange = self._history.exchanges[revision.exchanges]
+            self._history.exchanges[revision.exchanges] = replace(exchange, caller_text=caller_text)
+
+    async def replaced(self, revision: Revision, turn: Turn | None, caller_text: str) -> None:
+        """An answer that is remembered was not one to what the caller has said, which is ``turn``."""
+        at, exchanges = revision.exchanges, self._history.exchanges
+        if at >= len(exchanges):
+            return
+        form = exchanges[at - 1].form if at else None
+        audible, whole = exchanges[at].audible_text, exchanges[at].whole_text
+        exchanges[at] = Exchange(caller_text, audible, whole, (), FAILED, form)
+        begins = self._last_begins
+        if begins is None or turn is None or at != len(exchanges) - 1 or not self._policy.remembers:
+            return
+        await self._ahead.drop()
+        said = (
+            (audible, *self._policy.close_answer()) if audible == whole else self._policy.cut_answer(audible)
+        )
+        await self._conversation.rollback(begins)
+        await self._conversation.append(*turn.pieces, *said, *self._ahead.prompts)
+        self._turns[-1] = (*self._turns[-1][: self._last_prompts], *turn.pieces, *said)
+
     async def remember_failed(self, revision: Revision, outcome: Outcome) -> None:
         """The caller's words, where they are known, and what was audible, excuse included."""
         policy, turn = self._policy, revision.turn
@@ -110,7 +146,9 @@ class Memory:
         await self._keep(turn, said)
 
     async def _keep(self, turn: Turn, said: tuple[str, ...]) -> None:
-        self._turns.append((*self._ahead.taken(), *turn.pieces, *said))
+        self._last_begins, prompts = self._ahead.begins, self._ahead.taken()
+        self._last_prompts = len(prompts)
+        self._turns.append((*prompts, *turn.pieces, *said))
         await self._make_room()
 
     async def _make_room(self) -> None:
@@ -120,7 +158,7 @@ class Memory:
         too_many = self._history_turns is not None and len(self._turns) > self._history_turns
         if not too_many and conversation.tokens_used + needed <= conversation.tokens_limit:
             return
-        before = len(self._turns)
+        before, self._last_begins = len(self._turns), None
         while self._turns:
             self._turns = self._turns[max(1, len(self._turns) // FORGOTTEN_SHARE) :]
             if self._history_turns is not None and len(self._turns) > self._history_turns:

@@ -19,14 +19,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from offhook.barge_in import is_backchannel, is_own_words
 from offhook.call.ahead import Ahead
+from offhook.call.final_words import FinalWords
 from offhook.call.given_up import GivenUp
 from offhook.call.memory import Memory
 from offhook.call.profile import CallProfile
 from offhook.call.revision import Excuse, Revision, Said
 from offhook.call.speaking import Speaking
-from offhook.call.telling import Telling
+from offhook.call.telling import OWN_WORDS, OWN_WORDS_UNKNOWN, Telling
 from offhook.call.tongues import Others
 from offhook.conversation.base import WRITTEN, Policy, Turn
 from offhook.conversation.calling import Called
@@ -47,11 +47,6 @@ from offhook.workers import Urgency
 
 _log = logging.getLogger("offhook.call.pipeline")
 T = TypeVar("T")
-
-OWN_WORDS = 3
-"""So many words that we have just said are our echo, and no answer, on a line that has one ..."""
-OWN_WORDS_UNKNOWN = 5
-"""... and so many where none has been noticed: callers repeat what they want to have confirmed."""
 
 
 class Pipeline:
@@ -88,7 +83,7 @@ class Pipeline:
         self._answer_timeout_s = answer_timeout_s
         self._turn = asyncio.Lock()
         self._given_up = GivenUp(history)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._become(voice, policy, conversation, limits, history_turns)
 
     def _become(
@@ -101,6 +96,7 @@ class Pipeline:
         self._ahead = Ahead(conversation, policy, self._history)
         self._memory = Memory(conversation, policy, self._history, self._ahead, limits, turns)
         self._speaking = Speaking(voice, policy, self._rate_hz)
+        self._final_words = FinalWords(self._post, policy, self._history, self._memory, self._turn)
 
     async def recall(self) -> None:
         """Tell the model what the history has of a call that has come back."""
@@ -137,6 +133,8 @@ class Pipeline:
         """The revision will be heard: its work goes before other calls' guesses from now on."""
         revision.committed = True
         revision.commit.set()
+        if revision.hasten is not None:
+            revision.hasten()
         revision.claim.urgency = Urgency.COMMITTED
         self._conversation.speculative = False
         if not revision.answer.ready.is_set():
@@ -154,11 +152,14 @@ class Pipeline:
     def _begin(self, revision: Revision, work: Coroutine[Any, Any, None]) -> Revision:
         revision.claim.since_ns = revision.trace.speech_end_ns or 0
         revision.answer_timeout_s = self._answer_timeout_s
-        task = asyncio.create_task(work, name=f"revision-{revision.number}")
+        revision.task = self._spawn(work, f"revision-{revision.number}")
+        return revision
+
+    def _spawn(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        revision.task = task
-        return revision
+        return task
 
     async def _run(
         self, revision: Revision, said: Said | None, saying: str = "", least: int = OWN_WORDS
@@ -193,6 +194,7 @@ class Pipeline:
         if said is not None:
             words = await revision.twice(lambda: said.words(revision.trace, revision.claim))
             revision.caller_text, revision.rest, prosody = words.text, words.rest, words.prosody
+            self._final_words.watch(revision, words, self._spawn)
             if not revision.caller_text:
                 self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
                 return None
@@ -202,11 +204,7 @@ class Pipeline:
             other = None if self._others is None else self._others.instead(words)
             if other is not None:
                 await asyncio.shield(self._hand_on(other))
-        echo = is_own_words(revision.caller_text, saying, least)
-        hum = echo or is_backchannel(revision.caller_text, self._language)
-        telling = Telling(
-            self._post, revision, prosody, self._language, backchannel=hum, echo=echo, guess=words
-        )
+        telling = Telling(self._post, revision, prosody, self._language, (saying, least), words)
         telling.begin()
         return telling
 
@@ -259,6 +257,7 @@ class Pipeline:
         conversation, policy = self._conversation, self._policy
         conversation.since_ns = revision.claim.since_ns
         conversation.speculative = not revision.committed
+        revision.exchanges = len(self._history.exchanges)
         revision.turn = turn = await policy.turn(revision.caller_text, self._history)
         revision.ends_call = turn.ends_call
         revision.trace.act, revision.trace.mood = turn.act, turn.mood or ""
@@ -356,7 +355,7 @@ class Pipeline:
         tools = self._history.tools
         assert tools is not None, "who has no tools makes no requests"
         told = partial(self._policy.told, request)
-        return Performance(request, tools, revision.commit.wait, lambda result: told(result, self._history))
+        return Performance(request, tools, revision.may_write, lambda result: told(result, self._history))
 
     async def _say(
         self,

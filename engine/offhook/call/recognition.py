@@ -31,7 +31,7 @@ from offhook import turn_taking
 from offhook.barge_in import without_our_voice
 from offhook.call.caller_audio import POST_ROLL_MS, CallerAudio
 from offhook.call.parts import Parts
-from offhook.call.revision import Revision
+from offhook.call.revision import Final, Revision
 from offhook.call.said import SaidSoFar
 from offhook.call.stretch import Stretch
 from offhook.core import resample
@@ -76,13 +76,15 @@ class CallerWords:
         post: Callable[[turn_taking.TurnEvent], None],
         prosody: ProsodyModel | None = None,
         asked: Callable[[], int] = lambda: MOST_DOUBTED,
+        language: str = "en",
     ) -> None:
         """``asked``: how often the caller was asked to say it again since they were understood.
 
         ``anticipate`` gets the words with which a turn surely begins, while it goes on.
 
-        ``post`` gets WordsSoFar when a part's words are known, and WordsChanged.
+        ``post`` gets WordsSoFar when a part's words are known, and WordsChanged.  ``language``: the caller's.
         """
+        self.language = language
         self._recognition = recognition
         self._audio = audio
         self._anticipate = anticipate
@@ -94,7 +96,7 @@ class CallerWords:
         )
         self._stretch: Stretch | None = None
         self._following: asyncio.Task[None] | None = None
-        self._confirming: set[asyncio.Task[bool]] = set()
+        self._confirming: set[asyncio.Task[Final]] = set()
         self._paused_samples: int | None = None
         """Where the caller has paused, until they go on."""
         self._checked = 0
@@ -148,7 +150,7 @@ class CallerWords:
             self._push(said.stretch, stop_samples, POST_ROLL_MS)
         return said
 
-    def spawn(self, confirm: Coroutine[Any, Any, bool]) -> asyncio.Task[bool]:
+    def spawn(self, confirm: Coroutine[Any, Any, Final]) -> asyncio.Task[Final]:
         """A task of the call's."""
         task = asyncio.create_task(confirm, name="confirm")
         self._confirming.add(task)

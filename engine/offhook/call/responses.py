@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from offhook import turn_taking
 from offhook.call.entries import KeyEntries
+from offhook.call.final_words import Known
 from offhook.call.output import CallOutput
 from offhook.call.pipeline import Pipeline
 from offhook.call.profile import CallProfile
@@ -139,6 +140,18 @@ class Responses:
         self._revisions[action.revision] = pipeline.prepare_text(action.revision, words, trace)
         self._services.metrics.revisions.inc()
 
+    def prepare_corrected(self, action: turn_taking.PrepareCorrected, pipeline: Pipeline) -> None:
+        """Begin a revision on final words that ask for another answer than the latest one."""
+        wrong = self._latest
+        assert wrong is not None
+        assert wrong.number == action.instead_of
+        assert wrong.final_words is not None, "turn-taking was told of them"
+        trace = self._new_trace(action.revision)
+        trace.voiced_ms, trace.speech_end_ns = wrong.trace.voiced_ms, wrong.trace.speech_end_ns
+        said = Known(wrong.final_words, wrong.trace.audio_ms)
+        self._revisions[action.revision] = pipeline.prepare(action.revision, said, trace)
+        self._services.metrics.revisions.inc()
+
     def cancel(self, number: int) -> None:
         """Forget a revision; nobody has heard anything of it."""
         revision = self._revisions.pop(number, None)
@@ -227,6 +240,8 @@ class Responses:
             raise revision.error
         if revision.trace.playback_started_ns is None and not revision.caller_text:
             return  # committed before the recogniser found no words in it
+        if (revision.ends_call or revision.action is not None) and not await revision.stands():
+            return  # the caller has said something else: nobody leaves for that
         self._revisions.pop(revision.number, None)
         self._remember(revision, revision.answer.text)
         await revision.settle(Outcome(revision.answer.text, complete=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from offhook.conversation.base import Turn
 from offhook.engines.llm.base import Generation
+from offhook.engines.remote.http import lasting
 from offhook.errors import DeadlineError, ModelError, OffhookError
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
@@ -36,7 +38,7 @@ class Words:
     """The end of them, which was recognised now: all, but for the parts of a long turn."""
     prosody: float | None = None
     """What the melody, or the recogniser's own model, says of their end; None: nobody has asked."""
-    confirming: asyncio.Task[bool] | None = None
+    confirming: asyncio.Task[Final] | None = None
     """They are a guess; tells, once the final words are known, whether those are the same.  None: final."""
     stop_samples: int = 0
     """Where what they are of ends."""
@@ -45,6 +47,31 @@ class Words:
     guess."""
     hasten: Callable[[], None] | None = None
     """Says that the guess sounds finished: the final words are wanted now.  None: they come anyway."""
+    sure: bool = False
+    """A guess that an answer may begin on, before it is confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """What became of a guess."""
+
+    same: bool
+    """The final words say the same, whatever their case, punctuation and figures; or there are none."""
+    words: Words | None = None
+    """The final ones; None: they did not come."""
+
+
+class Confirmation(enum.Enum):
+    """What became of the interim words that an answer was begun on; the trace has it."""
+
+    OPEN = "open"
+    """The final ones have not come yet."""
+    SAME = "confirmed"
+    """The answer to the final ones is the same."""
+    OTHER = "corrected"
+    """It is another."""
+    MISSING = "missing"
+    """The final ones did not come."""
 
 
 class Said(Protocol):
@@ -91,7 +118,7 @@ class Revision:
     """What becomes of the line when the answer was heard to its end."""
     committed: bool = False
     commit: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when it is: what changes something outside waits for that."""
+    """Set when it is: what changes something outside waits for that, see :meth:`may_write`."""
     stopped: bool = False
     """No further clause is wanted."""
     clauses: list[str] = field(default_factory=list)
@@ -100,6 +127,16 @@ class Revision:
     """The model has called tools for it."""
     claim: Claim = field(default_factory=lambda: Claim(Urgency.PREPARED))
     """How soon it is needed, and what it has cost."""
+    confirming: asyncio.Task[Confirmation] | None = None
+    """Its words are interim; tells what the final ones mean for the answer.  None: they are final."""
+    final_words: Words | None = None
+    """What the caller has really said, where that asks for another answer."""
+    final_turn: Turn | None = None
+    """That, ready to be answered; None: nothing, or the answer is not audible yet."""
+    hasten: Callable[[], None] | None = None
+    """Says that the final words are wanted now."""
+    exchanges: int = 0
+    """The call's before it."""
     outcome: asyncio.Future[Outcome] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -138,6 +175,24 @@ class Revision:
                 raise
             _log.info("call=%s trying once more: %s", self.trace.call_id, error)
         return await work()
+
+    async def stands(self) -> bool:
+        """Whether the answer is to what the caller has said, as far as that is ever known."""
+        if self.confirming is None:
+            return True
+        return await asyncio.shield(self.confirming) is not Confirmation.OTHER
+
+    async def may_write(self) -> None:
+        """Wait for the commit, and for final words: what changes something is done once both are there.
+
+        Raises ModelError when final words do not come.  Where they ask for another answer this waits to be
+        cancelled, as the revision is going to be.
+        """
+        await self.commit.wait()
+        if not await self.stands():
+            await asyncio.Event().wait()
+        if self.confirming is not None and self.confirming.result() is Confirmation.MISSING:
+            raise lasting(ModelError("the caller's final words did not come, and nothing is done on others"))
 
     async def cancel(self) -> None:
         """Forget the revision; returns when the conversation is as it was before."""

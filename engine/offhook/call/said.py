@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.call.revision import Words
+from offhook.call.revision import Final, Words
 from offhook.call.stretch import Stretch
 from offhook.end_of_turn.levels import LEVEL_MS, frame_levels
-from offhook.engines.stt.base import Guessing, Piecewise, Transcript
+from offhook.engines.stt.base import Guess, Guessing, Piecewise, Transcript
 from offhook.engines.stt.gate import clean, normalize
 from offhook.errors import OffhookError
 from offhook.observe.trace import TurnTrace
+from offhook.speech.alike import alike
 from offhook.workers import Claim
 
 if TYPE_CHECKING:
@@ -60,12 +61,11 @@ class SaidSoFar:
         audio = await self._without_echo(trace) if self.echoes else self._audio
         prosody = asyncio.create_task(self._owner.prosody(audio), name="prosody")
         try:
-            found, confirming = await self._transcript(audio, trace, claim)
+            found, confirming, sure = await self._transcript(audio, trace, claim)
             rest = "" if found.doubtful and self.doubts else found.text
             trace.stt_done_ns = time.monotonic_ns()
             trace.audio_ms = len(audio) * 1000 // self._owner.rate_hz
-            earlier = [await asyncio.shield(part) for part in self._parts]
-            text = " ".join(words for words in (*earlier, rest) if words)
+            text = await self._whole(rest)
             over = await prosody
             if over is None and self.stretch is not None:
                 over = self.stretch.session.turn_over
@@ -73,32 +73,52 @@ class SaidSoFar:
             if confirming is not None and self.stretch is not None:
                 session = self.stretch.session
                 hasten = session.probably_over if isinstance(session, Piecewise) else None
-            return Words(text, rest, over, confirming, self._stop_samples, found.language, hasten)
+            return Words(text, rest, over, confirming, self._stop_samples, found.language, hasten, sure)
         finally:
             prosody.cancel()
 
     async def _transcript(
         self, audio: Samples, trace: TurnTrace, claim: Claim
-    ) -> tuple[Transcript, asyncio.Task[bool] | None]:
-        """The words, and what tells whether they are right, where they are a guess."""
+    ) -> tuple[Transcript, asyncio.Task[Final] | None, bool]:
+        """The words; where they are a guess, what tells whether they are right; and whether it is sure."""
         stretch, voiced_ms = self.stretch, trace.voiced_ms
         if stretch is None:
-            return await self._owner.alone(audio, voiced_ms, claim), None
+            return await self._owner.alone(audio, voiced_ms, claim), None, False
         if stretch.confirmed is not None and stretch.confirmed[0] == self._stop_samples:
-            return _cleaned(stretch.confirmed[1], voiced_ms), None
+            return _cleaned(stretch.confirmed[1], voiced_ms), None, False
         final = stretch.look(stretch.session.final(voiced_ms, claim))
         if isinstance(stretch.session, Guessing):
             finding = asyncio.create_task(final, name="final-words")
             guess = await _first(finding, stretch.session.guess(voiced_ms, claim))
-            if guess:
-                stretch.unseen = guess
-                confirm = _confirm(stretch, finding, guess, self._stop_samples, voiced_ms)
-                return Transcript(guess, 0, 0.0), self._owner.spawn(confirm)
+            if guess.text:
+                stretch.unseen = guess.text
+                confirming = self._owner.spawn(self._confirm(stretch, finding, guess.text, voiced_ms))
+                return Transcript(guess.text, 0, 0.0), confirming, guess.sure
             transcript = await finding
         else:
             transcript = await final
         stretch.unseen = transcript.text
-        return _cleaned(transcript, voiced_ms), None
+        return _cleaned(transcript, voiced_ms), None, False
+
+    async def _whole(self, rest: str) -> str:
+        earlier = [await asyncio.shield(part) for part in self._parts]
+        return " ".join(words for words in (*earlier, rest) if words)
+
+    async def _confirm(
+        self, stretch: Stretch, final: asyncio.Task[Transcript], guess: str, voiced_ms: int
+    ) -> Final:
+        """Whether the final words are those of the guess; what was heard first will do where none come."""
+        try:
+            transcript = await final
+            stretch.confirmed = (self._stop_samples, transcript)
+            rest = clean(transcript.text, voiced_ms)
+            text = await self._whole(rest)
+        except OffhookError:
+            return Final(same=True)
+        words = Words(text, rest, stop_samples=self._stop_samples, language=transcript.language)
+        language = transcript.language or self._owner.language
+        same = normalize(rest) == normalize(guess) or await asyncio.to_thread(alike, rest, guess, language)
+        return Final(same, words)
 
     async def _without_echo(self, trace: TurnTrace) -> Samples:
         """Take our own voice out, and its share out of what counts as the caller's."""
@@ -113,31 +133,19 @@ def _cleaned(transcript: Transcript, voiced_ms: int) -> Transcript:
     return replace(transcript, text=clean(transcript.text, voiced_ms))
 
 
-async def _first(final: asyncio.Task[Transcript], guess: Coroutine[Any, Any, str]) -> str:
+async def _first(final: asyncio.Task[Transcript], guess: Coroutine[Any, Any, Guess]) -> Guess:
     """A guess that is there before the final words are; empty: they were faster, or there is none."""
     guessing = asyncio.create_task(guess, name="guess")
     guessing.add_done_callback(lambda task: task.cancelled() or task.exception())
     try:
         await asyncio.wait({final, guessing}, return_when=asyncio.FIRST_COMPLETED)
         if final.done():
-            return ""
+            return Guess("")
         with contextlib.suppress(OffhookError):
             return guessing.result()
-        return ""
+        return Guess("")
     except asyncio.CancelledError:
         final.cancel()
         raise
     finally:
         guessing.cancel()
-
-
-async def _confirm(
-    stretch: Stretch, final: asyncio.Task[Transcript], guess: str, stop_samples: int, voiced_ms: int
-) -> bool:
-    """Whether the final words are those of the guess, compared as words: punctuation costs nothing."""
-    try:
-        transcript = await final
-    except OffhookError:
-        return True  # what was heard first will do
-    stretch.confirmed = (stop_samples, transcript)
-    return normalize(clean(transcript.text, voiced_ms)) == normalize(guess)

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from offhook.call.revision import Revision, Words
+from offhook.barge_in import is_backchannel, is_own_words
+from offhook.call.revision import Final, Revision, Words
 from offhook.end_of_turn.completeness import completeness
 from offhook.end_of_turn.wait import combined
 from offhook.errors import OffhookError
@@ -15,6 +16,10 @@ from offhook.turn_taking import TurnEvent, WordsChanged, WordsHeard
 SOUNDS_FINISHED = 0.75
 """From here on a guess is taken to be a whole: half of the wait for more words is over by then, see
 :mod:`offhook.end_of_turn.wait`."""
+OWN_WORDS = 3
+"""So many words that we have just said are our echo, and no answer, on a line that has one ..."""
+OWN_WORDS_UNKNOWN = 5
+"""... and so many where none has been noticed: callers repeat what they want to have confirmed."""
 END_TOLD_S = 2.0
 """A model that takes longer to say whether the caller has finished is not waited for: the words decide."""
 
@@ -28,16 +33,18 @@ class Telling:
         revision: Revision,
         prosody: float | None,
         language: str,
-        *,
-        backchannel: bool,
-        echo: bool,
+        ours: tuple[str, int],
         guess: Words | None = None,
     ) -> None:
-        """``guess``: what the words come from, where they are not final: nothing is told before they are
-        confirmed, so that nothing is committed; when they turn out to be others, that is told instead."""
+        """``ours``: what we said meanwhile, and so many words of it are an echo, and nobody's turn.
+
+        ``guess``: what the words come from, where they are not final: nothing is told before they are
+        confirmed, so that nothing is committed; when they turn out to be others, that is told instead.  A
+        guess that is sure is told at once (:mod:`offhook.call.final_words` sees to the rest).
+        """
         self._post_now = post
         self._held: list[TurnEvent] = []
-        self._confirming = None if guess is None else guess.confirming
+        self._confirming = None if guess is None or guess.sure else guess.confirming
         self._hasten = None if guess is None else guess.hasten
         self._stop_samples = 0 if guess is None else guess.stop_samples
         if self._confirming is not None:
@@ -45,7 +52,9 @@ class Telling:
         self._revision = revision
         self._prosody = prosody
         self._language = language
-        self._flags = {"backchannel": backchannel, "echo": echo}
+        echo = is_own_words(revision.caller_text, *ours)
+        hum = echo or is_backchannel(revision.caller_text, language)
+        self._flags = {"backchannel": hum, "echo": echo}
 
     def begin(self) -> None:
         """The words are known, and the model has not been asked yet."""
@@ -66,20 +75,20 @@ class Telling:
         self._post(WordsHeard(self._revision.number, caller_text, complete, **self._flags))
 
     def _post(self, event: WordsHeard) -> None:
-        if self._confirming is None:
-            self._post_now(event)
-            return
         if self._hasten is not None and event.complete >= SOUNDS_FINISHED:
             self._hasten()
             self._hasten = None
-        self._held.append(event)
+        if self._confirming is None:
+            self._post_now(event)
+        else:
+            self._held.append(event)
 
-    def _confirmed(self, confirming: asyncio.Task[bool]) -> None:
+    def _confirmed(self, confirming: asyncio.Task[Final]) -> None:
         self._confirming = None
         held, self._held = self._held, []
         if confirming.cancelled():
             return  # the call is over
-        if not confirming.result():
+        if not confirming.result().same:
             # Where the answer is made anew, what follows is of a revision that is none any more.
             held.insert(0, WordsChanged(self._revision.number, self._stop_samples))
         for event in held:

@@ -131,6 +131,11 @@ class SttConfig(ServiceSection):
     and each pause is asked about at once; False: each second is sent once, and words are asked for once a
     pause has lasted 300 ms or the words sound finished. None: True for a server at a private address,
     without a price."""
+    commit: Literal["final", "interim"] = "final"
+    """What an answer may begin on, where final words come from a server. final: only on these. interim: on
+    what deepgram, google, or the fallback has understood of all that was said; should the final words ask
+    for another answer, the caller hears the first one break off, and then the right one. Bookings,
+    transfers and all else that a tool changes wait for the final words."""
     price_per_minute: float = Field(0.0, ge=0)
     """Of speech that is sent to a server, in ``costs.currency``."""
     fallback: SttFallbackConfig | None = None

@@ -31,7 +31,8 @@ def backed_recognition(
         same.add("terms")
     settings = fallback.model_dump(include=kept) | stt.model_dump(include=same & stt.model_fields_set)
     local = _here("stt", SttConfig.model_validate(settings), load)
-    return BackedRecognition(server, local, after_s=fallback.after_ms / 1000)
+    commits = stt.commit == "interim"
+    return BackedRecognition(server, local, after_s=fallback.after_ms / 1000, commits=commits)
 
 
 def backed_voice(
@@ -49,9 +50,12 @@ def backed_voice(
 
 
 def check_no_fallback(stage: Stage, name: str, settings: SttConfig | TtsConfig) -> None:
-    """Raise ConfigError when an engine that runs here has something behind it."""
-    if settings.fallback is not None:
-        raise ConfigError(f"{stage}.fallback is for engines on servers, and {name} runs here: leave it out")
+    """Raise ConfigError when an engine that runs here has something behind it, or shall not wait for it."""
+    key = "fallback" if settings.fallback is not None else ""
+    if isinstance(settings, SttConfig) and settings.commit == "interim":
+        key = key or "commit"
+    if key:
+        raise ConfigError(f"{stage}.{key} is for engines on servers, and {name} runs here: leave it out")
 
 
 def _here(stage: Stage, settings: S, load: Callable[[S], T]) -> T:

@@ -56,6 +56,12 @@ class Metrics:
         self._stage = Histogram(
             "offhook_stage_seconds", "Duration of one stage", ["stage"], buckets=_BUCKETS, registry=registry
         )
+        self._interim = Counter(
+            "offhook_interim_answers",
+            "Answers begun before the caller's final words, by what these made of them (stt.commit)",
+            ["words"],
+            registry=registry,
+        )
         self._late = Counter(
             "offhook_over_budget", "Turns in which this stage was late", ["stage"], registry=registry
         )
@@ -159,6 +165,8 @@ class Metrics:
             self._stage.labels(stage).observe(duration_ms / 1000)
         self._drafted.labels("right").inc(trace.tokens_accepted)
         self._drafted.labels("wrong").inc(max(0, trace.tokens_drafted - trace.tokens_accepted))
+        if trace.interim:
+            self._interim.labels(trace.interim).inc()
         for stage, cpu_ms in trace.cpu_ms.items():
             self._cpu.labels(stage).inc(cpu_ms / 1000)
         for stage in trace.over_budget(budgets):

@@ -25,6 +25,14 @@ class PrepareDigits:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareCorrected:
+    """Begin revision ``revision`` on what the caller has really said: ``instead_of`` answered other words."""
+
+    revision: int
+    instead_of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Drop revision ``revision``: nothing of it was heard, nothing of it is remembered."""
 
@@ -102,6 +110,7 @@ class Leave:
 Action = (
     Prepare
     | PrepareDigits
+    | PrepareCorrected
     | Cancel
     | Commit
     | StopPlayback

@@ -33,6 +33,17 @@ class WordsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsCorrected:
+    """Revision ``revision`` answers interim words, and the final ones ask for another answer."""
+
+    revision: int
+    stop_samples: int
+    """Where what the caller has said ends."""
+    empty: bool = False
+    """There are no final words."""
+
+
+@dataclass(frozen=True, slots=True)
 class NothingHeard:
     """Revision ``revision`` had no words in it: noise, a cough; ``voiced_ms`` of it sounded like a voice."""
 
@@ -149,6 +160,7 @@ TurnEvent = (
     SpeechEvent
     | WordsHeard
     | WordsChanged
+    | WordsCorrected
     | NothingHeard
     | Repeated
     | WordsSoFar

@@ -76,7 +76,8 @@ def commit_revision(
 ) -> Step:
     """The newest revision, which answers ``words`` or ``keys``, may be heard."""
     floor = Committed(state.revision, now_ns, words, keys)
-    committed = with_voice(replace(state, floor=floor, long_turns=0), over_us=None)
+    begun = replace(state, floor=floor, long_turns=0, committed=state.revision)
+    committed = with_voice(begun, over_us=None)
     if words:
         committed = words_said(committed, now_ns)
     return committed, (Commit(state.revision, due_ns),)

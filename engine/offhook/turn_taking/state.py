@@ -88,6 +88,8 @@ class Speaking:
     """The revision of what the caller said meanwhile, until we know whether it was for us."""
     went_on: bool = False
     """The caller went on in the utterance that is being answered."""
+    wrong: bool = False
+    """It answers what the caller has not said: it does not come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ class TurnState:
     floor: Floor = field(default_factory=Listening)
     revision: int = 0
     """The newest one; counts up over the whole call."""
+    committed: int = 0
+    """The newest of those that may be heard, or might have been."""
     voice: CallerVoice = field(default_factory=CallerVoice)
     silence: Silence = field(default_factory=Silence)
     busy: bool = False

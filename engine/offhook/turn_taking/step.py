@@ -55,6 +55,7 @@ from offhook.turn_taking.events import (
     Tick,
     TurnEvent,
     WordsChanged,
+    WordsCorrected,
     WordsHeard,
     WordsSoFar,
 )
@@ -79,7 +80,7 @@ from offhook.turn_taking.state import (
     TurnState,
     with_silence,
 )
-from offhook.turn_taking.words import nothing_heard, words_changed, words_heard
+from offhook.turn_taking.words import nothing_heard, words_changed, words_corrected, words_heard
 
 
 def step(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSettings) -> Step:
@@ -113,6 +114,8 @@ def _decide(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSetti
             return words_heard(state, event, now_ns, settings)
         case WordsChanged():
             return words_changed(state, event, settings)
+        case WordsCorrected():
+            return words_corrected(state, event, now_ns, settings)
         case NothingHeard():
             return nothing_heard(state, event, now_ns, settings)
         case Repeated():

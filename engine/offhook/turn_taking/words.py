@@ -1,4 +1,4 @@
-"""What the recogniser found in a revision's audio: words, nothing, the same again, an announcement."""
+"""What the recogniser found in a revision's audio: words, nothing, the same again, others after all."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ from dataclasses import replace
 
 from offhook.end_of_turn.wait import Asked, wait_ms
 from offhook.events import SpeechPaused
-from offhook.turn_taking.actions import Action, AskAgain, Cancel, ResumePlayback, Settle, StopPlayback
+from offhook.turn_taking.actions import (
+    Action,
+    AskAgain,
+    Cancel,
+    PrepareCorrected,
+    ResumePlayback,
+    Settle,
+    StopPlayback,
+)
 from offhook.turn_taking.clock import tick
-from offhook.turn_taking.events import NothingHeard, WordsChanged, WordsHeard
-from offhook.turn_taking.floor import give_floor, prepare_revision, words_said
+from offhook.turn_taking.events import NothingHeard, WordsChanged, WordsCorrected, WordsHeard
+from offhook.turn_taking.floor import commit_revision, give_floor, hearing, prepare_revision, words_said
 from offhook.turn_taking.settings import MAX_ASKED_AGAIN, MS, TurnSettings
 from offhook.turn_taking.state import (
     Committed,
     Doubting,
+    Hearing,
+    Listening,
     Preparing,
     Speaking,
     Step,
@@ -40,7 +50,7 @@ def _prepared_heard(
 ) -> Step:
     interrupted, answers = preparing.interrupted, _answers_us(state, event)
     if interrupted is not None and event.backchannel and not answers:
-        return _false_alarm(state, interrupted)
+        return _false_alarm(state, interrupted, now_ns, settings)
     yes_no = state.expected.asked is Asked.YES_NO and not event.echo
     if event.backchannel and state.voice.over_us is not None and not yes_no and not answers:
         # It began while we were still heard, and asks for nothing.
@@ -73,6 +83,48 @@ def words_changed(state: TurnState, event: WordsChanged, settings: TurnSettings)
     return redone, (Cancel(event.revision), *prepare)
 
 
+def words_corrected(state: TurnState, event: WordsCorrected, now_ns: int, settings: TurnSettings) -> Step:
+    """The caller has said something else than what is answered: that is cut, and what they said is answered.
+
+    Who speaks already is listened to: their next turn comes first.
+    """
+    wrong = event.revision
+    match state.floor:
+        case Preparing() if wrong == state.revision:
+            return words_changed(state, WordsChanged(wrong, event.stop_samples), settings)
+        case Preparing(interrupted=Speaking(revision=revision) as speaking) as floor if revision == wrong:
+            return replace(state, floor=replace(floor, interrupted=replace(speaking, wrong=True))), ()
+        case Hearing(interrupted=Speaking(revision=revision) as speaking) as floor if revision == wrong:
+            return replace(state, floor=replace(floor, interrupted=replace(speaking, wrong=True))), ()
+        case Committed(revision=revision) if revision == wrong:
+            return _anew(state, wrong, now_ns, settings, (Cancel(wrong),))
+        case Speaking(revision=revision, overlap=overlap) if revision == wrong:
+            cut = (StopPlayback(wrong), Settle(wrong))
+            if overlap is not None:
+                assert state.voice.ended_ns is not None
+                latest = state.voice.ended_ns + settings.endpointing.longest_ms * MS
+                return replace(state, floor=Preparing(latest)), cut
+            if state.voice.speaking_since_ns is not None and state.voice.start_samples is not None:
+                return hearing(state), cut
+            return _anew(state, wrong, now_ns, settings, cut)
+        case Listening() if state.committed == wrong and not event.empty:
+            return _anew(state, wrong, now_ns, settings, ())
+    return state, ()
+
+
+def _anew(
+    state: TurnState, wrong: int, now_ns: int, settings: TurnSettings, gone: tuple[Action, ...]
+) -> Step:
+    """Answer what was really said: now, or as its words ask for where the caller may go on yet."""
+    begun = replace(state, revision=state.revision + 1)
+    prepare = PrepareCorrected(begun.revision, wrong)
+    if isinstance(state.floor, Committed) and state.voice.open and state.voice.ended_ns is not None:
+        latest = state.voice.ended_ns + settings.endpointing.longest_ms * MS
+        return replace(begun, floor=Preparing(latest)), (*gone, prepare)
+    committed, commit = commit_revision(begun, now_ns, "")
+    return committed, (*gone, prepare, *commit)
+
+
 def nothing_heard(state: TurnState, event: NothingHeard, now_ns: int, settings: TurnSettings) -> Step:
     """There were no words in it: a noise, a cough, or a voice that could not be understood."""
     gone = Cancel(event.revision)
@@ -81,7 +133,7 @@ def nothing_heard(state: TurnState, event: NothingHeard, now_ns: int, settings: 
             return _let_go(state, speaking), (gone,)
         case Preparing(interrupted=interrupted) if event.revision == state.revision:
             if interrupted is not None:
-                return _false_alarm(state, interrupted)
+                return _false_alarm(state, interrupted, now_ns, settings)
             if state.voice.open:
                 return replace(state, floor=Doubting(event.voiced_ms)), (gone,)
         case Committed(revision=revision) if event.revision == revision:
@@ -133,8 +185,12 @@ def _let_go(state: TurnState, speaking: Speaking) -> TurnState:
     return with_voice(kept, over_us=None, start_samples=start)
 
 
-def _false_alarm(state: TurnState, interrupted: Speaking) -> Step:
-    """The answer was stopped for nothing: it goes on."""
+def _false_alarm(state: TurnState, interrupted: Speaking, now_ns: int, settings: TurnSettings) -> Step:
+    """The answer was stopped for nothing: it goes on, unless it was wrong."""
+    if interrupted.wrong:
+        gone = (Cancel(state.revision), Settle(interrupted.revision))
+        state = with_voice(state, start_samples=None)
+        return _anew(state, interrupted.revision, now_ns, settings, gone)
     resumed = with_voice(replace(state, floor=interrupted), over_us=None, start_samples=None)
     return resumed, (Cancel(state.revision), ResumePlayback(interrupted.revision))
 

@@ -83,7 +83,9 @@ class HearingServer:
         self.asked = 0
         """How often words were wanted, of openai and wyoming."""
         self.delay_s = 0.0
-        """How late the final words are, over HTTP."""
+        """How late the final words are, of openai and nova."""
+        self.stability = 0.9
+        """Of google's interim results."""
         self.understands: Callable[[NDArray[np.int16], int], str] = understood
         """The words of so many samples at so many Hz."""
 
@@ -257,6 +259,15 @@ async def _nova(fake: HearingServer, connection: ServerConnection, path: str, qu
     fake.rate_hz = rate_hz = int(query["sample_rate"])
     blocks: list[NDArray[np.int16]] = []
     known = 0
+    late: set[asyncio.Task[None]] = set()
+
+    async def finalize() -> None:
+        nonlocal known
+        if fake.delay_s:
+            await asyncio.sleep(fake.delay_s)
+        with suppress(ConnectionClosed):
+            await results(final=True, finalize=True)
+            known = sum(map(len, blocks))
 
     async def results(*, final: bool, finalize: bool = False) -> None:
         audio = np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
@@ -275,8 +286,8 @@ async def _nova(fake: HearingServer, connection: ServerConnection, path: str, qu
         if kind == "Finalize":
             error = {"type": "Error", "code": "NET", "description": f"broken {SECRET}"}
             if not await _misbehaves(fake, connection, error):
-                await results(final=True, finalize=True)
-                known = sum(map(len, blocks))
+                late.add(task := asyncio.create_task(finalize()))
+                task.add_done_callback(late.discard)
         elif kind == "CloseStream":
             return
 
@@ -399,7 +410,10 @@ async def _google(fake: HearingServer) -> AsyncIterator[None]:
             alternative = cloud_speech.SpeechRecognitionAlternative(transcript=f" {words}")
             heard_s = sum(map(len, blocks)) / rate_hz
             result = cloud_speech.StreamingRecognitionResult(
-                alternatives=[alternative], is_final=final, result_end_offset=timedelta(seconds=heard_s)
+                alternatives=[alternative],
+                is_final=final,
+                stability=0.0 if final else fake.stability,
+                result_end_offset=timedelta(seconds=heard_s),
             )
             return cloud_speech.StreamingRecognizeResponse(results=[result])
 

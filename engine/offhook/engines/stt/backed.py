@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from offhook.engines.remote.breaker import Breaker
 from offhook.engines.stt.base import (
     GoneOnError,
+    Guess,
     Guessing,
     Piecewise,
     Recognition,
@@ -40,15 +41,18 @@ class BackedRecognition:
         local: Recognition,
         *,
         after_s: float,
+        commits: bool = False,
         breaker: Breaker | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Final words are waited for ``after_s``.  Both are closed with this one."""
+        """Final words are waited for ``after_s``.  ``commits``: answers may begin on what this machine hears.
+        Both are closed with this one."""
         self.name = f"{server.name}, else {local.name}"
         self.streams = server.streams
         self.server = server
         self.local = local
         self.after_s = after_s
+        self.commits = commits
         self.breaker = breaker or Breaker()
         self.clock = clock
 
@@ -119,25 +123,29 @@ class BackedSession:
                 self._failed(str(error))
         return await self._local.interim()
 
-    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> str:
-        """What this machine hears, or what the server believes by now, whichever is there first."""
+    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> Guess:
+        """What this machine hears, or what the server believes by now, whichever is there first; where an
+        answer may begin on it, the first that is sure."""
         local = asyncio.ensure_future(self._by_local(voiced_ms, claim))
-        guesses = {local}
+        guesses, unsure = {local}, Guess("")
         if isinstance(self._server, Guessing):
             guesses.add(asyncio.ensure_future(self._server.guess(voiced_ms, claim)))
         try:
             while guesses:
                 done, guesses = await asyncio.wait(guesses, return_when=asyncio.FIRST_COMPLETED)
                 for each in done:
-                    if each.exception() is None and each.result():
+                    if each.exception() is not None or not each.result().text:
+                        continue
+                    if each.result().sure or not self._owner.commits:
                         return each.result()
-            return ""
+                    unsure = each.result()
+            return unsure
         finally:
             for each in guesses:
                 each.cancel()
 
-    async def _by_local(self, voiced_ms: int, claim: Claim | None) -> str:
-        return (await self._local.final(voiced_ms, claim)).text
+    async def _by_local(self, voiced_ms: int, claim: Claim | None) -> Guess:
+        return Guess((await self._local.final(voiced_ms, claim)).text, self._owner.commits)
 
     async def final(self, voiced_ms: int, claim: Claim | None = None) -> Transcript:
         """The server's words where they come in time; asked again without new audio, the same ones."""

@@ -93,11 +93,22 @@ class RecognitionSession(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Words before the final ones."""
+
+    text: str
+    """Empty: there are none."""
+    sure: bool = False
+    """They are declared to be of all the speech that was pushed, and ``stt.commit`` lets an answer begin on
+    such words; the final ones then confirm or correct it."""
+
+
 @runtime_checkable
 class Guessing(Protocol):
     """A session whose final words take their time, and that knows before what they will probably be."""
 
-    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> str:
+    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> Guess:
         """What :meth:`RecognitionSession.final` will probably say, as soon as there is a guess of everything
         pushed; that may be later than the final words, or never.  Cancelling the awaiting task stops it.
         """

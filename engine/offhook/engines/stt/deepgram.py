@@ -40,6 +40,7 @@ class _DeepgramFeed:
     ) -> None:
         self.so_far = ""
         self.seen_s = 0.0
+        self.sure = True  # each result says which seconds it is of
         self._service = service
         self._sockets = sockets
         self._path = path
@@ -180,7 +181,8 @@ class NovaFeed(_DeepgramFeed):
 class FluxFeed(_DeepgramFeed):
     """See :class:`~offhook.engines.stt.feed.Feed`.
 
-    Its eager end of a turn and the turn's going on after all are ``turn_over`` here: near 1, and 0.
+    Its eager end of a turn and the turn's going on after all are ``turn_over`` here: near 1, and 0.  Behind
+    such an end the words stay as they are, unless the turn goes on: until then they are not ``sure``.
     """
 
     def __init__(
@@ -196,6 +198,7 @@ class FluxFeed(_DeepgramFeed):
         if terms:
             query["keyterm"] = list(terms)
         super().__init__(service, sockets, "/v2/listen", {**query, **(extra or {})}, rate_hz)
+        self.sure = False
         self._turns: dict[int, str] = {}
 
     async def finish(self) -> Words:
@@ -217,7 +220,9 @@ class FluxFeed(_DeepgramFeed):
         self.turn_over = float(odds) if isinstance(odds, int | float) else None
         if event == "TurnResumed":
             self.turn_over = 0.0
-        self.so_far = " ".join(text for _, text in sorted(self._turns.items()) if text)
+        before, self.so_far = self.so_far, " ".join(text for _, text in sorted(self._turns.items()) if text)
+        ends = event in ("EagerEndOfTurn", "EndOfTurn")
+        self.sure = ends or (self.sure and event == "Update" and self.so_far == before)
 
 
 def _transcript(message: Mapping[str, Any]) -> str:

@@ -41,6 +41,8 @@ class Feed(Protocol):
 
     seen_s: float
     """So far into the audio :attr:`so_far` goes. [s]"""
+    sure: bool
+    """The service declares that, and that it hardly changes these words any more; False: it says neither."""
 
     async def open(self) -> None:
         """Connect."""

@@ -30,6 +30,9 @@ from offhook.errors import BusyError, ConfigError, DeadlineError, ModelError, Of
 
 MAX_MESSAGE_BYTES = 15_360
 """Google takes some 25 KB of audio at once."""
+STABLE = 0.8
+"""Of 1: Google's own estimate that an interim result stays as it is.  Streams give 0.9 for words that have
+settled and 0.01 for the newest; models that estimate nothing leave it 0."""
 _LASTING = (
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.PERMISSION_DENIED,
@@ -91,6 +94,7 @@ class GoogleFeed:
     ) -> None:
         self.so_far = ""
         self.seen_s = 0.0
+        self.sure = False
         self._speech = speech
         self._language = languages[0]
         self._config = _config(speech.service.model, rate_hz, languages, terms)
@@ -129,7 +133,8 @@ class GoogleFeed:
             self._stream.cancel()
             self._stream = None
 
-    def _guessed(self, text: str, until_s: float) -> None:
+    def _guessed(self, text: str, until_s: float, *, stable: bool) -> None:
+        self.sure = stable
         self.seen_s = max(self.seen_s, self._before_s + until_s)
         self.so_far = " ".join(part for part in [*self._text, text] if part)
 
@@ -171,13 +176,15 @@ class _Stream:
                 requests=self._requests(), retry=None, timeout=None
             )
             async for response in responses:
-                guess, until_s = list[str](), 0.0
+                guess, until_s, stable = list[str](), 0.0, bool(response.results)
                 for result in response.results:
                     text = result.alternatives[0].transcript.strip() if result.alternatives else ""
                     (final if result.is_final else guess).append(text)
+                    stable = stable and (result.is_final or result.stability >= STABLE)
                     language = result.language_code or language
                     until_s = max(until_s, result.result_end_offset.total_seconds())
-                self._guessed(" ".join(part for part in [*final, *guess] if part), until_s)
+                so_far = " ".join(part for part in [*final, *guess] if part)
+                self._guessed(so_far, until_s, stable=stable)
         except (GoogleAPICallError, RetryError, GoogleAuthError) as error:
             raise _error(error, service) from None
         return " ".join(part for part in final if part), language

@@ -36,6 +36,7 @@ class RealtimeFeed:
 
     turn_over: float | None = None
     seen_s = 0.0
+    sure = False
 
     def __init__(
         self,

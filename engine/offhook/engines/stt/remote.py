@@ -23,7 +23,7 @@ from concurrent.futures import Future, wait
 
 from offhook.engines.remote.network import Network
 from offhook.engines.remote.service import Service
-from offhook.engines.stt.base import SESSION_S, GoneOnError, Transcript
+from offhook.engines.stt.base import SESSION_S, GoneOnError, Guess, Transcript
 from offhook.engines.stt.feed import Feed, Link, Samples, Words
 from offhook.engines.stt.gate import clean
 from offhook.errors import BusyError, DeadlineError, ModelError
@@ -67,10 +67,11 @@ class RemoteRecognition:
         min_voiced_ms: int = 160,
         price_per_minute: float = 0.0,
         pieces: Pieces = Pieces.NONE,
+        commits: bool = False,
         aclose: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """``feed`` makes one for audio of so many Hz; it contacts nobody.  ``aclose`` closes what feeds
-        share, on the network's loop."""
+        """``feed`` makes one for audio of so many Hz; it contacts nobody.  ``commits``: answers may begin on
+        interim words that it declares sure.  ``aclose`` closes what feeds share, on the network's loop."""
         self.name = name
         self.service = service
         self.feed = feed
@@ -78,6 +79,7 @@ class RemoteRecognition:
         self.min_voiced_ms = min_voiced_ms
         self.price_per_s = price_per_minute / 60
         self.pieces = pieces
+        self.commits = commits
         self.network = Network.shared()
         self._aclose = aclose
         self._sessions: set[RemoteSession] = set()
@@ -184,13 +186,13 @@ class RemoteSession:
             raise error
         return link.feed.so_far
 
-    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> str:
+    async def guess(self, voiced_ms: int, claim: Claim | None = None) -> Guess:
         """The service's own words, once they reach to the end of what was pushed."""
         while True:
             words = await self.interim()
             link = self._link
             if words and link is not None and link.feed.seen_s >= self.audio_s - _AT_THE_END_S:
-                return clean(words, voiced_ms)
+                return Guess(clean(words, voiced_ms), self._owner.commits and link.feed.sure)
             await asyncio.sleep(_LOOK_S)
 
     @property

@@ -30,6 +30,12 @@ def load(stt: SttConfig, model: str | None = None, loading: Loading | None = Non
         raise ConfigError(f"stt.hears_again is for openai and wyoming: leave it out for {stt.engine}")
     if pieces is Pieces.AGAIN and not _again(stt, service):
         pieces = Pieces.ONCE
+    commits = stt.commit == "interim"
+    if commits and stt.engine not in _DECLARES and stt.fallback is None:
+        raise ConfigError(
+            f'stt.commit = "interim": {stt.engine} tells no words of all that was said before the final ones;'
+            ' put fallback = { engine = "moonshine" } into [stt], which hears them here, or leave commit out'
+        )
     return RemoteRecognition(
         f"{stt.engine}-{stt.model}" if stt.model else stt.engine,
         service,
@@ -38,6 +44,7 @@ def load(stt: SttConfig, model: str | None = None, loading: Loading | None = Non
         min_voiced_ms=stt.min_voiced_ms,
         price_per_minute=stt.price_per_minute,
         pieces=pieces,
+        commits=commits,
         aclose=aclose,
     )
 
@@ -150,6 +157,8 @@ _PIECES = {
     "wyoming": Pieces.AGAIN,
 }
 """AGAIN: where the server is one's own."""
+_DECLARES = frozenset({"deepgram", "google"})
+"""What says of its interim words how far into the speech they go."""
 _MAKERS: dict[str, Callable[[SttConfig], Made]] = {
     "openai": _openai,
     "realtime": _realtime,

@@ -37,6 +37,7 @@ class TranscriptionFeed:
 
     turn_over: float | None = None
     seen_s = 0.0
+    sure = False
 
     def __init__(
         self,

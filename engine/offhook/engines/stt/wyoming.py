@@ -26,6 +26,7 @@ class WyomingFeed:
 
     turn_over: float | None = None
     seen_s = 0.0
+    sure = False
 
     def __init__(
         self, service: Service, lines: WyomingLines, rate_hz: int, *, model: str, language: str

@@ -101,6 +101,9 @@ class TurnTrace:
     """What kind of answer it was: facts, generated, unknown, farewell, ..."""
     mood: str = ""
     """How the caller sounded, by their words: angry, neutral, pleased; empty: nothing could tell."""
+    interim: str = ""
+    """What became of the words that it was begun on before the final ones had come: open, confirmed,
+    corrected, missing; empty: they were final."""
     interrupted: bool = False
     """The caller cut the answer short."""
     speech_end_ns: int | None = None
@@ -189,6 +192,8 @@ class TurnTrace:
         record["act"] = self.act
         if self.mood:
             record["mood"] = self.mood
+        if self.interim:
+            record["interim"] = self.interim
         record["interrupted"] = self.interrupted
         record["stamps_ns"] = {name: at for name in STAMPS if (at := getattr(self, f"{name}_ns")) is not None}
         record["stages_ms"] = self.stages_ms()
@@ -221,6 +226,8 @@ class TurnTrace:
         trace.act = act if isinstance(act, str) else ""
         mood = record.get("mood")
         trace.mood = mood if isinstance(mood, str) else ""
+        interim = record.get("interim")
+        trace.interim = interim if isinstance(interim, str) else ""
         cost = record.get("cost", 0.0)
         trace.cost = float(cost) if isinstance(cost, int | float) else 0.0
         cpu_ms = record.get("cpu_ms")
