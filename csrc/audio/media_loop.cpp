@@ -22,6 +22,9 @@ constexpr int64_t kMostInsertNs = kNsPerS;    // per round, so that a long sleep
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 constexpr int kRetryMs = 5;  // how soon events that found the queue full are tried again
 constexpr int64_t kSilenceSamples = 512;
+// Nobody looks further back once an utterance has been over for so long: answers are made within it, and
+// recordings lag by less.
+constexpr int64_t kKeptMs = 10'000;
 constexpr int16_t kSilence[kSilenceSamples] = {};
 
 std::system_error os_error(const char* what) {
@@ -342,6 +345,7 @@ void MediaLoop::detect() noexcept {
         if (batched == kBatch) run_batch(std::exchange(batched, 0));
       } else {
         stream->dirty_ = false;
+        forget_silence(*stream);
         stream->windows_run_.store(stream->detector_.windows_run(), std::memory_order_relaxed);
         stream->windows_skipped_.store(stream->detector_.windows_skipped(), std::memory_order_relaxed);
         if (stream->ended_) send_ended(*stream);
@@ -367,6 +371,17 @@ void MediaLoop::feed_detector(MediaStream& stream) noexcept {
     Endpointer::Events events;
     stream.detector_.push(block, span.count, &events);
     send(stream, events);
+  }
+}
+
+/// What was quiet long ago is in nobody's way but the memory's.
+void MediaLoop::forget_silence(MediaStream& stream) noexcept {
+  const int64_t written = stream.ring_.written();
+  const int64_t quiet_from = written - kKeptMs * stream.rate_hz_ / 1000;
+  if (stream.detector_.active()) {
+    stream.spoken_until_ = written;
+  } else if (quiet_from > stream.spoken_until_) {
+    stream.ring_.forget_before(quiet_from);
   }
 }
 

@@ -133,6 +133,7 @@ class MediaLoop {
   void fill_gaps(int64_t now_ns) noexcept;
   void insert_silence(MediaStream& stream, int64_t now_ns) noexcept;
   void detect() noexcept;
+  void forget_silence(MediaStream& stream) noexcept;
   void feed_detector(MediaStream& stream) noexcept;
   void run_batch(int count) noexcept;
   void send(MediaStream& stream, const Endpointer::Events& events) noexcept;

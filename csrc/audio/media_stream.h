@@ -20,7 +20,7 @@ struct StreamOptions {
   int rate_hz = 8000;        ///< 8000 or 16000
   int pause_ms = 100;        ///< silence that is announced as a pause
   int endpointing_ms = 450;  ///< silence that ends an utterance
-  int ring_ms = 25'000;      ///< how much of the past is kept, at least
+  int ring_ms = 25'000;      ///< how much of the past is kept, at least; less where it was long quiet
   Framing framing = Framing::kRaw;
 };
 
@@ -96,6 +96,7 @@ class MediaStream : Counted<MediaStream> {
   bool end_sent_ = false;
   bool has_odd_byte_ = false;
   char odd_byte_ = 0;
+  int64_t spoken_until_ = 0;  ///< where an utterance was open last
   int64_t begun_ns_ = 0;      ///< when reading began
   int64_t read_bytes_ = 0;    ///< since then
   int64_t last_data_ns_ = 0;  ///< when the last bytes came

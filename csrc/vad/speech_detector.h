@@ -48,6 +48,9 @@ class SpeechDetector {
 
   void set_endpointing_ms(int endpointing_ms) noexcept { endpointer_.set_endpointing_ms(endpointing_ms); }
 
+  /// Whether somebody speaks, or is about to.
+  bool active() const noexcept { return endpointer_.active(); }
+
   int64_t pushed_samples() const noexcept { return pushed_; }
   uint64_t windows_run() const noexcept { return windows_run_; }
   uint64_t windows_skipped() const noexcept { return windows_skipped_; }

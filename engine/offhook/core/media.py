@@ -160,7 +160,8 @@ class MediaThread:
     ) -> Stream:
         """Read ``fd`` (a pipe or socket of int16 at 8 or 16 kHz) from now on; it then belongs to the thread.
 
-        The last ``ring_s`` seconds (2 to 600) stay readable.  On failure ``fd`` stays the caller's.
+        The last ``ring_s`` seconds (2 to 600) stay readable; the last 10 where it was quiet for so long.
+        On failure ``fd`` stays the caller's.
         ``on_message`` is called within :meth:`poll`.
         Raises ValueError, OSError (not a pipe or socket), or :class:`~offhook.errors.BusyError`.
         """

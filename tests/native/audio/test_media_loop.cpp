@@ -259,6 +259,29 @@ TEST_CASE("a slow reader loses the oldest audio, counted, and blocks nobody") {
       std::equal(out.begin(), out.begin() + static_cast<ptrdiff_t>(span.count), audio.begin() + span.start));
 }
 
+TEST_CASE("silence is kept for ten seconds, and speech for as long behind its end") {
+  Bench bench;
+  Pipe pipe;
+  const auto stream = bench.add(&pipe);
+  auto audio = call_audio();
+  const auto spoken = static_cast<int64_t>(audio.size()) - 8000;
+  append_silence(&audio, 12 * 8000);
+  const auto oldest = [&] {
+    return stream->read(0, stream->written_samples(), std::vector<int16_t>(audio.size() * 4).data()).start;
+  };
+  size_t at = 0;
+  for (; static_cast<int64_t>(at) < spoken + 9 * 8000; at += 160) bench.frame(&pipe, audio, at);
+  CHECK(oldest() == 0);
+  for (; at < audio.size() / 160 * 160; at += 160) bench.frame(&pipe, audio, at);
+  CHECK(oldest() > 0);
+  CHECK(oldest() <= stream->written_samples() - 10 * 8000);
+  for (int second = 0; second < 30; ++second) {  // the ring has gone round
+    for (int i = 0; i < 50; ++i) bench.frame(&pipe, audio, audio.size() - 320);
+  }
+  CHECK(oldest() > stream->written_samples() - 13 * 8000);
+  CHECK(oldest() <= stream->written_samples() - 10 * 8000);
+}
+
 TEST_CASE("events that nobody polls wait for their turn") {
   Bench bench(8, 2);
   Pipe pipes[3];

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -72,6 +74,45 @@ TEST_CASE("the oldest samples are overwritten, and asking for them is counted") 
   CHECK(ring.overrun_samples() == 7);
 }
 
+TEST_CASE("what is forgotten is as if overwritten, its memory goes, and the ring goes round as before") {
+  constexpr int64_t kStep = RingBuffer::kForgetSamples;
+  RingBuffer ring(4 * kStep);
+  int64_t first = 0;
+  write_to(&ring, 4 * kStep);
+  ring.forget_before(3 * kStep + 100);
+  CHECK(ring.oldest() == 3 * kStep);
+  CHECK(read_from(&ring, 2 * kStep, 4 * kStep, &first) == values(3 * kStep, 4 * kStep));
+  CHECK(first == 3 * kStep);
+  CHECK(ring.overrun_samples() == kStep);
+  ring.forget_before(kStep);  // less than is forgotten already
+  CHECK(ring.oldest() == 3 * kStep);
+  write_to(&ring, 6 * kStep + 7);
+  CHECK(read_from(&ring, 3 * kStep, 6 * kStep + 7, &first) == values(3 * kStep, 6 * kStep + 7));
+  write_to(&ring, 9 * kStep + 50);
+  CHECK(ring.oldest() == 5 * kStep + 50);
+  ring.forget_before(100 * kStep);  // no more than there is, and only what is whole
+  CHECK(ring.oldest() == 9 * kStep);
+  CHECK(read_from(&ring, 9 * kStep, 9 * kStep + 50, &first) == values(9 * kStep, 9 * kStep + 50));
+  write_to(&ring, 14 * kStep);
+  CHECK(read_from(&ring, 10 * kStep, 14 * kStep, &first) == values(10 * kStep, 14 * kStep));
+}
+
+TEST_CASE("the memory of what is forgotten goes") {
+  constexpr int64_t kSteps = 256;
+  RingBuffer ring(kSteps * RingBuffer::kForgetSamples);
+  const auto resident_pages = [] {
+    std::ifstream status("/proc/self/statm");
+    int64_t size = 0, pages = 0;
+    status >> size >> pages;
+    return pages;
+  };
+  write_to(&ring, kSteps * RingBuffer::kForgetSamples);
+  const int64_t before = resident_pages();
+  ring.forget_before(ring.written());
+  const int64_t all = kSteps * RingBuffer::kForgetSamples * 2 / ::sysconf(_SC_PAGESIZE);
+  CHECK(before - resident_pages() >= all / 2);  // the rest of the process has some, too
+}
+
 TEST_CASE("a write larger than the ring keeps the newest samples at their positions") {
   RingBuffer ring(16);
   int64_t first = 0;
@@ -124,4 +165,34 @@ TEST_CASE("readers that are lapped while they copy never see a sample in the wro
   CHECK(wrong == 0);
   CHECK(sound > 0);
   if (lapped > 0) CHECK(ring.overrun_samples() > 0);
+}
+
+TEST_CASE("readers of what is being forgotten never see the zeros that come in its place") {
+  constexpr int64_t kStep = RingBuffer::kForgetSamples;
+  RingBuffer ring(4 * kStep);
+  constexpr int64_t kTotal = 200 * kStep;
+  std::atomic<int64_t> wrong{0}, sound{0};
+  std::atomic<bool> over{false};
+  std::thread writer([&] {
+    for (int64_t at = 0; at < kTotal; at += kStep / 4) {
+      write_to(&ring, at + kStep / 4);
+      ring.forget_before(at - kStep);
+    }
+    over = true;
+  });
+  std::thread reader([&] {
+    std::vector<int16_t> out(4 * kStep);
+    while (!over) {
+      const int64_t newest = ring.written();
+      const auto span = ring.read(newest - 3 * kStep, newest, out.data());
+      for (size_t i = 0; i < span.count; ++i) {
+        if (out[i] != value_at(span.start + static_cast<int64_t>(i))) ++wrong;
+      }
+      sound += static_cast<int64_t>(span.count);
+    }
+  });
+  writer.join();
+  reader.join();
+  CHECK(wrong == 0);
+  CHECK(sound > 0);
 }
