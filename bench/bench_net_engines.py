@@ -6,8 +6,9 @@ A fake answers at once, so that all of the time is either the protocol's library
 asked in turn, and the answers compared to the sample or word.  The fake runs in this process: where both its
 thread and the network's are busy, the interpreter's switch between them (5 ms) is in the engine's figures.
 
-``--turnaround`` places calls to a daemon whose recogniser is a fake with final words 350 ms late, without and
-with this machine's recogniser behind it, which guesses meanwhile.  Give it a quiet machine.
+``--turnaround`` places calls to a daemon whose recogniser is a fake with final words 350 ms or 2 s late:
+alone, with this machine's recogniser behind it, with interim words, and where answers begin before the final
+words (``stt.commit``).  Give it a quiet machine.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
 import numpy as np
@@ -29,6 +31,7 @@ from websockets.asyncio.client import connect
 from offhook.core import resample
 from offhook.engines.remote.wyoming import Event
 from offhook.engines.stt.transcriptions import wav
+from offhook.simulator.speech import read_wav
 from tests.support.engines import hearing_servers, speech_servers
 from tests.support.engines.hearing_servers import hearing_server, speech
 from tests.support.engines.speech_servers import speech_server
@@ -161,48 +164,95 @@ async def _ears(tries: int) -> None:
         await asyncio.to_thread(ear.close)
 
 
-async def _turnaround() -> None:
-    """Calls to a daemon whose server's final words take 350 ms."""
+SAID = ("01_hours", "03_cost", "04_parking")
+LOCAL = 'fallback = { engine = "moonshine", after_ms = %d }'
+TURNAROUNDS = (
+    ("openai", 0.35, "", "words 350 ms late, alone"),
+    ("openai", 0.35, LOCAL % 5_000, "words 350 ms late, this machine guesses"),
+    ("openai", 0.35, LOCAL % 5_000 + '\ncommit = "interim"', "words 350 ms late, begun on this machine's"),
+    ("nova", 0.35, "", "words 350 ms late, eager interim words"),
+    ("nova", 0.35, 'commit = "interim"', "words 350 ms late, begun on eager interim words"),
+    ("openai", 2.0, LOCAL % 450, "words 2 s late, this machine takes over"),
+    ("openai", 2.0, LOCAL % 450 + '\ncommit = "interim"', "words 2 s late, begun on this machine's"),
+)
+"""What kind of server, how late its final words are [s], settings of [stt], and what that is called."""
+
+
+async def _turnaround(calls: int) -> None:
+    """Calls to a daemon whose server's final words are late."""
     from offhook.engines.stt.moonshine import Moonshine
     from tests.simulator.test_call_on_servers import called
     from tests.support.daemon_process import DaemonProcess
 
     ear = Moonshine(threads=1)
-    guesses = 'fallback = { engine = "moonshine", after_ms = 5000 }'
+    known = KnownSpeech(SAID)
 
     def understands(samples: NDArray[np.int16], rate_hz: int) -> str:
         return ear.transcribe(resample(samples, rate_hz, 16_000)).text
 
-    for name, fallback in (("alone", ""), ("with a guess", guesses)):
-        async with hearing_server("openai") as server:
-            server.delay_s = 0.35
-            server.understands = understands
-            settings = f'[stt]\nengine = "openai"\nbase_url = {json.dumps(server.url)}\n'
-            settings += f'api_key_env = "HEARING_KEY"\nfinal_timeout_s = 20\n{fallback}\n'
+    for kind, delay_s, more, name in TURNAROUNDS:
+        async with hearing_server(kind) as server:
+            server.delay_s = delay_s
+            server.understands = understands if kind == "openai" else known
+            engine = "deepgram" if kind == "nova" else kind
+            settings = f'[stt]\nengine = "{engine}"\nbase_url = {json.dumps(server.url)}\n'
+            settings += f'api_key_env = "HEARING_KEY"\nfinal_timeout_s = 20\n{more}\n'
             daemon = DaemonProcess(settings, environment={"HEARING_KEY": hearing_servers.SECRET})
             try:
                 await asyncio.to_thread(daemon.start)
                 traces = []
-                for _ in range(3):
-                    record = await called(daemon, "01_hours", "03_cost", "04_parking")
+                for _ in range(calls):
+                    record = await called(daemon, *SAID)
                     traces += [turn.trace for turn in record.turns if turn.trace is not None]
                 times = sorted(ms for trace in traces if (ms := trace.turnaround_ms()) is not None)
-                print(f"turnaround, words 350 ms late, {name:13} {_quantiles(times)} of {len(times)}")
+                became = Counter(trace.interim for trace in traces if trace.interim)
+                told = f"; {dict(became)}" if became else ""
+                print(f"turnaround, {name:48} {_quantiles(times)} of {len(times)}{told}", flush=True)
             finally:
                 await asyncio.to_thread(daemon.close)
     ear.close()
 
 
+class KnownSpeech:
+    """Understands phrases that are known, sample by sample, so far as they have come: it costs nothing.
+
+    The simulated channel loses no sample.  A server that gives words while they are said would not have the
+    cores that are measured here.
+    """
+
+    STRETCH = 80
+    """Samples that no other place of the phrases has."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        from tests.simulator.test_call_on_servers import SPEECH, TEXTS
+
+        self._phrases = [(read_wav(SPEECH / f"{name}.wav", RATE_HZ), TEXTS[name].split()) for name in names]
+
+    def __call__(self, samples: NDArray[np.int16], rate_hz: int) -> str:
+        loud = np.flatnonzero(np.abs(samples) > 500)
+        if len(loud) < self.STRETCH:
+            return ""
+        latest = samples[max(0, loud[-1] - self.STRETCH) : loud[-1]].tobytes()
+        for phrase, words in self._phrases:
+            at = phrase.tobytes().find(latest) // 2
+            if at >= 0:
+                end = np.flatnonzero(np.abs(phrase) > 500)[-1]
+                return " ".join(words[: round(len(words) * min(1.0, (at + self.STRETCH + 1) / end))])
+        return ""
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tries", type=int, default=100)
-    parser.add_argument("--turnaround", action="store_true")
+    parser.add_argument("--turnaround", action="store_true", help="nothing but the calls")
+    parser.add_argument("--calls", type=int, default=3, help="of three turns each, for each row")
     args = parser.parse_args()
     os.environ |= {"VOICE_KEY": speech_servers.SECRET, "HEARING_KEY": hearing_servers.SECRET}
+    if args.turnaround:
+        await _turnaround(args.calls)
+        return
     await _voices(args.tries)
     await _ears(args.tries)
-    if args.turnaround:
-        await _turnaround()
 
 
 if __name__ == "__main__":
