@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -20,10 +22,17 @@ TEXTS = (
     "Upright pianos are tuned from Tuesday to Thursday, grand pianos on Fridays only.",
 )
 
+ROUNDED = 0.05
+"""What rounding may change of a token's vector, as a share of its length.  Two ways to add the same up differ
+in the last bit, which now and then rounds another way: also the same text beside others differs so much."""
 
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return Encoder()
+
+@pytest.fixture(scope="module", params=[True, False], ids=["signed bytes", "as without VNNI"])
+def encoder(request: pytest.FixtureRequest) -> Iterator[Encoder]:
+    with pytest.MonkeyPatch.context() as patch:
+        if not request.param:
+            patch.setattr("offhook.knowledge.encoder.signs_add_up", lambda: False)
+        yield Encoder()
 
 
 def test_its_vectors_are_those_of_the_file(encoder: Encoder) -> None:
@@ -38,9 +47,10 @@ def test_its_vectors_are_those_of_the_file(encoder: Encoder) -> None:
         ids = np.array([read.ids], np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         (expected,) = file.run(["last_hidden_state"], feed)
-        np.testing.assert_allclose(found.tokens, expected[0], atol=1e-4)
         mean = expected[0].mean(axis=0)
-        np.testing.assert_allclose(found.vector, mean / np.linalg.norm(mean), atol=1e-5)
+        assert found.vector @ mean / np.linalg.norm(mean) > 0.998
+        apart = np.linalg.norm(found.tokens - expected[0], axis=1) / np.linalg.norm(expected[0], axis=1)
+        assert apart.mean() < ROUNDED
         assert found.spans == tuple(read.offsets)
 
 
@@ -51,7 +61,8 @@ def test_its_vectors_are_those_of_the_file(encoder: Encoder) -> None:
 )
 def test_texts_that_are_read_together_do_not_see_each_other(encoder: Encoder, texts: tuple[str, ...]) -> None:
     for text, found in zip(texts, encoder.encode(texts), strict=True):
-        np.testing.assert_allclose(found.tokens, encoder.encode([text])[0].tokens, atol=1e-4)
+        alone = encoder.encode([text])[0].tokens
+        assert np.linalg.norm(found.tokens - alone) < ROUNDED * np.linalg.norm(alone)
 
 
 def test_another_file_is_refused_with_what_to_do() -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from offhook.catalogue.embedded import SENTENCES, find_file
 from offhook.errors import ModelError
 from offhook.knowledge.base import Encoded
-from offhook.knowledge.network import OUTPUT, network
+from offhook.knowledge.network import OUTPUT, network, signs_add_up
 
 WIDTH = 384
 MAX_TOKENS = 96
@@ -48,9 +48,8 @@ class Encoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            network(model_file(), weights or {}), options, providers=["CPUExecutionProvider"]
-        )
+        made = network(model_file(), weights or {}, signed=signs_add_up())
+        self._session = onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
 
     def encode(self, texts: Sequence[str | tuple[str, str]]) -> list[Encoded]:
         """The vectors of ``texts``; a pair is read as one text with a mark between its halves."""

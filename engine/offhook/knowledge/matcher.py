@@ -39,7 +39,7 @@ class Matcher:
         if not path.is_file():
             raise ModelError(f"{path} is missing: install offhook again")
         content = path.read_bytes()
-        self.key = f"minilm-{hashlib.sha256(content).hexdigest()[:16]}"
+        self.key = f"minilm8-{hashlib.sha256(content).hexdigest()[:16]}"
         with np.load(io.BytesIO(content)) as held:
             weights = dict(held)
         heads = {name[5:]: weights.pop(name) for name in list(weights) if name.startswith("head.")}
