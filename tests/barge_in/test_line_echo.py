@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from offhook.barge_in import Judgement, JudgeSettings, LineEcho, Verdict, judge
+from offhook.barge_in import (
+    LATEST_ECHO_MS,
+    Judgement,
+    JudgeSettings,
+    LineEcho,
+    Verdict,
+    judge,
+    without_our_voice,
+)
 from offhook.barge_in.line import ECHO_SHARE, ECHOES, MOST_EVIDENCE_MS, UNKNOWN_EVIDENCE_MS
 from tests.support.audio import sounds
 from tests.support.audio.audio import Samples, resample
@@ -24,10 +32,10 @@ TEXTS = (
 )
 
 
-def answer(text: str) -> Samples:
+def answer(text: str, length: int = LENGTH) -> Samples:
     """An answer after a while of silence, which is what is played."""
     spoken = sounds.to_samples(sounds.at_level(sounds.espeak("en-us", text), -20))[: LENGTH - LEAD]
-    return np.concatenate([np.zeros(LEAD, np.int16), spoken, np.zeros(LENGTH - LEAD - len(spoken), np.int16)])
+    return np.concatenate([np.zeros(LEAD, np.int16), spoken, np.zeros(length - LEAD - len(spoken), np.int16)])
 
 
 def back(played: Samples, delay_ms: float, gain_db: float) -> Signal:
@@ -61,13 +69,14 @@ def listen(
 
     Returns when it was stopped, in ms from the caller's first sound; from the answer's where they are silent.
     """
-    played = answer(text)
+    length = LENGTH + round(max(0, delay_ms - 300) * MS)
+    played = answer(text, length)
     echo = back(played, delay_ms, gain_db)
     signal = torn(echo) if tears else echo
     onset, spoken = LEAD + round(delay_ms * MS), LEAD
     if caller is not None:
         spoken = LEAD + SPOKEN_MS * MS
-        words = sounds.at_level(caller, -22)[: LENGTH - spoken]
+        words = sounds.at_level(caller, -22)[: length - spoken]
         signal[spoken : spoken + len(words)] += words
     noisy = sounds.with_noise(np.random.default_rng(5), signal, 45, pink=True, speech_dbfs=-22)
     heard, told = sounds.telephone(noisy), np.roll(played, misplaced_ms * MS)
@@ -77,7 +86,7 @@ def listen(
     settings = JudgeSettings(rate_hz=rate_hz)
     line.next_sound()
     first = onset - 500 * MS
-    for now in range(onset + 60 * MS, LENGTH, 20 * MS):
+    for now in range(onset + 60 * MS, length, 20 * MS):
         judged = judge(
             heard[first * scale : now * scale], 500 * MS * scale, told[: now * scale], settings, line=line
         )
@@ -124,6 +133,39 @@ def test_an_echo_that_comes_by_another_way_is_found_again() -> None:
     stopped_ms = listen(line, TEXTS[4], delay_ms=260, caller=CALLER)
     assert stopped_ms is not None
     assert 0 < stopped_ms <= 300
+
+
+@pytest.mark.parametrize("delay_ms", [470.0, 700.0, 1_150.0, 1_500.0])
+@pytest.mark.parametrize(("gain_db", "rate_hz"), [(-6.0, 8_000), (-20.0, 16_000)])
+def test_an_echo_that_comes_very_late_stops_nothing(delay_ms: float, gain_db: float, rate_hz: int) -> None:
+    """Of a satellite, or of a mobile on its loudspeaker behind two networks: found in the first answer."""
+    line = LineEcho()
+    for text in TEXTS[:2]:
+        assert listen(line, text, delay_ms=delay_ms, gain_db=gain_db, rate_hz=rate_hz) is None
+        assert line.delay_ms == pytest.approx(delay_ms, abs=5)
+    assert line.sound_ms > delay_ms
+    assert line.words_ms > line.sound_ms
+    stopped_ms = listen(line, TEXTS[2], delay_ms=delay_ms, gain_db=gain_db, rate_hz=rate_hz, caller=CALLER)
+    assert stopped_ms is not None
+
+
+@pytest.mark.parametrize("delay_ms", [120, 470, 1_150, 1_500])
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
+def test_our_voice_is_taken_out_of_what_is_recognised_however_late_it_comes(
+    delay_ms: int, rate_hz: int
+) -> None:
+    played = answer(TEXTS[0], LENGTH + LATEST_ECHO_MS * MS)
+    heard = sounds.telephone(back(played, delay_ms, -12))
+    if rate_hz > 8_000:
+        played, heard = resample(played, 8_000, rate_hz), resample(heard, 8_000, rate_hz)
+    heard = heard[(LEAD + delay_ms * MS) * rate_hz // 8_000 :]
+    left = without_our_voice(heard, played, rate_hz)
+    assert np.square(left.astype(float)).sum() < 0.05 * np.square(heard.astype(float)).sum()
+
+
+def test_a_caller_who_has_nothing_of_ours_in_their_words_keeps_them() -> None:
+    played = answer(TEXTS[0], LENGTH + LATEST_ECHO_MS * MS)
+    assert without_our_voice(CALLER, played, 8_000) is CALLER
 
 
 def test_a_line_that_tears_its_echo_wants_more_evidence_and_still_hears_the_caller() -> None:

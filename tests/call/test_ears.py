@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offhook.barge_in import Judgement, JudgeSettings, LineEcho, Verdict
+from offhook.barge_in import LATEST_ECHO_MS, Judgement, JudgeSettings, LineEcho, Verdict
 from offhook.barge_in.line import ECHO_SHARE, ECHOES, UNKNOWN_EVIDENCE_MS
 from offhook.call import ears
+from offhook.call.caller_audio import CallerAudio
 from offhook.call.ears import LATEST_MS, Ears
 
 
@@ -242,3 +243,25 @@ async def test_a_judge_that_fails_is_heard_of_and_asked_again(monkeypatch: pytes
     await listening.ask()
     await listening.answer()
     assert await listening.ask()
+
+
+@pytest.mark.parametrize(
+    ("delay_ms", "silent_ms", "ours"),
+    [(None, 400, True), (None, 600, False), (900.0, 600, True), (900.0, 1_200, False)],
+)
+def test_what_we_said_last_may_be_in_the_callers_words_as_long_as_their_line_gives_it_back(
+    delay_ms: float | None, silent_ms: int, ours: bool
+) -> None:
+    """We fell silent so long before them; words without it need not be recognised by themselves."""
+
+    class Output(Line):
+        def played(self, start_ns: int, stop_ns: int) -> NDArray[np.int16]:
+            sent = np.full((stop_ns - start_ns) * 8 // 10**6, 1_000, np.int16)
+            sent[-(4_000 + silent_ms * 8) :] = 0
+            return sent
+
+    both: Any = Output()
+    audio, played = CallerAudio(both, both, LineEcho(delay_ms=delay_ms)).read(4_000, 8_000)
+    assert len(audio) == 4_000
+    assert played.any() == ours
+    assert len(played) in (0, 4_000 + LATEST_ECHO_MS * 8)

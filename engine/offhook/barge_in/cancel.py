@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from offhook.kernels import RATE_HZ, Samples, echo_delay, narrowed, without_voice
+from offhook.barge_in.line import FAR_MS
+from offhook.kernels import MS, RATE_HZ, Samples, echo_delay, narrowed, without_voice
 
 _FRAME_MS = 64
 """Longer than most lines' and handsets' impulse responses; a word has several."""
@@ -21,11 +22,15 @@ def without_our_voice(heard: Samples, played: Samples, rate_hz: int) -> Samples:
     """``heard`` without the echo of ``played``; unchanged when there is none.
 
     Both are ``[samples]`` int16 at ``rate_hz`` and end at the same moment; ``played`` should begin
-    500 ms earlier, because an echo is late.
+    :data:`~offhook.barge_in.line.LATEST_ECHO_MS` earlier, because an echo is late.
     """
-    delay = echo_delay(narrowed(heard, rate_hz), narrowed(played, rate_hz), None)
-    if delay is None:
+    theirs, ours = narrowed(heard, rate_hz), narrowed(played, rate_hz)
+    for late_ms in (0, *FAR_MS):
+        delay = echo_delay(theirs, ours[: max(0, len(ours) - late_ms * MS)], None)
+        if delay is not None:
+            late = (delay + late_ms * MS) * rate_hz // RATE_HZ
+            break
+    else:
         return heard
-    late = delay * rate_hz // RATE_HZ
-    ours = played[: max(0, len(played) - late)] if late >= 0 else np.append(played, np.zeros(-late, np.int16))
-    return without_voice(heard, ours[-len(heard) :], _FRAME_MS * rate_hz // 1000)
+    sent = played[: max(0, len(played) - late)] if late >= 0 else np.append(played, np.zeros(-late, np.int16))
+    return without_voice(heard, sent[-len(heard) :], _FRAME_MS * rate_hz // 1000)

@@ -10,9 +10,10 @@ How it decides, on frames of 32 ms every 10 ms, at 8 kHz:
 
 1. **Echo.**  We know exactly what we play.  Its delay is found by cross-correlation and its
    path as one complex gain for each frequency; what that explains is taken away, and a room's
-   tail, which is longer than a frame, is allowed for as power.  A frame of which the echo
-   explains most is ours, and one far below the loudest of our echo says nothing.  All else
-   works on what is left, so a caller who speaks over an echo is heard.
+   tail, which is longer than a frame, is allowed for as power.  It is looked for up to 400 ms back each time;
+   before a sound is called speech, up to 1.6 s.  A frame of which the echo explains most is ours, and
+   one far below the loudest of our echo says nothing.  All else works on what is left, so a caller who
+   speaks over an echo is heard.
 2. **Voice.**  A frame is voiced when it stands out of the noise from before the onset, repeats
    itself at the period of a voice, and does so in step with its neighbours (a crackle does not).
 3. **Openness.**  A hum has next to nothing above 550 Hz, words do.  Open voiced frames, and
@@ -32,7 +33,7 @@ import numpy as np
 
 from offhook.barge_in.frames import in_step
 from offhook.barge_in.judgement import Judgement, JudgeSettings, Verdict
-from offhook.barge_in.line import LineEcho
+from offhook.barge_in.line import FAR_MS, LineEcho, late_ms_of
 from offhook.kernels import (
     FLOOR_POWER,
     FRAME,
@@ -74,7 +75,9 @@ _NEAR_ECHO_DB = 13.0
 """Frames further below our loudest echo may be what is left of it: a room's tail, the codec's noise."""
 _OURS_SHARE = 0.25
 """With so much of it ours, a sound is our echo until there is evidence of speech."""
-
+_FAR_SHARE = 0.7
+"""So much of a sound has to be explained by an echo that is looked for so late: of such echoes 0.9 is, of
+callers' onsets that have nothing to do with ours less than half, by chance."""
 
 _NOTHING = Judgement(Verdict.WAIT, 0, 0, 0, 0.0, None)
 
@@ -92,7 +95,8 @@ def judge(
 
     ``heard`` is the caller's side, best from 500 ms before the onset to now; ``played`` is what
     we played.  Both are ``[samples]`` int16 at ``settings.rate_hz`` and **end at the same
-    moment**; ``played`` may begin earlier (500 ms is enough), later, or be empty.
+    moment**; ``played`` may begin earlier (by :data:`~offhook.barge_in.line.LATEST_ECHO_MS`), later, or be
+    empty.
     ``noise_floor_db`` [dBFS] is the line's noise as known from before, used when the audio before
     the onset was not quiet.
     ``line`` is what is known of the call's echo; it is read, and not changed.
@@ -109,24 +113,36 @@ def judge(
     since = max(_first_frame(age, count, -HOP), count - _RECENT_MS // _HOP_MS)
     if since >= count:
         return _NOTHING
-    frames = measure(
-        heard,
-        played,
-        settings.rate_hz,
-        latest=_WINDOW_MS * MS,
-        since=since,
-        before=_first_frame(age, count, -40 * MS),
-        known_delay_ms=None if line is None else line.delay_ms,
-        noise_power=_noise_power(noise_floor_db),
-    )
-    share = 1 - float(frames.left.sum()) / (float(frames.heard.sum()) + 1)
-    return _verdict(
-        frames,
-        settings,
-        sound_ms=age / MS,
-        echo_share=min(1.0, max(0.0, share)) if frames.delay is not None else 0.0,
-        echo_delay_ms=None if frames.delay is None else frames.delay / MS,
-    )
+    known_ms = None if line is None else line.delay_ms
+
+    def with_echo(late_ms: int) -> Judgement:
+        """As our own voice explains it, ``late_ms`` and up to 400 ms after it was played."""
+        frames = measure(
+            heard,
+            played[: max(0, len(played) - late_ms * settings.rate_hz // 1000)],
+            settings.rate_hz,
+            latest=_WINDOW_MS * MS,
+            since=since,
+            before=_first_frame(age, count, -40 * MS),
+            known_delay_ms=None if known_ms is None else known_ms - late_ms,
+            noise_power=_noise_power(noise_floor_db),
+        )
+        share = 1 - float(frames.left.sum()) / (float(frames.heard.sum()) + 1)
+        return _verdict(
+            frames,
+            settings,
+            sound_ms=age / MS,
+            echo_share=min(1.0, max(0.0, share)) if frames.delay is not None else 0.0,
+            echo_delay_ms=None if frames.delay is None else frames.delay / MS + late_ms,
+        )
+
+    usual_ms = late_ms_of(known_ms)
+    judged = with_echo(usual_ms)
+    if judged.verdict is Verdict.SPEECH and judged.echo_share < _FAR_SHARE:
+        for late_ms in (0, *FAR_MS):
+            if late_ms != usual_ms and (late := with_echo(late_ms)).echo_share >= _FAR_SHARE:
+                return late
+    return judged
 
 
 def _first_frame(age: int, count: int, after: int) -> int:

@@ -14,10 +14,26 @@ UNKNOWN_EVIDENCE_MS = 120
 """Evidence of speech that is wanted over an echo before the line is known to have one ..."""
 MOST_EVIDENCE_MS = 220
 """... and the most that is wanted after that, on lines that change an echo's shape as it comes."""
+FAR_MS = (400, 800, 1_200)
+"""What we played is looked at so much earlier to find an echo that the kernels, which look 420 ms back, do
+not: of a satellite, or of a mobile on its loudspeaker behind two networks' buffers."""
+LATEST_ECHO_MS = FAR_MS[-1] + 500
+"""What we played is of use so long."""
+USUAL_ECHO_MS = 500
+"""On a line that is not known to bring it later, our voice comes back no later than this ..."""
+USUAL_WORDS_MS = 800
+"""... and a word of it, which may have begun before."""
+_MIDDLE_MS = 200
+"""A known delay is put there into what the kernels look at."""
 _SHOWN = 2.0
 """So many times what our own sounds have shown is wanted on top of what is wanted on a clear line."""
 _FADES = 0.9
 """What a sound has shown counts so much when the next one has come."""
+
+
+def late_ms_of(delay_ms: float | None) -> int:
+    """How much earlier what we played is to be looked at for an echo so late; None: not known."""
+    return 0 if delay_ms is None or delay_ms <= FAR_MS[0] else round(delay_ms) - _MIDDLE_MS
 
 
 @dataclass(slots=True)
@@ -44,6 +60,21 @@ class LineEcho:
     def known(self) -> bool:
         """The line has an echo."""
         return self.sounds >= ECHOES
+
+    @property
+    def echoes(self) -> bool:
+        """It has given something of our own voice back."""
+        return self.sounds > 0
+
+    @property
+    def sound_ms(self) -> int:
+        """What we played so long ago may still come back."""
+        return max(USUAL_ECHO_MS, round((self.delay_ms or 0) + _MIDDLE_MS))
+
+    @property
+    def words_ms(self) -> int:
+        """Words of ours that were in the air so long ago may be heard now."""
+        return self.sound_ms + USUAL_WORDS_MS - USUAL_ECHO_MS
 
     def next_sound(self) -> None:
         """What is learned from here on is another sound's."""

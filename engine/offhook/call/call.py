@@ -13,7 +13,7 @@ import logging
 import time
 
 from offhook import turn_taking
-from offhook.barge_in import JudgeSettings
+from offhook.barge_in import JudgeSettings, LineEcho
 from offhook.call.answering import Answering
 from offhook.call.caller_audio import CallerAudio
 from offhook.call.doing import briefed
@@ -83,6 +83,7 @@ class Call:
         talk = (self._line.offer, self.history, self._output, self._responses)
         self._answering = Answering(*talk, self._post, self._became, services.transcript)
         self._ears: Ears | None = None
+        self._echo = LineEcho()
         self._audio: CallerAudio | None = None
         self._words: CallerWords | None = None
         self._stays = self.stayed = False  # the line is somebody else's then
@@ -153,7 +154,7 @@ class Call:
         pipeline = await self._answering.begin(profile)
         if self._back is not None:
             self._tasks.spawn(pipeline.recall(), "recall")
-        self._audio = CallerAudio(stream, self._output)
+        self._audio = CallerAudio(stream, self._output, self._echo)
         self._words = CallerWords(
             profile.models.recognizer,
             self._audio,
@@ -172,6 +173,7 @@ class Call:
             worker=services.judging,
             spawn=self._tasks.spawn,
             wake=lambda: self._post(turn_taking.Tick()),
+            line=self._echo,
         )
 
     def _became(self, profile: CallProfile) -> None:
@@ -289,9 +291,8 @@ class Call:
             case turn_taking.Prepare():
                 assert pipeline is not None, "events are taken only once the call is open"
                 assert self._words is not None
-                echoes = self._ears is not None and self._ears.echoes
                 said = self._words.said(action.start_samples, action.stop_samples, action.voiced_ms)
-                responses.prepare(action, pipeline, said, voiced_ms=said.voiced_ms, echoes=echoes)
+                responses.prepare(action, pipeline, said, voiced_ms=said.voiced_ms, line=self._echo)
             case turn_taking.PrepareDigits() if pipeline is not None:
                 responses.prepare_digits(action, pipeline)
             case turn_taking.PrepareCorrected() if pipeline is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook.barge_in import LATEST_ECHO_MS, LineEcho
 from offhook.call.output import CallOutput
 from offhook.core import Stream
 from offhook.events import SpeechEvent, SpeechPaused, SpeechResumed, SpeechStarted
@@ -13,16 +14,16 @@ PRE_ROLL_MS = 200
 """Audio taken before the detected onset: soft first consonants begin earlier."""
 POST_ROLL_MS = 100
 """Audio taken after the detected end; more than this changes recognised words in 2 of 27 utterances."""
-ECHO_MS = 500
-"""Of our own voice, from before what the caller said: it may come back so much later."""
 
 
 class CallerAudio:
     """One call's.  Lives on the event loop."""
 
-    def __init__(self, stream: Stream, output: CallOutput) -> None:
+    def __init__(self, stream: Stream, output: CallOutput, line: LineEcho) -> None:
+        """``line`` tells how late our own voice may come back."""
         self._stream = stream
         self._output = output
+        self._line = line
         self._clock = (0, 0)
         """A position in the caller's audio and its time, both of the latest event."""
 
@@ -53,9 +54,14 @@ class CallerAudio:
         return audio
 
     def read(self, start_samples: int, stop_samples: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """The caller's audio as far as it exists, and what we sent until its end: ``[samples]`` each."""
+        """The caller's audio as far as it exists, and what we sent until its end: ``[samples]`` each.
+
+        What we sent begins earlier, and is nothing where none of it can have come back meanwhile.
+        """
         rate, (position, at_ns) = self._stream.rate_hz, self._clock
         first, audio = self._stream.read(max(0, start_samples), stop_samples)
         end_ns = at_ns + (first + len(audio) - position) * 10**9 // rate
-        start_ns = end_ns - len(audio) * 10**9 // rate - ECHO_MS * 10**6
-        return audio, self._output.played(start_ns, end_ns)
+        start_ns = end_ns - len(audio) * 10**9 // rate - LATEST_ECHO_MS * 10**6
+        played = self._output.played(start_ns, end_ns)
+        may_come_back = played[-(len(audio) + self.samples(self._line.sound_ms)) :].any()
+        return audio, played if may_come_back else played[:0]

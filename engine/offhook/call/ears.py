@@ -12,7 +12,7 @@ from copy import copy
 from functools import partial
 from typing import Any
 
-from offhook.barge_in import Judgement, JudgeSettings, LineEcho, Verdict, judge
+from offhook.barge_in import LATEST_ECHO_MS, Judgement, JudgeSettings, LineEcho, Verdict, judge
 from offhook.call.output import CallOutput
 from offhook.core import Stream
 from offhook.end_of_turn.levels import is_loud_now
@@ -23,7 +23,7 @@ _log = logging.getLogger("offhook.call.ears")
 LEVEL_S = 2
 """Audio that tells how loud speech and pauses are."""
 JUDGED_MS = 500
-"""Audio from before the onset that judging needs: the noise that was there, the echo that began earlier."""
+"""Audio from before the onset that judging needs: the noise that was there."""
 LATEST_MS = 1_600
 """The judge looks at no more than the latest 1.5 s; its low-pass wants a little before that."""
 _NS_PER_S = 1_000_000_000
@@ -41,8 +41,11 @@ class Ears:
         worker: Executor,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         wake: Callable[[], None],
+        line: LineEcho | None = None,
     ) -> None:
         """``worker`` judges; nothing that takes long should come before it there.  ``spawn`` runs tasks.
+
+        ``line`` is told what is learned of its echo.
 
         ``wake`` is called when the caller is found to want the floor: ask :meth:`wants_the_floor`.
         """
@@ -61,7 +64,7 @@ class Ears:
         self._wanted = False
         """The sound that goes on was judged to be speech, meant to stop us."""
         self._verdict = Verdict.WAIT
-        self._line = LineEcho()
+        self._line = line or LineEcho()
         self.too_little = False
         """What was judged last may be speech, but on a line with an echo there is not enough of it to say."""
 
@@ -111,7 +114,7 @@ class Ears:
         first, heard = self._stream.read(wanted, now)
         start_ns = at_ns + (first - position) * _NS_PER_S // rate
         stop_ns = start_ns + len(heard) * _NS_PER_S // rate
-        played = self._output.played(start_ns - JUDGED_MS * 1_000_000, stop_ns)
+        played = self._output.played(start_ns - LATEST_ECHO_MS * 1_000_000, stop_ns)
         return partial(judge, heard, position - first, played, self._settings, line=copy(self._line))
 
     def learn(self, judged: Judgement) -> bool:
@@ -136,7 +139,7 @@ class Ears:
     @property
     def echoes(self) -> bool:
         """The line has given something of our own voice back."""
-        return self._line.sounds > 0
+        return self._line.echoes
 
     def sound_now(self) -> bool:
         """Whether something as loud as speech is on the caller's line at this moment."""

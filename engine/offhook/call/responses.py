@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook import turn_taking
+from offhook.barge_in import LineEcho
 from offhook.call.entries import KeyEntries
 from offhook.call.final_words import Known
 from offhook.call.output import CallOutput
@@ -35,8 +36,6 @@ from offhook.tools.base import Action
 
 _log = logging.getLogger("offhook.call.responses")
 
-ECHO_BACK_MS = 800
-"""Words of ours come back no later than this: no network and no room is slower."""
 MOST_FAILED = 3
 """Turns in a row that may fail before the call is given up."""
 PROMPT = 0
@@ -115,20 +114,20 @@ class Responses:
         said: Said,
         *,
         voiced_ms: int,
-        echoes: bool = False,
+        line: LineEcho,
     ) -> None:
         """Begin a revision on what the caller has ``said``, with so much voice in it.
 
-        ``echoes``: the line has given our voice back before.
+        ``line`` says whether and how late words of ours come back on it.
         """
         trace = self._new_trace(action.revision)
         trace.voiced_ms = voiced_ms
         trace.speech_end_ns = action.speech_end_ns
         said_ns = (action.stop_samples - action.start_samples) * 10**9 // self._output.rate_hz
-        since_ns = action.speech_end_ns - said_ns - ECHO_BACK_MS * 10**6
+        since_ns = action.speech_end_ns - said_ns - line.words_ms * 10**6
         saying = self._output.played_text(since_ns, action.speech_end_ns)
         self._revisions[action.revision] = pipeline.prepare(
-            action.revision, said, trace, saying=saying, echoes=echoes
+            action.revision, said, trace, saying=saying, echoes=line.echoes
         )
         self._services.metrics.revisions.inc()
 
