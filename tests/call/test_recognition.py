@@ -16,6 +16,7 @@ from offhook.call.recognition import AGAIN_MS, FIRST_HERE_MS, FIRST_MS, MOST_DOU
 from offhook.call.revision import Revision, Words
 from offhook.call.said import SaidSoFar
 from offhook.call.stretch import EVERY_MS
+from offhook.end_of_turn.wait import SHORTEST_PAUSE_MS
 from offhook.engines.stt.base import Transcript
 from offhook.engines.stt.rerecognition import Rerecognition
 from offhook.errors import BusyError, ModelError
@@ -126,11 +127,16 @@ class Line:
         self.levels[start : start + self.samples(duration_ms)] = 0
         self.speak(duration_ms)
 
+    def die_away(self) -> None:
+        """What was said last was said as people end: quieter than the rest."""
+        self.levels[self.written_samples - self.samples(60) : self.written_samples] = 600
+
     def attend(self, *, speaks: bool = True, follow: bool = True) -> None:
         self.words.attend(TURN, speaks=speaks, follow=follow)
 
     def pause(self) -> tuple[SaidSoFar, int]:
         """The caller pauses here, and enough of the pause has come: what they have said, and until where."""
+        self.die_away()
         stop = self.written_samples
         self.hush(POST_ROLL_MS)
         return self.words.said(TURN, stop, VOICED_MS), stop
@@ -162,11 +168,11 @@ async def line(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 async def test_words_that_two_looks_agree_on_are_told_ahead(line: Line) -> None:
     line.texts = ["I would", "I would like a cake", "I would like a cake for two"]
-    line.speak(FIRST_MS)
+    line.speak(FIRST_HERE_MS)
     for looks in (1, 2, 3):
         line.attend()
         await line.ahead_of_time(looks)
-        line.speak(EVERY_MS)
+        line.speak(3_000)
     assert line.ahead == ["I would", "I would like a cake"]
     said, _ = line.pause()
     line.texts = ["I would like a cake for two, please."]
@@ -228,7 +234,7 @@ async def test_without_a_follower_what_nobody_waits_for_is_stopped(line: Line) -
 
 async def test_a_look_ahead_at_all_of_it_is_what_the_pause_needs(line: Line) -> None:
     line.texts = ["I would like a cake"]
-    line.speak(FIRST_MS)
+    line.speak(FIRST_HERE_MS)
     stop = line.written_samples
     line.hush(POST_ROLL_MS + 20)
     line.gate.clear()
@@ -243,6 +249,41 @@ async def test_a_look_ahead_at_all_of_it_is_what_the_pause_needs(line: Line) -> 
     again = line.words.said(TURN, stop, VOICED_MS)
     assert (await line.heard(again)).text == "I would like a cake", "and once more for nothing"
     assert len(line.looks) == 1
+
+
+@pytest.mark.parametrize(
+    ("pauses", "looked_ms"),
+    [
+        pytest.param([(600, "dies", None)], [660], id="an end"),
+        pytest.param([(600, "breaks", None)], [700], id="an end that sounds like a closure"),
+        pytest.param([(600, "breaks", 80), (300, "dies", None)], [1040], id="a closure"),
+        pytest.param([(600, "breaks", 80), (40, "breaks", 140), (300, "dies", None)], [1220], id="two"),
+        pytest.param([(600, "dies", 80), (300, "dies", None)], [660, 1040], id="a pause between words"),
+        pytest.param([(600, "breaks", 240), (300, "dies", None)], [700, 1200], id="a pause of thought"),
+    ],
+)
+async def test_where_a_voice_breaks_off_only_what_lasts_is_looked_at(
+    line: Line, pauses: list[tuple[int, str, int | None]], looked_ms: list[int]
+) -> None:
+    """``pauses``: speech before each, how it ends, how long the pause is; None: the caller has finished."""
+    line.texts = ["I would like a cake"] * 5
+    for said_ms, ends, pause_ms in pauses:
+        line.speak(said_ms)
+        if ends == "dies":
+            line.die_away()
+        stop = line.written_samples
+        line.hush(60)
+        said = line.words.said(TURN, stop, VOICED_MS)
+        revision = asyncio.create_task(line.heard(said))
+        for _ in range(5):  # what is not held back begins now
+            await asyncio.sleep(0)
+        line.hush((pause_ms or 400) - 60)
+        if pause_ms is not None and pause_ms < SHORTEST_PAUSE_MS:
+            revision.cancel()
+            await asyncio.wait([revision])
+        else:
+            assert (await revision).text == "I would like a cake"
+    assert [round(seconds * 1000) - PRE_ROLL_MS for seconds, _ in line.looks] == looked_ms
 
 
 @pytest.mark.parametrize("sound", [False, True])
@@ -408,11 +449,11 @@ async def test_a_service_is_given_audio_once_and_as_it_comes(
 
 async def test_a_busy_recogniser_is_not_asked_ahead_again_at_once(line: Line) -> None:
     line.texts = [BusyError("a caller who waits goes first")] * 3
-    line.speak(FIRST_MS)
+    line.speak(FIRST_HERE_MS)
     line.attend()
     await line.ahead_of_time(1)
     line.attend()
     await asyncio.sleep(0.05)
     assert len(line.looks) == 1
-    line.speak(EVERY_MS)
+    line.speak(3_000)
     await line.ahead_of_time(2)

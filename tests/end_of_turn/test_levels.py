@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offhook.end_of_turn.levels import LEVEL_MS, frame_levels, is_loud_now
+from offhook.end_of_turn.levels import LEVEL_MS, breaks_off, frame_levels, is_loud_now
 
 RATE_HZ = 8_000
 FRAME = LEVEL_MS * RATE_HZ // 1000
@@ -44,3 +44,24 @@ def test_what_is_loud_now(now_db: float, pause_db: float, loud: bool) -> None:
 
 def test_too_little_audio_is_not_loud() -> None:
     assert not is_loud_now(at_levels(*[-20] * 9), RATE_HZ)
+
+
+@pytest.mark.parametrize(
+    ("last_db", "pause_db", "breaks"),
+    [
+        pytest.param([-15, -15, -15], [-60, -60], True, id="a closed mouth"),
+        pytest.param([-18, -15, -17], [], True, id="of which nothing has come yet"),
+        pytest.param([-20, -25, -30], [-60, -60], False, id="a voice that dies away"),
+        pytest.param([-20, -25, -30], [-60, -16], False, id="with a click behind it"),
+        pytest.param([-15, -15, -15], [-33, -32], False, id="in noise"),
+        pytest.param([-15, -30, -20], [-60, -60], True, id="a soft sound just before"),
+    ],
+)
+def test_where_a_voice_breaks_off(last_db: list[float], pause_db: list[float], breaks: bool) -> None:
+    speech = at_levels(*[-60.0] * 10, *[-15.0, -22.0] * 15, *last_db)
+    behind = at_levels(*pause_db) if pause_db else np.zeros(0, np.int16)
+    assert breaks_off(speech, behind, RATE_HZ) is breaks
+
+
+def test_too_little_audio_does_not_break_off() -> None:
+    assert not breaks_off(at_levels(-20, -20), at_levels(-60), RATE_HZ)

@@ -9,7 +9,9 @@ and what one has found the others need not look for:
   session knows the words;
 * one that a pause had begun and that the caller outran goes on as the next look ahead, unless its thread
   is wanted for more;
-* a look in the wait is taken only where there is a sound behind what was looked at.
+* a look in the wait is taken only where there is a sound behind what was looked at;
+* where a voice breaks off as in the middle of a word, a look waits until that is a pause
+  (:func:`offhook.end_of_turn.levels.breaks_off`).
 
 A turn that becomes long is cut into parts (:mod:`offhook.call.parts`).  Where our own voice is on the
 caller's line it is taken out of the utterance as a whole, which is then recognised by itself.
@@ -35,8 +37,8 @@ from offhook.call.revision import Final, Revision
 from offhook.call.said import SaidSoFar
 from offhook.call.stretch import Stretch
 from offhook.core import resample
-from offhook.end_of_turn.levels import frame_levels
-from offhook.end_of_turn.wait import ProsodyModel
+from offhook.end_of_turn.levels import breaks_off, frame_levels
+from offhook.end_of_turn.wait import SHORTEST_PAUSE_MS, ProsodyModel
 from offhook.engines.stt.base import STT_RATE_HZ, Piecewise, Recognition, Transcript
 from offhook.engines.stt.gate import normalize
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
@@ -46,8 +48,10 @@ _log = logging.getLogger("offhook.call.recognition")
 
 FIRST_MS = 700
 """Speech before which there is nothing worth recognising ..."""
-FIRST_HERE_MS = 1_000
-"""... and before which it is not worth our own cores: a short turn is recognised once, in its pause."""
+FIRST_HERE_MS = 2_000
+"""... and before which it is not worth our own cores: three of four callers have paused by then."""
+VOICE_MS = 5_000
+"""How loud somebody speaks is told by so much of their latest audio."""
 AGAIN_MS = 250
 """Silence after which an uncertain turn is looked at a second time: what is there by then stays."""
 AGAIN_LEFT_MS = 120
@@ -147,8 +151,23 @@ class CallerWords:
         said.doubts = not said.echoes and not parts and self._asked() < MOST_DOUBTED
         if not said.echoes:
             said.stretch = self._at(start)
-            self._push(said.stretch, stop_samples, POST_ROLL_MS)
+            said.closure = self._may_be_closure(said.stretch, audio, stop_samples)
+            if not said.closure:
+                self._push(said.stretch, stop_samples, POST_ROLL_MS)
         return said
+
+    def _may_be_closure(self, stretch: Stretch, audio: Samples, stop_samples: int) -> bool:
+        """The pause there, in the ``audio`` from the stretch's beginning on, may be one inside a word."""
+        if self._recognition.streams or stretch.covers_samples >= stop_samples:
+            return False  # a look costs nothing
+        speech = audio[: max(0, stop_samples - stretch.start_samples)]
+        return breaks_off(speech[-self._audio.samples(VOICE_MS) :], audio[len(speech) :], self._audio.rate_hz)
+
+    async def pause_lasts(self, stretch: Stretch, stop_samples: int) -> None:
+        """Wait until the caller has paused there for longer than words do inside, and have it looked at."""
+        due_samples = stop_samples + self._audio.samples(SHORTEST_PAUSE_MS)
+        await asyncio.sleep(max(0, due_samples - self._audio.written_samples) / self._audio.rate_hz)
+        self._push(stretch, stop_samples, POST_ROLL_MS)
 
     def spawn(self, confirm: Coroutine[Any, Any, Final]) -> asyncio.Task[Final]:
         """A task of the call's."""

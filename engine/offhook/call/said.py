@@ -42,6 +42,8 @@ class SaidSoFar:
     ) -> None:
         self.stretch: Stretch | None = None
         """None: it is recognised by itself."""
+        self.closure = False
+        """It breaks off as in the middle of a word: looked at only when the pause lasts."""
         self.doubts = False
         """Words that the recogniser is too unsure of are none: the caller is asked again."""
         self.voiced_ms = voiced_ms
@@ -58,6 +60,8 @@ class SaidSoFar:
         return bool(self._played.any())
 
     async def words(self, trace: TurnTrace, claim: Claim) -> Words:
+        if self.closure and self.stretch is not None:
+            await self._owner.pause_lasts(self.stretch, self._stop_samples)
         audio = await self._without_echo(trace) if self.echoes else self._audio
         prosody = asyncio.create_task(self._owner.prosody(audio), name="prosody")
         try:

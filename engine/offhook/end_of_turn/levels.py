@@ -34,6 +34,34 @@ def is_loud_now(audio: NDArray[np.int16], rate_hz: int) -> bool:
     )
 
 
+def breaks_off(speech: NDArray[np.int16], behind: NDArray[np.int16], rate_hz: int) -> bool:
+    """Whether ``speech`` stops at its full voice, as in a closed mouth, and not as people end.
+
+    ``behind`` is what has come of the pause; both ``[samples]``.  The [p] of "open" is 40 to 150 ms of
+    silence that begins within one frame, while the voice of somebody who has finished dies away: its last
+    60 ms are quieter than their loud vowels.  Where noise hides the fall nothing is known: then, no.
+
+    Of pauses inside phrases shorter than :data:`~offhook.end_of_turn.wait.SHORTEST_PAUSE_MS`, and of ends
+    of phrases, this holds at 8 kHz for: Asterisk's prompts, read by people, in English 55 and 0.4 %, in
+    Spanish 63 and 2.8, in French 64 and 2.0, in Italian 55 and 3.5; Piper's voice 42 and 5.  Only voices
+    that are put together of pieces end at full loudness, too (espeak-ng 50 and 25 %, flite 80 and 48).
+    """
+    levels, pause = frame_levels(speech, rate_hz), frame_levels(behind, rate_hz)
+    if len(levels) < _LAST_FRAMES:
+        return False
+    loud = np.percentile(levels[levels > levels.max() - FALL_DB], 90)
+    if len(pause) and pause.min() > loud - FALL_DB:
+        return False
+    return bool(levels[-_LAST_FRAMES:].max() > loud - FULL_VOICE_DB)
+
+
+FALL_DB = 20.0
+"""So far below the speaker's level a frame is no speech of theirs, as ``csrc/vad/endpointer.cpp`` has it."""
+FULL_VOICE_DB = 4.0
+"""A frame so close to the loud ones is at full voice.  With 3 dB half as many ends are taken for closures,
+and the looks that are left cost 8 % more; with 5 dB twice as many, and 8 % less."""
+_LAST_FRAMES = 3
+"""Of 20 ms."""
 FIRST_CONSONANT_DB = 18.0, 8.0
 """As a rule it is so much quieter than the loud vowels; noise varies less than this from frame to frame."""
 SOFT_CONSONANT_DB = 27.0, 18.0
