@@ -15,7 +15,7 @@ from offhook.config import Config, SttConfig, TtsConfig
 from offhook.engines import backing, chosen
 from offhook.engines.remote.breaker import AWAY_S, FAILURES, Breaker
 from offhook.engines.stt.backed import BackedRecognition
-from offhook.engines.stt.base import Recognition, Transcript
+from offhook.engines.stt.base import Guess, Recognition, Transcript
 from offhook.engines.stt.gate import Recognizer
 from offhook.engines.tts.backed import BackedVoice
 from offhook.engines.tts.base import never
@@ -221,10 +221,11 @@ class LocalEar:
 
     def __init__(self) -> None:
         self.looks = 0
+        self.doubtful = False
 
     def transcribe(self, audio: NDArray[np.int16], *, cancelled: Callable[[], bool] = never) -> Transcript:
         self.looks += 1
-        return Transcript("a local guess", 0, 1.0)
+        return Transcript("a local guess", 0, 1.0, doubtful=self.doubtful)
 
     def close(self) -> None:
         """Nothing to free."""
@@ -269,6 +270,17 @@ class TestRecognition:
         clock.now_s += AWAY_S
         assert await self.turn(recognition) == "well again"
         recognition.close()
+
+    async def test_words_that_this_machine_doubts_begin_no_answer(self) -> None:
+        server, ear, _, _ = self.backed("what was said")
+        for doubtful in (False, True):
+            ear.doubtful = doubtful
+            recognition = BackedRecognition(server, Recognizer(ear), after_s=60, commits=True)
+            session = recognition.session(RATE_HZ)
+            session.push(self.AUDIO)
+            assert await session.guess(1_000) == Guess("a local guess", sure=not doubtful)
+            session.cancel()
+            recognition.close()
 
     async def test_what_one_turn_began_with_it_ends_with(self) -> None:
         server, _, recognition, _ = self.backed(ModelError("broke"), "never asked")

@@ -1,4 +1,4 @@
-"""An answer that was begun on interim words, when the final ones come: they confirm it, or ask for another.
+"""An answer that was made of a guess, when the final words come: they confirm it, or ask for another.
 
 What counts is the answer, not the words: where a policy says the same to both, nothing changes but what is
 remembered of the caller.  Where the model writes the answer, other words are another one.  Then turn-taking
@@ -42,18 +42,21 @@ class FinalWords:
         self._turn = turn
 
     def watch(self, revision: Revision, words: Words, spawn: Callable[..., Any]) -> None:
-        """Where ``revision`` may be heard on interim ``words``, wait for the final ones in a task of the
-        call's, which ``spawn`` makes of a coroutine and a name.
+        """Where ``words`` are a guess, wait for the final ones in a task of the call's, which ``spawn`` makes
+        of a coroutine and a name.
         """
-        if words.confirming is not None and words.sure:
-            revision.hasten = words.hasten
+        if words.confirming is None:
+            return
+        revision.hasten, revision.held = words.hasten, not words.sure
+        if words.sure:
             revision.trace.interim = Confirmation.OPEN.value
-            work = self._wait(revision, words, words.confirming)
-            revision.confirming = spawn(work, f"final-words-{revision.number}")
+        work = self._wait(revision, words, words.confirming)
+        revision.confirming = spawn(work, f"final-words-{revision.number}")
 
     async def _wait(self, revision: Revision, words: Words, confirming: asyncio.Task[Final]) -> Confirmation:
         came = await self._came(revision, words, await asyncio.shield(confirming))
-        revision.trace.interim = came.value
+        if words.sure:
+            revision.trace.interim = came.value
         return came
 
     async def _came(self, revision: Revision, guess: Words, final: Final) -> Confirmation:

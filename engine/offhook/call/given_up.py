@@ -42,6 +42,8 @@ class GivenUp:
         self._written = None
         if revision.error is not None or revision.called or revision.action is not None:
             return
+        if revision.final_words is not None:
+            return  # it answered what nobody has said
         if revision.clauses and revision.trace.playback_started_ns is None:
             self._written = Written(
                 normalize(revision.caller_text),

@@ -232,6 +232,9 @@ class Responses:
                     self._profile.watcher.answered(trace)
             self._post(turn_taking.PlaybackStarted(revision.number))
 
+        await revision.answer.ready.wait()
+        if revision.held and not await revision.stands():
+            return
         whole = await self._output.say(revision.answer, keys_cut=self._barge_in, audible=audible)
         if not whole:
             return  # whoever stopped it says what becomes of it
@@ -320,7 +323,7 @@ class Responses:
     async def hold(self, number: int) -> None:
         """Revision ``number`` is late: say so while it is made."""
         revision = self._revisions.get(number)
-        if revision is None or revision.answer.ready.is_set():
+        if revision is None or (revision.answer.ready.is_set() and not revision.waits_for_words):
             return  # it has just become ready
         try:
             answer = await self.phrase("holding")

@@ -128,7 +128,9 @@ class Revision:
     claim: Claim = field(default_factory=lambda: Claim(Urgency.PREPARED))
     """How soon it is needed, and what it has cost."""
     confirming: asyncio.Task[Confirmation] | None = None
-    """Its words are interim; tells what the final ones mean for the answer.  None: they are final."""
+    """Its words are a guess; tells what the final ones mean for the answer.  None: they are final."""
+    held: bool = False
+    """It may not be heard before that."""
     final_words: Words | None = None
     """What the caller has really said, where that asks for another answer."""
     final_turn: Turn | None = None
@@ -175,6 +177,11 @@ class Revision:
                 raise
             _log.info("call=%s trying once more: %s", self.trace.call_id, error)
         return await work()
+
+    @property
+    def waits_for_words(self) -> bool:
+        """It is not heard yet because of that."""
+        return self.held and self.confirming is not None and not self.confirming.done()
 
     async def stands(self) -> bool:
         """Whether the answer is to what the caller has said, as far as that is ever known."""

@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from offhook.barge_in import is_backchannel, is_own_words
-from offhook.call.revision import Final, Revision, Words
+from offhook.call.revision import Confirmation, Revision, Words
 from offhook.end_of_turn.completeness import completeness
 from offhook.end_of_turn.wait import combined
 from offhook.errors import OffhookError
-from offhook.turn_taking import TurnEvent, WordsChanged, WordsHeard
+from offhook.turn_taking import TurnEvent, WordsHeard
 
 SOUNDS_FINISHED = 0.75
 """From here on a guess is taken to be a whole: half of the wait for more words is over by then, see
@@ -39,14 +39,13 @@ class Telling:
         """``ours``: what we said meanwhile, and so many words of it are an echo, and nobody's turn.
 
         ``guess``: what the words come from, where they are not final: nothing is told before they are
-        confirmed, so that nothing is committed; when they turn out to be others, that is told instead.  A
-        guess that is sure is told at once (:mod:`offhook.call.final_words` sees to the rest).
+        confirmed, so that nothing is committed, unless the guess is sure.  That they were others,
+        :mod:`offhook.call.final_words` tells.
         """
         self._post_now = post
         self._held: list[TurnEvent] = []
-        self._confirming = None if guess is None or guess.sure else guess.confirming
+        self._confirming = revision.confirming if revision.held else None
         self._hasten = None if guess is None else guess.hasten
-        self._stop_samples = 0 if guess is None else guess.stop_samples
         if self._confirming is not None:
             self._confirming.add_done_callback(self._confirmed)
         self._revision = revision
@@ -83,13 +82,10 @@ class Telling:
         else:
             self._held.append(event)
 
-    def _confirmed(self, confirming: asyncio.Task[Final]) -> None:
+    def _confirmed(self, confirming: asyncio.Task[Confirmation]) -> None:
         self._confirming = None
         held, self._held = self._held, []
-        if confirming.cancelled():
-            return  # the call is over
-        if not confirming.result().same:
-            # Where the answer is made anew, what follows is of a revision that is none any more.
-            held.insert(0, WordsChanged(self._revision.number, self._stop_samples))
+        if confirming.cancelled() or confirming.result() is Confirmation.OTHER:
+            return  # the call is over, or the revision
         for event in held:
             self._post_now(event)

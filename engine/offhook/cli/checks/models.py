@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
+from offhook.cli.checks.services import leaves
 from offhook.config import Config, SttConfig, TtsConfig
 from offhook.engines import chosen
 from offhook.engines.chosen import Chosen
@@ -21,7 +22,7 @@ from offhook.files import check_file, check_folder, file_exists
 def check_stt(config: Config) -> Finding:
     """The recogniser's package is installed and its files are there."""
     if _is_remote("stt", config.stt.engine):
-        return _check_server("stt", lambda: chosen.recogniser(config.stt), config.stt)
+        return _check_server("stt", "stt", lambda: chosen.recogniser(config.stt), config.stt)
     return _check("stt", lambda: chosen.recogniser(config.stt), "Moonshine tiny-en, embedded")
 
 
@@ -34,14 +35,14 @@ def check_llm(config: Config) -> Finding:
             endpoint = endpoint_of(config.llm)
         except OffhookError as error:
             return fail(f"llm: {error}", "correct the section [llm]")
-        return ok(f"llm: {endpoint.model} at {endpoint.url}")
+        return ok(f"llm: {endpoint.model} at {endpoint.url}; {leaves('llm', endpoint)}")
     return _check("llm", lambda: chosen.language_model(config.llm), "SmolLM2-135M-Instruct, embedded")
 
 
 def check_tts(config: Config) -> Finding:
     """The voice's package is installed and its files are there."""
     if _is_remote("tts", config.tts.engine):
-        return _check_server("tts", lambda: chosen.voice(config.tts), config.tts)
+        return _check_server("tts", "tts", lambda: chosen.voice(config.tts), config.tts)
     return _check("tts", lambda: chosen.voice(config.tts))
 
 
@@ -51,12 +52,14 @@ def check_named(config: Config) -> Iterator[Finding]:
         for name, settings in getattr(config, section).items():
             chosen_engine = functools.partial(choose, stage, settings)
             if stage != "llm" and _is_remote(stage, settings.engine):
-                yield _check_server(f"{section}.{name}", chosen_engine, settings)
+                yield _check_server(stage, f"{section}.{name}", chosen_engine, settings)
             else:
                 yield _check(f"{section}.{name}", chosen_engine, "embedded")
 
 
-def _check_server(part: str, choice: Callable[[], Chosen], settings: SttConfig | TtsConfig) -> Finding:
+def _check_server(
+    stage: Stage, part: str, choice: Callable[[], Chosen], settings: SttConfig | TtsConfig
+) -> Finding:
     """Everything about a server that can be known without asking it: settings, key, packages."""
     try:
         found = choice()
@@ -66,10 +69,10 @@ def _check_server(part: str, choice: Callable[[], Chosen], settings: SttConfig |
         loaded = found.load(settings, Loading())
     except OffhookError as error:
         return fail(f"{part}: {error}", f"correct the section [{part}]")
-    at = loaded.service.url
+    at, left = loaded.service.url, leaves(stage, loaded.service)
     loaded.close()
     behind = f", {settings.fallback.engine} behind it" if settings.fallback is not None else ""
-    return ok(f"{part}: {found.engine.name} at {at}{behind}")
+    return ok(f"{part}: {found.engine.name} at {at}{behind}; {left}")
 
 
 def _is_remote(stage: Stage, name: str) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import importlib.resources
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from offhook.engines.registry import engines
 from offhook.engines.remote.connections import trusted
 from offhook.engines.remote.service import Service
 from offhook.errors import ConfigError, OffhookError
+from offhook.turn_taking import configured
 
 TRIES = 10
 LEAVES: dict[Stage, str] = {
@@ -52,6 +53,11 @@ class Measured:
         return float(np.quantile(self.first_s, 0.95))
 
 
+def leaves(stage: Stage, service: Service) -> str:
+    """What an engine on a server is sent, for people."""
+    return "nothing leaves this machine" if service.is_local else LEAVES[stage]
+
+
 def check_services(config: Config, tries: int = TRIES) -> Iterator[Finding]:
     """One finding for each engine that is on a server, and one for what they add to a turn."""
     found: list[Measured] = []
@@ -77,24 +83,46 @@ def check_services(config: Config, tries: int = TRIES) -> Iterator[Finding]:
 
 
 def _finding(stage: Stage, measured: Measured) -> Finding:
-    service = measured.service
+    service, left = measured.service, leaves(stage, measured.service)
     connects = "" if measured.connect_s is None else f"connects in {_ms(measured.connect_s)}, "
-    leaves = "nothing leaves this machine" if service.is_local else LEAVES[stage]
     return ok(
         f"{stage}: {service.model or STAGES[stage]} at {service.url}: {connects}{FIRST[stage]} after"
         f" {_ms(measured.median_s)}, 95 of 100 within {_ms(measured.late_s)} ({len(measured.first_s)} tries);"
-        f" {leaves}"
+        f" {left}"
     )
 
 
 def _sum(config: Config, found: list[Measured]) -> Finding:
-    usual, late = sum(each.median_s for each in found), sum(each.late_s for each in found)
-    what = f"servers add about {_ms(usual)} to each turn, at worst {_ms(late)}"
-    limit_s = config.budgets.total_ms / 1000
-    if late <= limit_s:
-        return ok(f"{what}; the rest is this machine's")
+    usual = {each.service.section: each.median_s for each in found}
+    late = {each.service.section: each.late_s for each in found}
+    usual_s, late_s = _turnaround(config, usual), _turnaround(config, late)
+    what = (
+        f"servers add about {_ms(sum(usual.values()))} to each turn, at worst {_ms(sum(late.values()))}:"
+        f" expect a turnaround of about {_ms(usual_s)}, at worst {_ms(late_s)}"
+    )
+    if len(found) < len(STAGES):
+        what += ", and what this machine's own engines take (`offhook bench-box`)"
+    if late_s <= config.budgets.total_ms / 1000:
+        return ok(what)
     remedy = "put an engine of this machine behind them ([stt.fallback], [tts.fallback]), or one nearer"
-    return warn(f"{what}, which is more than budgets.total_ms allows", remedy)
+    return warn(f"{what}; budgets.total_ms is {config.budgets.total_ms:.0f}", remedy)
+
+
+def _turnaround(config: Config, servers: Mapping[str, float]) -> float:
+    """From the end of a plain question to the answer's first sound, by what each server takes [s].
+
+    The recogniser is asked in the pause, while it is waited whether the caller goes on; what stands behind a
+    server takes over when it is late.
+    """
+    wait_s = configured(config.turn, language="en").endpointing.shortest_ms / 1000
+    words_s, sound_s = servers.get("stt", 0.0), servers.get("tts", 0.0)
+    if config.stt.commit == "interim":
+        words_s = 0.0
+    elif config.stt.fallback is not None:
+        words_s = min(words_s, config.stt.fallback.after_ms / 1000)
+    if config.tts.fallback is not None:
+        sound_s = min(sound_s, config.tts.fallback.after_ms / 1000)
+    return max(wait_s, config.turn.pause_ms / 1000 + words_s) + servers.get("llm", 0.0) + sound_s
 
 
 async def _speak(config: Config, tries: int) -> Measured:

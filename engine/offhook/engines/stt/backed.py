@@ -145,7 +145,8 @@ class BackedSession:
                 each.cancel()
 
     async def _by_local(self, voiced_ms: int, claim: Claim | None) -> Guess:
-        return Guess((await self._local.final(voiced_ms, claim)).text, self._owner.commits)
+        heard = await self._local.final(voiced_ms, claim)
+        return Guess(heard.text, self._owner.commits and not heard.doubtful)
 
     async def final(self, voiced_ms: int, claim: Claim | None = None) -> Transcript:
         """The server's words where they come in time; asked again without new audio, the same ones."""
