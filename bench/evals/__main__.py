@@ -26,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.bench_end_of_turn import PAUSES_MS, ask
+from bench.bench_end_of_turn import PAUSES_MS, ask, phrases
 from bench.evals.scores import (
     Rate,
     Silence,
@@ -80,7 +80,7 @@ async def silences() -> list[Silence]:
 
     The score is the engine's own: the words, and the embedded model's probability that the message ends.
     """
-    asked, _ = await ask(embedded_model())
+    asked, _ = await ask(embedded_model(), phrases())
     shortest, longest = PAUSES_MS
     held = [phrase for phrase in asked if phrase.half == "held_out"]
     inner = [phrase for phrase in held if not phrase.finished]

@@ -20,6 +20,7 @@ from offhook.call.prompts import APOLOGY_HZ, ReadyPhrases
 from offhook.config import Config, LlmConfig
 from offhook.conversation.base import Policy
 from offhook.conversation.policies.choice import make_policy, policy_name
+from offhook.end_of_turn.completeness import make_ready
 from offhook.engines.llm.base import Limits
 from offhook.engines.pool import EnginePool
 from offhook.errors import OffhookError
@@ -225,6 +226,7 @@ class Profiles:
         toolbox: Toolbox | None,
     ) -> Prepared:
         agent = agent.disclosed()
+        make_ready(agent.language)
         engines = self._pool.of(agent)
         models = engines.models
         kind = policy_name(config.conversation.policy, agent, models.language_model.parameters)

@@ -2,7 +2,8 @@
 
 A pure function of text, a probability and a language.  The words are without the final punctuation of a
 recogniser, which ends everything with a full stop; what they say,
-:class:`~offhook.languages.turns.base.Endings` has for each language.  The probability is
+:class:`~offhook.languages.turns.base.Endings` has for each language, and for English
+:mod:`~offhook.end_of_turn.last_words` what was learnt from many callers.  The probability is
 :meth:`~offhook.engines.llm.base.Conversation.end_probability` after these words.
 """
 
@@ -11,11 +12,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from offhook.end_of_turn.dictation import Missing, missing_unasked, runs
+from offhook.end_of_turn.last_words import last_words
 from offhook.end_of_turn.wait import log_odds, probability
 from offhook.languages.turns import TurnLanguage, turn_language
 from offhook.languages.wording import leans, words
 
 _SHORT_WORDS = 3
+_LEARNT_MOST = 8.0
+"""So much is believed of what was learnt, and no more: no run of words outvotes everything else."""
+_LEARNT_WORDS = 4
+"""From so many words on, all of it is; of fewer, a part: what was learnt from are questions, few of them
+shorter, and replies to a question are none of them."""
 
 
 class _Weights(NamedTuple):
@@ -34,17 +41,30 @@ class _Weights(NamedTuple):
     leaning: float
     """A question that leans on the one before has no verb, which a model that reads it alone misses."""
     constant: float
+    learnt: float = 0.0
+    """Multiplies the log-odds of :class:`~offhook.end_of_turn.last_words.LastWords`."""
 
 
-# Fitted on the "tune" half of bench/end_of_turn.toml by bench/bench_end_of_turn.py, which also says how well
-# they do on the other half; not on words that are complete and go on all the same: end_of_turn/wait.py
-# allows for them.  The first with SmolLM2-135M and both shipped agents' prompts; with another model, run the
-# program with its file.
-_WITH_MODEL = _Weights(1.18, -2.69, -1.17, -0.85, 0.0, 2.17, -1.19, 1.38, 5.73)
-_TEXT_ONLY = _Weights(0.0, -5.67, -2.91, -1.46, 0.0, 0.69, -2.37, 1.61, 2.65)
-# The same for German, Spanish and French together: fitted on the tuned halves of their files
+# Of English.  Fitted on the "tune" half of bench/end_of_turn.toml and on callers' utterances that
+# last_words.py was not trained on, by bench/bench_end_of_turn.py, which also says how well they do on others;
+# not on words that are complete and go on all the same: end_of_turn/wait.py allows for them.  The first with
+# SmolLM2-135M and both shipped agents' prompts; with another model, run the program with its file.
+_WITH_MODEL = _Weights(1.21, -1.72, 0.05, 0.96, -1.17, 3.10, -0.83, 2.01, 5.44, learnt=0.64)
+_TEXT_ONLY = _Weights(0.0, -3.38, -1.68, -0.32, -1.38, 0.22, -2.44, 1.13, 2.93, learnt=0.88)
+# Of other languages with a model: as for English, without what was learnt, on the toml's half alone.  Without
+# one, for German, Spanish and French together: fitted on the tuned halves of their files
 # (bench_end_of_turn.py --language de).
+_OTHERS_WITH_MODEL = _Weights(1.18, -2.69, -1.17, -0.85, 0.0, 2.17, -1.19, 1.38, 5.73)
 _OTHERS_TEXT_ONLY = _Weights(0.0, -6.21, -4.49, -1.21, -3.51, 0.82, 1.11, 0.0, 2.75)
+
+
+def make_ready(language: str) -> None:
+    """Read what is known of a language.  Blocks for some milliseconds; raises ModelError.
+
+    Need not be called: whoever asks first waits for it.
+    """
+    if turn_language(language).code == "en":
+        last_words()
 
 
 def completeness(text: str, end_probability: float | None, language: str) -> float:
@@ -59,12 +79,24 @@ def completeness(text: str, end_probability: float | None, language: str) -> flo
         return 0.0
     if end_probability is None and not known.known:
         return 0.5
-    text_only = _TEXT_ONLY if known.code == "en" else _OTHERS_TEXT_ONLY
-    weights = text_only if end_probability is None else _WITH_MODEL
-    sum_ = weights.constant + sum(weight for weight, is_so in zip(weights[1:-1], seen, strict=True) if is_so)
+    if known.code == "en":
+        weights = _TEXT_ONLY if end_probability is None else _WITH_MODEL
+    else:
+        weights = _OTHERS_TEXT_ONLY if end_probability is None else _OTHERS_WITH_MODEL
+    of_cues = weights[1 : 1 + len(seen)]
+    sum_ = weights.constant + sum(weight for weight, is_so in zip(of_cues, seen, strict=True) if is_so)
+    if weights.learnt:
+        sum_ += weights.learnt * learnt(text)
     if end_probability is not None:
         sum_ += weights.logit * log_odds(end_probability)
     return probability(sum_)
+
+
+def learnt(text: str) -> float:
+    """What was learnt of such English words: log-odds, within bounds.  Raises IndexError for no words."""
+    said = words(text)
+    bounded = min(max(last_words().log_odds(said), -_LEARNT_MOST), _LEARNT_MOST)
+    return bounded * min(1.0, len(said) / _LEARNT_WORDS)
 
 
 def cues(text: str, language: TurnLanguage) -> tuple[bool, ...] | None:

@@ -1,0 +1,106 @@
+"""Whether an English utterance is over, by what was learnt from its last words and its first ones.
+
+Lists say which words can be the last of a sentence, not after what: "Do I get anything off that" is over and
+"the one that" is not.  Here every run of words and of kinds of words that an utterance ends with, alone and
+together with how its sentence began, has a weight of its own, and their sum are log-odds: a logistic function
+of hashed n-grams, as text classifiers have used for long (Weinberger et al. 2009, Feature hashing for large
+scale multitask learning).  The weights are learnt from whole utterances of callers and from the places inside
+them where a speaker may pause (``bench/grounding/train_last_words.py``, which also says how good they are).
+
+Pure but for the weights, which are read once; takes some 30 us.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.errors import ModelError
+from offhook.languages.turns.base import word_set
+
+FILE = Path(__file__).parent.parent / "assets" / "end_of_turn" / "en.npz"
+ENDINGS = ("n't", "'s", "ing", "ed", "ly", "s")
+"""Make a kind of the words that are too rare to be one of their own; the first that fits."""
+OPENERS = word_set(
+    "is are am was were do does did can could will would shall should may might must has have had"
+    " isn't aren't don't doesn't didn't can't won't"
+    " what what's who who's whose which where where's when when's why how how's"
+)
+"""Auxiliaries and question words: the last of them begins the clause that has to be whole."""
+_BEFORE = "<"
+"""Stands for words before the first one."""
+_LONGEST_WORDS = 4
+_LONGEST_KINDS = 6
+_LONG = 12
+"""So many words and more count as one length."""
+_SHORT = 3
+"""Utterances of no more words are a feature as they stand."""
+
+
+class LastWords:
+    """The weights.  Immutable."""
+
+    def __init__(self, path: Path = FILE) -> None:
+        """Load them.  Raises ModelError when they are missing."""
+        if not path.is_file():
+            raise ModelError(f"{path} is missing: install offhook again")
+        with np.load(path) as stored:
+            self._weights: NDArray[np.float32] = stored["weights"].astype(np.float32)
+            self._bias = float(stored["bias"])
+            self._common = frozenset(str(stored["common"]).split())
+
+    def log_odds(self, said: Sequence[str]) -> float:
+        """That nothing follows ``said``, some words in lower case.  Raises IndexError for none."""
+        rows = places(features(said, self._common), len(self._weights))
+        return float(self._weights[rows].sum()) + self._bias
+
+
+@cache
+def last_words() -> LastWords:
+    """The ones that are shipped."""
+    return LastWords()
+
+
+def places(found: Sequence[str], size: int) -> list[int]:
+    """Where the weights of these features stand in a table of ``size``, the same on every machine."""
+    return [zlib.crc32(feature.encode()) % size for feature in found]
+
+
+def features(said: Sequence[str], common: frozenset[str]) -> list[str]:
+    """What is known of an utterance: always as many, each with a letter of its own in front.
+
+    ``common`` words are a kind each.
+    """
+    kinds = [_kind(word, common) for word in said]
+    ends = [_BEFORE] * (_LONGEST_KINDS - 1) + list(said)
+    kind_ends = [_BEFORE] * (_LONGEST_KINDS - 1) + kinds
+    found = [f"w{' '.join(ends[-length:])}" for length in range(1, _LONGEST_WORDS + 1)]
+    found += [f"k{' '.join(kind_ends[-length:])}" for length in range(1, _LONGEST_KINDS + 1)]
+    first, two = said[0], " ".join(said[:2])
+    found += [f"f{first}", f"g{two}", f"h{first} {kinds[-1]}", f"i{two} {' '.join(kinds[-2:])}"]
+    found += [f"n{min(len(said), _LONG)}", f"s{' '.join(said) if len(said) <= _SHORT else ''}"]
+    found += [f"p{ends[-2]} {kinds[-1]}", f"q{kind_ends[-2]} {ends[-1]}"]
+    opener = max((place for place, word in enumerate(said) if word in OPENERS), default=None)
+    if opener is None:
+        return [*found, "a", "b", f"c{kinds[-1]}"]
+    rest = kinds[opener + 1 :]
+    around = " ".join(kinds[max(0, opener - 1) : opener + 3])
+    found += [f"a{said[opener]} {min(len(rest), _LONGEST_KINDS)}"]
+    found += [f"b{said[opener]} {' '.join(rest[-_LONGEST_KINDS:])}", f"c{around} {kinds[-1]}"]
+    return found
+
+
+def _kind(word: str, common: frozenset[str]) -> str:
+    if word in common:
+        return word
+    if word.isdigit():
+        return "#"
+    for ending in ENDINGS:
+        if word.endswith(ending) and len(word) > len(ending) + 2:
+            return f"-{ending}"
+    return "-"
