@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from offhook import __version__
 from offhook.cli import main as cli
 
 
@@ -20,6 +21,11 @@ def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         cli.main([*([command] if command else []), "--help"])
     assert ended.value.code == 0
     assert f"usage: offhook {command}".strip() in capsys.readouterr().out
+
+
+def test_the_package_is_the_command_too() -> None:
+    asked = subprocess.run([sys.executable, "-m", "offhook", "--version"], capture_output=True, text=True)
+    assert (asked.returncode, asked.stdout) == (0, f"offhook {__version__}\n")
 
 
 def test_errors_are_one_line_and_status_2(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
