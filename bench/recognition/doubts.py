@@ -8,6 +8,9 @@ wrong     something else was answered than to the words as they were said
 unknown   that it is not known, or the like, where it is
 needless  the same was answered
 
+With ``--second`` another recogniser hears what is doubtful (``stt.second``); the second table says what is
+answered to its words instead.
+
 The threshold is chosen on every second business ("tuned"), and judged on the others.
 """
 
@@ -50,6 +53,8 @@ class Row:
     confidence: float
     kind: str
     """``same``, ``wrong`` or ``unknown``."""
+    second: str = ""
+    """The same, of what the second recogniser heard; "asked" where it heard nothing."""
 
 
 async def _answer(session: SessionFactory, text: str) -> tuple[str, str, bool]:
@@ -62,9 +67,10 @@ async def _answer(session: SessionFactory, text: str) -> tuple[str, str, bool]:
         await talk.close()
 
 
-async def measure(recogniser: str, questions: int, conditions: int) -> list[Row]:
+async def measure(recogniser: str, questions: int, conditions: int, second: str | None) -> list[Row]:
     """So many questions of each business, each clean and in so many noises."""
     sessions, ear = Sessions(Config()), load(recogniser, 2)
+    other = None if second is None else load(second, 2)
     voice = Piper(pull(find("piper-en_US-joe-medium"), lambda line: None)[0].path)
     asked: list[tuple[str, SessionFactory, Said]] = []
     for file in SUITES:
@@ -89,16 +95,28 @@ async def measure(recogniser: str, questions: int, conditions: int) -> list[Row]
             noise, _, snr = condition.partition(" ")
             audio = on_the_line(one, noise, float(snr or 0), others, seed=number)
             heard = await asyncio.to_thread(ear.transcribe, np.concatenate([audio, _PAD]))
-            text = clean(heard.text, round(len(one.audio) / RATE_HZ * 800))
+            voiced_ms = round(len(one.audio) / RATE_HZ * 800)
+            text = clean(heard.text, voiced_ms)
             if not text:
                 continue  # nothing heard: that is asked again as it is
-            got, act, ends = await _answer(factory, text)
-            kind = "same" if got == meant else "wrong" if act in _SUBSTANCE or ends else "unknown"
-            rows.append(Row(suite_id, condition, heard.confidence, kind))
+            kind = await _kind(factory, text, meant)
+            in_doubt = ""
+            if other is not None and heard.doubtful:
+                again = await asyncio.to_thread(other.transcribe, np.concatenate([audio, _PAD]))
+                words = clean(again.text, voiced_ms)
+                in_doubt = await _kind(factory, words, meant) if words else "asked"
+            rows.append(Row(suite_id, condition, heard.confidence, kind, in_doubt))
     sessions.close()
     voice.close()
     ear.close()
+    if other is not None:
+        other.close()
     return rows
+
+
+async def _kind(factory: SessionFactory, text: str, meant: str) -> str:
+    got, act, ends = await _answer(factory, text)
+    return "same" if got == meant else "wrong" if act in _SUBSTANCE or ends else "unknown"
 
 
 def table(rows: list[Row]) -> str:
@@ -119,14 +137,28 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def second_table(rows: list[Row]) -> str:
+    """What is answered to doubtful words, by what was answered to those of the first recogniser."""
+    kinds = ("same", "wrong", "unknown", "asked")
+    lines = [f"| the first's | {' | '.join(kinds)} |", "|---|---|---|---|---|"]
+    for kind in kinds[:3]:
+        of = [row.second for row in rows if row.second and row.kind == kind]
+        lines.append(f"| {kind} | {' | '.join(str(of.count(each)) for each in kinds)} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(prog="python -m bench.recognition.doubts", description="Asking again.")
     parser.add_argument("--recogniser", default="moonshine-tiny-en", metavar="NAME")
     parser.add_argument("--questions", type=int, default=14, metavar="N", help="a business; default: 14")
     parser.add_argument("--noises", type=int, default=3, metavar="N", help="of each question; default: 3")
+    parser.add_argument("--second", metavar="NAME", help="also what this one hears of doubtful words")
     args = parser.parse_args()
-    print(table(asyncio.run(measure(args.recogniser, args.questions, args.noises))))
+    rows = asyncio.run(measure(args.recogniser, args.questions, args.noises, args.second))
+    print(table(rows))
+    if args.second:
+        print(f"\n{second_table(rows)}")
     return 0
 
 

@@ -36,6 +36,7 @@ from offhook.config.services import (
     FallbackConfig,
     ServiceSection,
     SttFallbackConfig,
+    SttSecondConfig,
     TtsFallbackConfig,
 )
 from offhook.config.values import FOLDER, ConfigPath, ModelName, Section
@@ -69,6 +70,7 @@ __all__ = [
     "ServiceSection",
     "SttConfig",
     "SttFallbackConfig",
+    "SttSecondConfig",
     "TelemetryConfig",
     "TenantsConfig",
     "ToolsConfig",

@@ -27,6 +27,7 @@ from offhook.config.services import (
     FallbackConfig,
     ServiceSection,
     SttFallbackConfig,
+    SttSecondConfig,
     TtsFallbackConfig,
 )
 from offhook.config.values import ConfigPath, ModelName, Section, beside, model_name
@@ -140,6 +141,9 @@ class SttConfig(ServiceSection):
     """Of speech that is sent to a server, in ``costs.currency``."""
     fallback: SttFallbackConfig | None = None
     """A recogniser of this machine for when the server is late, as ``[stt.fallback]``."""
+    second: SttSecondConfig | None = None
+    """Moonshine: a slower recogniser for what it is unsure of, as ``[stt.second]``; None: the caller is
+    asked to say it again."""
 
 
 def spoken_languages(stt: SttConfig) -> tuple[str, ...]:

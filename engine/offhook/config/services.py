@@ -51,6 +51,18 @@ class SttFallbackConfig(Section):
     """Final words that are later than this are not waited for."""
 
 
+class SttSecondConfig(Section):
+    """A slower recogniser of this machine, asked about turns whose words the first one is unsure of."""
+
+    model: ModelName = "whisper-base"
+    """A Whisper model: a name of `offhook models list`, or a ggml file's path."""
+    threads: int = Field(2, ge=1, le=64)
+    workers: int = Field(1, ge=1, le=64)
+    """Both as in ``[stt]``, whose language and limits hold for it, too."""
+    within_ms: int = Field(1_500, ge=100, le=10_000)
+    """Words that take longer than this are not waited for: the caller is asked to say it again."""
+
+
 class TtsFallbackConfig(Section):
     """A voice on this machine that speaks a clause for which the server is late or fails."""
 

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from offhook.catalogue.resolve import Named, resolve
-from offhook.config import EMBEDDED_LLM, LlmConfig, SttConfig, TtsConfig
+from offhook.config import EMBEDDED_LLM, LlmConfig, SttConfig, SttSecondConfig, TtsConfig
 from offhook.engines.backing import check_no_fallback
 from offhook.engines.engine import Engine, Loading, Stage
 from offhook.engines.llm.endpoint import check_no_endpoint
 from offhook.engines.registry import find
 from offhook.engines.remote.settings import check_no_service
 from offhook.errors import ConfigError
+
+DOUBTS = "moonshine"
+"""The engine that tells which words it is unsure of: ``Transcript.doubtful``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,32 @@ def recogniser(stt: SttConfig) -> Chosen:
     engine = find("stt", stt.engine)
     _check_here("stt", engine, stt)
     if stt.model is None or engine.remote:
-        return Chosen(engine, stt.model)
-    return _local("stt", engine, "engine" in stt.model_fields_set, resolve(stt.model, "stt", "stt.model"))
+        found = Chosen(engine, stt.model)
+    else:
+        named = resolve(stt.model, "stt", "stt.model")
+        found = _local("stt", engine, "engine" in stt.model_fields_set, named)
+    if stt.second is not None:
+        if found.engine.name != DOUBTS:
+            raise ConfigError(
+                f"stt.second is asked where {DOUBTS} is unsure, and {found.engine.name} recognises here:"
+                " leave it out"
+            )
+        second(stt, stt.second)
+    return found
+
+
+def second(stt: SttConfig, opinion: SttSecondConfig) -> tuple[Chosen, SttConfig]:
+    """What ``[stt.second]`` names, and how it is run.  Raises as :func:`recogniser`."""
+    named = resolve(opinion.model, "stt", "stt.second.model")
+    engine = find("stt", named.engine or "whisper")
+    if engine.name == DOUBTS:
+        raise ConfigError(
+            f"stt.second.model = {opinion.model!r} is what is unsure already: name another, such as"
+            " whisper-base"
+        )
+    same = stt.model_dump(include={"language", "device", "min_voiced_ms", "timeout_s"})
+    how = opinion.model_dump(include={"model", "threads", "workers"})
+    return Chosen(engine, str(named.path)), SttConfig.model_validate(same | how | {"engine": engine.name})
 
 
 def voice(tts: TtsConfig) -> Chosen:

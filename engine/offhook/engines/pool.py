@@ -13,12 +13,13 @@ from typing import Any
 from offhook.agents.loader import Agent
 from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
 from offhook.engines.backing import backed_recognition, backed_voice
-from offhook.engines.chosen import language_model, recogniser, voice
+from offhook.engines.chosen import language_model, recogniser, second, voice
 from offhook.engines.engine import Loading, Progress, Stage, silent
 from offhook.engines.llm.base import LanguageModel
 from offhook.engines.named import FIELDS, SECTIONS, heard_languages, settings
-from offhook.engines.stt.base import Recognition
+from offhook.engines.stt.base import Recognition, Transcriber
 from offhook.engines.stt.gate import Recognizer
+from offhook.engines.stt.second import SecondRecognition
 from offhook.engines.tts.base import Synthesizer
 from offhook.engines.tts.ready import default_ready_audio
 from offhook.engines.tts.voice import Voice
@@ -244,6 +245,19 @@ def load_recognizer(stt: SttConfig) -> Recognition:
     loaded = chosen.load(stt, Loading())
     if hasattr(loaded, "session"):  # it recognises as the audio comes; others take whole utterances
         return backed_recognition(stt, loaded, load_recognizer)
+    first = _whole_utterances(loaded, stt)
+    if stt.second is None:
+        return first
+    try:
+        other, settings = second(stt, stt.second)
+        slower = _whole_utterances(other.load(settings, Loading()), settings)
+    except OffhookError as error:
+        first.close()
+        raise type(error)(f"stt.second: {error}") from error
+    return SecondRecognition(first, slower, within_s=stt.second.within_ms / 1000)
+
+
+def _whole_utterances(loaded: Transcriber, stt: SttConfig) -> Recognition:
     return Recognizer(
         loaded,
         workers=stt.workers,
