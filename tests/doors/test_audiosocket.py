@@ -164,6 +164,23 @@ async def test_the_dialplan_announces_a_call_and_learns_how_it_went(
     peer.close()
 
 
+async def test_an_announced_call_is_nobody_elses_when_its_uuid_serves_no_more(
+    door: NetworkListener, held: HeldLine, announced: Announced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the default agent's, either, whom every other UUID means on a local door."""
+    claimed = announced.announce(CallOffer("fastagi", "170.1", dialled="123"))
+    assert await announced.claim(claimed) is not None
+    of_another_daemon = Announced().announce(CallOffer("fastagi", "170.2"))
+    monkeypatch.setattr("offhook.doors.announced.CLAIM_WITHIN_S", -1.0)
+    late = announced.announce(CallOffer("fastagi", "170.3"))
+    for key in (claimed, of_another_daemon, late):
+        peer = await Peer.connect(door.where)
+        await peer.send(hello(key) + frame(0x10, bytes(320)))
+        await peer.closed()
+        peer.close()
+    assert not held.offers
+
+
 @pytest.mark.parametrize(("refusal", "result"), [(BusyError, "busy"), (ConfigError, "failed")])
 async def test_a_call_that_is_not_taken_is_hung_up_and_said_why(
     door: NetworkListener, held: HeldLine, announced: Announced, refusal: type[Exception], result: str

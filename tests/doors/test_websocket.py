@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import subprocess
@@ -190,6 +191,44 @@ async def test_an_announced_call_keeps_its_offer(
     await peer.closed()
     assert await announced.variables(key, 5.0) == {"OFFHOOK_RESULT": "ok", "OFFHOOK_ACTION": "none"}
     peer.close()
+
+
+async def test_an_announced_call_is_nobody_elses_when_its_uuid_serves_no_more(
+    door: NetworkListener, held: HeldLine, announced: Announced
+) -> None:
+    key = announced.announce(CallOffer("fastagi", "170.1", dialled="123"))
+    assert await announced.claim(key) is not None
+    peer = await Peer.connect(door.where)
+    assert "410" in await peer.upgrade(f"/media?uuid={key}", login=":".join(LOGIN))
+    await peer.closed()
+    peer.close()
+    assert not held.offers
+
+
+async def test_audio_before_media_start_is_left_out(door: NetworkListener, held: HeldLine) -> None:
+    """As a busy Asterisk sends it (asterisk#1712)."""
+    peer = await Peer.connect(door.where)
+    assert "101" in await peer.upgrade("/media", login=":".join(LOGIN))
+    for _ in range(50):
+        await peer.message(counting(160).tobytes())
+    await peer.message(b"hello", opcode=9)
+    await peer.message(started())
+    await asyncio.wait_for(held.taken.wait(), 60)
+    await peer.message((counting(160) + 1_000).astype(np.int16).tobytes())
+    np.testing.assert_array_equal(await held.heard(160), counting(160) + 1_000)
+    peer.close()
+    await eventually(lambda: not door.active, "the call's end")
+
+
+async def test_audio_without_media_start_is_no_call(door: NetworkListener, held: HeldLine) -> None:
+    peer = await Peer.connect(door.where)
+    await peer.upgrade("/media", login=":".join(LOGIN))
+    with contextlib.suppress(ConnectionError):
+        for _ in range(300):
+            await peer.message(counting(160).tobytes())
+    await eventually(lambda: not door.active, "it is let go")
+    peer.close()
+    assert not held.offers
 
 
 async def test_a_call_that_would_be_declined_is_no_websocket(

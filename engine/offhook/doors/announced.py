@@ -3,11 +3,13 @@
 AudioSocket brings nothing but a UUID, and takes nothing back; chan_websocket brings what its URI can say.
 So the dialplan says by one step of FastAGI who calls, gets a UUID for it, and asks by another, once the call
 is back, how it went.  A UUID is made of random bits, serves once and not for long: who has it was told it.
+One that serves no more can still be told from others: its call is nobody else's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,8 +19,11 @@ from typing import Protocol
 from offhook.doors.base import HANGUP, RESULT_VARIABLE, CallOffer, Line
 from offhook.errors import BusyError
 
-CLAIM_WITHIN_S = 30.0
-"""From the announcement to the call; Asterisk connects a moment later."""
+CLAIM_WITHIN_S = 120.0
+"""From the announcement to the call: Asterisk connects a moment later, unless the dialplan plays something
+in between."""
+_VERSION = 8
+"""Of our UUIDs (RFC 9562: for whoever makes them by a rule of their own); random ones have 4."""
 KEEP_S = 300.0
 """For the dialplan to ask how a call went that is over."""
 MOST = 2048
@@ -66,7 +71,7 @@ class Announced:
         self._forget()
         if len(self._calls) >= MOST:
             raise BusyError(f"{MOST} calls have been announced, and not come")
-        key = uuid.uuid4()
+        key = _new_key()
         self._calls[key] = _Call(offer, time.monotonic() + CLAIM_WITHIN_S, take)
         return key
 
@@ -127,3 +132,13 @@ class Announced:
             if call.until < now and (call.over.is_set() or not call.claimed)
         ]:
             del self._calls[key]
+
+
+def was_announced(key: uuid.UUID) -> bool:
+    """Whether ``key`` was made by :meth:`Announced.announce`, of whichever daemon, however long ago."""
+    return key.version == _VERSION
+
+
+def _new_key() -> uuid.UUID:
+    bits = secrets.randbits(128) & ~(0xF << 76 | 0x3 << 62)
+    return uuid.UUID(int=bits | _VERSION << 76 | 0x2 << 62)

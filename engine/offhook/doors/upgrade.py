@@ -26,6 +26,8 @@ from offhook.errors import ProtocolError
 _quiet = logging.getLogger("offhook.doors.upgrade.wire")
 _quiet.setLevel(logging.WARNING)  # below that, the library logs headers and messages: passwords, numbers
 _OP_TEXT = 0x1
+_LEFT_OUT = frozenset({0x82, 0x89})
+"""Audio and pings, each in one frame."""
 _MOST_REQUEST_BYTES = 16_384
 _MOST_MESSAGE_BYTES = 65_536
 """MEDIA_START brings the channel's variables."""
@@ -132,20 +134,25 @@ class Handshake:
 
 
 async def read_text_message(connection: Connection) -> bytes:
-    """The next message, which has to be a text in one frame, and not a byte more.
+    """The first text, which has to be in one frame, and not a byte more.
 
-    Raises ProtocolError for anything else.
+    An Asterisk that is busy sends audio before it (asterisk#1712): that, and pings, are left out.  Raises
+    ProtocolError for anything else.
     """
-    first, second = await connection.read_exactly(2)
-    size = second & 0x7F
-    if first != 0x80 | _OP_TEXT or not second & 0x80:
-        raise ProtocolError("its first message is not MEDIA_START")
-    if size == 126:
-        size = int.from_bytes(await connection.read_exactly(2))
-    elif size == 127:
-        size = int.from_bytes(await connection.read_exactly(8))
-    if size > _MOST_MESSAGE_BYTES:
-        raise ProtocolError(f"its first message has {size} bytes")
-    mask = await connection.read_exactly(4)
-    payload = await connection.read_exactly(size)
-    return bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+    room = _MOST_MESSAGE_BYTES
+    while True:
+        first, second = await connection.read_exactly(2)
+        size = second & 0x7F
+        if first not in _LEFT_OUT | {0x80 | _OP_TEXT} or not second & 0x80:
+            raise ProtocolError("its first message is not MEDIA_START")
+        if size == 126:
+            size = int.from_bytes(await connection.read_exactly(2))
+        elif size == 127:
+            size = int.from_bytes(await connection.read_exactly(8))
+        if size > room:
+            raise ProtocolError(f"its first message has more than {_MOST_MESSAGE_BYTES} bytes")
+        mask = await connection.read_exactly(4)
+        payload = await connection.read_exactly(size)
+        if first not in _LEFT_OUT:
+            return bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+        room -= size

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from offhook.doors.announced import Announced
+from offhook.doors.announced import Announced, was_announced
 from offhook.doors.audiosocket.line import AudioSocketLine
 from offhook.doors.base import CallOffer, Line
 from offhook.doors.media import Media
@@ -88,6 +88,11 @@ class AudioSocketDoor:
 
     def _unannounced(self, key: uuid.UUID) -> CallOffer:
         agent = self._agents.get(key)
+        if agent is None and was_announced(key):  # somebody else's caller would be the default agent's
+            raise ProtocolError(
+                "the call with its UUID has come already, or was announced too long ago:"
+                " each wants a step /offer"
+            )
         if agent is None and not self._local:
             raise ProtocolError(
                 "nobody has announced its UUID: announce the call by FastAGI, or name the UUID in"

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from offhook.doors.announced import Announced
+from offhook.doors.announced import Announced, was_announced
 from offhook.doors.base import CallOffer, Line
 from offhook.doors.media import Media
 from offhook.doors.network import HELLO_TIMEOUT_S, Connection
@@ -57,6 +57,9 @@ class WebSocketDoor:
                 connection, self._path, self._login, door="doors.websocket", subprotocol="media"
             )
             key, offer = await self._offer(await handshake.read())
+            if offer is None:
+                await handshake.refuse(410, "that UUID serves no more")
+                return
             try:
                 refusal = self._check(offer)
             except OffhookError as error:
@@ -88,8 +91,8 @@ class WebSocketDoor:
             line.close()
             self._announced.leave(key, "failed")  # unless it has said something else
 
-    async def _offer(self, said: Mapping[str, str]) -> tuple[uuid.UUID, CallOffer]:
-        """Announced, or as the URI has it."""
+    async def _offer(self, said: Mapping[str, str]) -> tuple[uuid.UUID, CallOffer | None]:
+        """Announced, or as the URI has it; None: it was announced, and its UUID serves no more."""
         try:
             key = uuid.UUID(said.get("uuid", ""))
         except ValueError:
@@ -97,6 +100,9 @@ class WebSocketDoor:
         offer = await self._announced.claim(key)
         if offer is not None:
             return key, replace(offer, door="websocket")
+        if was_announced(key):
+            _log.warning("a call has come twice, or was announced too long ago: each wants a step /offer")
+            return key, None
         arguments = tuple(
             f"{name}={value}"
             for name, value in said.items()
