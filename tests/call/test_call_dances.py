@@ -7,6 +7,7 @@ what the row says, and what is said on the line stands still where a move wants 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable
 from copy import copy
@@ -402,6 +403,14 @@ DANCES = [
         [("When do you open?", OPEN[0])],
         result="ok",
         turn={"max_call_s": 3_600},
+    ),
+    Dance(
+        "a call that may last for ever",
+        [OPEN, PRICE],
+        [says("When do you open?"), says("What is a coffee?"), hangs_up],
+        [*OPEN, *PRICE],
+        [("When do you open?", OPEN[0]), ("What is a coffee?", PRICE[0])],
+        turn={"max_call_s": math.inf},
     ),
 ]
 

@@ -50,6 +50,8 @@ def test_environment_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ("[stt]\nengine = 7\n", "stt.engine: Input should be a valid string, got 7"),
         ("[llm]\nthreads = 'many'\n", "llm.threads"),
         ("[turn\n", "not valid TOML"),
+        ("[daemon]\nplayback_dir = ''\n", "daemon.playback_dir: is empty: name a file or a folder"),
+        ("[doors.ari]\npassword_file = ' '\n", "doors.ari.password_file: is empty"),
         ("[daemon]\nmax_calls = 0\n[turn]\npause_ms = 5\n", "(and 1 more)"),
     ],
 )

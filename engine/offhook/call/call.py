@@ -27,7 +27,7 @@ from offhook.call.resumption import Kept
 from offhook.call.services import Services
 from offhook.call.tap import Tap
 from offhook.call.tasks import Tasks
-from offhook.call.timing import overdue, patience_s
+from offhook.call.timing import limit_ns, overdue, patience_s
 from offhook.call.wire import Wire
 from offhook.conversation.history import History
 from offhook.doors.base import HANGUP, Line, Listening, unless_ended
@@ -181,7 +181,7 @@ class Call:
         self._profile, self._agent, self._settings = profile, profile.agent, _settings(profile)
 
     async def _converse(self, started_ns: int) -> None:
-        limit_ns = started_ns + round(self._profile.turn.max_call_s * 1e9)
+        end_ns = limit_ns(started_ns, self._profile.turn.max_call_s)
         while not isinstance(self._state.floor, turn_taking.Ended):
             event: turn_taking.TurnEvent
             try:
@@ -192,7 +192,7 @@ class Call:
                 event = turn_taking.Tick()
             self._take(event)
             self._attend()
-            end = overdue(self._state, time.monotonic_ns(), limit_ns)
+            end = overdue(self._state, time.monotonic_ns(), end_ns)
             if end is not None:
                 self._take(end)
             if not self._events.empty():
@@ -288,9 +288,7 @@ class Call:
     def _act(self, action: turn_taking.Action) -> None:
         responses, pipeline = self._responses, self._answering.pipeline
         match action:
-            case turn_taking.Prepare():
-                assert pipeline is not None, "events are taken only once the call is open"
-                assert self._words is not None
+            case turn_taking.Prepare() if pipeline is not None and self._words is not None:
                 said = self._words.said(action.start_samples, action.stop_samples, action.voiced_ms)
                 responses.prepare(action, pipeline, said, voiced_ms=said.voiced_ms, line=self._echo)
             case turn_taking.PrepareDigits() if pipeline is not None:
@@ -299,8 +297,7 @@ class Call:
                 responses.prepare_corrected(action, pipeline)
             case turn_taking.Cancel():
                 responses.cancel(action.revision)
-            case turn_taking.Commit():
-                assert pipeline is not None
+            case turn_taking.Commit() if pipeline is not None:
                 responses.commit(action.revision, pipeline, action.due_ns)
             case turn_taking.StopPlayback():
                 if not isinstance(self._state.floor, turn_taking.Ended):

@@ -8,10 +8,17 @@ LATEST_TURN_S = 15
 """A turn may go on so long when the call has lasted as long as it may ..."""
 LATEST_GOODBYE_S = 30
 """... and its goodbye so long after that."""
+_FOREVER_S = 1e9
+"""Thirty years."""
 TICK_S = 0.05
 PUT_OFF_S = 0.01
 JUDGE_TICK_S = 0.02
 """While the caller and we speak at once."""
+
+
+def limit_ns(started_ns: int, most_s: float) -> int:
+    """When a call that began at ``started_ns`` has lasted as long as it may; ``inf`` never comes."""
+    return started_ns + round(min(most_s, _FOREVER_S) * 1e9)
 
 
 def patience_s(state: TurnState, now_ns: int, *, both_speak: bool) -> float:

@@ -282,6 +282,7 @@ class TurnConfig(Section):
     max_silence_s: float = Field(10.0, ge=1, le=600)
     """Silence of both sides after which the caller is asked whether they are there."""
     max_call_s: float = Field(1800.0, ge=10)
+    """Then the call ends with a goodbye, between two turns; ``inf``: it never does."""
 
 
 class BudgetConfig(Section):

@@ -22,6 +22,13 @@ def _as_text(model: object) -> object:
     return str(model) if isinstance(model, Path) else model
 
 
+def _not_empty(path: object) -> object:
+    """An empty path would be the folder that the file lies in."""
+    if isinstance(path, str) and not path.strip():
+        raise ValueError("is empty: name a file or a folder, or leave the key out")
+    return path
+
+
 _MODEL_FILES = (".bin", ".gguf", ".onnx")
 
 
@@ -38,10 +45,10 @@ def model_name(model: str, info: ValidationInfo) -> str:
     return str(path) if is_file else model
 
 
-ConfigPath = Annotated[Path, AfterValidator(beside)]
+ConfigPath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(beside)]
 ModelName = Annotated[str, BeforeValidator(_as_text), AfterValidator(model_name)]
 """A name of `offhook models list`, or a path."""
-KeyPath = Annotated[Path, AfterValidator(at_home)]
+KeyPath = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(at_home)]
 """Stays relative, and is refused then: what stands there may be the key itself, which no line may show."""
 
 
