@@ -89,6 +89,8 @@ async def test_what_may_pass_is_tried_once_more(first: Behaviour) -> None:
         (status(500, {"error": "no memory"}), ModelError, r"failed \(500\): no memory", 2),
         (status(302, "", location="http://127.0.0.1:9/"), ModelError, r"set tts.base_url to where", 1),
         (status(200, "<html>"), ModelError, "answers with text/html instead of audio", 1),
+        (answers(b""), ModelError, "answers without audio", 1),
+        (answers(wav(AUDIO[:0], RATE_HZ), "audio/wav"), ModelError, "answers without audio", 1),
         (answers(b"x", "audio/mpeg"), ModelError, "audio/mpeg instead of raw PCM or WAV", 1),
     ],
 )

@@ -115,9 +115,14 @@ class RemoteVoice:
                 return
             if has_words(part):
                 bill.add(bill.CHARACTERS, len(part), self._price, bill=whose)
-                yield from self._bounded(
+                spoken = False
+                for block in self._bounded(
                     self._network.iterate(lambda: self._source.speak(part, voice, language), cancelled)  # noqa: B023
-                )
+                ):
+                    spoken = True
+                    yield block
+                if not spoken and not cancelled():
+                    raise ModelError(f"{self.service.url} answers without audio")
 
     def close(self) -> None:
         """Close all connections.  Any number of times."""
