@@ -9,6 +9,7 @@ caller has really said.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,8 @@ from offhook.errors import OffhookError
 from offhook.observe.trace import TurnTrace
 from offhook.turn_taking import TurnEvent, WordsCorrected
 from offhook.workers import Claim
+
+_log = logging.getLogger("offhook.call.final_words")
 
 
 class FinalWords:
@@ -89,6 +92,11 @@ class FinalWords:
         try:
             return await self._policy.turn(words.text, before)
         except OffhookError:  # then the answer to them will say so
+            return None
+        except Exception:
+            _log.exception(
+                "the final words of revision %d of call %s", revision.number, revision.trace.call_id
+            )
             return None
 
 
