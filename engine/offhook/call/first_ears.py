@@ -19,7 +19,7 @@ _log = logging.getLogger("offhook.call.placed")
 STEP_S = 0.02
 FIRST_LOOK_MS = 400
 """Speech before which its words are not looked for, unless it pauses."""
-LOOK_MS = 200
+LOOK_MS = 150
 """So much more speech before the next look: machines are known by their words, and say them soon."""
 RING_LONGEST_MS = 45_000
 """A line that is Up and rings is listened to for so long; then nobody has answered."""

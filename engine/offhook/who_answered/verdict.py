@@ -36,7 +36,7 @@ class Verdict(enum.StrEnum):
 class Settings:
     """How long is waited for what. [ms]"""
 
-    silence_ms: int = 2_000
+    silence_ms: int = 1_800
     """Nothing at all is heard for so long."""
     tiny_ms: int = 250
     """Speech up to this may be the first syllable of more ..."""
@@ -44,13 +44,13 @@ class Settings:
     """... unless it was quiet for so long behind it."""
     short_ms: int = 1_300
     """Speech up to this is a person's hello ..."""
-    short_pause_ms: int = 450
+    short_pause_ms: int = 380
     """... once it was quiet for so long."""
     office_pause_ms: int = 650
     """Behind a longer greeting, up to ``office_ms``."""
     name_pause_ms: int = 1_000
     """Behind "Hi, this is Ann": machines go on there."""
-    hello_pause_ms: int = 400
+    hello_pause_ms: int = 350
     """Behind "Hello" and its like, alone."""
     sure_pause_ms: int = 300
     """Behind what only a person says, and behind one or two words that ask."""
