@@ -5,7 +5,8 @@
 Trained on ``moods_train.json``, on what callers say to the businesses beside it and on ``acts_train.json``:
 those two are taken to be neutral, whatever they are about.  ``moods.json`` was written before any figure was
 seen; of each of its lists every second sentence is the half that the bar is set on, so that one of a hundred
-neutral complaints passes it, and the others are the untouched half.  Every eighth business is kept back: what
+neutral complaints passes it, and the others are the untouched half.  Two turns in a row have a bar for both
+together, which one of a hundred pairs of such complaints passes.  Every eighth business is kept back: what
 callers say there, by other writers, says how often nobody's anger is taken for some.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 from bench.grounding.softmax import fit_softmax
 from offhook.knowledge.base import FactMatcher
 from offhook.knowledge.matcher import Matcher
-from offhook.knowledge.moods import FILE, MOODS, MULTILINGUAL_FILE, MoodClassifier
+from offhook.knowledge.moods import FILE, MOODS, MULTILINGUAL_FILE, MoodClassifier, angry_together
 from offhook.knowledge.multilingual import Multilingual
 
 HERE = Path(__file__).parent
@@ -88,6 +90,24 @@ def bar_above(scores: Vectors) -> float:
     return float(np.sort(scores)[::-1][allowed]) + 1e-3
 
 
+def pair_bar(scores: Vectors) -> float:
+    """So few pairs of ``scores`` reach it together."""
+    sums = np.sort([one + other for one, other in combinations(scores, 2)])[::-1]
+    return float(sums[int(len(sums) * FALSE_ALARMS)]) + 1e-3
+
+
+def passing_pairs(scores: Vectors, bars: Vectors, pair: float) -> float:
+    """The share of pairs, of which two turns in a row would be angry."""
+    return float(
+        np.mean(
+            [
+                (one >= bars[0] and other >= bars[0]) or angry_together(one - pair / 2, other - pair / 2)
+                for one, other in combinations(scores, 2)
+            ]
+        )
+    )
+
+
 def train(encoder: FactMatcher, file: Path, languages: list[str], *, write: bool) -> None:
     def vectors(texts: list[str]) -> Vectors:
         return np.stack([one.vector for one in encoder.encode(texts)])
@@ -96,7 +116,7 @@ def train(encoder: FactMatcher, file: Path, languages: list[str], *, write: bool
     matrix, bias = fit(vectors(texts), moods, weights)
     path = file if write else Path("/tmp") / file.name
     half = matrix.astype(np.float16)
-    np.savez_compressed(path, matrix=half, bias=bias, bars=np.zeros(2, np.float32))
+    np.savez_compressed(path, matrix=half, bias=bias, bars=np.zeros(2, np.float32), pair=np.float32(0))
     held = {
         code: {mood: MoodClassifier(path).log_odds(vectors(says)) for mood, says in of.items()}
         for code, of in read("moods.json").items()
@@ -105,7 +125,9 @@ def train(encoder: FactMatcher, file: Path, languages: list[str], *, write: bool
     neutral = np.concatenate([of["neutral"][::2] for of in held.values()])
     not_pleased = np.concatenate([neutral, *(of["angry"][::2] for of in held.values())])
     bars = np.array([bar_above(neutral[:, 0]), bar_above(not_pleased[:, 1])], np.float32)
-    np.savez_compressed(path, matrix=half, bias=bias, bars=bars)
+    # Of each language by itself: two turns in a row are of one.
+    pair = max(pair_bar(of["neutral"][::2, 0]) for of in held.values())
+    np.savez_compressed(path, matrix=half, bias=bias, bars=bars, pair=np.float32(pair))
     print(f"{file.stem}: {len(texts)} sentences, bars {bars.round(2)}")
     for code, of in held.items():
         for which, first in (("tuned", 0), ("untouched", 1)):
@@ -117,6 +139,8 @@ def train(encoder: FactMatcher, file: Path, languages: list[str], *, write: bool
                     for mood, above in counts.items()
                 ),
             )
+            pairs = {mood: passing_pairs(found[first::2, 0], bars, pair) for mood, found in of.items()}
+            print("    pairs, angry both:", ", ".join(f"{mood} {share:.3f}" for mood, share in pairs.items()))
     strangers = MoodClassifier(path).log_odds(vectors(businesses(kept_back=True))) >= bars
     print(f"  businesses kept back, {len(strangers)}: angry {strangers[:, 0].sum()}")
 

@@ -61,9 +61,12 @@ class Moods:
 
     def search(self, question: str, before: str = "", answered: Sequence[int] = ()) -> Ranking:
         mood: Mood = "angry" if "!" in question else "neutral"
+        anger = 1.0 if mood == "angry" else 0.1 if "again" in question else -5.0
         asked = "ferry" in question
         found = (Candidate(self.items[0], 4.0, (1.0,)),) if asked else ()
-        return Ranking(found, ActGuess("farewell" if "bye" in question else "other", 0.9), mood=mood)
+        return Ranking(
+            found, ActGuess("farewell" if "bye" in question else "other", 0.9), mood=mood, anger=anger
+        )
 
 
 async def talk(made: Agent, *said: str, tmp: Any, chat: bool = False) -> tuple[list[Answer], TextSession]:
@@ -101,6 +104,14 @@ async def test_twice_angry_is_offered_a_person_and_yes_hands_over(tmp_path: Any,
     assert answers[3].action is not None
     assert (answers[3].action.kind, answers[3].action.target) == ("transfer", "desk")
     assert [each.mood for each in session.history.exchanges] == ["angry", "neutral", "angry", "neutral"]
+
+
+@pytest.mark.parametrize("chat", [False, True])
+async def test_two_turns_that_are_angry_only_together_count_as_two(tmp_path: Any, chat: bool) -> None:
+    said = ("Not again.", "Why does it go?", "Late again.", "Wrong again.")
+    answers, session = await talk(agent(), *said, tmp=tmp_path, chat=chat)
+    assert [DESK in each.text for each in answers] == [False, False, False, True]
+    assert [each.mood for each in session.history.exchanges] == ["neutral", "neutral", "neutral", "angry"]
 
 
 @pytest.mark.parametrize("chat", [False, True])

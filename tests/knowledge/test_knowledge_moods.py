@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from offhook.engines.pool import load_knowledge_models
+from offhook.knowledge.moods import angry_together
 from offhook.knowledge.store import Models
 
 HELD = Path(__file__).parents[2] / "bench" / "grounding" / "moods.json"
@@ -21,20 +23,33 @@ def models() -> Models:
     return loaded
 
 
-@pytest.mark.parametrize(("language", "noticed"), [("en", 0.4), ("de", 0.2), ("es", 0.2), ("fr", 0.2)])
+@pytest.mark.parametrize(
+    ("language", "noticed", "twice"),
+    [("en", 0.4, 0.55), ("de", 0.2, 0.3), ("es", 0.2, 0.3), ("fr", 0.2, 0.3)],
+)
 def test_complaints_are_not_taken_for_anger_and_anger_is_noticed(
-    models: Models, language: str, noticed: float
+    models: Models, language: str, noticed: float, twice: float
 ) -> None:
+    """One turn by itself, and two in a row."""
     networks = models.of(language)
     assert networks is not None
     assert networks.moods is not None
-    found = {}
+    found, pairs = {}, {}
     for mood, said in json.loads(HELD.read_text(encoding="utf-8"))[language].items():
         untouched = said[1::2]
-        guesses = [networks.moods.guess(one.vector) for one in networks.matcher.encode(untouched)]
-        found[mood] = np.mean([guess == "angry" for guess in guesses])
+        vectors = [one.vector for one in networks.matcher.encode(untouched)]
+        guesses = [networks.moods.guess(vector) == "angry" for vector in vectors]
+        angers = [networks.moods.anger(vector) for vector in vectors]
+        found[mood] = np.mean(guesses)
+        both = [
+            (guesses[one] and guesses[other]) or angry_together(angers[one], angers[other])
+            for one, other in combinations(range(len(untouched)), 2)
+        ]
+        pairs[mood] = np.mean(both)
     assert found["neutral"] <= 0.01
     assert found["angry"] >= noticed
+    assert pairs["neutral"] <= 0.01
+    assert pairs["angry"] >= twice
 
 
 def test_a_complaint_a_caller_who_is_angry_and_one_who_is_pleased(models: Models) -> None:

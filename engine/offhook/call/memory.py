@@ -89,6 +89,7 @@ class Memory:
                 turn.wants_person,
                 turn.mood or "",
                 offered,
+                turn.anger,
             )
         )
         if asked is None:

@@ -88,6 +88,8 @@ class Turn:
     """The caller has asked for a person."""
     mood: Mood | None = None
     """How the caller sounds; None: nothing can tell."""
+    anger: float | None = None
+    """How nearly they are angry by this turn alone."""
     offers: bool = False
     """It ends with the offer of a person; see :mod:`offhook.conversation.forms.offer`."""
     request: Request | None = None

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from offhook.knowledge.moods import Mood, angry_together
+
 if TYPE_CHECKING:
     from offhook.conversation.forms.form import Form
     from offhook.tools.executor import Executor
@@ -42,6 +44,8 @@ class Exchange:
     """How the caller sounded; empty: nothing could tell."""
     offered: bool = False
     """They were offered a person, and heard it."""
+    anger: float | None = None
+    """How nearly they were angry by this turn alone; see :func:`offhook.knowledge.moods.angry_together`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,20 @@ class History:
     @property
     def last(self) -> Exchange | None:
         return self.exchanges[-1] if self.exchanges else None
+
+    def sounds(self, mood: Mood | None, anger: float | None) -> Mood | None:
+        """How the caller sounds in the turn that they have just said: angry, too, where only the turn before
+        and this one together are."""
+        return "angry" if mood == "neutral" and self._angry_before(anger) else mood
+
+    def angry_turns(self, anger: float | None) -> int:
+        """In how many turns they were angry, and are in this one."""
+        others = sum(each.mood == "angry" for each in self.exchanges)
+        return 1 + others + (self._angry_before(anger) and self.exchanges[-1].mood == "neutral")
+
+    def _angry_before(self, anger: float | None) -> bool:
+        last = self.last
+        return last is not None and last.mood != "pleased" and angry_together(last.anger, anger)
 
     @property
     def last_answer(self) -> Exchange | None:

@@ -150,6 +150,7 @@ class TextSession:
                 turn.wants_person,
                 turn.mood or "",
                 turn.offers,
+                turn.anger,
             )
         )
         total_ms = (time.perf_counter() - began) * 1000

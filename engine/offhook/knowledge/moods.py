@@ -5,6 +5,10 @@ search anyway.  A complaint is no anger: "my boiler is broken" is what a caller 
 "angry" lies where one of a hundred such complaints passes it (``bench/grounding/train_moods.py`` says how
 many do that it has not seen), because an offer that nobody wanted is worse than one that comes a turn later.
 Languages whose callers were not tried have no bar: there, nobody is angry.
+
+Half of what angry callers say does not sound so by itself.  Two turns in a row that both might, and whose
+odds together lie above a bar of their own (one of a hundred pairs of neutral complaints passes it), are
+angry both.
 """
 
 from __future__ import annotations
@@ -24,12 +28,22 @@ FILE = _FOLDER / "moods.npz"
 MULTILINGUAL_FILE = _FOLDER / "moods_multilingual.npz"
 
 
+LEAST_ANGER = -2.5
+"""Who sounds no angrier than this is not angry, whatever they said before."""
+
+
+def angry_together(before: float | None, now: float | None) -> bool:
+    """Whether two turns in a row are angry; each as :meth:`MoodClassifier.anger` gives it."""
+    return before is not None and now is not None and min(before, now) >= LEAST_ANGER and before + now >= 0
+
+
 class MoodClassifier:
     """Immutable; takes microseconds."""
 
     def __init__(self, path: Path = FILE) -> None:
         """Load the weights.  Raises ModelError when they are missing."""
-        self._matrix, self._bias, self._bars = read_weights(path, "matrix", "bias", "bars")
+        self._matrix, self._bias, self._bars, pair = read_weights(path, "matrix", "bias", "bars", "pair")
+        self._half_a_pair = float(pair) / 2
 
     def log_odds(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """``[texts, 2]`` for ``[texts, width]`` of length 1: of angry, and of pleased, against the rest."""
@@ -39,6 +53,10 @@ class MoodClassifier:
             [angry - np.logaddexp(neutral, pleased), pleased - np.logaddexp(neutral, angry)], axis=1
         )
         return found
+
+    def anger(self, vector: NDArray[np.float32]) -> float:
+        """The log-odds of angry, from half of what two turns in a row have to reach."""
+        return float(self.log_odds(vector[None])[0, 0]) - self._half_a_pair
 
     def guess(self, vector: NDArray[np.float32]) -> Mood:
         """The mood of an utterance with this vector, of length 1."""

@@ -158,6 +158,8 @@ class Ranking:
     """The fact one of whose keywords is all that was said."""
     mood: Mood | None = None
     """How the caller sounds by these words; None: nothing can tell."""
+    anger: float | None = None
+    """How nearly they are angry; see :func:`offhook.knowledge.moods.angry_together`."""
 
     @property
     def best(self) -> Candidate | None:
@@ -272,15 +274,16 @@ class Knowledge:
             texts.append((" ".join(before.split()[-CONTEXT_WORDS:]), question))
         encoded = networks.matcher.encode(texts)
         act = networks.acts.guess(encoded[0].vector)
-        mood = None if networks.moods is None else networks.moods.guess(encoded[0].vector)
+        moods, said = networks.moods, encoded[0].vector
+        mood, anger = (None, None) if moods is None else (moods.guess(said), moods.anger(said))
         known = self._known
         if known is None:
-            return Ranking(tuple(self._by_words(question)), act, item, mood)
+            return Ranking(tuple(self._by_words(question)), act, item, mood, anger)
         asked = encoded[-1] if networks.matcher.weighs_context else encoded[0]
         found = self._match(question, asked, known, answered)
         if asked is not encoded[-1] and (not found or found[0].log_odds < 0):
             found = self._match(question, encoded[-1], known, answered)
-        return Ranking(tuple(found), act, item, mood)
+        return Ranking(tuple(found), act, item, mood, anger)
 
     def shared_words(self, question: str, most: int) -> list[WordMatch]:
         """What shares most words with ``question``, whatever it means."""

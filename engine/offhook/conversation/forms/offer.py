@@ -59,8 +59,7 @@ class Offers:
         """``turn`` with the offer behind its answer, or in its place; None: none is due now."""
         if turn.mood != "angry" or turn.ends_call or turn.request is not None or turn.act in _GOES_ON:
             return None
-        angry = 1 + sum(each.mood == "angry" for each in history.exchanges)
-        if self._settings is None or angry < self._settings.after:
+        if self._settings is None or history.angry_turns(turn.anger) < self._settings.after:
             return None
         if any(each.offered for each in history.exchanges):
             return None

@@ -216,11 +216,19 @@ class Chat:
         pieces = self._template.user(_with_facts(text, shown))
         last = history.last
         asked = last is not None and has_asked(last.audible_text, self._language)
-        mood = ranking.mood
+        mood, anger = history.sounds(ranking.mood, ranking.anger), ranking.anger
         person = ranking.act.act == "person" and ranking.act.probability >= LIKELY
         if self._acting is not None and history.tools is not None:
             plainly = Turn(
-                text, said, pieces, "generated", None, tuple(beside), wants_person=person, mood=mood
+                text,
+                said,
+                pieces,
+                "generated",
+                None,
+                tuple(beside),
+                wants_person=person,
+                mood=mood,
+                anger=anger,
             )
             acted = await self._acting.confirm(plainly, ranking, history, history.tools)
             if acted is not None:
@@ -229,13 +237,22 @@ class Chat:
                 clock = f"{history.tools.context.now:(Today is %A, %Y-%m-%d, %H:%M.)}"
                 pieces = self._template.user(f"{_with_facts(text, shown)}\n{clock}")
         if is_farewell(text, self._language, asked=asked, guess=ranking.act):
-            return Turn(text, said, pieces, "farewell", self.agent.goodbye, mood=mood)
+            return Turn(text, said, pieces, "farewell", self.agent.goodbye, mood=mood, anger=anger)
         if ranking.act.act == "wait" and ranking.act.probability >= LIKELY:
-            return Turn(text, said, pieces, "wait", self.agent.take_your_time, mood=mood)
+            return Turn(text, said, pieces, "wait", self.agent.take_your_time, mood=mood, anger=anger)
         best = ranking.best
         draft = best.answer() if best is not None and best.log_odds >= _DRAFTED else ""
         turn = Turn(
-            text, said, pieces, "generated", None, tuple(beside), draft, wants_person=person, mood=mood
+            text,
+            said,
+            pieces,
+            "generated",
+            None,
+            tuple(beside),
+            draft,
+            wants_person=person,
+            mood=mood,
+            anger=anger,
         )
         if self._acting is not None and history.tools is not None:
             return self._acting.offers.made(turn, history, history.tools) or turn

@@ -150,7 +150,8 @@ class Grounded:
         act, say, facts = self._answer(text, ranking, each, history)
         say = say or self.agent.unclear  # an agent's own phrase may be empty, an answer may not
         pieces = self._template.user(_quoted(text))
-        turn = Turn(text, text.rstrip(FINAL), pieces, act, say, facts, mood=ranking.mood)
+        mood = history.sounds(ranking.mood, ranking.anger)
+        turn = Turn(text, text.rstrip(FINAL), pieces, act, say, facts, mood=mood, anger=ranking.anger)
         if self._acting is not None and history.tools is not None:
             return await self._acting.turn(turn, ranking, history, history.tools)
         return turn
