@@ -79,6 +79,7 @@ def test_names_cannot_leave_the_folders(name: str) -> None:
         (MINIMAL + '[[facts]]\ntext = "' + "x" * 2_001 + '"\n', r"facts\.0\.text: 2,001 characters"),
         (MINIMAL + f'[[facts]]\ntext = "x"\nkeywords = ["{"k" * 5_000}"]\n', r"facts\.0\.keywords\.0: 5,000"),
         (MINIMAL + 'facts = ["x", " "]\n', r"facts\.1: is empty"),
+        (MINIMAL + 'goodbye = "... \U0001f600"\n', "goodbye: holds no letter and no digit"),
         (MINIMAL + 'facts = ["x", 3]\n', r'facts\.1: a fact is "a text" or \{ text = .*, not 3'),
         (MINIMAL + f"facts = [[{'1,' * 3_000}]]\n", r"facts\.0: a fact is"),
         (MINIMAL + "[[facts]]\nkeywords = []\n", r"facts\.0: missing: text; for example: text = "),

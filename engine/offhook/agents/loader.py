@@ -58,7 +58,15 @@ _Filled = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 _check_spoken = _at_most(_MAX_SPOKEN_CHARACTERS, "nobody listens to more than a minute: shorten it")
 _check_fact = _at_most(MAX_FACT_CHARACTERS, "cut it into several facts")
 
-Spoken = Annotated[_Filled, AfterValidator(_check_spoken)]
+
+def _check_words(text: str) -> str:
+    """Callers would hear nothing, and wait."""
+    if not any(char.isalnum() for char in text):
+        raise ValueError("holds no letter and no digit, and so nothing that can be said")
+    return text
+
+
+Spoken = Annotated[_Filled, AfterValidator(_check_spoken), AfterValidator(_check_words)]
 """Something the agent says in one go."""
 _SpokenOrNothing = Annotated[_Stripped, AfterValidator(_check_spoken)]
 
