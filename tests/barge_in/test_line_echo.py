@@ -149,7 +149,7 @@ def test_an_echo_that_comes_very_late_stops_nothing(delay_ms: float, gain_db: fl
     assert stopped_ms is not None
 
 
-@pytest.mark.parametrize("delay_ms", [120, 470, 1_150, 1_500])
+@pytest.mark.parametrize("delay_ms", [120, 430, 470, 1_150, 1_230, 1_500])
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000])
 def test_our_voice_is_taken_out_of_what_is_recognised_however_late_it_comes(
     delay_ms: int, rate_hz: int

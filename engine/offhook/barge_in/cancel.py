@@ -25,12 +25,15 @@ def without_our_voice(heard: Samples, played: Samples, rate_hz: int) -> Samples:
     :data:`~offhook.barge_in.line.LATEST_ECHO_MS` earlier, because an echo is late.
     """
     theirs, ours = narrowed(heard, rate_hz), narrowed(played, rate_hz)
+    found = None
     for late_ms in (0, *FAR_MS):
         delay = echo_delay(theirs, ours[: max(0, len(ours) - late_ms * MS)], None)
         if delay is not None:
-            late = (delay + late_ms * MS) * rate_hz // RATE_HZ
-            break
-    else:
+            found = delay + late_ms * MS
+        if found is not None and found <= (late_ms + FAR_MS[0]) * MS:
+            break  # else it lies at the end of where was looked, and may be the side of one behind it
+    if found is None:
         return heard
+    late = found * rate_hz // RATE_HZ
     sent = played[: max(0, len(played) - late)] if late >= 0 else np.append(played, np.zeros(-late, np.int16))
     return without_voice(heard, sent[-len(heard) :], _FRAME_MS * rate_hz // 1000)
