@@ -102,6 +102,17 @@ def test_a_folder_is_imported(offhook: Run, agent_file: str) -> None:
     assert not offhook("tenants", "import", folder)["imported"][0]["changed"]
 
 
+def test_a_folder_with_faults_is_not_imported_and_all_of_them_are_named(
+    offhook: Run, agent_file: str, tmp_path: Path
+) -> None:
+    (tmp_path / "cafe.toml").write_text('name = "Cafe\n')
+    (tmp_path / "york.toml").write_text('nmae = "York"\n')
+    said = offhook("tenants", "import", str(tmp_path), status=2)
+    assert "cafe.toml: not valid TOML" in said
+    assert "also wrong: york.toml; nothing was imported" in said
+    assert offhook("tenants", "list")["tenants"] == []
+
+
 def test_numbers_are_moved_set_and_removed(offhook: Run, database: Database) -> None:
     fill(database, leeds=LEEDS, york="701")
     assert offhook("numbers", "set", "701", "--fallback", "702", "--recording", "on")["number"]["recording"]

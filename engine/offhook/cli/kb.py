@@ -160,7 +160,9 @@ def _tell(added: Added) -> None:
     if added.problem:
         print(f"offhook: error: {printable(added.problem)}", file=sys.stderr)
     else:
-        print(printable(f"{added.source}: {added.passages} passages, {added.state}"))
+        print(
+            printable(f"{added.source}: {added.passages} passage{'s' * (added.passages != 1)}, {added.state}")
+        )
 
 
 def _language(connection: Any, tenant: Tenant) -> str:

@@ -171,8 +171,8 @@ def read_agent_file(path: Path) -> Agent:
 
 
 def read_folder(folder: Path) -> Mapping[str, Agent]:
-    """Each agent file of a folder by the slug of the tenant that it makes.  Raises ConfigError for the first
-    bad one.
+    """Each agent file of a folder by the slug of the tenant that it makes.  Raises ConfigError that says what
+    is wrong with the first bad one, and which others are.
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: there is no such folder")
@@ -180,11 +180,19 @@ def read_folder(folder: Path) -> Mapping[str, Agent]:
     if not files:
         raise ConfigError(f"{folder}: no agent files (NAME.toml) lie there")
     agents: dict[str, Agent] = {}
+    wrong: dict[str, ConfigError] = {}
     for name, path in files.items():
         slug = name.lower().replace("_", "-")
-        if slug in agents:
-            raise ConfigError(f"{path}: another file makes tenant {slug!r} already: rename one of them")
-        agents[slug] = load_agent(str(path.absolute()))
+        try:
+            if slug in agents:
+                raise ConfigError(f"{path}: another file makes tenant {slug!r} already: rename one of them")
+            agents[slug] = load_agent(str(path.absolute()))
+        except ConfigError as error:
+            wrong[path.name] = error
+    if wrong:
+        first, *others = wrong
+        more = f"; also wrong: {', '.join(others)}" if others else ""
+        raise ConfigError(f"{wrong[first]}{more}; nothing was imported") from wrong[first]
     return agents
 
 

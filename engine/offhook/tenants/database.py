@@ -208,7 +208,7 @@ class Database:
             self.file.stat()
         except FileNotFoundError as error:
             raise DatabaseError(
-                f"database {self}: there is no such file: offhook tenants migrate makes it"
+                f"database {self}: there is no such file: offhook tenants add makes it with its first tenant"
             ) from error
         except OSError as error:
             raise DatabaseError(str(unreadable(self.file, error))) from error
