@@ -7,6 +7,8 @@ message is one line and says what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class OffhookError(Exception):
     """Base of all errors raised on purpose by this package."""
@@ -14,6 +16,14 @@ class OffhookError(Exception):
 
 class ConfigError(OffhookError, ValueError):
     """The configuration or an agent file cannot be used as it is."""
+
+
+class FieldsError(ConfigError):
+    """Keys or values of a file are wrong: the message names the first, ``problems`` has a line for each."""
+
+    def __init__(self, message: str, problems: Sequence[str]) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class UnreadableError(ConfigError):

@@ -381,6 +381,18 @@ def test_check_prints_a_line_for_each_finding(
     assert [Finding(**one) for one in told["findings"]] == check(load_agent(str(path)))
 
 
+def test_check_names_every_key_that_is_wrong(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text('nmae = "A"\nlanguage = 3\n[after_call]\nsummary = "often"\n')
+    assert offhook("check", path, "--config", config) == 1
+    unknown, *others, last = capsys.readouterr().out.splitlines()
+    assert unknown == "error    file: unknown key 'nmae'; did you mean 'name'?"
+    assert [line.split(": ")[1] for line in others] == ["missing", "language", "after_call.summary"]
+    assert last == f"{path}: 4 errors, 0 warnings, 0 hints"
+
+
 @pytest.mark.parametrize("text", ["", "name = ", 'name = "A"\ngreeting = "x"\npersna = "y"\n', None])
 def test_check_of_a_file_that_cannot_be_used(
     text: str | None, config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -206,6 +206,26 @@ async def test_what_came_of_it_is_said_as_it_is(answer: ToolResult | Exception, 
     assert says in (await talk([table(answers=[answer])], opening, "Yes."))[-1]
 
 
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("Two tables are **free** on Thursday.", "Two tables are free on Thursday."),
+        ("<p>Two are free.</p>", "Two are free."),
+        (2, "2."),
+        ({"free": 2}, "I'm sorry, I don't know that."),
+        ([], "I'm sorry, I don't know that."),
+        (None, "I'm sorry, I don't know that."),
+        (True, "I'm sorry, I don't know that."),
+        ("...", "I'm sorry, I don't know that."),
+        ("x " * 400, "I'm sorry, I don't know that."),
+    ],
+)
+async def test_what_was_looked_up_is_said_where_no_words_are_given_for_it(value: Any, says: str) -> None:
+    tool = table(effect="reads", answers=[ToolResult(value)])
+    opening = "I'd like to book a table on Thursday, a large one. My name is Ada Quill."
+    assert (await talk([tool], opening))[-1] == says
+
+
 @pytest.mark.parametrize("taken_back", [True, False])
 async def test_who_speaks_before_they_hear_of_it_is_told_and_nothing_is_done_twice(taken_back: bool) -> None:
     tool = table(phrases=Phrases(done="Booked for {name}."))

@@ -170,6 +170,7 @@ def test_who_may_be_called(address: str, allowed: bool) -> None:
         ({"url": "https://{host}/x", "parameters": {"host": {}}}, "the host is fixed"),
         ({"url": "https://me:pw@a.example/"}, "must not hold a user"),
         ({"url": "https://a.example/{no}"}, "{no} is none of its values"),
+        ({"url": "https://a.example/?t={secret}"}, "{secret} may stand in headers only"),
         ({"url": "https://a.example/", "body": {"x": ["{no}"]}}, "{no} is none of its values"),
         ({"url": "https://a.example/", "headers": {"Authorization": "Bearer abc"}}, "holds a secret"),
         ({"url": "https://a.example/", "headers": {"X": "{secret}"}}, "set secret_env"),

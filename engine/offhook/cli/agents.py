@@ -14,7 +14,7 @@ from offhook.agents.starter import starter
 from offhook.cli import try_agent
 from offhook.config import Config, load_config
 from offhook.engines.examine import examine
-from offhook.errors import ConfigError
+from offhook.errors import ConfigError, FieldsError
 from offhook.files import at_home, read_text
 from offhook.observe.trace.waterfall import printable
 
@@ -181,6 +181,8 @@ def _check(args: argparse.Namespace) -> int:
         path = str(find_agent(args.agent, config.agent.search))
         agent = load_agent(path)
         findings = examine(agent, config)
+    except FieldsError as error:
+        findings = [Finding(Severity.ERROR, "file", problem) for problem in error.problems]
     except ConfigError as error:
         findings = [Finding(Severity.ERROR, "file", str(error).removeprefix(f"{path}: "))]
     if args.json:

@@ -16,12 +16,38 @@ _SHOWN = 80
 
 def problem_in_words(error: ValidationError, kind: type[BaseModel]) -> str:
     """The first thing that keeps something from being a ``kind``: where, and what is wrong."""
-    return _first_problem(error.errors(), kind)
+    errors = error.errors()
+    line, told = _first_problem(errors, kind)
+    return line + (f" (and {len(errors) - told} more)" if len(errors) > told else "")
 
 
-def _first_problem(errors: list[ErrorDetails], kind: type[BaseModel]) -> str:
+def problems_in_words(error: ValidationError, kind: type[BaseModel]) -> list[str]:
+    """All of them, a line each, the one of :func:`problem_in_words` first."""
+    errors, lines = error.errors(), []
+    while errors:
+        line, told = _first_problem(errors, kind)
+        lines.append(line)
+        errors = _without_first(errors, told)
+    return lines
+
+
+def _first(errors: list[ErrorDetails]) -> ErrorDetails:
     # A key in the wrong place or misspelt explains why another one is missing, so it comes first.
-    problem = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    return next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+
+
+def _without_first(errors: list[ErrorDetails], told: int) -> list[ErrorDetails]:
+    """Without those that the line about the first one told."""
+    problem = _first(errors)
+    if told == 1:
+        return [one for one in errors if one is not problem]
+    place = problem["loc"][:-1]
+    return [one for one in errors if one["type"] != "missing" or one["loc"][:-1] != place]
+
+
+def _first_problem(errors: list[ErrorDetails], kind: type[BaseModel]) -> tuple[str, int]:
+    """A line, and about how many of ``errors`` it is."""
+    problem = _first(errors)
     loc, where, told = problem["loc"], _dotted(problem["loc"]), 1
     if problem["type"] == "extra_forbidden":
         line = _unknown_key(kind, loc)
@@ -33,7 +59,7 @@ def _first_problem(errors: list[ErrorDetails], kind: type[BaseModel]) -> str:
         line = f"{place}missing: {', '.join(missing)}" + (f"; for example: {example[0]}" if example else "")
     else:
         line = f"{where}: {_in_words(problem)}" if where else _in_words(problem)
-    return line + (f" (and {len(errors) - told} more)" if len(errors) > told else "")
+    return line, told
 
 
 def _in_words(problem: ErrorDetails) -> str:

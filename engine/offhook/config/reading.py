@@ -10,10 +10,10 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from offhook.config.problems import problem_in_words
+from offhook.config.problems import problem_in_words, problems_in_words
 from offhook.config.sections import DEFAULT_PATH, Config
 from offhook.config.values import FOLDER, Section
-from offhook.errors import ConfigError
+from offhook.errors import ConfigError, FieldsError
 from offhook.files import at_home, folder_of, named, read_text
 
 
@@ -49,6 +49,8 @@ def parse_toml(path: Path, kind: type[SectionT]) -> SectionT:
     text = read_text(path)
     try:
         return parse_text(text, kind, folder_of(path))
+    except FieldsError as error:
+        raise FieldsError(f"{path}: {error}", error.problems) from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
@@ -64,7 +66,7 @@ def parse_text(text: str, kind: type[SectionT], folder: Path | None = None) -> S
     try:
         return kind.model_validate(data, context={FOLDER: folder})
     except ValidationError as error:
-        raise ConfigError(problem_in_words(error, kind)) from error
+        raise FieldsError(problem_in_words(error, kind), problems_in_words(error, kind)) from error
 
 
 def _toml_hint(problem: str, text: str) -> str:

@@ -41,6 +41,10 @@ def _check_tools(agent: Agent, config: Config) -> list[Finding]:
         if not spec.when and "during" in spec.phases:
             what = 'no sentences of callers: add when = ["I\'d like to ..."], so that it is found'
             found.append(Finding(Severity.HINT, f"tools.{name}", what))
+        foreign = name in agent.tools and agent.tools[name].source != "builtin"
+        if foreign and spec.effect == "reads" and "during" in spec.phases and not spec.phrases.done:
+            what = 'callers hear its answer as it comes: add say = { done = "... {result} ..." }'
+            found.append(Finding(Severity.HINT, f"tools.{name}", what))
         for parameter in spec.required:
             schema = spec.properties[parameter]
             if not schema.get("x-ask") and spec.confirmed:

@@ -151,6 +151,8 @@ def _check(spec: ToolSpec, url: str, headers: Mapping[str, str], body: Any, has_
             if name == "secret" and where == "headers":
                 if not has_secret:
                     raise ConfigError("headers name {secret}: set secret_env or secret_file")
+            elif name == "secret":
+                raise ConfigError(f"{where}: {{secret}} may stand in headers only, where no log shows it")
             elif name not in known:
                 raise ConfigError(f"{where}: {{{name}}} is none of its values: {', '.join(sorted(known))}")
     for name, text in headers.items():

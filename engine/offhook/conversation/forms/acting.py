@@ -16,6 +16,7 @@ from offhook.conversation.base import Turn
 from offhook.conversation.forms.form import Form, FormFiller, Step
 from offhook.conversation.forms.offer import Offer, Offers
 from offhook.conversation.forms.request import Request
+from offhook.conversation.forms.results import read_out
 from offhook.conversation.forms.slots import Hearing
 from offhook.conversation.forms.words import form_words
 from offhook.conversation.history import Exchange, History, Keyed
@@ -176,7 +177,10 @@ class Acting:
                 to = str(request.arguments.get("to") or "")
                 said = filled(spec.phrases.done, spoken)
                 return said or words.handing_over.format(name=to or self._agent.name)
-            return result.say or filled(spec.phrases.done, spoken) or words.done
+            said = result.say or filled(spec.phrases.done, spoken)
+            if said or spec.effect == "writes":
+                return said or words.done
+            return read_out(result.value) or self._agent.unknown
         if result.unsure:
             return words.unsure
         return result.say or filled(spec.phrases.failed, spoken) or words.failed
