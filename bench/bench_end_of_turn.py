@@ -31,7 +31,8 @@ the finished questions wait more than 200 ms or more than 20 % of the statements
 With --callers it fails, too, when more than one of twenty of their questions waits more than 350 ms, or more
 than 7 % of the pauses behind words that cannot end there are answered.
 With --language de, es or fr, end_of_turn.CODE.toml is judged by the words alone, without a model, and the
-program fails below 0.86 (auc, held-out half, words).
+program fails where one of the two that nothing was learnt from is below what it has to be (auc): "held_out",
+and "untouched", by other callers (old, hurried, in dialect).
 --fit prints constants fitted anew on the tuned half and on businesses that are kept for that; --wrong the
 tuned phrases that are judged worst (held-out ones stay unread).
 """
@@ -64,9 +65,13 @@ from offhook.languages.turns import ENGLISH, turn_language
 from offhook.languages.wording import is_question, is_statement
 
 LEAST_AUC = 0.97
-LEAST_AUC_WORDS = 0.86
-"""Of a language whose words are judged alone.  0.95 is the aim: what is missed are verbs without their object
-and subjects without their verb, which no closed class of words tells."""
+LEAST_AUC_WORDS = {
+    "de": {"held_out": 0.96, "untouched": 0.89},
+    "es": {"held_out": 0.92, "untouched": 0.93},
+    "fr": {"held_out": 0.87, "untouched": 0.94},
+}
+"""Of languages whose words are judged alone.  0.95 is the aim: what is missed are nouns that a verb could
+follow or not, which neither a closed class of words nor some thousand sentences tell."""
 MOST_QUESTION_MS = 200
 MOST_CALLERS_P95_MS = 350
 MOST_CALLERS_CUT_OFF_PERCENT = 7.0
@@ -92,11 +97,18 @@ class Phrase:
     """tune, held_out: of the toml; callers_tune, callers_held_out: of callers."""
     kind: str
     """finished; whole: finished after a pause; unfinished; complete: not finished, though it sounds so."""
-    end_probability: float
+    end_probability: float | None
+    """None: judged by its words alone."""
 
     @property
     def finished(self) -> bool:
         return self.kind in ("finished", "whole")
+
+    @property
+    def odds(self) -> float:
+        """The model's, as a logarithm."""
+        assert self.end_probability is not None
+        return log_odds(self.end_probability)
 
     @property
     def clear(self) -> bool:
@@ -178,26 +190,31 @@ def judge(probabilities: Numbers, finished: NDArray[np.bool_]) -> dict[str, floa
     }
 
 
-def waits(found: list[Phrase], *, words_alone: bool = False) -> dict[str, dict[str, float]]:
+def waits(
+    found: list[Phrase], language: str = "en", *, words_alone: bool = False
+) -> dict[str, dict[str, float]]:
     """By kinds of sentences, what callers would get; the rows are explained at the top."""
+    known = turn_language(language)
     shortest, longest = PAUSES_MS
     rows: dict[str, list[Phrase]] = {"statement": [], "question": [], "reply": [], "all": found}
     for phrase in found:
         kind = (
             "statement"
-            if is_statement(phrase.text, ENGLISH)
+            if is_statement(phrase.text, known)
             else "question"
-            if is_question(phrase.text, ENGLISH)
+            if is_question(phrase.text, known)
             else "reply"
         )
         rows[kind].append(phrase)
 
     def wait(phrase: Phrase) -> int:
-        complete = completeness(phrase.text, None if words_alone else phrase.end_probability, "en")
-        return wait_ms(phrase.text, complete, Expected(), PauseHabit(), DIAL["balanced"], "en")
+        complete = completeness(phrase.text, None if words_alone else phrase.end_probability, language)
+        return wait_ms(phrase.text, complete, Expected(), PauseHabit(), DIAL["balanced"], language)
 
     def premature(*kinds: str) -> float:
         waited = np.array([wait(phrase) for phrase in row if phrase.kind in kinds])
+        if not len(waited):
+            return 0.0
         return round(float(np.mean(np.clip((longest - waited) / (longest - shortest), 0, 1))) * 100, 1)
 
     table = {}
@@ -224,7 +241,7 @@ def waits(found: list[Phrase], *, words_alone: bool = False) -> dict[str, dict[s
 
 def report_on(asked: list[Phrase]) -> dict[str, Any]:
     halves = {half: [p for p in asked if p.half == half and p.clear] for half in ("tune", "held_out")}
-    odds = {half: np.array([[log_odds(p.end_probability)] for p in found]) for half, found in halves.items()}
+    odds = {half: np.array([[p.odds] for p in found]) for half, found in halves.items()}
     truth = {half: np.array([p.finished for p in found]) for half, found in halves.items()}
     slope, constant = fit(odds["tune"], truth["tune"], 0.01)
     report: dict[str, Any] = {"mass_calibration": {"a": round(slope, 2), "b": round(constant, 2)}}
@@ -251,7 +268,7 @@ def fitted(asked: list[Phrase]) -> dict[str, list[float]]:
     """The constants of English, as completeness.py lists them: "learnt" after the constant."""
     tuned = [p for p in asked if p.half in ("tune", "callers_tune") and p.clear]
     seen = np.array([cues(p.text, ENGLISH) for p in tuned], dtype=float)
-    odds = np.array([[log_odds(p.end_probability)] for p in tuned])
+    odds = np.array([[p.odds] for p in tuned])
     words = np.array([[learnt(p.text)] for p in tuned])
     finished = np.array([p.finished for p in tuned])
     counts = np.array([PHRASE_WEIGHT if p.half == "tune" else 1.0 for p in tuned])
@@ -266,32 +283,24 @@ def fitted(asked: list[Phrase]) -> dict[str, list[float]]:
     return {"_WITH_MODEL": listed(*with_model), "_TEXT_ONLY": listed(0.0, *text_only)}
 
 
-def by_words(language: str, *, fit_too: bool, wrong_too: bool, json_file: Path | None) -> int:
+def by_words(language: str, *, wrong_too: bool, json_file: Path | None) -> int:
     """The figures of a language whose words are judged alone; the exit status."""
-    report, found = {}, phrases(language)
-    for half in ("tune", "held_out"):
+    report: dict[str, Any] = {}
+    found = phrases(language)
+    for half in ("tune", "held_out", "untouched"):
         texts = [(text, kind == "finished") for text, of, kind in found if of == half]
         judged = np.array([completeness(text, None, language) for text, _ in texts])
         finished = np.array([is_finished for _, is_finished in texts])
         report[half] = judge(judged, finished)
+        report[half]["waits"] = waits([Phrase(*one, None) for one in found if one[1] == half], language)
         if half == "tune" and wrong_too:
             for score, (text, is_finished) in sorted(zip(judged, texts, strict=True), key=lambda row: row[0]):
                 if (score > 0.5) != is_finished:
                     print(f"{score:.2f} {'finished' if is_finished else 'cut off '} {text}")
     print(json.dumps(report, indent=1))
-    if fit_too:  # the three languages have one set of weights
-        tuned = [
-            (cues(text, turn_language(code)), kind == "finished")
-            for code in ("de", "es", "fr")
-            for text, half, kind in phrases(code)
-            if half == "tune"
-        ]
-        seen = np.array([row for row, _ in tuned], dtype=np.float64)
-        weights = fit(seen, np.array([is_finished for _, is_finished in tuned]), RIDGE)
-        print(json.dumps({"_OTHERS_TEXT_ONLY": [0.0, *(round(float(weight), 2) for weight in weights)]}))
     if json_file:
         json_file.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    if report["held_out"]["auc"] < LEAST_AUC_WORDS:
+    if any(report[half]["auc"] < least for half, least in LEAST_AUC_WORDS[language].items()):
         print("worse than it has to be", file=sys.stderr)
         return 1
     return 0
@@ -312,14 +321,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--language", choices=("en", "de", "es", "fr"), default="en", help="of the phrases")
     parser.add_argument("--callers", action="store_true", help="also the waits after what callers ask")
     parser.add_argument("--model", type=Path, help="a GGUF chat model; the embedded one when left out")
-    parser.add_argument("--fit", action="store_true", help="print constants fitted on the tuned half")
+    parser.add_argument(
+        "--fit", action="store_true", help="print constants fitted on the tuned half (English)"
+    )
     parser.add_argument("--wrong", action="store_true", help="print the tuned phrases judged worst")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args(arguments)
     if options.language != "en":
-        return by_words(
-            options.language, fit_too=options.fit, wrong_too=options.wrong, json_file=options.json
-        )
+        return by_words(options.language, wrong_too=options.wrong, json_file=options.json)
     texts = phrases()
     texts += callers("held_out") if options.callers else []
     texts += callers("tune") if options.fit else []

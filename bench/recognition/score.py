@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from num2words import num2words
@@ -26,18 +28,21 @@ class Scored:
     compute_ms: float
 
 
-def plain_words(text: str) -> list[str]:
-    """Lower case, no punctuation, numbers in words, one spelling."""
+def plain_words(text: str, language: str = "en") -> list[str]:
+    """Lower case, no punctuation, numbers in words, one spelling; other languages without accents."""
     text = text.lower().replace("\u2019", "'")
-    spelt = re.sub(r"\d+", _in_words, text)
+    spelt = re.sub(r"\d+", partial(_in_words, language=language), text)
+    if language != "en":
+        bare = unicodedata.normalize("NFKD", spelt)
+        return re.findall(r"[^\W_]+", "".join(one for one in bare if not unicodedata.combining(one)))
     words = re.findall(r"[^\W_]+(?:'[^\W_]+)*", spelt)
     return " ".join(_SPELT.get(word, word) for word in words).split()
 
 
-def _in_words(number: re.Match[str]) -> str:
+def _in_words(number: re.Match[str], language: str) -> str:
     """Up to twelve as a number, from three digits on one by one, as order numbers are said."""
     digits = [number[0]] if len(number[0]) < 3 else list(number[0])
-    return "".join(f" {num2words(int(digit))} " for digit in digits)
+    return "".join(f" {num2words(int(digit), lang=language)} " for digit in digits)
 
 
 def errors(said: Sequence[str], heard: Sequence[str]) -> int:
@@ -50,9 +55,9 @@ def errors(said: Sequence[str], heard: Sequence[str]) -> int:
     return row[-1]
 
 
-def score(text: str, heard: str, compute_ms: float) -> Scored:
+def score(text: str, heard: str, compute_ms: float, language: str = "en") -> Scored:
     """``heard`` against ``text``."""
-    said, got = plain_words(text), plain_words(heard)
+    said, got = plain_words(text, language), plain_words(heard, language)
     return Scored(errors(said, got), len(said), len(got) > 1.5 * len(said) + 2, compute_ms)
 
 

@@ -2,8 +2,9 @@
 
 A pure function of text, a probability and a language.  The words are without the final punctuation of a
 recogniser, which ends everything with a full stop; what they say,
-:class:`~offhook.languages.turns.base.Endings` has for each language, and for English
-:mod:`~offhook.end_of_turn.last_words` what was learnt from many callers.  The probability is
+:class:`~offhook.languages.turns.base.Endings` has for each language, and what was learnt from how people's
+sentences end :mod:`~offhook.end_of_turn.last_words`, of English, and :mod:`~offhook.end_of_turn.other_words`,
+of German, Spanish and French.  The probability is
 :meth:`~offhook.engines.llm.base.Conversation.end_probability` after these words.
 """
 
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from offhook.end_of_turn.dictation import Missing, missing_unasked, runs
 from offhook.end_of_turn.last_words import last_words
+from offhook.end_of_turn.other_words import other_words
 from offhook.end_of_turn.wait import log_odds, probability
 from offhook.languages.turns import TurnLanguage, turn_language
 from offhook.languages.wording import leans, words
@@ -42,7 +44,7 @@ class _Weights(NamedTuple):
     """A question that leans on the one before has no verb, which a model that reads it alone misses."""
     constant: float
     learnt: float = 0.0
-    """Multiplies the log-odds of :class:`~offhook.end_of_turn.last_words.LastWords`."""
+    """Multiplies the log-odds of :func:`learnt`."""
 
 
 # Of English.  Fitted on the "tune" half of bench/end_of_turn.toml and on callers' utterances that
@@ -51,11 +53,12 @@ class _Weights(NamedTuple):
 # SmolLM2-135M and both shipped agents' prompts; with another model, run the program with its file.
 _WITH_MODEL = _Weights(1.21, -1.72, 0.05, 0.96, -1.17, 3.10, -0.83, 2.01, 5.44, learnt=0.64)
 _TEXT_ONLY = _Weights(0.0, -3.38, -1.68, -0.32, -1.38, 0.22, -2.44, 1.13, 2.93, learnt=0.88)
-# Of other languages with a model: as for English, without what was learnt, on the toml's half alone.  Without
-# one, for German, Spanish and French together: fitted on the tuned halves of their files
-# (bench_end_of_turn.py --language de).
+# Of other languages with a model: as for English, without what was learnt, on the toml's half alone.
 _OTHERS_WITH_MODEL = _Weights(1.18, -2.69, -1.17, -0.85, 0.0, 2.17, -1.19, 1.38, 5.73)
-_OTHERS_TEXT_ONLY = _Weights(0.0, -6.21, -4.49, -1.21, -3.51, 0.82, 1.11, 0.0, 2.75)
+# Without one, for German, Spanish and French together: fitted by bench/grounding/train_other_words.py on
+# callers' utterances whose words were learnt without them.  Its constant is for as many pauses inside as
+# ends, and here 0.69 more, log 2: half as many pauses have words that cannot end.
+_OTHERS_TEXT_ONLY = _Weights(0.0, -2.18, -1.07, -0.04, -1.06, 1.48, 0.14, 1.45, 1.64, learnt=0.82)
 
 
 def make_ready(language: str) -> None:
@@ -63,8 +66,11 @@ def make_ready(language: str) -> None:
 
     Need not be called: whoever asks first waits for it.
     """
-    if turn_language(language).code == "en":
+    code = turn_language(language).code
+    if code == "en":
         last_words()
+    else:
+        other_words(code)
 
 
 def completeness(text: str, end_probability: float | None, language: str) -> float:
@@ -86,14 +92,20 @@ def completeness(text: str, end_probability: float | None, language: str) -> flo
     of_cues = weights[1 : 1 + len(seen)]
     sum_ = weights.constant + sum(weight for weight, is_so in zip(of_cues, seen, strict=True) if is_so)
     if weights.learnt:
-        sum_ += weights.learnt * learnt(text)
+        sum_ += weights.learnt * learnt(text, known.code)
     if end_probability is not None:
         sum_ += weights.logit * log_odds(end_probability)
     return probability(sum_)
 
 
-def learnt(text: str) -> float:
-    """What was learnt of such English words: log-odds, within bounds.  Raises IndexError for no words."""
+def learnt(text: str, code: str = "en") -> float:
+    """What was learnt of such words: log-odds, within bounds.  Raises IndexError for no words.
+
+    0 for the ``code`` of a language that nothing was learnt of.
+    """
+    if code != "en":
+        others = other_words(code)
+        return 0.0 if others is None else min(max(others.log_odds(text), -_LEARNT_MOST), _LEARNT_MOST)
     said = words(text)
     bounded = min(max(last_words().log_odds(said), -_LEARNT_MOST), _LEARNT_MOST)
     return bounded * min(1.0, len(said) / _LEARNT_WORDS)

@@ -298,6 +298,18 @@ _SENTENCES = Sentences(
         # ... or the question is part of a sentence that says that it is one.
         r"|\b(?:fragen|wissen)[, ]+(?:ob|was|wer|wann|wo|warum|wie|welche\w*|bis wann)\b"
     ),
+    leaning=re.compile(
+        r"(?:(?:okay|ok|ja|nein|gut|super|danke|ach so|ah|aha|so|also|und|aber|oder) )*"
+        r"(?:und|oder|(?:was|wie) (?:ist(?: es)?|wäre(?: es)?|sieht es|sieht's|schaut's|steht's)"
+        r"(?: denn| dann)? mit) (?P<rest>.+)"
+    ),
+    clausal=word_set("""
+        ich du er es wir man bin bist ist sind seid war waren wäre hab habe haben habt hat hatte hatten
+        hätte hätten kann können könnte könnten will wollen wollte wollten muss müssen müsste soll sollen
+        darf dürfen möchte möchten würde würden werde werden wird wurde gibt gab geht ging kommt kam macht
+        machen brauche braucht brauchen nehme nehmen steht liegt heißt zwar dann wer was wie wo wann warum
+        welche welcher welches wieso
+    """),
     time=word_set(
         "heute morgen übermorgen gestern vormittag mittag nachmittag abend nacht mittags abends morgens uhr"
         " tag"

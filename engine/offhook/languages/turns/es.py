@@ -267,6 +267,17 @@ _SENTENCES = Sentences(
         r"|\b(?:saber|preguntar\w*|decirme|dígame|consultar\w*) (?:si|qué|cuál|quién|cuándo|dónde|cómo"
         r"|cuánt\w+|a qué)\b"
     ),
+    leaning=re.compile(
+        r"(?:(?:ok|okay|vale|bueno|bien|sí|no|gracias|ah|ajá|pues|perfecto|y|pero|o) )*"
+        r"(?:y|o|qué (?:hay|pasa) (?:con|de)|qué tal) (?P<rest>.+)"
+    ),
+    clausal=word_set("""
+        yo tú él ella nosotros ellos ellas usted ustedes se me te le les nos es son era eran fue soy somos
+        está están estoy estaba hay había ha han he hemos tengo tiene tienen tenía tenemos puedo puede pueden
+        podría quiero quiere queremos quería quisiera voy va vamos van necesito necesita hace hago dice
+        digo llamo llama no que qué cuál cuándo dónde cómo cuánto cuánta cuántos cuántas quién
+        además entonces luego
+    """),
     time=word_set(
         "hoy mañana ayer anteayer tarde noche mediodía medianoche madrugada día días semana semanas mes"
         " meses año años"

@@ -265,6 +265,17 @@ _SENTENCES = Sentences(
         r"|\b(?:savoir|demander|dire) (?:si|quel(?:le)?s?|quand|où|combien|comment|pourquoi|ce que|à"
         r" quelle)\b"
     ),
+    leaning=re.compile(
+        r"(?:(?:ok|d'accord|bon|bien|oui|ouais|non|merci|ah|euh|alors|parfait|super|et|mais|ou|pis) )*"
+        r"(?:et|ou|pis|qu'en est il (?:de|du|des)) (?P<rest>.+)"
+    ),
+    clausal=word_set("""
+        je j'ai j'aimerais j'avais j'étais j'habite j'aurais tu il elle on nous ils elles ça ce c'est
+        c'était qu'est y est sont était étaient a ai as ont avait avaient suis sommes êtes avez avons
+        peux peut peuvent pourrait veux veut voudrais voudrait dois doit faut va vais vont fait fais
+        ne qui que quoi quand où comment combien pourquoi quel quelle quels quelles puis aussi
+        surtout donc alors là
+    """),
     time=word_set(
         "aujourd'hui demain hier matin midi après-midi soir nuit minuit jour jours semaine semaines week"
         " end mois an ans"

@@ -1,0 +1,111 @@
+"""Whether a German, Spanish or French utterance is over, by what was learnt from how people's sentences end.
+
+As English has it in ``last_words.py``: hashed n-grams of the last words and of the first ones, whose weights
+add up to log-odds.  Two things are different.  There is less to learn from, so beside the most frequent words
+all others are known by their last letters, which tell a Spanish verb from a noun; and German nouns by their
+capital letter, where a recogniser writes them.  And a verb that waits for another one at the end ("können Sie
+mir das ... schicken") is told by every frequent word of the utterance, each together with the last one.
+
+The weights are learnt by ``bench/grounding/train_other_words.py``.  Pure but for them, which are read once;
+takes some 100 us.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.end_of_turn.last_words import places
+from offhook.errors import ModelError
+from offhook.languages.words import words
+
+FOLDER = Path(__file__).parent.parent / "assets" / "end_of_turn"
+LANGUAGES = ("de", "es", "fr")
+_CAPITAL_NOUNS = frozenset({"de"})
+_BEFORE = "<"
+"""Stands for words before the first one."""
+_LONGEST_WORDS = 3
+_LONGEST_KINDS = 5
+_LONG = 12
+"""So many words and more count as one length ..."""
+_RATHER_LONG = 8
+"""... and so many where the length is looked at together with a word."""
+_SHORT = 5
+"""Utterances of no more words are a feature as they stand."""
+_LAST_WORDS = 30
+"""A longer utterance is known by its last words."""
+_MARKS = re.compile(r"[^\w']+")
+
+
+class OtherWords:
+    """The weights of one language.  Immutable."""
+
+    def __init__(self, language: str, path: Path | None = None) -> None:
+        """Load them.  Raises ModelError when they are missing."""
+        path = path or FOLDER / f"{language}.npz"
+        if not path.is_file():
+            raise ModelError(f"{path} is missing: install offhook again")
+        with np.load(path) as stored:
+            self._weights: NDArray[np.float32] = stored["weights"].astype(np.float32)
+            self._bias = float(stored["bias"])
+            self._common = frozenset(str(stored["common"]).split())
+        self._language = language
+
+    def log_odds(self, text: str) -> float:
+        """That nothing follows ``text``.  Raises IndexError where it has no words."""
+        rows = places(features(text, self._common, self._language), len(self._weights))
+        return float(self._weights[rows].sum()) + self._bias
+
+
+@cache
+def other_words(language: str) -> OtherWords | None:
+    """The ones that are shipped; None for a language that nothing was learnt of."""
+    return OtherWords(language) if language in LANGUAGES else None
+
+
+def features(text: str, common: frozenset[str], language: str) -> list[str]:
+    """What is known of ``text``, each with letters of its own in front.  ``common`` words are a kind each."""
+    said = words(text)[-_LAST_WORDS:]
+    kinds = _kinds(text, said, common, language)
+    ends = [_BEFORE] * (_LONGEST_KINDS - 1) + said
+    kind_ends = [_BEFORE] * (_LONGEST_KINDS - 1) + kinds
+    last, kind, first, two = said[-1], kinds[-1], said[0], " ".join(said[:2])
+    found = [f"w{' '.join(ends[-length:])}" for length in range(1, _LONGEST_WORDS + 1)]
+    found += [f"k{' '.join(kind_ends[-length:])}" for length in range(1, _LONGEST_KINDS + 1)]
+    kind_two = " ".join(kinds[:2])
+    found += [f"f{first}", f"g{two}", f"h{kinds[0]} {kind}", f"i{kind_two} {kind}"]
+    found += [f"j{kind_two} {' '.join(kinds[-2:])}"]
+    rather = min(len(said), _RATHER_LONG)
+    found += [f"n{min(len(said), _LONG)}", f"m{rather} {kind}", f"o{rather} {kinds[0]}"]
+    found += [f"t{last[-2:]}", f"t{last[-3:]}", f"p{ends[-2]} {kind}", f"q{kind_ends[-2]} {last}"]
+    found += [f"r{ends[-2][-2:]} {last[-3:]}"]
+    if len(said) <= _SHORT:
+        found += [f"s{' '.join(said)}", f"S{' '.join(kinds)}"]
+    for word in dict.fromkeys(kinds[:-1]):
+        if word in common:
+            found += [f"b{word}", f"c{word} {kind}", f"d{word} {last[-2:]}"]
+    return found
+
+
+def _kinds(text: str, said: list[str], common: frozenset[str], language: str) -> list[str]:
+    written = [
+        word for word in _MARKS.split(text.replace("\u2019", "'").replace("_", " ")) if word.strip("'")
+    ]
+    written = written[-len(said) :]
+    capitals = len(written) == len(said)
+    kinds = []
+    for place, word in enumerate(said):
+        capital = capitals and place > 0 and written[place][:1].isupper()
+        if word in common:
+            kinds.append(word)
+        elif word.isdigit():
+            kinds.append("#")
+        elif capital:
+            kinds.append("N" if language in _CAPITAL_NOUNS else "P")
+        else:
+            kinds.append(f"-{word[-2:]}")
+    return kinds
