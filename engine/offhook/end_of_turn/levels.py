@@ -44,7 +44,8 @@ def breaks_off(speech: NDArray[np.int16], behind: NDArray[np.int16], rate_hz: in
     Of pauses inside phrases shorter than :data:`~offhook.end_of_turn.wait.SHORTEST_PAUSE_MS`, and of ends
     of phrases, this holds at 8 kHz for: Asterisk's prompts, read by people, in English 55 and 0.4 %, in
     Spanish 63 and 2.8, in French 64 and 2.0, in Italian 55 and 3.5; Piper's voice 42 and 5.  Only voices
-    that are put together of pieces end at full loudness, too (espeak-ng 50 and 25 %, flite 80 and 48).
+    that are put together of pieces end at full loudness, too (espeak-ng 50 and 22 %, flite 82 and 46).
+    ``bench/bench_looks.py`` measures it.
     """
     levels, pause = frame_levels(speech, rate_hz), frame_levels(behind, rate_hz)
     if len(levels) < _LAST_FRAMES:
