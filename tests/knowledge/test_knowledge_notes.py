@@ -136,6 +136,33 @@ def test_an_item_is_said_with_its_list_s_title(note: str, number: int, said: str
     assert assemble(note, [parts(note)[number]]) == said
 
 
+@pytest.mark.parametrize(
+    ("note", "alone"),
+    [
+        (
+            "Implantat ab 1.850 € inkl. Krone. Beratung gratis.",
+            ["Implantat ab 1.850 € inkl. Krone.", "Beratung gratis."],
+        ),
+        ("Urlaub vom 4. bis 22. August", ["Urlaub vom 4. bis 22. August."]),
+        ("Offen 9-5.30. August zu.", ["Offen 9-5.30.", "August zu."]),
+        (
+            "Unterricht: 30 Min. CHF 720, 45 Min. CHF 980",
+            ["Unterricht: 30 Min. CHF 720.", "Unterricht: 45 Min. CHF 980."],
+        ),
+        ("Dirección: Av. Sur 13, frente al mercado", ["Dirección: Av. Sur 13, frente al mercado."]),
+        ("Dra. Nava (piel), Dr. Ochoa (aves)", ["Dra. Nava (piel).", "Dr. Ochoa (aves)."]),
+        ("Tél. 04 78 55 50 12", ["Tél. 04 78 55 50 12."]),
+        (
+            "Contracts over 1, 12 or 24 months, leaving costs 9",
+            ["Contracts over 1, 12 or 24 months.", "Leaving costs 9."],
+        ),
+        ("Two people 80, 3 or 4 people 100", ["Two people 80.", "3 or 4 people 100."]),
+    ],
+)
+def test_figures_and_abbreviations_that_go_on_are_not_torn_apart(note: str, alone: list[str]) -> None:
+    assert [assemble(note, [part]) for part in parts(note)] == alone
+
+
 @pytest.mark.parametrize("leaning", ["Not certified.", "Only by appointment.", "Except in May."])
 def test_a_short_sentence_that_leans_on_the_one_before_is_never_said_alone(leaning: str) -> None:
     assert texts(f"We service lifts. {leaning} Ring twice.") == [

@@ -9,10 +9,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_TITLE = re.compile(r"\b(?:dr|mr|mrs|ms|st|prof|e\.g|i\.e|vs)$", re.IGNORECASE)
-"""Abbreviations whose full stop never ends a sentence."""
+_TITLE = re.compile(
+    r"(?<![\w.])(?:dra?|mr|mrs|ms|mx|st|sta|sto|prof|rev|e\.g|i\.e|vs|hon"
+    r"|sra?|srta|sres|mme|mmes|mlle|mlles|mgr|lic|arq|ing|gral"
+    r"|inkl|exkl|zzgl|bzw|ggf|evtl|sog|z|z\.\s?b|u\.\s?a|d\.\s?h|(?-i:ca)|nr|t[e\u00e9]l|telf|n\u00fam|n[\u00ba\u00b0]"
+    r"|av|avda|bd|bvd|pza|dpto|ej|p\.\s?ej|p\.\s?ex|r\u00e9f)$",
+    re.IGNORECASE,
+)
+"""Abbreviations whose full stop never ends a sentence, of every language whose facts are known here: a
+document does not say in which it is written."""
+_MONTH = re.compile(
+    r"\s*(?:(?:jan|j\u00e4n|feb|m\u00e4rz|apr|mai|jun|jul|aug|sep|okt|nov|dez)[a-z]*|(?-i:bis|und|oder))\b",
+    re.IGNORECASE,
+)
+"""What makes a figure with a full stop before it a German ordinal: "4. bis 22. August"."""
+_ORDINAL = re.compile(r"(?<![\d.:\u2013-])\d{1,2}$")
+_FIGURE = re.compile(r"(?<![\d.:])\d+$")
+_OR_SO_MANY = re.compile(r"(\d+)(?:,\s+\d+)*\s+(?:or|and|oder|und|o|u|y|e|ou|et)\s+\d")
+"""The rest of a list of figures that are one thing: "over 6, 12 or 24 months"."""
+_AMOUNT = re.compile(r"\s*(?:[$\u00a3\u20ac]|[A-Z]{3}\s?\d)")
+"""What goes on in spite of its capital letters: "30 Min. CHF 720"."""
 _ABBREVIATION = re.compile(
-    r"\b(?:ave|rd|no|nr|approx|incl|excl|max|min|ca|tel|ext|a\.m|p\.m|mon|tue|wed|thu|fri|sat|sun|jan|feb|mar"
+    r"\b(?:ave|rd|no|approx|incl|excl|max|min|std|ext|a\.m|p\.m|mon|tue|wed|thu|fri|sat|sun|jan|feb|mar"
     r"|apr|jun|jul|aug|sep|sept|oct|nov|dec|hrs?)$",
     re.IGNORECASE,
 )
@@ -145,9 +163,11 @@ def _joined(note: str, sentences: list[tuple[int, int]]) -> list[tuple[int, int]
 
 
 def _is_abbreviation(before: str, after: str) -> bool:
-    if _TITLE.search(before):
+    if _TITLE.search(before) or (_ORDINAL.search(before) and _MONTH.match(after)):
         return True
-    return _ABBREVIATION.search(before) is not None and not after.lstrip()[:1].isupper()
+    if _ABBREVIATION.search(before) is None:
+        return False
+    return not after.lstrip()[:1].isupper() or _AMOUNT.match(after) is not None
 
 
 def _items(note: str, start: int, stop: int) -> list[Part]:
@@ -158,6 +178,8 @@ def _items(note: str, start: int, stop: int) -> list[Part]:
         if not note[start : match.start()].strip() or _open_bracket(note[start : match.start()]):
             continue
         if re.match(r"\d{3}\b", note[match.end() : match.end() + 4]) and match.group() == ",":
+            continue
+        if _are_one(note[start : match.start()], note[match.end() :]):
             continue
         cuts.append(match.start())
     edges = [start, *cuts, stop]
@@ -179,6 +201,12 @@ def _items(note: str, start: int, stop: int) -> list[Part]:
         else:
             found.append(Part(a, b))
     return found
+
+
+def _are_one(before: str, after: str) -> bool:
+    """Whether the figures around a comma belong to one list of nothing but figures, which go up."""
+    last, next_ = _FIGURE.search(before), _OR_SO_MANY.match(after)
+    return last is not None and next_ is not None and int(last[0]) < int(next_[1])
 
 
 def _open_bracket(text: str) -> bool:
