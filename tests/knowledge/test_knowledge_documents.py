@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,16 @@ def test_vectors_that_came_with_a_passage_are_used_where_the_network_is_the_same
     matcher.encoded.clear()
     knowledge(matcher, None, Passage("One.", vectors=packed, model="letters-0"))
     assert len(matcher.encoded) == 2
+
+
+def test_vectors_of_a_passage_that_is_cut_otherwise_by_now_are_computed_anew() -> None:
+    matcher = Letters()
+    whole = matcher.encode_facts(["anything"], [()])[0]
+    two = pack(replace(whole, parts=np.stack([whole.vector, whole.vector])))
+    for text, computed in (("One. Two.", 1), ("One of them.", 2)):
+        matcher.encoded.clear()
+        knowledge(matcher, None, Passage(text, vectors=two, model="letters-1"))
+        assert len(matcher.encoded) == computed, text
 
 
 def test_a_cache_that_cannot_be_used_costs_time_alone(tmp_path: Path) -> None:

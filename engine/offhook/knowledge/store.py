@@ -27,7 +27,7 @@ from offhook.knowledge.moods import Mood, MoodClassifier
 from offhook.knowledge.notes import parts
 from offhook.knowledge.passages import read_passages
 from offhook.knowledge.requests import RequestClassifier
-from offhook.knowledge.vectors import VectorCache
+from offhook.knowledge.vectors import VectorCache, fits
 from offhook.knowledge.words import WordIndex, WordMatch, content_words
 from offhook.languages import language
 from offhook.languages.codes import base_language
@@ -355,7 +355,11 @@ def _index_of(items: Sequence[Item]) -> WordIndex:
 def _known(
     items: Sequence[Item], matcher: FactMatcher, cache: VectorCache | None, stored: Mapping[int, Passage]
 ) -> _Known:
-    usable = {n: one.vectors for n, one in stored.items() if one.vectors and one.model == matcher.key}
+    usable = {
+        number: one.vectors
+        for number, one in stored.items()
+        if one.vectors and one.model == matcher.key and fits(one.vectors, len(items[number].parts))
+    }
     encoded = encode_items(items, matcher, cache, usable)
     if len(encoded) <= UNPACKED:
         encoded = [replace(each, tokens=each.tokens.astype(np.float32)) for each in encoded]

@@ -49,6 +49,14 @@ def pack(encoded: Encoded) -> bytes:
     )
 
 
+def fits(packed: bytes, parts: int) -> bool:
+    """Whether packed vectors are those of a fact that is cut into so many parts, as far as they have any.
+
+    Those that are kept in a database may be older than the rules by which facts are cut.
+    """
+    return len(packed) >= _HEADER.size and _HEADER.unpack_from(packed)[3] in (0, parts)
+
+
 def unpack(packed: bytes, text: str) -> Encoded:
     """What :func:`pack` made of the vectors of ``text``.  Raises ValueError when it is something else."""
     if len(packed) < _HEADER.size:
