@@ -51,7 +51,7 @@ def models() -> Models:
 
 
 def known(language: str, models: Models | None) -> Knowledge:
-    agent = Agent(name="Ice", greeting="...", language=language, facts=FACTS[language.split("-")[0]])
+    agent = Agent(name="Ice", greeting="Hello.", language=language, facts=FACTS[language.split("-")[0]])
     knowledge = Knowledge(agent, models)
     knowledge.prepare()
     return knowledge
