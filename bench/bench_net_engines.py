@@ -167,6 +167,7 @@ async def _ears(tries: int) -> None:
 SAID = ("01_hours", "03_cost", "04_parking")
 LOCAL = 'fallback = { engine = "moonshine", after_ms = %d }'
 TURNAROUNDS = (
+    ("", 0.0, "", "this machine's recogniser, no server"),
     ("openai", 0.35, "", "words 350 ms late, alone"),
     ("openai", 0.35, LOCAL % 5_000, "words 350 ms late, this machine guesses"),
     ("openai", 0.35, LOCAL % 5_000 + '\ncommit = "interim"', "words 350 ms late, begun on this machine's"),
@@ -175,7 +176,7 @@ TURNAROUNDS = (
     ("openai", 2.0, LOCAL % 450, "words 2 s late, this machine takes over"),
     ("openai", 2.0, LOCAL % 450 + '\ncommit = "interim"', "words 2 s late, begun on this machine's"),
 )
-"""What kind of server, how late its final words are [s], settings of [stt], and what that is called."""
+"""What kind of server, or none; how late its final words are [s]; settings of [stt]; what that is called."""
 
 
 async def _turnaround(calls: int) -> None:
@@ -191,12 +192,13 @@ async def _turnaround(calls: int) -> None:
         return ear.transcribe(resample(samples, rate_hz, 16_000)).text
 
     for kind, delay_s, more, name in TURNAROUNDS:
-        async with hearing_server(kind) as server:
+        async with hearing_server(kind or "openai") as server:
             server.delay_s = delay_s
             server.understands = understands if kind == "openai" else known
             engine = "deepgram" if kind == "nova" else kind
             settings = f'[stt]\nengine = "{engine}"\nbase_url = {json.dumps(server.url)}\n'
             settings += f'api_key_env = "HEARING_KEY"\nfinal_timeout_s = 20\n{more}\n'
+            settings = settings if kind else ""
             daemon = DaemonProcess(settings, environment={"HEARING_KEY": hearing_servers.SECRET})
             try:
                 await asyncio.to_thread(daemon.start)
