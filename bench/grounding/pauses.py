@@ -20,6 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from offhook.end_of_turn.last_words import (
+    ADVERBS,
+    AUXILIARIES,
+    CONJUNCTIONS,
+    DETERMINERS,
+    PREPOSITIONS,
+    SUBJECTS,
+)
 from offhook.languages.turns.base import word_set
 from offhook.languages.words import words
 
@@ -31,44 +39,20 @@ FINAL = ".,;:!?-\u2013\u2014 "
 """What a recogniser, or a writer, ends a piece of a sentence with."""
 
 _FILLERS = word_set("um uh erm er hmm")
-_DETERMINERS = word_set(
-    "a an the my your his our their its every each no any some this these those which what whose"
-)
-_PREPOSITIONS = word_set(
-    "of from into between during per via regarding at to for about with on in by until after before"
-    " around without under over near through than off out up down inside outside within across behind"
-    " past against beside besides towards since"
-)
-_CONJUNCTIONS = word_set(
-    "and or but because if whether unless although though while when where so nor as that who until"
-    " once since like cos"
-)
-_AUXILIARIES = word_set(
-    "is are am was were do does did can could will would shall should may might must has have had be"
-    " been isn't aren't don't doesn't can't won't"
-)
-_SUBJECTS = word_set(
-    "i he she we they i'm i've i'll i'd he's she's we're we've we'd we'll they're it's there's that's"
-    " you're you've you'll what's where's how's who's when's"
-)
-_ADVERBS = word_set(
-    "please today tomorrow tonight yesterday now then there here instead too either also again anyway"
-    " afterwards later first just only even really actually still already online yet myself both not"
-)
-_FUNCTION_WORDS = _DETERMINERS | _PREPOSITIONS | _CONJUNCTIONS | _AUXILIARIES | _SUBJECTS
+_FUNCTION_WORDS = DETERMINERS | PREPOSITIONS | CONJUNCTIONS | AUXILIARIES | SUBJECTS
 _NEVER_LAST = (
-    (_DETERMINERS - {"this", "these", "those", "each", "any", "some", "what", "which"})
-    | (_CONJUNCTIONS - {"so", "once", "like", "though", "since", "that"})
-    | _AUXILIARIES
-    | _SUBJECTS
+    (DETERMINERS - {"this", "these", "those", "each", "any", "some", "what", "which"})
+    | (CONJUNCTIONS - {"so", "once", "like", "though", "since", "that"})
+    | AUXILIARIES
+    | SUBJECTS
     | _FILLERS
     | {"of", "from", "into", "between", "during", "per", "via", "regarding", "than"}
 )
 _MAY_FOLLOW_A_WHOLE = (
-    _PREPOSITIONS
-    | _CONJUNCTIONS
-    | _ADVERBS
-    | _SUBJECTS
+    PREPOSITIONS
+    | CONJUNCTIONS
+    | ADVERBS
+    | SUBJECTS
     | _FILLERS
     | {"you", "it", "is", "are", "do", "does", "did", "can", "could", "will", "would"}
 )
@@ -139,7 +123,7 @@ def pauses(text: str, whole: frozenset[str]) -> Iterator[Pause]:
         )
         looks_for_a_word = last in _FUNCTION_WORDS and after not in _FUNCTION_WORDS
         weight = (
-            3.0 if mark or last in _FILLERS else 2.0 if after in _CONJUNCTIONS or looks_for_a_word else 1.0
+            3.0 if mark or last in _FILLERS else 2.0 if after in CONJUNCTIONS or looks_for_a_word else 1.0
         )
         yield Pause(before, may_be_whole, weight)
 

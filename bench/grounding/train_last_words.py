@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 PHRASES = HERE.parent / "end_of_turn.toml"
 COMMON = 400
 """So many words have a kind of their own: each is said in at least 50 utterances."""
-TABLE = 1 << 16
+TABLE = 1 << 17
 RIDGE = 3e-5
 STEPS = 120
 RATE = 0.05

@@ -17,13 +17,13 @@ question (``bench/bench_end_of_turn.py``)::
 
                      wait when finished         answered in the pause
                      p50      p95
-    questions        120 ms   134 ms            10.5 %
-    short replies    122 ms   849 ms             6.5 %
-    statements       560 ms   606 ms            15.1 %   (37.0 % when treated like questions, p50 136 ms)
+    questions        120 ms   135 ms             9.6 %
+    short replies    122 ms   848 ms             6.5 %
+    statements       560 ms   648 ms            16.2 %   (35.5 % when treated like questions, p50 151 ms)
 
-Words that cannot end there are answered in 0.4 % of their pauses, all kinds together; the rest are words
-that can.  Waiting up to 700 ms after statements gives 2.7 % there, which is ``statement_ms``; 560 keeps
-most of them below 600 ms.  After 427 questions that other writers' callers ask businesses, p95 is 277 ms
+Words that cannot end there are answered in none of their pauses, all kinds together; the rest are words
+that can.  Waiting up to 700 ms after statements gives 5.4 % there, which is ``statement_ms``; 560 keeps
+most of them below 600 ms.  After 427 questions that other writers' callers ask businesses, p95 is 291 ms
 (``--callers``).
 What callers get of it, ``python -m bench.turnaround`` measures.
 
