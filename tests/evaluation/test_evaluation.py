@@ -72,6 +72,7 @@ BAD: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "negative": (lambda s: s["questions"][1].update(after=-1), "question 1: after: "),
     "nothing said": (lambda s: s["questions"][3].update(say=" "), "question 3: say: is empty"),
     "missing": (lambda s: s["questions"][3].pop("right"), "question 3: right: is missing"),
+    "two missing": (lambda s: (s.pop("name"), s.pop("greeting")), "name, greeting: are missing; they may"),
     "contradiction": (lambda s: s["questions"][4].update(must_not_end=True), "question 4: ends and must_not"),
     "kind": (lambda s: s["questions"][0].update(kind="A fact"), "question 0: kind: "),
     "no questions": (lambda s: s.update(questions=[]), "questions: "),
@@ -90,6 +91,19 @@ def test_what_is_wrong_with_a_suite_is_told_in_one_line(name: str, tmp_path: Pat
     assert str(raised.value).startswith(f"{path}: ")
     assert expected in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_suite_for_an_agent_of_its_own_file_needs_no_business(tmp_path: Path) -> None:
+    bye = {"say": "bye now", "kind": "goodbye", "ends": True}
+
+    def questions_alone(suite: dict[str, Any]) -> None:
+        for key in ("name", "greeting", "facts", "persona"):
+            suite.pop(key, None)
+        suite["questions"].append(bye)
+
+    agent = load_suite(FILE).agent()
+    suite = load_suite(changed(tmp_path, questions_alone), agent)
+    assert (suite.name, suite.questions[-1].right) == (agent.name, ".*")
 
 
 @pytest.mark.parametrize(

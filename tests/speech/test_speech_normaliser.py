@@ -84,6 +84,8 @@ CASES = [
     ("6am-midnight, noon - 3", "six AM to midnight, noon to three"),
     # Weekdays and months.
     ("M-Sat 8-6, Th-Su noon-3pm", "Monday to Saturday, eight to six, Thursday to Sunday, noon to three PM"),
+    ("closed M & Tu; Th, F/Sa", "closed Monday and Tuesday; Thursday, Friday, Saturday"),
+    ("M & S, F, W", "M and S, F, W"),
     ("Weds 9-5, MWF 6pm", "Wednesday, nine to five, Monday, Wednesday, Friday, six PM"),
     ("Mon-Fri 7:30-5", "Monday to Friday, seven thirty to five"),
     (

@@ -90,7 +90,7 @@ def _jobs(args: argparse.Namespace, config: Config) -> list[_Job]:
     own = None if args.agent is None else load_agent(args.agent, config.agent.search)
     jobs: list[_Job] = []
     for path in args.suites:
-        suite = load_suite(path)
+        suite = load_suite(path, own)
         if any(job.suite.id == suite.id for job in jobs):
             raise ConfigError(f"{path}: id: a suite before it is called {suite.id!r} already")
         agent = own or suite.agent()

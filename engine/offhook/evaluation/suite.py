@@ -52,11 +52,18 @@ class Question(Section):
     expect: str = ""
     """A right answer, for people."""
     ends: bool = False
-    """The caller takes leave: the agent ends the call."""
+    """The caller takes leave: the agent ends the call.  ``right`` may be left out then."""
     must_not_end: bool = False
     """Sounds like a farewell and is none."""
     wants: dict[str, Any] | None = None
     """What the caller wants done (:mod:`.wants`); judged where the agent has tools."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_farewell(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("ends") is True and "right" not in data:
+            return {**data, "right": ".*"}
+        return data
 
     @model_validator(mode="after")
     def _consistent(self) -> Question:
@@ -99,8 +106,11 @@ Chain = tuple[Step, ...]
 """The questions of one conversation, in order."""
 
 
-def load_suite(path: Path) -> Suite:
-    """Read a suite.  Raises ConfigError with one line: file, question, field, what is wrong."""
+def load_suite(path: Path, agent: Agent | None = None) -> Suite:
+    """Read a suite.  Raises ConfigError with one line: file, question, field, what is wrong.
+
+    ``agent`` is asked instead of the suite's own business, which need not be described then.
+    """
     text = read_text(path)
     try:
         data = json.loads(text)
@@ -110,6 +120,8 @@ def load_suite(path: Path) -> Suite:
         raise ConfigError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: a suite is a JSON object with {', '.join(Suite.model_fields)}")
+    if agent is not None:
+        data = {"name": agent.name, "greeting": agent.greeting, "language": agent.language} | data
     try:
         suite = Suite.model_validate(data)
         suite.agent()
@@ -170,7 +182,18 @@ def _first_problem(errors: list[ErrorDetails]) -> str:
         case "extra_forbidden":
             line = _unknown_key(problem["loc"])
         case "missing":
-            line = f"{place}is missing"
+            loc = problem["loc"]
+            missing = [
+                str(one["loc"][-1])
+                for one in errors
+                if one["type"] == "missing" and one["loc"][:-1] == loc[:-1]
+            ]
+            more = len(errors) - len(missing)
+            if len(missing) > 1:
+                place = f"{_place(loc[:-1])}{', '.join(missing)}: "
+            line = f"{place}{'is' if len(missing) == 1 else 'are'} missing"
+            if loc == ("name",) or loc == ("greeting",):
+                line += "; they may be where --agent names the agent that is asked"
         case "value_error":
             line = f"{place}{problem['ctx']['error']}"
         case "string_too_short":

@@ -132,6 +132,13 @@ NAMES: tuple[Rule, ...] = (
     ),
     rule(r"\b(?:MWF|M/W/F)\b", "Monday, Wednesday, Friday"),
     rule(
+        r"\b(?=[A-Z, &/]*(?:Tu|Th|Sa|Su)\b)(?:M|Mo|Tu|W|We|Th|F|Fr|Sa|Su)"
+        r"(?:(?:, ?| ?& ?|/)(?:M|Mo|Tu|W|We|Th|F|Fr|Sa|Su)\b)+",
+        lambda match: re.sub(
+            r"[A-Z][a-z]?", lambda day: _LETTERS[day.group()], match.group().replace("/", ", ")
+        ),
+    ),
+    rule(
         rf"\b((?:{_DAY})s?)[:,]?\s(?=\d{{1,2}}(?::\d\d|\s?[apAP]\.?[mM]\b|(?:\.\d\d)?\s?-\s?\d)"
         r"|(?:noon|midnight)\s?(?:-|to\b))",
         r"\1, ",
