@@ -6,6 +6,7 @@ A configuration is read once, checked as a whole, and frozen.
 from offhook.config.apps import AppConfig
 from offhook.config.control import ControlConfig, TelemetryConfig, WebConfig
 from offhook.config.doors import AriConfig, DoorsConfig
+from offhook.config.mail import MailConfig
 from offhook.config.outbound import OutboundConfig, OutboundWebhook
 from offhook.config.problems import clipped, problem_in_words
 from offhook.config.reading import find_config, load_config, parse_text, parse_toml
@@ -21,7 +22,6 @@ from offhook.config.sections import (
     DaemonConfig,
     Device,
     LlmConfig,
-    MailConfig,
     MetricsConfig,
     SttConfig,
     TenantsConfig,

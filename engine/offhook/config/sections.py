@@ -20,6 +20,7 @@ from offhook.config.admission import AdmissionConfig
 from offhook.config.apps import AppConfig
 from offhook.config.control import ControlConfig, TelemetryConfig, WebConfig
 from offhook.config.doors import DoorsConfig
+from offhook.config.mail import MailConfig
 from offhook.config.outbound import OutboundConfig
 from offhook.config.recording import RecordingConfig
 from offhook.config.services import (
@@ -337,32 +338,6 @@ class MetricsConfig(Section):
     listen: _Address | None = None
     """``HOST:PORT`` of the pages /metrics (Prometheus) and /health; None: no door is opened.  Who reaches it
     may read it, so let it be ``127.0.0.1:9464``, or an address that only your monitoring reaches."""
-
-
-class MailConfig(Section):
-    """Who sends the agents' mail: a server that takes it, for tickets, messages and summaries."""
-
-    host: str = ""
-    """None: no mail is sent."""
-    port: int = Field(587, ge=1, le=65535)
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    """``none`` for a server on this machine."""
-    sender: str = Field("", pattern=r"^$|^[!-;=?A-~]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}$")
-    """The address in From."""
-    user: str = ""
-    secret_env: str | None = None
-    secret_file: ConfigPath | None = None
-    ca_file: ConfigPath | None = None
-    """Certificates that are trusted instead of the system's."""
-    timeout_s: float = Field(20.0, gt=0, le=120)
-
-    def problem(self) -> str | None:
-        """Why no mail can be sent, in one line."""
-        if not self.host:
-            return "mail.host is not set: mail is wanted, and no server takes it"
-        if not self.sender:
-            return "mail.sender is not set: write the address that mail comes from"
-        return None
 
 
 class Config(Section):
