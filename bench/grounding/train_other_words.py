@@ -1,17 +1,13 @@
 """Trains what tells a finished German, Spanish or French utterance (offhook/end_of_turn/other_words.py).
 
-    python -m bench.grounding.train_other_words [--write] [--language de|es|fr] [--sentences FOLDER]
+    python -m bench.grounding.train_other_words [--write] [--language de|es|fr]
 
-Learnt from three kinds of people's sentences:
+Learnt from two kinds of callers' sentences, all of them ours:
 
 - ``bench/end_of_turn.CODE.txt``: callers' utterances with the places where one may pause before they are
   whole; and the tuned half of ``bench/end_of_turn.CODE.toml``;
-- questions and acts of the businesses in ``languages/`` and ``acts_languages.json``, whose every inner word
-  is a place to pause;
-- the same of strangers' sentences in FOLDER: 15,000 German and French ones of Tatoeba, short and of everyday
-  life, as https://www.manythings.org/anki has them (``deu.txt``, ``fra.txt`` of its zips; CC BY 2.0 FR), and
-  2,300 to 4,600 to be read aloud by those who make a voice (``prompts/`` of
-  https://github.com/rhasspy/piper-recording-studio, MIT).  Of each at most four beginnings, drawn.
+- questions and acts of the businesses in ``languages/`` and ``acts_languages.json``, of each at most four
+  beginnings, drawn: any inner word is a place to pause.
 
 A beginning of two words is hardly ever whole in those, and "On Tuesday" is: so whole utterances and
 beginnings of the same number of words weigh the same, and how long an utterance is tells nothing.
@@ -26,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import re
 from collections import Counter, defaultdict
@@ -44,11 +39,6 @@ from offhook.languages.turns import turn_language
 from offhook.languages.words import words
 
 HERE = Path(__file__).parent
-SENTENCES = Path(os.environ.get("OFFHOOK_CACHE") or Path.home() / ".cache" / "offhook") / "sentences"
-NAMES = {"de": "German", "es": "Spanish", "fr": "French"}
-TATOEBA = {"de": "deu.txt", "fr": "fra.txt"}
-"""Of Spanish there was none to be had."""
-OF_TATOEBA = 15_000
 BEGINNINGS = 4
 COMMON = 400
 """So many words have a kind of their own."""
@@ -56,7 +46,7 @@ TABLE = 1 << 16
 RIDGE = 3e-4
 STEPS = 100
 RATE = 0.05
-OF_CALLERS, OF_BUSINESSES, OF_STRANGERS = 10.0, 4.0, 1.0
+OF_CALLERS, OF_BUSINESSES = 10.0, 4.0
 """What one utterance weighs."""
 LONGEST = 25
 """Words: longer ones are read, not said."""
@@ -102,33 +92,25 @@ def tuned(language: str) -> list[Sample]:
     ]
 
 
-def strangers(folder: Path, language: str) -> list[Sample]:
-    """Sentences to be read aloud and questions to businesses, and all their beginnings."""
-    written: list[tuple[str, float]] = []
-    for path in sorted((folder / "prompts").glob(f"{NAMES[language]} (*/*.txt")):
-        for line in path.read_text(encoding="utf-8-sig").splitlines():
-            written.append((line.partition("\t")[2], OF_STRANGERS))
+def to_businesses(language: str) -> list[Sample]:
+    """What is asked and said there, with some of its beginnings."""
+    written: list[str] = []
     for path in sorted((HERE / "languages").glob(f"{language}-*.json")):
         asked = json.loads(path.read_text(encoding="utf-8"))["questions"]
-        written += [(one["say"], OF_BUSINESSES) for one in asked]
+        written += [one["say"] for one in asked]
     acts = json.loads((HERE / "acts_languages.json").read_text(encoding="utf-8"))[language]
-    written += [(one["say"], OF_BUSINESSES) for one in acts]
-    pairs = []
-    if language in TATOEBA:
-        pairs = (folder / TATOEBA[language]).read_text(encoding="utf-8").splitlines()
-    everyday = sorted({pair.split("\t")[1] for pair in pairs if pair.count("\t")})
+    written += [one["say"] for one in acts]
     chance = random.Random(1)
-    written += [(text, OF_STRANGERS) for text in chance.sample(everyday, min(OF_TATOEBA, len(everyday)))]
     found = []
-    for text, weight in written:
+    for text in written:
         for sentence in _SENTENCE.split(text):
             said = plain(sentence).split()
             if not said or len(said) > LONGEST:
                 continue
-            found.append(Sample(" ".join(said), True, weight))
+            found.append(Sample(" ".join(said), True, OF_BUSINESSES))
             inside = range(1, len(said))
             drawn = chance.sample(inside, min(BEGINNINGS, len(inside)))
-            found += [Sample(" ".join(said[:count]), False, weight / len(drawn)) for count in drawn]
+            found += [Sample(" ".join(said[:count]), False, OF_BUSINESSES / len(drawn)) for count in drawn]
     return balanced([one for one in found if words(one.text)])
 
 
@@ -204,10 +186,10 @@ def common_words(samples: list[Sample]) -> frozenset[str]:
     return frozenset(word for word, _ in counts.most_common(COMMON))
 
 
-def train(language: str, folder: Path, *, write: bool) -> tuple[list[list[float]], list[bool], list[float]]:
+def train(language: str, *, write: bool) -> tuple[list[list[float]], list[bool], list[float]]:
     """Learns one language; what completeness.py's weights are fitted on: cues and scores, whether
     over, and what each weighs."""
-    told, others = callers(language), strangers(folder, language)
+    told, others = callers(language), to_businesses(language)
     common = common_words([*others, *(one for each in told for one in each)])
     rows = Rows.of(others, common, language).and_(Rows.of(tuned(language), common, language))
     seen: list[list[float]] = []
@@ -241,16 +223,12 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help=f"keep the weights in {FOLDER}")
     parser.add_argument("--language", nargs="+", choices=LANGUAGES, default=LANGUAGES)
-    parser.add_argument("--sentences", type=Path, default=SENTENCES, help=f"default: {SENTENCES}")
     options = parser.parse_args()
-    for name in ("prompts", *(TATOEBA[one] for one in options.language if one in TATOEBA)):
-        if not (options.sentences / name).exists():
-            raise SystemExit(f"{options.sentences / name} is missing: --help says where it is to be had")
     seen: list[list[float]] = []
     over: list[bool] = []
     each: list[float] = []
     for language in options.language:
-        more = train(language, options.sentences, write=options.write)
+        more = train(language, write=options.write)
         seen += more[0]
         over += more[1]
         each += more[2]

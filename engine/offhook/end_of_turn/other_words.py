@@ -1,4 +1,4 @@
-"""Whether a German, Spanish or French utterance is over, by what was learnt from how people's sentences end.
+"""Whether a German, Spanish or French utterance is over, by what was learnt from how callers' sentences end.
 
 As English has it in ``last_words.py``: hashed n-grams of the last words and of the first ones, whose weights
 add up to log-odds.  Two things are different.  There is less to learn from, so beside the most frequent words
