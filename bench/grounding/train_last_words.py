@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.grounding.pauses import Part, pauses, utterances, wholes
-from offhook.end_of_turn.last_words import FILE, LastWords, features, places
+from offhook.end_of_turn.hashed import places
+from offhook.end_of_turn.last_words import FILE, LastWords, features
 from offhook.languages.words import words
 
 HERE = Path(__file__).parent

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from bench.bench_end_of_turn import auc, fit, phrases
 from offhook.end_of_turn.completeness import cues
-from offhook.end_of_turn.last_words import places
+from offhook.end_of_turn.hashed import places
 from offhook.end_of_turn.other_words import FOLDER, LANGUAGES, features
 from offhook.languages.turns import turn_language
 from offhook.languages.words import words

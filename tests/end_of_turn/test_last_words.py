@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from offhook.end_of_turn.last_words import FILE, LastWords, features, last_words, places
+from offhook.end_of_turn.hashed import places
+from offhook.end_of_turn.last_words import FILE, LastWords, features, last_words
 from offhook.errors import ModelError
 from offhook.languages.words import words
 from tests.support.english import completeness

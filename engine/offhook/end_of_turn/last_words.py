@@ -2,26 +2,20 @@
 
 A list says which words can be the last of a sentence, not after what: "Do I get anything off that" is over
 and "the one that" is not.  Here every run of words, of kinds and of classes of words that an utterance ends
-with, alone and together with how its sentence began, has a weight of its own, and their sum are log-odds: a
-logistic function of hashed n-grams, as text classifiers have used for long (Weinberger et al. 2009, Feature
-hashing for large scale multitask learning).  The weights are learnt from whole utterances of callers and from
-the places inside them where a speaker may pause (``bench/grounding/train_last_words.py``, which also says how
-good they are).
+with, alone and together with how its sentence began, has a weight of its own (:mod:`.hashed`).  The weights
+are learnt from whole utterances of callers and from the places inside them where a speaker may pause
+(``bench/grounding/train_last_words.py``, which also says how good they are).
 
 Pure but for the weights, which are read once; takes some 60 us.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from offhook.errors import ModelError
+from offhook.end_of_turn.hashed import HashedWeights
 from offhook.languages.turns.base import word_set
 
 FILE = Path(__file__).parent.parent / "assets" / "end_of_turn" / "en.npz"
@@ -89,32 +83,21 @@ _SHORT = 3
 
 
 class LastWords:
-    """The weights.  Immutable."""
+    """What was learnt of English.  Immutable."""
 
     def __init__(self, path: Path = FILE) -> None:
-        """Load them.  Raises ModelError when they are missing."""
-        if not path.is_file():
-            raise ModelError(f"{path} is missing: install offhook again")
-        with np.load(path) as stored:
-            self._weights: NDArray[np.float32] = stored["weights"].astype(np.float32)
-            self._bias = float(stored["bias"])
-            self._common = frozenset(str(stored["common"]).split())
+        """Raises ModelError when the file is missing."""
+        self._weights = HashedWeights(path)
 
     def log_odds(self, said: Sequence[str]) -> float:
         """That nothing follows ``said``, some words in lower case.  Raises IndexError for none."""
-        rows = places(features(said, self._common), len(self._weights))
-        return float(self._weights[rows].sum()) + self._bias
+        return self._weights.log_odds(features(said, self._weights.common))
 
 
 @cache
 def last_words() -> LastWords:
     """The ones that are shipped."""
     return LastWords()
-
-
-def places(found: Sequence[str], size: int) -> list[int]:
-    """Where the weights of these features stand in a table of ``size``, the same on every machine."""
-    return [zlib.crc32(feature.encode()) % size for feature in found]
 
 
 def features(said: Sequence[str], common: frozenset[str]) -> list[str]:

@@ -16,11 +16,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from offhook.end_of_turn.last_words import places
-from offhook.errors import ModelError
+from offhook.end_of_turn.hashed import HashedWeights
 from offhook.languages.words import words
 
 FOLDER = Path(__file__).parent.parent / "assets" / "end_of_turn"
@@ -42,23 +38,16 @@ _MARKS = re.compile(r"[^\w']+")
 
 
 class OtherWords:
-    """The weights of one language.  Immutable."""
+    """What was learnt of one language.  Immutable."""
 
     def __init__(self, language: str, path: Path | None = None) -> None:
-        """Load them.  Raises ModelError when they are missing."""
-        path = path or FOLDER / f"{language}.npz"
-        if not path.is_file():
-            raise ModelError(f"{path} is missing: install offhook again")
-        with np.load(path) as stored:
-            self._weights: NDArray[np.float32] = stored["weights"].astype(np.float32)
-            self._bias = float(stored["bias"])
-            self._common = frozenset(str(stored["common"]).split())
+        """Raises ModelError when the file is missing."""
+        self._weights = HashedWeights(path or FOLDER / f"{language}.npz")
         self._language = language
 
     def log_odds(self, text: str) -> float:
         """That nothing follows ``text``.  Raises IndexError where it has no words."""
-        rows = places(features(text, self._common, self._language), len(self._weights))
-        return float(self._weights[rows].sum()) + self._bias
+        return self._weights.log_odds(features(text, self._weights.common, self._language))
 
 
 @cache
