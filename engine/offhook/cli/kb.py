@@ -134,7 +134,9 @@ def _put(
         raise ConfigError(f"{source}: holds nothing that could be said")
     networks = None if models is None else models.of(language)
     if networks is not None and models is not None:
-        passages = with_vectors(passages, networks.matcher, models.cache, _progress(source))
+        passages = with_vectors(
+            passages, networks.matcher, models.cache, _progress(source), language=language
+        )
     with database.writing() as connection:
         before = [each for each in read_passages(connection, tenant.id) if each.source == source]
         if [replace(each, vectors=None) for each in before] == [

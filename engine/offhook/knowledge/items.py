@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.knowledge.base import Encoded, FactMatcher
+from offhook.knowledge.kinds import kinds
 from offhook.knowledge.marks import marks
 from offhook.knowledge.notes import Part, assemble, titles_of
 from offhook.knowledge.vectors import Progress, VectorCache, encode_facts, unpack
@@ -22,17 +22,6 @@ UNTOLD = 0.4
 a part too many is served better than who misses the one that they need.  On the businesses that the matcher
 was not trained on, answers to questions in other words hold all that is needed in 0.80 instead of 0.70, and
 are a word longer; plain ones in 0.91 instead of 0.88."""
-_KINDS = {
-    "our address, where to find us": re.compile(
-        r"\b\d{1,5}[A-Za-z]? (?:[A-Z][\w'\u2019]+ ){1,3}[A-Z][\w'\u2019]+"
-    ),
-    "e-mail address": re.compile(r"\S@\S+\.\w"),
-    "website": re.compile(
-        r"(?<![@\w.])(?:https?://|www\.)\S|(?<![@\w.-])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|co\.uk|example)\b"
-    ),
-    "telephone number": re.compile(r"(?<![\d$£€.,])(?:\+?\d[\d ().-]{5,}\d)(?![\d.,]*\d)"),
-}
-"""What is written without its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +38,7 @@ class Item:
     """Of a passage: its document."""
     denies: tuple[bool, ...] = ()
     """For each part: it says no, and the next one tells what there is instead; empty for none."""
+    language: str = "en"
 
 
 def encode_items(
@@ -77,12 +67,12 @@ def pack_items(
 
 def searched(item: Item) -> str:
     """The text and, behind it, its keywords, its headings, and what its addresses and numbers are called."""
-    kinds = [
+    named = [
         *item.keywords[:MOST_KEYWORDS],
         *([item.about] if item.about else []),
-        *(kind for kind, shape in _KINDS.items() if shape.search(item.text)),
+        *kinds(item.text, item.language),
     ]
-    return f"{item.text} ({', '.join(kinds)})" if kinds else item.text
+    return f"{item.text} ({', '.join(named)})" if named else item.text
 
 
 def part_of(item: Item, encoded: Encoded) -> NDArray[np.int64]:

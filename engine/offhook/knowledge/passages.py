@@ -24,9 +24,17 @@ def with_vectors(
     matcher: FactMatcher,
     cache: VectorCache | None = None,
     progress: Progress | None = None,
+    *,
+    language: str = "en",
 ) -> list[Passage]:
-    """The same with the vectors by which ``matcher`` finds them: some 5 ms each, unless they are kept."""
-    items = [Item(n, one.text, tuple(parts(one.text)), (), one.about) for n, one in enumerate(passages)]
+    """The same with the vectors by which ``matcher`` finds them: some 5 ms each, unless they are kept.
+
+    ``language``: what they are written in.
+    """
+    items = [
+        Item(n, one.text, tuple(parts(one.text)), (), one.about, language=language)
+        for n, one in enumerate(passages)
+    ]
     packed = pack_items(items, matcher, cache, progress=progress)
     return [
         replace(one, vectors=vectors, model=matcher.key)

@@ -196,6 +196,7 @@ class Knowledge:
         self, agent: Agent, models: Models | None = None, passages: ReadPassages | None = None
     ) -> None:
         """``passages`` reads what documents say, beside those that the agent's file names."""
+        self._agent = agent
         facts = [(fact.text, tuple(fact.keywords)) for fact in agent.facts]
         facts += [(text, ()) for text in statements(agent.persona)]
         self._denies = language(agent.language).denies
@@ -204,7 +205,6 @@ class Knowledge:
         )
         self.stated = len(self.items)
         """Items below this number stand in the agent's file, the others in documents."""
-        self._agent = agent
         self._read = passages
         self._models = models
         self._networks = models.of("en") if models and base_language(agent.language) == "en" else None
@@ -251,7 +251,7 @@ class Knowledge:
     ) -> Item:
         cut = tuple(parts(text))
         denies = tuple(self._denies.search(text, part.start, part.stop) is not None for part in cut)
-        return Item(number, text, cut, keywords, about, source, denies)
+        return Item(number, text, cut, keywords, about, source, denies, self._agent.language)
 
     @property
     def networks(self) -> Networks | None:
