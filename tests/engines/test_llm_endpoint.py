@@ -206,7 +206,7 @@ def test_dates_are_no_json(tmp_path: Path) -> None:
 
 def test_the_doctor_knows_remote_models() -> None:
     good = check_llm(Config(llm=llm("ollama", model="llama3.2")))
-    assert good.what == "llm: llama3.2 at http://127.0.0.1:11434"
+    assert good.what == "llm: llama3.2 at http://127.0.0.1:11434; nothing leaves this machine"
     bad = check_llm(Config(llm=llm(api_key_env="ABSENT_KEY")))
     assert "ABSENT_KEY is not set" in bad.what
 

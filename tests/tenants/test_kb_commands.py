@@ -56,7 +56,7 @@ def docs(tmp_path: Path) -> Path:
 
 def test_a_folder_is_added_and_what_cannot_be_read_is_one_line(offhook: Run, docs: Path) -> None:
     out, err = offhook("add", "leeds", str(docs), status=1, plain=True)
-    assert out == f"{docs}/boats.md: 2 passages, added\n{docs}/rules.pdf: 1 passages, added\n"
+    assert out == f"{docs}/boats.md: 2 passages, added\n{docs}/rules.pdf: 1 passage, added\n"
     assert err.startswith(f"offhook: error: {docs}/scan.pdf: has no text, only pictures of pages")
     assert err.count("\n") == 1
     (docs / "scan.pdf").unlink()
