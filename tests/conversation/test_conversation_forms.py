@@ -20,7 +20,8 @@ from offhook.conversation.session import TextSession
 from offhook.engines.llm.base import Limits
 from offhook.engines.pool import load_knowledge_models
 from offhook.errors import ToolError
-from offhook.knowledge.store import Knowledge
+from offhook.knowledge.acts import ActGuess
+from offhook.knowledge.store import Knowledge, Ranking
 from offhook.languages import language
 from offhook.tools.base import Option, Phrases, Refusal, Tool, ToolResult
 from offhook.tools.executor import Toolbox
@@ -402,6 +403,34 @@ def transfer(**more: Any) -> list[Tool]:
     entry = {"targets": targets, "when": ["Put me through to somebody"], **more}
     agent = {"name": "Inn", "greeting": "Hello.", "tools": {"transfer": entry}}
     return list(make_tools(Agent.model_validate(agent)).tools.values())
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "target"),
+    [
+        ("I want a person.", "transfer", "desk"),
+        ("Could I wait in line for somebody?", "queue", "all"),
+    ],
+)
+async def test_of_several_ways_to_a_person_the_one_they_ask_for_is_taken(
+    said: str, kind: str, target: str
+) -> None:
+    class Asking(Knowledge):
+        def search(self, question: str, before: str = "", answered: Sequence[int] = ()) -> Ranking:
+            return Ranking((), ActGuess("person", 0.9))
+
+    queue = {"targets": {"all": {"name": "the next free one"}}, "when": ["Let me wait in line"]}
+    desk = {"targets": {"desk": {"name": "the front desk", "default": True}}, "when": ["I want a person"]}
+    tools = {"transfer": desk, "queue": queue}
+    agent = Agent.model_validate({"name": "Inn", "greeting": "Hello.", "tools": tools})
+    made = {tool.spec.name: tool for tool in make_tools(agent).tools.values()}
+    policy = Grounded(agent, PlainTemplate(), Asking(agent), None, Toolbox(made, Ledger.in_file(None)))
+    session = TextSession(policy, None, Limits(), NOW)
+    await session.open()
+    action = (await session.say(said)).action
+    assert action is not None
+    assert (action.kind, action.target) == (kind, target)
+    await session.close()
 
 
 async def test_the_line_goes_to_whom_they_name() -> None:

@@ -39,6 +39,8 @@ _HEARD = 0.6
 """Of what was said of a result, so much has to have been audible; else it is said again."""
 _ANOTHER = 1.5
 """So much has to speak for another wish while a form is open."""
+_ANOTHER_WAY = 0.1
+"""So much likelier (cosine) one way to a person has to be meant than the first of them."""
 _BESIDE_FORM = ("facts", "readback", "wait", "courtesy", "greeted")
 """Answers after which a form goes on."""
 _NO_WISH = ("farewell", "repeat", "wait", "thanks", "greeting", "readback", "machine")
@@ -318,11 +320,20 @@ class Acting:
     async def _hand_over(
         self, turn: Turn, hearing: Hearing, history: History, executor: Executor
     ) -> Turn | None:
-        """To a person: whom they name, else whom the owner has for that; None: there is nobody."""
+        """To a person: whom they name, else whom the owner has for that; None: there is nobody.
+
+        Of several ways to one (put through, the queue) it is the first, unless they clearly ask for another.
+        """
         names = [name for name in executor.tools if self._is_handover(name, executor)]
         if not names:
             return None
-        filler = FormFiller(executor.tools[names[0]], executor)
+        way = names[0]
+        if len(names) > 1:
+            alike = {wish.name: wish.likeness for wish in (await self._wishes(hearing.text)).ranked}
+            likest = max(names, key=lambda name: alike.get(name, -1.0))
+            if alike.get(likest, -1.0) > alike.get(way, -1.0) + _ANOTHER_WAY:
+                way = likest
+        filler = FormFiller(executor.tools[way], executor)
         step = await filler.open(hearing, person=True)
         insists = 1 + sum(each.act == "person" for each in history.exchanges) >= INSISTS
         if step.reply != "run" and insists:
