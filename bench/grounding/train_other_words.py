@@ -48,6 +48,9 @@ STEPS = 100
 RATE = 0.05
 OF_CALLERS, OF_BUSINESSES = 10.0, 4.0
 """What one utterance weighs."""
+BUSINESSES = 10
+"""Those of ``languages/`` with a higher number are left out: with nine times as many questions the rest is
+heard less, and French ends by other writers were told worse (0.86 instead of 0.87)."""
 LONGEST = 25
 """Words: longer ones are read, not said."""
 LEARNT_MOST = 8.0
@@ -96,6 +99,8 @@ def to_businesses(language: str) -> list[Sample]:
     """What is asked and said there, with some of its beginnings."""
     written: list[str] = []
     for path in sorted((HERE / "languages").glob(f"{language}-*.json")):
+        if int(path.name.split("-")[1]) > BUSINESSES:
+            continue
         asked = json.loads(path.read_text(encoding="utf-8"))["questions"]
         written += [one["say"] for one in asked]
     acts = json.loads((HERE / "acts_languages.json").read_text(encoding="utf-8"))[language]

@@ -39,6 +39,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from offhook import languages
 from offhook.end_of_turn.dictation import (
     Missing,
     missing_digits,
@@ -55,6 +56,7 @@ from offhook.languages.wording import (
     is_preface,
     is_statement,
     is_yes_or_no,
+    words,
 )
 
 __all__ = [
@@ -130,8 +132,9 @@ class EndpointingSettings:
 ANSWER_WORDS = 5
 """As many words as the answer to a question for something short has: "My last name is Miller"."""
 PLEASE_MS = 220
-"""After a bare "yes" or "no", whatever was asked: "please" begins with a closure of 110 ms, which looks like
-a pause, and "no" and "thank you" are said with a short one between them."""
+"""After "yes", "no", "great, thank you" and nothing else, whatever was asked: "please" begins with a closure
+of 110 ms, which looks like a pause, and "no" and "thank you", "thank you" and "goodbye" are said with a short
+one between them."""
 HABIT_WEIGHT = 2.5
 """Doubt of 0.4 and more gives a caller all of their usual pause, certainty none of it."""
 STATEMENT_LOG_ODDS = 4.8
@@ -181,7 +184,8 @@ def wait_ms(
     if missing is Missing.MORE:
         return max(settings.dictated_ms, settings.longest_ms)
     at_least = 0.0 if known.known else float(settings.asked_ms)
-    if is_yes_or_no(text, known) and len(text.split()) == 1:
+    courteous = expected.asked is not Asked.YES_NO and _is_courtesy(text, language)
+    if courteous or (is_yes_or_no(text, known) and len(text.split()) == 1):
         at_least = min(PLEASE_MS, settings.shortest_ms + 100)
     if missing is Missing.NOTHING or (expected.asked is Asked.YES_NO and is_yes_or_no(text, known)):
         complete = 1.0
@@ -208,6 +212,11 @@ def wait_ms(
     # A caller who pauses long pauses long again; the surer their words are complete, the less it matters.
     wait = max(wait, habit.usual_ms * min(1.0, HABIT_WEIGHT * doubt), at_least)
     return round(min(wait, settings.longest_ms))
+
+
+def _is_courtesy(text: str, code: str) -> bool:
+    known, said = languages.language(code), " ".join(words(text))
+    return bool(said) and known.fillers.issuperset(known.courtesies.sub(" ", said).split())
 
 
 def _missing(text: str, expected: Expected, language: TurnLanguage) -> Missing | None:
