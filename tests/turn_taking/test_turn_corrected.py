@@ -46,6 +46,16 @@ CUT: list[Action] = [StopPlayback(1), Settle(1)]
 OVER: Script = [*HEARD, (5000, PlaybackFinished(1))]
 INTERRUPTED: Script = [*HEARD, (2100, started(2050)), (2260, CallerJudged())]
 
+RIGHT_AFTER_A_HUM = [
+    *ANSWERED,
+    StopPlayback(1),
+    prepare(2, 2050, 2400, 300),
+    Cancel(2),
+    Settle(1),
+    PrepareCorrected(3, 1),
+    Commit(3),
+]
+"""What stopped the answer was nobody's turn; the one to the final words follows it."""
 TABLE: Table = {
     "before the turn is over: the answer is prepared anew": (
         [*ASKED[:2], (1100, words(1, UNSURE)), (1300, OTHERS)],
@@ -104,28 +114,12 @@ TABLE: Table = {
     "while it is stopped by a false alarm: it does not come back": (
         [*INTERRUPTED, (2300, OTHERS), (2500, paused(2400, 300)), (2550, hum(2))],
         Committed,
-        [
-            *ANSWERED,
-            StopPlayback(1),
-            prepare(2, 2050, 2400, 300),
-            Cancel(2),
-            Settle(1),
-            PrepareCorrected(3, 1),
-            Commit(3),
-        ],
+        RIGHT_AFTER_A_HUM,
     ),
     "the same, known only after the pause": (
         [*INTERRUPTED, (2500, paused(2400, 300)), (2510, OTHERS), (2550, NothingHeard(2, 100))],
         Committed,
-        [
-            *ANSWERED,
-            StopPlayback(1),
-            prepare(2, 2050, 2400, 300),
-            Cancel(2),
-            Settle(1),
-            PrepareCorrected(3, 1),
-            Commit(3),
-        ],
+        RIGHT_AFTER_A_HUM,
     ),
     "of a revision that is gone": ([*HEARD, (1900, WordsCorrected(7, at(1000)))], Speaking, ANSWERED),
 }
