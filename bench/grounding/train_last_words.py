@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.grounding.hashed import Floats, fit_hashed
 from bench.grounding.pauses import Part, pauses, utterances, wholes
 from offhook.end_of_turn.hashed import places
 from offhook.end_of_turn.last_words import FILE, LastWords, features
@@ -35,9 +36,6 @@ COMMON = 400
 TABLE = 1 << 17
 RIDGE = 3e-5
 STEPS = 120
-RATE = 0.05
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +85,9 @@ def others() -> list[Sample]:
 
 
 def fit(rows: NDArray[np.int32], finished: NDArray[np.bool_], weights: Floats) -> tuple[Floats, float]:
-    """The table and the constant; ``rows`` ``[samples, features]`` are places in it.  Both classes count the
-    same."""
-    weights = np.where(finished, weights * weights[~finished].sum() / weights[finished].sum(), weights)
-    weights = weights / weights.sum()
-    table = np.zeros(TABLE + 1)
-    first, second = np.zeros_like(table), np.zeros_like(table)
-    flat, width = rows.ravel(), rows.shape[1]
-    for step in range(1, STEPS + 1):
-        scores = table[rows].sum(axis=1) + table[-1]
-        error = (1 / (1 + np.exp(-scores)) - finished) * weights
-        gradient = np.bincount(flat, np.repeat(error, width), minlength=TABLE + 1) + RIDGE * table
-        gradient[-1] = error.sum()
-        first += 0.1 * (gradient - first)
-        second += 0.01 * (gradient**2 - second)
-        root = np.sqrt(second / (1 - 0.99**step)) + 1e-7
-        table -= RATE * (first / (1 - 0.9**step)) / root
+    """The table and the constant; ``rows`` ``[samples, features]`` are places in it."""
+    sample = np.repeat(np.arange(len(rows)), rows.shape[1])
+    table = fit_hashed(sample, rows.ravel(), finished, weights, size=TABLE, ridge=RIDGE, steps=STEPS)
     return table[:-1], float(table[-1])
 
 

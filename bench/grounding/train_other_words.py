@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.bench_end_of_turn import auc, fit, phrases
+from bench.grounding.hashed import Floats, fit_hashed, scores
 from offhook.end_of_turn.completeness import cues
 from offhook.end_of_turn.hashed import places
 from offhook.end_of_turn.other_words import FOLDER, LANGUAGES, features
@@ -45,7 +46,6 @@ COMMON = 400
 TABLE = 1 << 16
 RIDGE = 3e-4
 STEPS = 100
-RATE = 0.05
 OF_CALLERS, OF_BUSINESSES = 10.0, 4.0
 """What one utterance weighs."""
 BUSINESSES = 10
@@ -56,7 +56,6 @@ LONGEST = 25
 LEARNT_MOST = 8.0
 CUE_RIDGE = 1.0
 
-Floats = NDArray[np.float64]
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-ZÄÖÜÉÀÇÊ¿¡])")
 _MARKS = re.compile(r"[.?!¿¡,;:…\"«»„“”]+")
 
@@ -161,26 +160,13 @@ class Rows:
         )
 
     def scores(self, table: Floats) -> Floats:
-        scores: Floats = np.bincount(self.sample, table[self.place], len(self.weight)) + table[-1]
-        return scores
+        return scores(table, self.sample, self.place, len(self.weight))
 
-
-def learn(rows: Rows) -> Floats:
-    """The table, and the constant behind it; both classes count the same."""
-    weights = rows.weight.copy()
-    weights[rows.finished] /= 2 * weights[rows.finished].sum()
-    weights[~rows.finished] /= 2 * weights[~rows.finished].sum()
-    table = np.zeros(TABLE + 1)
-    first, second = np.zeros_like(table), np.zeros_like(table)
-    for step in range(1, STEPS + 1):
-        error = (1 / (1 + np.exp(-rows.scores(table))) - rows.finished) * weights
-        gradient = np.bincount(rows.place, error[rows.sample], TABLE + 1) + RIDGE * table
-        gradient[-1] = error.sum()
-        first += 0.1 * (gradient - first)
-        second += 0.01 * (gradient**2 - second)
-        root = np.sqrt(second / (1 - 0.99**step)) + 1e-7
-        table -= RATE * (first / (1 - 0.9**step)) / root
-    return table
+    def learn(self) -> Floats:
+        """The table, and the constant behind it."""
+        return fit_hashed(
+            self.sample, self.place, self.finished, self.weight, size=TABLE, ridge=RIDGE, steps=STEPS
+        )
 
 
 def common_words(samples: list[Sample]) -> frozenset[str]:
@@ -204,17 +190,17 @@ def train(language: str, *, write: bool) -> tuple[list[list[float]], list[bool],
     for half in (0, 1):
         mine = [one for each in told[half::2] for one in each]
         rest = [one for each in told[1 - half :: 2] for one in each]
-        table = learn(rows.and_(Rows.of(rest, common, language)))
-        scores = Rows.of(mine, common, language).scores(table)
-        learnt += list(scores)
-        for one, score in zip(mine, scores, strict=True):
+        table = rows.and_(Rows.of(rest, common, language)).learn()
+        found_by_them = Rows.of(mine, common, language).scores(table)
+        learnt += list(found_by_them)
+        for one, score in zip(mine, found_by_them, strict=True):
             found = cues(one.text, turn_language(language))
             assert found is not None
             seen.append([*map(float, found), float(np.clip(score, -LEARNT_MOST, LEARNT_MOST))])
             over.append(one.finished)
             weights.append(one.weight / OF_CALLERS)
     print(f"{language}: {len(over)} of callers, auc {auc(np.array(learnt), np.array(over)):.3f}", flush=True)
-    table = learn(rows.and_(Rows.of([one for each in told for one in each], common, language)))
+    table = rows.and_(Rows.of([one for each in told for one in each], common, language)).learn()
     path = FOLDER / f"{language}.npz" if write else Path("/tmp") / f"other_words_{language}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     half_size = table[:-1].astype(np.float16)
