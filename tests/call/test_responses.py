@@ -137,6 +137,15 @@ async def test_what_was_being_said_before_does_not_end_the_call_for_the_last_goo
     assert await scene.event() == turn_taking.CallEnded()
 
 
+async def test_how_soon_a_caller_has_silenced_us_is_measured(scene: Scene) -> None:
+    """By voice; a key's stop has no such time."""
+    for since_ns, counted in ((None, "0.0"), (time.monotonic_ns() - 10**10, "1.0")):
+        await scene.responses._cut(since_ns)
+        lines = scene.responses._services.metrics.page().decode().splitlines()
+        assert f"offhook_barge_in_seconds_count {counted}" in lines
+    assert 'offhook_barge_in_seconds_bucket{le="5.0"} 0.0' in lines
+
+
 async def test_a_goodbye_that_the_caller_interrupts_ends_nothing(scene: Scene) -> None:
     scene.responses.ending = True
     scene.responses.prompt("goodbye", await scene.responses.phrase("goodbye"))

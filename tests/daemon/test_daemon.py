@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,13 +11,15 @@ import pytest
 
 from offhook.call.profile import CallProfile
 from offhook.call.tasks import Tasks
-from offhook.config import Config, load_config
+from offhook.config import Config, DaemonConfig, load_config
 from offhook.daemon.answerer import of_box
 from offhook.daemon.daemon import Daemon
+from offhook.daemon.pace import ENOUGH
 from offhook.daemon.reload import Reloads
 from offhook.errors import BusyError, ConfigError, ModelError
 from offhook.observe.bill import Bill
 from offhook.observe.load import Speculation
+from offhook.observe.metrics import REFUSALS
 from tests.support.clock import reached
 from tests.support.reception import Offer, Ready, SlowModel, opened
 from tests.support.waiting import eventually
@@ -114,6 +117,56 @@ async def test_a_stopping_daemon_and_an_unknown_agent_take_no_call() -> None:
     with pytest.raises(BusyError, match="stopping"):
         await daemon.take(cast(Any, offer))
     assert not offer.taken
+
+
+async def test_whoever_is_not_taken_is_counted_with_the_reason(house: House) -> None:
+    """By the door that brings the call, and by one that asks before there is a line."""
+    house.model.gate.set()
+    house.hold = asyncio.Event()
+    daemon, registry = house.daemon, house.reception.services.metrics.registry
+    daemon._config = daemon._config.model_copy(update={"daemon": DaemonConfig(max_calls=1)})
+
+    def counted() -> dict[str, float]:
+        values = {
+            why: registry.get_sample_value("offhook_admission_refused_total", {"reason": why})
+            for why in REFUSALS
+        }
+        assert None not in values.values(), "a first refusal has to be an increase"
+        return {why: value for why, value in values.items() if value}
+
+    assert counted() == {}
+    running = asyncio.create_task(house.call("agent=jetty"))
+    await reached(lambda: bool(house.calls), "the first call runs")
+    for asks in (lambda offer: daemon.take(cast(Any, offer)), asked_before(daemon)):
+        with pytest.raises(BusyError, match=r"1 calls already \(daemon\.max_calls\)"):
+            await asks(Offer("1.3", "agent=jetty"))
+    assert counted() == {"busy": 2}
+    house.hold.set()
+    await running
+    house.reception._admitting.pace.limit_ms = 800
+    for _ in range(ENOUGH):
+        house.reception.services.metrics.on_answer(5000)
+    with house.reception._admitting.call(None), pytest.raises(BusyError, match="admission"):
+        await house.call("agent=jetty")
+    assert counted() == {"busy": 2, "slow": 1}
+    with pytest.raises(ConfigError, match=r"no nobody\.toml"):
+        await house.call("agent=nobody")
+    daemon.stop()
+    with pytest.raises(BusyError, match="stopping"):
+        await house.call("agent=jetty")
+    assert counted() == {"busy": 3, "slow": 1, "failed": 1}
+    with pytest.raises(BusyError):
+        daemon._check(Offer("1.4", "agent=jetty").offer)
+    assert counted()["busy"] == 3, "whoever wants to place a call only asks"
+
+
+def asked_before(daemon: Daemon) -> Callable[[Offer], Awaitable[None]]:
+    """As a door does that is told of calls that are not here yet."""
+
+    async def ask(offer: Offer) -> None:
+        daemon._announced(offer.offer)
+
+    return ask
 
 
 async def test_another_agents_call_is_taken_before_the_agent_is_ready(house: House) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from offhook.config import BudgetConfig
-from offhook.observe.metrics import Metrics
+from offhook.observe.metrics import REFUSALS, Metrics
 from tests.support.traces import turn
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -36,7 +38,7 @@ def expressions(file: Path) -> list[str]:
 def test_every_number_that_is_asked_for_exists(file: str) -> None:
     metrics = Metrics()
     metrics.call_ended("ok")
-    metrics.call_refused("busy")
+    metrics.tool_took("book", 0.3, ok=True)
     metrics.watch_models([Model()])
     given = {
         sample.name
@@ -46,6 +48,36 @@ def test_every_number_that_is_asked_for_exists(file: str) -> None:
     asked = {name for each in expressions(DEPLOY / file) for name in re.findall(r"\boffhook_\w+", each)}
     assert asked, "the file asks for something"
     assert asked <= given
+
+
+def test_alerts_ask_for_reasons_that_there_are() -> None:
+    """And for the daemon's own faults: a number that nobody has is none."""
+    (reasons,) = {
+        tuple(found.split("|"))
+        for each in expressions(DEPLOY / "prometheus/offhook.rules.yml")
+        for found in re.findall(r'reason=~"([^"]+)"', each)
+    }
+    assert set(reasons) == set(REFUSALS) - {"unknown", "inactive"}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here: apt install prometheus")
+def test_alerts_fire_when_they_should_by_prometheus_itself() -> None:
+    folder = DEPLOY / "prometheus"
+    for command in (("check", "rules", "offhook.rules.yml"), ("test", "rules", "offhook.rules.test.yml")):
+        said = subprocess.run(["promtool", *command], cwd=folder, capture_output=True, text=True, timeout=60)
+        assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_tools_have_names_of_their_own_up_to_a_limit() -> None:
+    metrics = Metrics()
+    metrics.tool_took("book", 0.3, ok=True)
+    for number in range(200):
+        metrics.tool_took(f"tool{number}", 0.1, ok=False)
+    metrics.tool_took("book", 0.3, ok=True)
+    counted = [each for each in metrics.page().decode().splitlines() if "offhook_tool_seconds_count" in each]
+    assert 'offhook_tool_seconds_count{outcome="ok",tool="book"} 2.0' in counted
+    assert 'offhook_tool_seconds_count{outcome="failed",tool="other"} 137.0' in counted
+    assert len(counted) == 65
 
 
 def test_guesses_and_caches_are_counted() -> None:

@@ -88,6 +88,26 @@ async def test_one_more_try_where_nothing_was_sent(
     assert len(tool.runs) == (runs if ok or unsure else 2 * runs)
 
 
+async def test_what_a_tool_took_is_told_once_with_its_second_attempt() -> None:
+    """And nothing of what is answered without it: what is known, and what its breaker keeps from it."""
+    answers = (ToolError("no route", sent=False), ToolResult("done"), ToolResult("taken", ok=False))
+    tool, times, took = ScriptedTool(answers=answers), iter(range(100)), []
+    mine = Executor(
+        Toolbox({"book": tool}, Ledger.in_file(None)),
+        Context("c1", "Vet"),
+        clock=lambda: float(next(times)),
+        took=lambda *what: took.append(what),
+    )
+    for day in ("Thursday", "Thursday", "Friday"):
+        await mine.run("book", {"day": day}, committed=True)
+    assert took == [("book", 1.0, True), ("book", 1.0, False)]
+    assert len(tool.runs) == 3
+    for _ in range(FAILURES):
+        mine.toolbox.breakers["book"].failed(50.0)
+    await mine.run("book", {"day": "Saturday"}, committed=True)
+    assert len(took) == 2
+
+
 async def test_nothing_is_written_before_the_commit_nor_with_wrong_values() -> None:
     tool = ScriptedTool()
     mine = executor(tool)

@@ -54,7 +54,9 @@ class Answering:
         """What ``profile`` can do is this call's to do."""
         toolbox = profile.policy.toolbox
         self._history.tools = (
-            None if toolbox is None else executor_for(toolbox, profile, self._offer, self._transcript)
+            None
+            if toolbox is None
+            else executor_for(toolbox, profile, self._offer, self._responses.tool_took, self._transcript)
         )
 
     async def begin(self, profile: CallProfile) -> Pipeline:

@@ -302,7 +302,7 @@ class Call:
             case turn_taking.StopPlayback():
                 if not isinstance(self._state.floor, turn_taking.Ended):
                     self._services.metrics.stops.inc()
-                responses.stop(action)
+                responses.stop(action, self._state.voice.speaking_since_ns)
             case turn_taking.ResumePlayback():
                 responses.resume(action.revision)
             case turn_taking.Settle():

@@ -16,7 +16,7 @@ from offhook.languages import language
 from offhook.moments.zones import now_in
 from offhook.observe.transcript import TranscriptWriter
 from offhook.tools.base import Action, Context, ToolResult
-from offhook.tools.executor import Executor, Toolbox
+from offhook.tools.executor import Executor, Took, Toolbox
 
 _log = logging.getLogger("offhook.call.doing")
 
@@ -28,9 +28,13 @@ BRIEFING_WAIT_S = 4.0
 
 
 def executor_for(
-    toolbox: Toolbox, profile: CallProfile, offer: CallOffer, transcript: TranscriptWriter | None = None
+    toolbox: Toolbox,
+    profile: CallProfile,
+    offer: CallOffer,
+    took: Took,
+    transcript: TranscriptWriter | None = None,
 ) -> Executor:
-    """One call's tools."""
+    """One call's tools; ``took`` is told how long they take."""
     agent = profile.agent
     context = Context(
         offer.call_id,
@@ -47,7 +51,7 @@ def executor_for(
         if transcript is not None and profile.transcribed and result.ok:
             transcript.did(offer.call_id, tool, arguments)
 
-    return Executor(toolbox, context, told=told)
+    return Executor(toolbox, context, told=told, took=took)
 
 
 def left_by(action: Action) -> dict[str, str]:

@@ -174,9 +174,9 @@ class Responses:
         self._latest = revision
         self._player = self._tasks.spawn(self._play(revision), _player_name(number))
 
-    def stop(self, action: turn_taking.StopPlayback) -> None:
-        """Stop what is heard."""
-        self._tasks.spawn(self._output.stop())
+    def stop(self, action: turn_taking.StopPlayback, since_ns: int | None = None) -> None:
+        """Stop what is heard; the caller speaks since ``since_ns``, or has not spoken."""
+        self._tasks.spawn(self._cut(since_ns))
         revision = self._revisions.get(action.revision)
         if revision is not None:
             revision.trace.interrupted = True
@@ -184,6 +184,15 @@ class Responses:
                 self._services.metrics.premature.inc()
                 self._remember(revision, revision.answer.audible_text(time.monotonic_ns()))
                 self.cancel(action.revision)
+
+    async def _cut(self, since_ns: int | None) -> None:
+        await self._output.stop()
+        if since_ns is not None:
+            self._services.metrics.barged_in((time.monotonic_ns() - since_ns) / 1e9)
+
+    def tool_took(self, name: str, seconds: float, ok: bool) -> None:
+        """One of the call's tools was used."""
+        self._services.metrics.tool_took(name, seconds, ok=ok)
 
     def resume(self, number: int) -> None:
         """Go on with what was stopped."""

@@ -8,11 +8,18 @@ from contextlib import contextmanager
 
 from offhook.config import Config
 from offhook.daemon.pace import Pace, load, reserved_for_others
-from offhook.errors import BusyError
+from offhook.errors import BusyError, ConfigError
 
 
 class SlowError(BusyError):
     """There is a place, and whoever took it would make all wait."""
+
+
+def refusal(error: BusyError | ConfigError) -> str:
+    """Which of the metrics' reasons it is that a call was not taken for."""
+    if isinstance(error, ConfigError):
+        return "failed"
+    return "slow" if isinstance(error, SlowError) else "busy"
 
 
 class Admitting:

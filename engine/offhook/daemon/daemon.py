@@ -24,6 +24,7 @@ from offhook.control.opening import control_socket
 from offhook.conversation.lookup import search_workers
 from offhook.core import PlayoutThread
 from offhook.daemon import systemd
+from offhook.daemon.admitting import refusal
 from offhook.daemon.after_calls import AfterCalls
 from offhook.daemon.capacity import check_capacity, raised_limits
 from offhook.daemon.doors import OtherDoors
@@ -224,7 +225,7 @@ class Daemon:
                 await self._predecessor.resign()
                 await stack.enter_async_context(control)
             listener.start()
-            doors.start(self._media, self.take, self._check)
+            doors.start(self._media, self.take, self._announced)
             if entrances.status is not None:
                 entrances.status.begin()
             if self._predecessor is not None:
@@ -286,28 +287,45 @@ class Daemon:
         ``line`` is closed in any case.
         """
         try:
-            if self._reception is None or self._stopping.is_set():
-                raise BusyError("the daemon is starting or stopping")
-            self._check_places()
+            reception = self._open()
             self._calls += 1
             try:
-                await self._reception.take(line)
+                await reception.take(line)
             finally:
                 self._calls -= 1
+        except (BusyError, ConfigError) as error:
+            self._refused(error)
+            raise
         finally:
             line.close()
 
+    def _announced(self, offer: CallOffer) -> str | None:
+        """A door is told of a call that is not here yet: as :meth:`_check`, but counted where it declines."""
+        try:
+            refused = self._check(offer)
+        except (BusyError, ConfigError) as error:
+            self._refused(error)
+            raise
+        if refused is not None and self._reception is not None:
+            self._reception.services.metrics.call_refused(refused)
+        return refused
+
+    def _refused(self, error: BusyError | ConfigError) -> None:
+        if self._reception is not None:
+            self._reception.services.metrics.call_refused(refusal(error))
+
     def _check(self, offer: CallOffer) -> str | None:
         """What :meth:`take` would do with such a call now; see :meth:`Reception.check`."""
+        return self._open().check(offer)
+
+    def _open(self) -> Reception:
+        """Who takes calls.  Raises BusyError when nobody does, or there are as many as may be."""
         if self._reception is None or self._stopping.is_set():
             raise BusyError("the daemon is starting or stopping")
-        self._check_places()
-        return self._reception.check(offer)
-
-    def _check_places(self) -> None:
         most = self._config.daemon.max_calls
         if self._calls >= most:
             raise BusyError(f"there are {most} calls already (daemon.max_calls)")
+        return self._reception
 
     def _health(self) -> dict[str, Any]:
         return health(self._reception, stopping=self._stopping.is_set())

@@ -19,7 +19,7 @@ from offhook.call.resumption import HANDED_OVER, RESUME_ARGUMENT, Kept, Resumpti
 from offhook.call.services import Services
 from offhook.config import Config
 from offhook.control.live import LiveCall, LiveCalls
-from offhook.daemon.admitting import Admitting, SlowError
+from offhook.daemon.admitting import Admitting
 from offhook.daemon.answerer import (
     AGENT_ARGUMENT,
     Answerer,
@@ -121,13 +121,6 @@ class Reception:
         if isinstance(who, Refusal):
             await self._refuse(line, who)
             return
-        try:
-            await self._take(line, who)
-        except BusyError as error:
-            self.services.metrics.call_refused("slow" if isinstance(error, SlowError) else "busy")
-            raise
-
-    async def _take(self, line: Line, who: Answerer) -> None:
         self._check_limits(who.number)
         with ExitStack() as stack:
             stack.enter_context(self._admitting.call(_tenant(who.number)))
@@ -337,10 +330,10 @@ class Reception:
 
     async def _refuse(self, line: Line, why: Refusal) -> None:
         """Say so to the dialplan, which says it to the trunk; nothing was answered."""
-        self.services.metrics.call_refused(why)
         if why is Refusal.BUSY:
             raise BusyError("the tenant has as many calls as it takes")
         _log.info("call=%s refused: %s", line.offer.call_id, why)
+        self.services.metrics.call_refused(why)
         self.services.metrics.call_ended(why)
         line.accept()
         await line.finish(why)

@@ -20,6 +20,12 @@ _BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.335, 0.5, 0.65, 0.8, 1.0, 
 """Seconds; finest where a person on the telephone begins to notice, with the goals as limits."""
 _WAITING_BUCKETS = (0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
 _LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+_TOOL_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+REFUSALS = ("busy", "slow", "failed", "unknown", "inactive", "unavailable")
+"""Why a call was not taken: no place, answers would be slow, the agent cannot be made; the others are about
+the number that was dialled."""
+_MOST_TOOLS = 64
+"""Names of tools among the labels; businesses bring their own, and what comes later is "other"."""
 
 
 class Metrics:
@@ -32,6 +38,8 @@ class Metrics:
         self._refused = Counter(
             "offhook_admission_refused", "Calls that were not taken", ["reason"], registry=registry
         )
+        for reason in REFUSALS:  # there from the start: the first one is an increase, too
+            self._refused.labels(reason)
         self._lag = Histogram(
             "offhook_event_loop_lag_seconds",
             "How late the event loop wakes who has waited",
@@ -90,6 +98,20 @@ class Metrics:
             "Answers that went on after a stop for nothing",
             registry=registry,
         )
+        self._barge_in = Histogram(
+            "offhook_barge_in_seconds",
+            "A caller's first sound into an answer to its last one that was sent, as the daemon sees it",
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._tool = Histogram(
+            "offhook_tool_seconds",
+            "What a tool's attempts took",
+            ["tool", "outcome"],
+            buckets=_TOOL_BUCKETS,
+            registry=registry,
+        )
+        self._tools: set[str] = set()
         self.premature = Counter(
             "offhook_premature_answers", "Answers begun before the caller had finished", registry=registry
         )
@@ -132,8 +154,20 @@ class Metrics:
         self.registry.register(ModelCaches(models))
 
     def call_refused(self, reason: str) -> None:
-        """A call was not taken; ``reason`` is one of a few words."""
+        """A call was not taken; ``reason`` is one of :data:`REFUSALS`."""
         self._refused.labels(reason).inc()
+
+    def barged_in(self, seconds: float) -> None:
+        """So long after a caller had begun to speak into it nothing of an answer was sent any more."""
+        self._barge_in.observe(max(0.0, seconds))
+
+    def tool_took(self, name: str, seconds: float, *, ok: bool) -> None:
+        """A tool was used, with its second attempt where there was one."""
+        if name in self._tools or len(self._tools) < _MOST_TOOLS:
+            self._tools.add(name)
+        else:
+            name = "other"
+        self._tool.labels(name, "ok" if ok else "failed").observe(max(0.0, seconds))
 
     def recorded(self, how: str) -> None:
         """A recording has ended: it is ``kept``, ``cut`` or ``failed``."""

@@ -34,6 +34,8 @@ RESULT_CHARACTERS = 2_000
 Clock = Callable[[], float]
 Told = Callable[[str, Mapping[str, Any], ToolResult], None]
 """Gets a tool's name, its values and what came of it."""
+Took = Callable[[str, float, bool], None]
+"""Gets a tool's name, the seconds that it took, and whether it did what was asked."""
 
 
 class Toolbox:
@@ -74,10 +76,13 @@ class Executor:
         context: Context,
         clock: Clock = time.monotonic,
         told: Told | None = None,
+        took: Took = lambda name, seconds, ok: None,
     ) -> None:
-        """``told`` learns what came of each write, and with which values, but for those that are masked."""
+        """``told`` learns what came of each write, and with which values, but for those that are masked;
+        ``took`` how long tools took."""
         self.context = context
         self._told = told
+        self._took = took
         self.toolbox = toolbox
         self._clock = clock
         self._reads: dict[str, ToolResult] = {}
@@ -183,10 +188,17 @@ class Executor:
         return result
 
     async def _attempt(self, tool: Tool, arguments: Mapping[str, Any], key: str) -> ToolResult:
+        """It is run, where it has not failed too often of late."""
+        began = self._clock()
+        if not self.toolbox.breakers[tool.spec.name].allows(began):
+            return _NOT_DONE
+        result = await self._tried(tool, arguments, key)
+        self._took(tool.spec.name, self._clock() - began, result.ok)
+        return result
+
+    async def _tried(self, tool: Tool, arguments: Mapping[str, Any], key: str) -> ToolResult:
         """One try, and a second one where certainly nothing was changed by the first."""
         spec, breaker = tool.spec, self.toolbox.breakers[tool.spec.name]
-        if not breaker.allows(self._clock()):
-            return _NOT_DONE
         context = replace(self.context, key=key)
         for last in (False, True):
             problem, sent = "", True
