@@ -42,7 +42,7 @@ from offhook.simulator import (
 )
 from offhook.simulator.audible import Samples, audible_stretches
 from offhook.simulator.channel import SimulatedChannel
-from offhook.simulator.record import account, heard_playbacks
+from offhook.simulator.record import account, audible_playbacks
 
 PAUSES_S = (0.3, 0.6, 0.9, 1.2)
 GROUPS = (3, 3, 4)
@@ -100,7 +100,7 @@ def dictate(daemon: OwnDaemon, voice: str, pause_s: float, number: str, audio: S
     sounds = audible_stretches(audio, RATE_HZ)
     start = outcome.spoken[0].start_samples + sounds[0].start_samples
     stop = outcome.spoken[0].start_samples + sounds[-1].stop_samples
-    ours = heard_playbacks(outcome, record.agent_audio)
+    ours = audible_playbacks(outcome, record.agent_audio)
     early = any(start < one.start_samples < stop for one in ours)
     after = next((one.start_samples for one in ours if one.start_samples >= stop), None)
     whole = not early and len(words) == 1

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from offhook import kernels
 from offhook.barge_in import Judgement, JudgeSettings, LineEcho, judge
 from offhook.core import resample
-from offhook.kernels import FRAME, HOP, MS, RATE_HZ, Features, Samples
+from offhook.kernels import HOP, MS, RATE_HZ, WINDOW, Features, Samples
 from tests.support import numpy_kernels
 from tests.support.engines.silero import recording
 
@@ -31,7 +31,7 @@ Benchmark = Any
 pytestmark = pytest.mark.benchmark(timer=time.thread_time, disable_gc=True)
 
 LATEST = 1_500 * MS
-COUNT = (LATEST - FRAME) // HOP + 1
+COUNT = (LATEST - WINDOW) // HOP + 1
 DELAY_MS, GAIN, SPOKEN_MS = 120, 0.2, 400
 SINCE, BEFORE = COUNT - 80, 20
 
@@ -145,7 +145,7 @@ FORMS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
 }
 
 SAME_SHAPE: dict[str, Callable[[Any], Any]] = {"spectra": planes, "without_echo": transposed}
-"""Of NumPy's result, where its frames lie the other way round."""
+"""Of NumPy's result, where its windows lie the other way round."""
 
 
 @pytest.mark.parametrize("form", ["numpy", "kernels"])

@@ -5,43 +5,43 @@ cdef float LEFT_SHARE = 0.1
 cdef float LEAST_GAIN = 0.1
 
 
-cdef void _fill(const int16_t* signal, Py_ssize_t length, Py_ssize_t first, Py_ssize_t frame,
-                const float* window, Py_ssize_t lane, float* x) noexcept nogil:
-    cdef Py_ssize_t at, low = min(frame, max(0, -first)), high = max(low, min(frame, length - first))
-    for at in range(frame):
+cdef void _fill(const int16_t* signal, Py_ssize_t length, Py_ssize_t first, Py_ssize_t window,
+                const float* taper, Py_ssize_t lane, float* x) noexcept nogil:
+    cdef Py_ssize_t at, low = min(window, max(0, -first)), high = max(low, min(window, length - first))
+    for at in range(window):
         x[at * LANES + lane] = 0
     for at in range(low, high):
-        x[at * LANES + lane] = signal[first + at] * window[at]
+        x[at * LANES + lane] = signal[first + at] * taper[at]
 
 
-def without_voice(const int16_t[::1] heard not None, const int16_t[::1] ours not None, Py_ssize_t frame):
+def without_voice(const int16_t[::1] heard not None, const int16_t[::1] ours not None, Py_ssize_t window):
     """``heard`` without what it has in common with ``ours``: ``[samples]`` int16, both end together.
 
-    ``frame`` (samples) is 512 or 1024: frames lie half of it apart, and the echo's path is one complex gain
+    ``window`` (samples) is 512 or 1024: windows lie half of it apart, and the echo's path is one complex gain
     for each frequency over all of them.
     """
-    if frame not in (512, 1024):
-        raise ValueError(f"frame is {frame}; 512 and 1024 are known")
-    cdef Py_ssize_t length = heard.shape[0], hop = frame // 2, bins = frame // 2 + 1
+    if window not in (512, 1024):
+        raise ValueError(f"window is {window}; 512 and 1024 are known")
+    cdef Py_ssize_t length = heard.shape[0], hop = window // 2, bins = window // 2 + 1
     if not length or not ours.shape[0]:
         return np.array(heard, np.int16)
-    cdef _Transform transform = _transform(frame)
+    cdef _Transform transform = _transform(window)
     cdef Py_ssize_t count = (length + hop - 1) // hop + 1
     cdef Py_ssize_t rows = (count + LANES - 1) // LANES * LANES
     # Of both sides, real and imaginary: the caller's become what is left of them.
     cdef float[:, :, ::1] spectra = np.empty((4, bins, rows), np.float32)
-    cdef float[::1] work = np.zeros(4 * frame * LANES, np.float32)
-    # Its square adds up to one at half a frame's hop.
-    cdef float[::1] window = np.sqrt(np.hanning(frame + 1)[:frame]).astype(np.float32)
+    cdef float[::1] work = np.zeros(4 * window * LANES, np.float32)
+    # Its square adds up to one at half a window's hop.
+    cdef float[::1] taper = np.sqrt(np.hanning(window + 1)[:window]).astype(np.float32)
     cdef float[::1] strength = np.empty(bins, np.float32)
     cdef float[::1] sum_ = np.zeros((rows + 1) * hop, np.float32)
     cdef int16_t[::1] out = np.empty(length, np.int16)
     cdef const int16_t* theirs = &heard[0]
     cdef const int16_t* sent = &ours[0]
     cdef float* xr = &work[0]
-    cdef float* xi = xr + frame * LANES
-    cdef float* yr = xi + frame * LANES
-    cdef float* yi = yr + frame * LANES
+    cdef float* xi = xr + window * LANES
+    cdef float* yr = xi + window * LANES
+    cdef float* yi = yr + window * LANES
     cdef float ar, ai, br, bi, most = 0, total, pr, pi, er, ei, power, gain
     cdef Py_ssize_t batch, base, lane, bin_, at, mirror, to, late = ours.shape[0] - length
     with nogil:
@@ -49,12 +49,12 @@ def without_voice(const int16_t[::1] heard not None, const int16_t[::1] ours not
             base = batch * LANES
             for lane in range(LANES):
                 to = (base + lane - 1) * hop
-                _fill(theirs, length, to, frame, &window[0], lane, xr)
-                _fill(sent, ours.shape[0], to + late, frame, &window[0], lane, xi)
+                _fill(theirs, length, to, window, &taper[0], lane, xr)
+                _fill(sent, ours.shape[0], to + late, window, &taper[0], lane, xi)
             transform.run(LANES, xr, xi, yr, yi)
             for bin_ in range(bins):
                 at = bin_ * LANES
-                mirror = ((frame - bin_) % frame) * LANES
+                mirror = ((window - bin_) % window) * LANES
                 for lane in range(LANES):
                     ar, ai = xr[at + lane], xi[at + lane]
                     br, bi = xr[mirror + lane], xi[mirror + lane]
@@ -95,7 +95,7 @@ def without_voice(const int16_t[::1] heard not None, const int16_t[::1] ours not
             # The other half of a real signal's spectrum is its mirror image.
             for bin_ in range(bins):
                 at = bin_ * LANES
-                mirror = ((frame - bin_) % frame) * LANES
+                mirror = ((window - bin_) % window) * LANES
                 for lane in range(LANES):
                     xr[mirror + lane] = spectra[0, bin_, base + lane]
                     xi[mirror + lane] = -spectra[1, bin_, base + lane]
@@ -104,8 +104,8 @@ def without_voice(const int16_t[::1] heard not None, const int16_t[::1] ours not
             transform.run(LANES, xi, xr, yi, yr)
             for lane in range(LANES):
                 to = (base + lane) * hop
-                for at in range(frame):
-                    sum_[to + at] += xr[at * LANES + lane] * window[at] / frame
+                for at in range(window):
+                    sum_[to + at] += xr[at * LANES + lane] * taper[at] / window
         for at in range(length):
             total = rintf(sum_[hop + at])
             out[at] = <int16_t>min(<float>32767, max(<float>-32768, total))

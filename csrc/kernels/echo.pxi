@@ -17,7 +17,7 @@ cdef float TAIL_DECAY = 0.72
 cdef float AUDIBLE = 50
 # Largest sample below which nothing is being played.
 cdef float FLOOR_POWER = 1e4
-# Of a band in a frame; about -85 dBFS, below any telephone line.
+# Of a band in a window; about -85 dBFS, below any telephone line.
 LEAST_BAND_POWER = FLOOR_POWER
 
 
@@ -150,7 +150,7 @@ cdef void _tail(const float* left, float* explained, Py_ssize_t count, Py_ssize_
                 float* work) noexcept nogil:
     """Of one band: what of ``left [rows]`` may be a room's tail, in place of ``explained``.
 
-    The tail is as loud as the loudest of the earlier echo, each decayed by its age.  In most frames nobody
+    The tail is as loud as the loudest of the earlier echo, each decayed by its age.  In most windows nobody
     but us speaks, or there would be no echo to see: a low quantile of the ratio is the tail alone.
     """
     cdef Py_ssize_t at, known = 0, nth
@@ -189,13 +189,13 @@ def echo_delay(const float[::1] caller not None, const float[::1] ours not None,
 
 
 def without_echo(const float[:, :, ::1] heard not None, const float[:, :, ::1] ours not None):
-    """Power that the echo does not explain ``[bins, frames]``; what its tail may have ``[bands, frames]``.
+    """Power that the echo does not explain ``[bins, windows]``; what its tail may have ``[bands, windows]``.
 
     Both are what :func:`spectra` returns, copied into one piece, and of one shape.
     """
     cdef Py_ssize_t rows = heard.shape[2], band, bin_, at
     if not rows or np.shape(heard) != (2, BINS, rows) or np.shape(ours) != (2, BINS, rows):
-        raise ValueError("both are spectra [2, 257, frames] of the same frames")
+        raise ValueError("both are spectra [2, 257, windows] of the same windows")
     cdef float[:, ::1] left = np.empty((BINS, rows), np.float32)
     cdef float[:, ::1] tail = np.empty((BANDS, rows), np.float32)
     cdef float[::1] work = np.empty(BINS + 2 * rows, np.float32)

@@ -6,7 +6,7 @@ Each function looks at what it was given, lets go of the GIL once, works, and re
 tables that never change.  So a judgement costs the event loop next to nothing wherever it runs, and any
 number of threads may be in here at once.  What each computes, tests/support/numpy_kernels.py says in NumPy.
 
-Spectra lie bin by bin, one bin's frames in a row: sums over time and over bins are then both loops over
+Spectra lie bin by bin, one bin's windows in a row: sums over time and over bins are then both loops over
 neighbouring numbers.  Bounds are not checked: every index follows from lengths that are checked on entry.
 """
 
@@ -22,6 +22,6 @@ cdef extern from "<algorithm>" namespace "std" nogil:
 include "transform.pxi"
 include "spectrum.pxi"
 include "echo.pxi"
-include "frames.pxi"
+include "windows.pxi"
 include "cancel.pxi"
 include "levels.pxi"

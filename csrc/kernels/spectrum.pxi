@@ -1,11 +1,11 @@
-# Frames of 32 ms every 10 ms at 8 kHz as spectra, and what they are made from.
+# Windows of 32 ms every 10 ms at 8 kHz as spectra, and what they are made from.
 
 cdef enum:
     RATE = 8_000
     MS = 8
-    FRAME = 256
+    WINDOW = 256
     HOP = 80
-    POINTS = 512  # twice the frame, so that the autocorrelation does not wrap
+    POINTS = 512  # twice the window, so that the autocorrelation does not wrap
     BINS = 257
     BANDS = 7
     LANES = 8  # transforms at once: two vectors of four
@@ -14,12 +14,12 @@ cdef enum:
     HALVING = 31  # taps
     HALVING_LATE = 15
 
-FRAME_SAMPLES = FRAME
+WINDOW_SAMPLES = WINDOW
 HOP_SAMPLES = HOP
 BAND_EDGES_HZ = (150, 350, 550, 1_000, 1_400, 1_900, 2_500, 3_400)
 LONG_LAG_WEIGHT = 0.25  # taken off the longest period, so that one period wins over two
 
-cdef float[FRAME] _window
+cdef float[WINDOW] _taper
 cdef float[HALVING] _halving
 cdef float[LAGS] _lag_gain
 cdef Py_ssize_t[BANDS + 1] _edges
@@ -27,16 +27,16 @@ cdef _Transform _points = _transform(POINTS)
 
 
 def _make_tables():
-    window = np.hanning(FRAME + 1)[:FRAME]
-    own = np.fft.irfft(np.abs(np.fft.rfft(window, POINTS)) ** 2, POINTS)[FIRST_LAG : FIRST_LAG + LAGS]
-    # Undoes the window's own autocorrelation, and favours short periods.
-    lag_gain = (window**2).sum() / own * (1 - LONG_LAG_WEIGHT * np.arange(LAGS) / (LAGS - 1))
+    taper = np.hanning(WINDOW + 1)[:WINDOW]
+    own = np.fft.irfft(np.abs(np.fft.rfft(taper, POINTS)) ** 2, POINTS)[FIRST_LAG : FIRST_LAG + LAGS]
+    # Undoes the taper's own autocorrelation, and favours short periods.
+    lag_gain = (taper**2).sum() / own * (1 - LONG_LAG_WEIGHT * np.arange(LAGS) / (LAGS - 1))
     halving = np.sinc(np.arange(-HALVING_LATE, HALVING_LATE + 1) / 2)  # a low-pass for 16 to 8 kHz
     halving *= np.hanning(HALVING + 2)[1 : HALVING + 1]
     halving /= halving.sum()
     cdef Py_ssize_t at
-    for at in range(FRAME):
-        _window[at] = window[at]
+    for at in range(WINDOW):
+        _taper[at] = taper[at]
     for at in range(LAGS):
         _lag_gain[at] = lag_gain[at]
     for at in range(HALVING):
@@ -71,9 +71,9 @@ cdef void _halved(const int16_t* samples, Py_ssize_t count, Py_ssize_t last, flo
 
 cdef void _spectra(const float* signal, Py_ssize_t length, Py_ssize_t first, Py_ssize_t count,
                    Py_ssize_t rows, float* re, float* im, float* work) noexcept nogil:
-    """``[BINS, rows]`` of frames that begin at ``first`` and each HOP later; zeros outside of ``signal``.
+    """``[BINS, rows]`` of windows that begin at ``first`` and each HOP later; zeros outside of ``signal``.
 
-    Two frames go through one transform, as its real and imaginary part.  ``work`` has 4 * POINTS * LANES.
+    Two windows go through one transform, as its real and imaginary part.  ``work`` has 4 * POINTS * LANES.
     """
     cdef float* xr = work
     cdef float* xi = work + POINTS * LANES
@@ -89,10 +89,10 @@ cdef void _spectra(const float* signal, Py_ssize_t length, Py_ssize_t first, Py_
                 if base + plane * LANES + lane >= count:
                     break
                 to = first + (base + plane * LANES + lane) * HOP
-                low = min(FRAME, max(0, -to))
-                high = max(low, min(FRAME, length - to))
+                low = min(WINDOW, max(0, -to))
+                high = max(low, min(WINDOW, length - to))
                 for at in range(low, high):
-                    x[at * LANES + lane] = signal[to + at] * _window[at]
+                    x[at * LANES + lane] = signal[to + at] * _taper[at]
         _points.run(LANES, xr, xi, work + 2 * POINTS * LANES, work + 3 * POINTS * LANES)
         for bin_ in range(BINS):
             at = bin_ * LANES
@@ -108,7 +108,7 @@ cdef void _spectra(const float* signal, Py_ssize_t length, Py_ssize_t first, Py_
 
 
 cdef Py_ssize_t _rows(Py_ssize_t count) noexcept nogil:
-    """Frames with those that fill the last transform, which are silent."""
+    """Windows with those that fill the last transform, which are silent."""
     return (count + 2 * LANES - 1) // (2 * LANES) * (2 * LANES)
 
 
@@ -129,14 +129,14 @@ def narrowed(const int16_t[::1] samples not None, Py_ssize_t rate_hz, Py_ssize_t
 
 
 def spectra(const float[::1] signal not None, Py_ssize_t count):
-    """Real and imaginary parts ``[2, bins, count]`` of the last ``count`` frames; before, all is silent."""
+    """Real and imaginary parts ``[2, bins, count]`` of the last ``count`` windows; before, all is silent."""
     if count < 1:
-        raise ValueError("count is the number of frames, at least 1")
+        raise ValueError("count is the number of windows, at least 1")
     cdef Py_ssize_t rows = _rows(count), length = signal.shape[0]
     cdef float[:, :, ::1] out = np.empty((2, BINS, rows), np.float32)
     cdef float[::1] work = np.empty(4 * POINTS * LANES, np.float32)
     cdef const float* samples = &signal[0] if length else NULL
     with nogil:
-        _spectra(samples, length, length - FRAME - (count - 1) * HOP, count, rows, &out[0, 0, 0],
+        _spectra(samples, length, length - WINDOW - (count - 1) * HOP, count, rows, &out[0, 0, 0],
                  &out[1, 0, 0], &work[0])
     return np.asarray(out)[:, :, :count]

@@ -6,7 +6,7 @@ Arrays are viewed, never copied, and so never converted: another dtype or one wi
 import numpy as np
 from numpy.typing import NDArray
 
-FRAME_SAMPLES: int
+WINDOW_SAMPLES: int
 HOP_SAMPLES: int
 BAND_EDGES_HZ: tuple[int, ...]
 BAND_PARTS: tuple[tuple[int, int], ...]
@@ -37,5 +37,5 @@ def measure(
     known_ms: float,
     noise_power: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], float, int | None]: ...
-def without_voice(heard: NDArray[np.int16], ours: NDArray[np.int16], frame: int) -> NDArray[np.int16]: ...
+def without_voice(heard: NDArray[np.int16], ours: NDArray[np.int16], window: int) -> NDArray[np.int16]: ...
 def frame_powers(audio: NDArray[np.int16], size: int) -> NDArray[np.float64]: ...

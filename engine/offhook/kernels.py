@@ -25,24 +25,24 @@ Floats = NDArray[np.float32]
 RATE_HZ: Final = 8_000
 """Of all spectra; what is heard at 16 kHz is halved."""
 MS: Final = RATE_HZ // 1_000
-FRAME: Final = _kernels.FRAME_SAMPLES
+WINDOW: Final = _kernels.WINDOW_SAMPLES
 """32 ms."""
 HOP: Final = _kernels.HOP_SAMPLES
 """10 ms."""
-SPECTRUM: Final = 2 * FRAME
-"""Points of the transform: twice the frame, so that the autocorrelation does not wrap."""
+SPECTRUM: Final = 2 * WINDOW
+"""Points of the transform: twice the window, so that the autocorrelation does not wrap."""
 BAND_EDGES_HZ: Final = _kernels.BAND_EDGES_HZ
 LOW, MID, HIGH = (slice(first, end) for first, end in _kernels.BAND_PARTS)
 """Below 550 Hz a hum has all it has; 550 to 1000 Hz; above."""
 ECHO_LAGS_MS: Final = _kernels.ECHO_LAGS_MS
 """Where an echo is looked for: 0 to 400 ms and the inaccuracy of the clocks."""
 FLOOR_POWER: Final = _kernels.LEAST_BAND_POWER
-"""Of a band in a frame; about -85 dBFS, below any telephone line."""
+"""Of a band in a window; about -85 dBFS, below any telephone line."""
 LONG_LAG_WEIGHT: Final = _kernels.LONG_LAG_WEIGHT
 
 
 class Features(NamedTuple):
-    """One number a frame ``[frames]`` float32, power unless said otherwise, over all bands or some."""
+    """One number a window ``[windows]`` float32, power unless said otherwise, over all bands or some."""
 
     heard: Floats
     left: Floats
@@ -52,13 +52,13 @@ class Features(NamedTuple):
     mid: Floats
     high: Floats
     periodic: Floats
-    """0 to 1: how much the frame repeats itself at the period of a voice ..."""
+    """0 to 1: how much the window repeats itself at the period of a voice ..."""
     pitch_octave: Floats
     """... and which one, as the logarithm of a frequency."""
     floor: Floats
     """``[bands]`` noise."""
     loudest: float
-    """Of ``left``, of all frames, those before the onset included."""
+    """Of ``left``, of all windows, those before the onset included."""
     delay: int | None
     """Samples at 8 kHz after which our own voice comes back; None when it does not."""
 
@@ -76,9 +76,9 @@ def measure(
 ) -> Features:
     """Everything the judge goes by; both sides are ``[samples]`` int16 that end at the same moment.
 
-    Frames are counted from the first that fits into the latest ``latest`` samples (at 8 kHz) of ``heard``.
+    Windows are counted from the first that fits into the latest ``latest`` samples (at 8 kHz) of ``heard``.
     Those from ``since`` on are returned, those up to ``before`` tell the noise, of which there is no more
-    than ``noise_power`` (infinite: not known).  Raises ValueError where there is no such frame.
+    than ``noise_power`` (infinite: not known).  Raises ValueError where there is no such window.
     """
     known_ms = math.nan if known_delay_ms is None else known_delay_ms
     rows, floor, loudest, delay = _kernels.measure(
@@ -106,7 +106,7 @@ def narrowed(samples: Samples, rate_hz: int, last: int | None = None) -> Floats:
 
 
 def spectra(signal: Floats, count: int) -> Floats:
-    """The last ``count`` frames of ``[samples]`` at 8 kHz: ``[2, bins, count]``, real and imaginary parts."""
+    """The last ``count`` windows of ``[samples]`` at 8 kHz: ``[2, bins, count]``, real and imaginary."""
     return _kernels.spectra(np.ascontiguousarray(signal), count)
 
 
@@ -120,9 +120,9 @@ def echo_delay(caller: Floats, ours: Floats, known_ms: float | None) -> int | No
 
 
 def without_echo(heard: Floats, ours: Floats) -> tuple[Floats, Floats]:
-    """Power that ``ours`` does not explain ``[bins, frames]``; what its tail may have ``[bands, frames]``.
+    """Power that ``ours`` does not explain ``[bins, windows]``; what its tail may have ``[bands, windows]``.
 
-    Both are spectra of the same frames.
+    Both are spectra of the same windows.
     """
     return _kernels.without_echo(np.ascontiguousarray(heard), np.ascontiguousarray(ours))
 
@@ -132,17 +132,17 @@ def features(
 ) -> tuple[Floats, Floats, float]:
     """The rows of :class:`Features` from ``left`` to ``pitch_octave``, its ``floor``, its ``loudest``.
 
-    ``left`` is power ``[bins, frames]``, ``tail`` ``[bands, frames]``.
+    ``left`` is power ``[bins, windows]``, ``tail`` ``[bands, windows]``.
     """
     return _kernels.features(np.ascontiguousarray(left), tail, since, before, noise_power)
 
 
-def without_voice(heard: Samples, ours: Samples, frame: int) -> Samples:
+def without_voice(heard: Samples, ours: Samples, window: int) -> Samples:
     """``heard`` without what it has in common with ``ours``: ``[samples]`` int16, both end together.
 
-    ``frame`` is 512 or 1024 samples.
+    ``window`` is 512 or 1024 samples.
     """
-    return _kernels.without_voice(np.ascontiguousarray(heard), np.ascontiguousarray(ours), frame)
+    return _kernels.without_voice(np.ascontiguousarray(heard), np.ascontiguousarray(ours), window)
 
 
 def frame_powers(audio: Samples, size: int) -> NDArray[np.float64]:

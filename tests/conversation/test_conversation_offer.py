@@ -167,11 +167,11 @@ async def test_the_owners_own_question(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("audible", "unheard"), [("", True), (SORRY, True), (f"{SORRY} Shall I put you through to", False)]
+    ("audible", "cut_short"), [("", True), (SORRY, True), (f"{SORRY} Shall I put you through to", False)]
 )
-def test_a_yes_to_a_question_that_was_hardly_heard_is_none(audible: str, unheard: bool) -> None:
+def test_a_yes_to_a_question_that_was_hardly_heard_is_none(audible: str, cut_short: bool) -> None:
     offer = Offer("transfer", {"to": "x"}, confirming=True, question=f"{SORRY} {DESK}")
-    assert offer.heard(audible).unheard is unheard
+    assert offer.as_audible(audible).cut_short is cut_short
 
 
 @pytest.mark.parametrize(

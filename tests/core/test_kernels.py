@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook import kernels
-from offhook.kernels import ECHO_LAGS_MS, FRAME, HOP, MS, Floats, Samples
+from offhook.kernels import ECHO_LAGS_MS, HOP, MS, WINDOW, Floats, Samples
 from tests.support import numpy_kernels
 from tests.support.audio.audio import resample
 
@@ -48,7 +48,7 @@ def close(found: NDArray[Any], expected: NDArray[Any], share: float = 1e-4) -> N
 
 
 def planes(spectra: NDArray[np.complexfloating]) -> Floats:
-    """NumPy's ``[frames, bins]`` as the kernels' ``[2, bins, frames]``."""
+    """NumPy's ``[windows, bins]`` as the kernels' ``[2, bins, windows]``."""
     return np.stack([spectra.real.T, spectra.imag.T]).astype(np.float32)
 
 
@@ -114,7 +114,7 @@ def test_what_is_left_without_the_echo(count: int, gain: float) -> None:
 @pytest.mark.parametrize("noise_power", [math.inf, 1e8, 1e3])
 @pytest.mark.parametrize("with_tail", [False, True])
 def test_features(count: int, since: int, before: int, noise_power: float, with_tail: bool) -> None:
-    heard = voiced(FRAME + (count - 1) * HOP).astype(np.float32)
+    heard = voiced(WINDOW + (count - 1) * HOP).astype(np.float32)
     left = numpy_kernels.power_of(numpy_kernels.spectra(heard, count))
     tail = None
     if with_tail:
@@ -135,7 +135,7 @@ def test_features(count: int, since: int, before: int, noise_power: float, with_
 
 
 def same(rows: Floats, expected: Floats) -> None:
-    """Of features ``[6 or 7, frames]``: the last two are no powers."""
+    """Of features ``[6 or 7, windows]``: the last two are no powers."""
     for row, wanted in zip(rows[:-2], expected[:-2], strict=True):
         close(row, wanted, 1e-3)
     np.testing.assert_allclose(rows[-2], expected[-2], atol=2e-3)
@@ -152,7 +152,7 @@ def same(rows: Floats, expected: Floats) -> None:
         pytest.param(12_000, 67, 60, 120, 0.0, id="no echo"),
         pytest.param(4_480, 40, 5, 20, 0.3, id="just begun"),
         pytest.param(20_000, 80, 0, 350, 0.1, id="more than is looked at"),
-        pytest.param(FRAME, 0, 0, 10, 0.1, id="one frame"),
+        pytest.param(WINDOW, 0, 0, 10, 0.1, id="one window"),
     ],
 )
 def test_all_of_it_at_once(
@@ -187,14 +187,14 @@ def test_many_at_once_do_not_mix() -> None:
         assert list(threads.map(measure, lines)) == one_by_one
 
 
-@pytest.mark.parametrize("frame", [512, 1_024])
+@pytest.mark.parametrize("window", [512, 1_024])
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("gain", [0.0, 0.2])
-def test_without_voice(frame: int, length: int, gain: float) -> None:
+def test_without_voice(window: int, length: int, gain: float) -> None:
     heard, ours = both_sides(length, 0, gain)
     for sent in (ours[-length:], ours[-(length // 2 + 1) :], ours[:0]):
-        found = kernels.without_voice(heard, sent, frame).astype(int)
-        expected = numpy_kernels.without_voice(heard, sent, frame).astype(int)
+        found = kernels.without_voice(heard, sent, window).astype(int)
+        expected = numpy_kernels.without_voice(heard, sent, window).astype(int)
         assert found.shape == expected.shape
         assert np.abs(found - expected).max() <= 2, "single precision, then rounded"
 
@@ -225,8 +225,8 @@ def test_frame_powers(length: int) -> None:
                 known_delay_ms=None, noise_power=math.inf,
             )
             for heard, since, before, rate in (
-                (FRAME - 1, 0, 0, 8_000), (FRAME, 1, 0, 8_000), (FRAME, -1, 0, 8_000), (FRAME, 0, 2, 8_000),
-                (FRAME, 0, 0, 44_100), (0, 0, 0, 8_000),
+                (WINDOW - 1, 0, 0, 8_000), (WINDOW, 1, 0, 8_000), (WINDOW, -1, 0, 8_000),
+                (WINDOW, 0, 2, 8_000), (WINDOW, 0, 0, 44_100), (0, 0, 0, 8_000),
             )
         ),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from offhook.simulator import After, HangUp, Press, Say, WhenSilent, WhenSpeaking
 from offhook.simulator.audible import AUDIBLE_LEVEL, Stretch, audible_stretches, is_audible
-from offhook.simulator.record import Heard, measure_turns
+from offhook.simulator.record import AudiblePlayback, measure_turns
 from offhook.simulator.recording import Track
 from offhook.simulator.script import Caller, CallerFrame, Step
 from tests.support.sip.tones import tone
@@ -141,47 +141,50 @@ def speech(start_ms: int, stop_ms: int, text: str | None = None) -> tuple[str | 
     return text, Stretch(start_ms * 8, stop_ms * 8)
 
 
-def heard(start_ms: int, stop_ms: int, playback_ms: int | None = None) -> Heard:
-    return Heard(start_ms * 8, stop_ms * 8, (start_ms if playback_ms is None else playback_ms) * 8)
+def playback(start_ms: int, stop_ms: int, playback_ms: int | None = None) -> AudiblePlayback:
+    return AudiblePlayback(start_ms * 8, stop_ms * 8, (start_ms if playback_ms is None else playback_ms) * 8)
 
 
 class TestMeasure:
     @pytest.mark.parametrize(
         ("utterances", "agent", "expected"),
         [
-            pytest.param([speech(0, 1000)], [heard(1500, 2000)], [500], id="plain"),
+            pytest.param([speech(0, 1000)], [playback(1500, 2000)], [500], id="plain"),
             pytest.param([speech(0, 1000)], [], [None], id="no answer"),
             pytest.param(
                 [speech(0, 1000), speech(5000, 6000)],
-                [heard(1200, 4000), heard(6400, 8000)],
+                [playback(1200, 4000), playback(6400, 8000)],
                 [200, 400],
                 id="two turns",
             ),
             pytest.param(
                 [speech(0, 1000), speech(1600, 2000)],
-                [heard(2300, 3000)],
+                [playback(2300, 3000)],
                 [300],
                 id="a thinking pause is one turn",
             ),
             pytest.param(
                 [speech(0, 1000), speech(1600, 2000)],
-                [heard(1500, 1900), heard(2300, 3000)],
+                [playback(1500, 1900), playback(2300, 3000)],
                 [500, 300],
                 id="an answer in the pause makes two",
             ),
             pytest.param(
-                [speech(1000, 2000)], [heard(1500, 1700)], [-500], id="a premature answer is negative"
+                [speech(1000, 2000)], [playback(1500, 1700)], [-500], id="a premature answer is negative"
             ),
             pytest.param(
                 [speech(1000, 2000)],
-                [heard(100, 1300, 50), heard(1600, 1700, 50), heard(2400, 3000, 2390)],
+                [playback(100, 1300, 50), playback(1600, 1700, 50), playback(2400, 3000, 2390)],
                 [400],
                 id="what was already playing is not the answer",
             ),
         ],
     )
     def test_turnaround(
-        self, utterances: list[tuple[str | None, Stretch]], agent: list[Heard], expected: list[float | None]
+        self,
+        utterances: list[tuple[str | None, Stretch]],
+        agent: list[AudiblePlayback],
+        expected: list[float | None],
     ) -> None:
         turns = measure_turns(utterances, agent, RATE)
         found = [None if turn.turnaround_ms is None else round(turn.turnaround_ms) for turn in turns]
@@ -189,7 +192,9 @@ class TestMeasure:
         assert [turn.premature for turn in turns] == [ms is not None and ms < 0 for ms in expected]
 
     def test_words_of_a_turn_in_two_parts_are_joined(self) -> None:
-        (turn,) = measure_turns([speech(0, 500, "well"), speech(900, 1500, "yes")], [heard(1800, 1900)], RATE)
+        (turn,) = measure_turns(
+            [speech(0, 500, "well"), speech(900, 1500, "yes")], [playback(1800, 1900)], RATE
+        )
         assert turn.said == "well yes"
         assert turn.speech_start_samples == 0
         assert (turn.answer_start_samples, turn.answer_stop_samples) == (1800 * 8, 1900 * 8)

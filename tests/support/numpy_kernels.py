@@ -14,7 +14,6 @@ from offhook.kernels import (
     BAND_EDGES_HZ,
     ECHO_LAGS_MS,
     FLOOR_POWER,
-    FRAME,
     HIGH,
     HOP,
     LONG_LAG_WEIGHT,
@@ -23,6 +22,7 @@ from offhook.kernels import (
     MS,
     RATE_HZ,
     SPECTRUM,
+    WINDOW,
 )
 
 Samples = NDArray[np.int16]
@@ -35,29 +35,29 @@ LEFT_SHARE, LEAST_GAIN = 0.1, 0.1
 
 
 class Tables(NamedTuple):
-    window: Floats
+    taper: Floats
     bands: Floats
     """``[bins, bands]``, 0 or 1."""
     bins: Floats
     """``[bands]``: how many bins each has."""
     lag_gain: Floats
-    """``[lags]``: undoes the window's own autocorrelation and favours short periods."""
+    """``[lags]``: undoes the taper's own autocorrelation and favours short periods."""
     halve: Floats
     """Low-pass for 16 to 8 kHz."""
 
 
 @cache
 def tables() -> Tables:
-    window = np.hanning(FRAME + 1)[:FRAME]
+    taper = np.hanning(WINDOW + 1)[:WINDOW]
     hz = np.fft.rfftfreq(SPECTRUM, 1 / RATE_HZ)
     pairs = pairwise(BAND_EDGES_HZ)
     bands = np.stack([(hz >= low) & (hz < high) for low, high in pairs], axis=1)
-    own = np.fft.irfft(np.abs(np.fft.rfft(window, SPECTRUM)) ** 2, SPECTRUM)
+    own = np.fft.irfft(np.abs(np.fft.rfft(taper, SPECTRUM)) ** 2, SPECTRUM)
     lags = np.arange(RATE_HZ // PITCH_HZ[1], RATE_HZ // PITCH_HZ[0] + 1)
     favour = 1 - LONG_LAG_WEIGHT * (lags - lags[0]) / (lags[-1] - lags[0])
     halve = np.sinc(np.arange(-15, 16) / 2) * np.hanning(33)[1:-1]
     return Tables(
-        window.astype(np.float32),
+        taper.astype(np.float32),
         bands.astype(np.float32),
         bands.sum(axis=0).astype(np.float32),
         (own[0] / own[lags] * favour).astype(np.float32),
@@ -77,12 +77,12 @@ def narrowed(samples: Samples, rate_hz: int, last: int) -> Floats:
 
 
 def spectra(signal: Floats, count: int) -> Spectra:
-    """``[count, bins]``: the last frame ends where ``signal`` does; what is missing in front is silence."""
-    needed = FRAME + (count - 1) * HOP
+    """``[count, bins]``: the last window ends where ``signal`` does; what is missing in front is silence."""
+    needed = WINDOW + (count - 1) * HOP
     if len(signal) < needed:
         signal = np.concatenate([np.zeros(needed - len(signal), np.float32), signal])
-    frames = np.lib.stride_tricks.sliding_window_view(signal[len(signal) - needed :], FRAME)[::HOP]
-    return np.fft.rfft(frames * tables().window, SPECTRUM)
+    windows = np.lib.stride_tricks.sliding_window_view(signal[len(signal) - needed :], WINDOW)[::HOP]
+    return np.fft.rfft(windows * tables().taper, SPECTRUM)
 
 
 def power_of(found: Spectra) -> Floats:
@@ -131,14 +131,14 @@ def echo_delay(caller: Floats, ours: Floats, known_ms: float | None) -> int | No
 
 
 def without_echo(heard: Spectra, ours: Spectra) -> tuple[Floats, Floats]:
-    """``offhook.kernels.without_echo``, of ``[frames, bins]``: ``[frames, bins]`` and ``[frames, bands]``."""
+    """``offhook.kernels.without_echo``, of ``[windows, bins]``: that and ``[windows, bands]``."""
     power = power_of(ours)
     strength = power.sum(axis=0)
     path = (heard * np.conj(ours)).sum(axis=0) / (strength + 1e-2 * strength.max() + 1)
     left = power_of(heard - path * ours)
     bands = tables().bands
     explained = (power * power_of(path)) @ bands
-    # The largest of all earlier frames, each decayed by its age; as a running maximum of logarithms.
+    # The largest of all earlier windows, each decayed by its age; as a running maximum of logarithms.
     age = np.arange(len(explained), dtype=np.float32)[:, None] * math.log(TAIL_DECAY)
     lasting = np.exp(np.maximum.accumulate(np.log(explained + 1) - age, axis=0) + age)
     ratio = left @ bands / lasting
@@ -153,7 +153,7 @@ def without_echo(heard: Spectra, ours: Spectra) -> tuple[Floats, Floats]:
 def features(
     left: Floats, tail: Floats | None, since: int, before: int, noise_power: float
 ) -> tuple[Floats, Floats, float]:
-    """``offhook.kernels.features``, of ``left [frames, bins]`` and ``tail [frames, bands]``."""
+    """``offhook.kernels.features``, of ``left [windows, bins]`` and ``tail [windows, bands]``."""
     table = tables()
     left_bands = left @ table.bands
     gain = np.ones_like(left_bands) if tail is None else np.clip(1 - 3 * tail / (left_bands + 1), 0, 1)
@@ -198,11 +198,11 @@ def measure(
     known_delay_ms: float | None,
     noise_power: float,
 ) -> tuple[Floats, Floats, float, int | None]:
-    """``offhook.kernels.measure``: the features' rows ``[7, frames]``, noise, loudest frame, delay."""
+    """``offhook.kernels.measure``: the features' rows ``[7, windows]``, noise, loudest window, delay."""
     caller = narrowed(heard, rate_hz, len(heard))[-latest:]
     wanted = len(caller) + (ECHO_LAGS_MS[1] + 100) * MS
     ours = narrowed(played, rate_hz, wanted * rate_hz // RATE_HZ)
-    count = (len(caller) - FRAME) // HOP + 1
+    count = (len(caller) - WINDOW) // HOP + 1
     found = spectra(caller, count)
     total = power_of(found)
     delay = echo_delay(caller, ours, known_delay_ms)
@@ -214,39 +214,39 @@ def measure(
     return np.concatenate([power[None], rows]), floor, loudest, delay
 
 
-def without_voice(heard: Samples, ours: Samples, frame: int) -> Samples:
+def without_voice(heard: Samples, ours: Samples, window: int) -> Samples:
     """``offhook.kernels.without_voice``."""
-    caller, echo = _frames(heard, len(heard), frame), _frames(ours, len(heard), frame)
+    caller, echo = _windows(heard, len(heard), window), _windows(ours, len(heard), window)
     strength = (echo.real**2 + echo.imag**2).sum(axis=0)
     path = (caller * np.conj(echo)).sum(axis=0) / (strength + 1e-2 * strength.max() + 1)
     explained = path * echo
     left = caller - explained
     left_power = left.real**2 + left.imag**2
     allowed = LEFT_SHARE * (explained.real**2 + explained.imag**2)
-    return _signal(left * np.maximum(LEAST_GAIN, 1 - allowed / (left_power + 1)), len(heard), frame)
+    return _signal(left * np.maximum(LEAST_GAIN, 1 - allowed / (left_power + 1)), len(heard), window)
 
 
-def _window(frame: int) -> Floats:
-    """Its square adds up to one at half a frame's hop."""
-    return np.sqrt(np.hanning(frame + 1)[:frame]).astype(np.float32)
+def _taper(window: int) -> Floats:
+    """Its square adds up to one at half a window's hop."""
+    return np.sqrt(np.hanning(window + 1)[:window]).astype(np.float32)
 
 
-def _frames(signal: Samples, length: int, frame: int) -> Spectra:
-    """``[frames, bins]`` of the last ``length`` samples, half a frame apart; silence where there are less."""
-    hop = frame // 2
+def _windows(signal: Samples, length: int, window: int) -> Spectra:
+    """``[windows, bins]`` of the last ``length`` samples, half a window apart; silence in front."""
+    hop = window // 2
     count = -(-length // hop) + 1
     padded = np.zeros((count + 1) * hop, np.float32)
     tail = signal[-length:] if length else signal[:0]
     padded[hop + length - len(tail) : hop + length] = tail
-    return np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, frame)[::hop] * _window(frame))
+    return np.fft.rfft(np.lib.stride_tricks.sliding_window_view(padded, window)[::hop] * _taper(window))
 
 
-def _signal(found: Spectra, length: int, frame: int) -> Samples:
-    hop = frame // 2
-    frames = np.fft.irfft(found, frame) * _window(frame)
-    out = np.zeros((len(frames) + 1) * hop, np.float32)
+def _signal(found: Spectra, length: int, window: int) -> Samples:
+    hop = window // 2
+    windows = np.fft.irfft(found, window) * _taper(window)
+    out = np.zeros((len(windows) + 1) * hop, np.float32)
     for half in (0, 1):
-        part = frames[:, half * hop : (half + 1) * hop].reshape(-1)
+        part = windows[:, half * hop : (half + 1) * hop].reshape(-1)
         out[half * hop : half * hop + len(part)] += part
     return np.clip(np.rint(out[hop : hop + length]), -32768, 32767).astype(np.int16)
 

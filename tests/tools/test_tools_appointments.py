@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from offhook.agents.loader import Agent
-from offhook.conversation.forms.form import FormFiller
+from offhook.conversation.forms.filler import FormFiller
 from offhook.conversation.forms.slots import Hearing
 from offhook.conversation.forms.words import form_words
 from offhook.languages import language

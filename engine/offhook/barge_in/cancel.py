@@ -14,7 +14,7 @@ import numpy as np
 from offhook.barge_in.line import FAR_MS
 from offhook.kernels import MS, RATE_HZ, Samples, echo_delay, narrowed, without_voice
 
-_FRAME_MS = 64
+_WINDOW_MS = 64
 """Longer than most lines' and handsets' impulse responses; a word has several."""
 
 
@@ -36,4 +36,4 @@ def without_our_voice(heard: Samples, played: Samples, rate_hz: int) -> Samples:
         return heard
     late = found * rate_hz // RATE_HZ
     sent = played[: max(0, len(played) - late)] if late >= 0 else np.append(played, np.zeros(-late, np.int16))
-    return without_voice(heard, sent[-len(heard) :], _FRAME_MS * rate_hz // 1000)
+    return without_voice(heard, sent[-len(heard) :], _WINDOW_MS * rate_hz // 1000)

@@ -6,17 +6,17 @@ back.  :func:`judge` looks at the sound from then on; the call asks it again eve
 30 ms until the verdict is SPEECH or the sound has ended.  Nothing here keeps state or
 reads a clock; what a call learns of its line's echo is a :class:`LineEcho`, handed in.
 
-How it decides, on frames of 32 ms every 10 ms, at 8 kHz:
+How it decides, on windows of 32 ms every 10 ms, at 8 kHz:
 
 1. **Echo.**  We know exactly what we play.  Its delay is found by cross-correlation and its
    path as one complex gain for each frequency; what that explains is taken away, and a room's
-   tail, which is longer than a frame, is allowed for as power.  It is looked for up to 400 ms back each time;
-   before a sound is called speech, up to 1.6 s.  A frame of which the echo explains most is ours, and
-   one far below the loudest of our echo says nothing.  All else works on what is left, so a caller who
-   speaks over an echo is heard.
-2. **Voice.**  A frame is voiced when it stands out of the noise from before the onset, repeats
+   tail, which is longer than a window, is allowed for as power.  It is looked for up to 400 ms back
+   each time; before a sound is called speech, up to 1.6 s.  A window of which the echo explains most
+   is ours, and one far below the loudest of our echo says nothing.  All else works on what is left, so a
+   caller who speaks over an echo is heard.
+2. **Voice.**  A window is voiced when it stands out of the noise from before the onset, repeats
    itself at the period of a voice, and does so in step with its neighbours (a crackle does not).
-3. **Openness.**  A hum has next to nothing above 550 Hz, words do.  Open voiced frames, and
+3. **Openness.**  A hum has next to nothing above 550 Hz, words do.  Open voiced windows, and
    half of a hiss that comes with them, are the evidence.  A bang that rings is voiced too,
    but only dies away.
 
@@ -31,12 +31,11 @@ import math
 
 import numpy as np
 
-from offhook.barge_in.frames import in_step
 from offhook.barge_in.judgement import Judgement, JudgeSettings, Verdict
 from offhook.barge_in.line import FAR_MS, LineEcho, late_ms_of
+from offhook.barge_in.windows import in_step
 from offhook.kernels import (
     FLOOR_POWER,
-    FRAME,
     HIGH,
     HOP,
     LOW,
@@ -44,22 +43,23 @@ from offhook.kernels import (
     MS,
     RATE_HZ,
     SPECTRUM,
+    WINDOW,
     Features,
     Samples,
     measure,
 )
 
 _HOP_MS = HOP // MS
-_WINDOW_MS = 1_500
+_LATEST_MS = 1_500
 """No more than the latest of what was heard is looked at, which bounds the cost."""
 _RECENT_MS = 800
 """Evidence is what came this lately: an echo opens a candidate long before the caller speaks over it."""
-_MIN_HEARD = FRAME + 7 * HOP
+_MIN_HEARD = WINDOW + 7 * HOP
 _OWN_LEFT = 0.35
-"""A frame is ours when this share of its power, or less, is left without the echo."""
+"""A window is ours when this share of its power, or less, is left without the echo."""
 _STANDS_OUT_DB = 6.0
 _NEAR_PEAK_DB = 18.0
-"""Frames further below the loudest are release, breath or another's echo."""
+"""Windows further below the loudest are release, breath or another's echo."""
 _PERIODIC = 0.5
 _OPEN_HIGH_DB, _OPEN_MID_DB = -21.0, -17.0
 """Open when above 1 kHz there is more than this against below, or in the middle against low.
@@ -67,12 +67,12 @@ _OPEN_HIGH_DB, _OPEN_MID_DB = -21.0, -17.0
 Recorded hums, over a telephone: -20 to -35 dB and -20 to -40 dB."""
 _HISS_MAX_MS = 60
 _DYING_DB = 9.0
-_DYING_FRAMES = 16
-"""A sound whose latest open frames lie so far below its loudest needs this many of them."""
+_DYING_WINDOWS = 16
+"""A sound whose latest open windows lie so far below its loudest needs this many of them."""
 _HASTY_BEFORE_MS, _HASTY = 110.0, 1.5
 """Until then this many times the evidence is wanted: bangs are over by then, and clear words have it."""
 _NEAR_ECHO_DB = 13.0
-"""Frames further below our loudest echo may be what is left of it: a room's tail, the codec's noise."""
+"""Windows further below our loudest echo may be what is left of it: a room's tail, the codec's noise."""
 _OURS_SHARE = 0.25
 """With so much of it ours, a sound is our echo until there is evidence of speech."""
 _FAR_SHARE = 0.7
@@ -103,37 +103,37 @@ def judge(
     Never raises for any such arrays.
     """
     step = settings.rate_hz // RATE_HZ
-    length = min(-(-len(heard) // step), _WINDOW_MS * MS)
+    length = min(-(-len(heard) // step), _LATEST_MS * MS)
     sounded = (len(heard) - onset_samples) * RATE_HZ // settings.rate_hz
     if length < _MIN_HEARD or sounded <= 0:
         return _NOTHING
-    count = (length - FRAME) // HOP + 1
-    # From the onset to the centre of the last frame; of those before, each is a hop less.
-    age = sounded - FRAME // 2
-    since = max(_first_frame(age, count, -HOP), count - _RECENT_MS // _HOP_MS)
+    count = (length - WINDOW) // HOP + 1
+    # From the onset to the centre of the last window; of those before, each is a hop less.
+    age = sounded - WINDOW // 2
+    since = max(_first_window(age, count, -HOP), count - _RECENT_MS // _HOP_MS)
     if since >= count:
         return _NOTHING
     known_ms = None if line is None else line.delay_ms
 
     def with_echo(late_ms: int) -> Judgement:
         """As our own voice explains it, ``late_ms`` and up to 400 ms after it was played."""
-        frames = measure(
+        windows = measure(
             heard,
             played[: max(0, len(played) - late_ms * settings.rate_hz // 1000)],
             settings.rate_hz,
-            latest=_WINDOW_MS * MS,
+            latest=_LATEST_MS * MS,
             since=since,
-            before=_first_frame(age, count, -40 * MS),
+            before=_first_window(age, count, -40 * MS),
             known_delay_ms=None if known_ms is None else known_ms - late_ms,
             noise_power=_noise_power(noise_floor_db),
         )
-        share = 1 - float(frames.left.sum()) / (float(frames.heard.sum()) + 1)
+        share = 1 - float(windows.left.sum()) / (float(windows.heard.sum()) + 1)
         return _verdict(
-            frames,
+            windows,
             settings,
             sound_ms=age / MS,
-            echo_share=min(1.0, max(0.0, share)) if frames.delay is not None else 0.0,
-            echo_delay_ms=None if frames.delay is None else frames.delay / MS + late_ms,
+            echo_share=min(1.0, max(0.0, share)) if windows.delay is not None else 0.0,
+            echo_delay_ms=None if windows.delay is None else windows.delay / MS + late_ms,
         )
 
     usual_ms = late_ms_of(known_ms)
@@ -145,38 +145,38 @@ def judge(
     return judged
 
 
-def _first_frame(age: int, count: int, after: int) -> int:
-    """The first of ``count`` frames centred ``after`` the onset or later; the last one is at ``age``."""
+def _first_window(age: int, count: int, after: int) -> int:
+    """The first of ``count`` windows centred ``after`` the onset or later; the last one is at ``age``."""
     return min(count, max(0, count - 1 - (age - after) // HOP))
 
 
 def _noise_power(dbfs: float | None) -> float:
-    """Of noise at ``dbfs`` in a frame; infinite where it is not known."""
+    """Of noise at ``dbfs`` in a window; infinite where it is not known."""
     if dbfs is None or not math.isfinite(dbfs):
         return math.inf
     # Hann windows keep 3/8 of the power; a one-sided transform spreads it over half of its points.
-    return float(32_768**2 * 10 ** (min(0.0, dbfs) / 10) * FRAME * 3 / 8 * SPECTRUM / 2)
+    return float(32_768**2 * 10 ** (min(0.0, dbfs) / 10) * WINDOW * 3 / 8 * SPECTRUM / 2)
 
 
 def _verdict(
-    frames: Features,
+    windows: Features,
     settings: JudgeSettings,
     *,
     sound_ms: float,
     echo_share: float,
     echo_delay_ms: float | None,
 ) -> Judgement:
-    level, heard = frames.low + frames.mid + frames.high, frames.heard
+    level, heard = windows.low + windows.mid + windows.high, windows.heard
     own, echo = np.zeros(len(level), np.bool_), 0.0
     if echo_delay_ms is not None:
-        own, echo = frames.left < _OWN_LEFT * heard, float((heard - frames.left).max())
-    threshold = 10 ** (_STANDS_OUT_DB / 10) * (1.4 * float(frames.floor.sum()) + FLOOR_POWER)
-    least = max(threshold, frames.loudest * 10 ** (-_NEAR_PEAK_DB / 10), echo * 10 ** (-_NEAR_ECHO_DB / 10))
+        own, echo = windows.left < _OWN_LEFT * heard, float((heard - windows.left).max())
+    threshold = 10 ** (_STANDS_OUT_DB / 10) * (1.4 * float(windows.floor.sum()) + FLOOR_POWER)
+    least = max(threshold, windows.loudest * 10 ** (-_NEAR_PEAK_DB / 10), echo * 10 ** (-_NEAR_ECHO_DB / 10))
     active = (level > least) & ~own
-    voiced = in_step(active & (frames.periodic > _PERIODIC), frames.pitch_octave)
+    voiced = in_step(active & (windows.periodic > _PERIODIC), windows.pitch_octave)
 
-    floors = [float(frames.floor[part].sum()) for part in (LOW, MID, HIGH)]
-    bands = (frames.low, frames.mid, frames.high)
+    floors = [float(windows.floor[part].sum()) for part in (LOW, MID, HIGH)]
+    bands = (windows.low, windows.mid, windows.high)
     low, mid, high = (
         np.maximum(power - 1.2 * floor, 0) + 1 for power, floor in zip(bands, floors, strict=True)
     )
@@ -195,7 +195,7 @@ def _verdict(
     if voiced_ms >= 50:
         evidence += 0.5 * min(int(hiss.sum()) * _HOP_MS, _HISS_MAX_MS)
     dying = len(at) and level[at[-3:]].mean() < level.max() * 10 ** (-_DYING_DB / 10)
-    if dying and len(at) < _DYING_FRAMES:
+    if dying and len(at) < _DYING_WINDOWS:
         evidence = 0.0
     loud = heard > heard.max() / 100
     mostly_ours = float((own & loud).sum()) > _OURS_SHARE * float(loud.sum())

@@ -76,8 +76,8 @@ class Memory:
         audible = whole if outcome.complete else outcome.audible_text
         form = turn.form
         if form is not None and not outcome.complete:
-            form = form.heard(audible)
-        offered = turn.offers and not (form is not None and form.unheard)
+            form = form.as_audible(audible)
+        offered = turn.offers and not (form is not None and form.cut_short)
         self._history.add(
             Exchange(
                 turn.caller_text,

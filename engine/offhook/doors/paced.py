@@ -62,8 +62,8 @@ class SentTrack:
         if self._buffer.playing:
             self._sender.stop()
 
-    def heard_all_but(self, queued_samples: int) -> None:
-        """Of what was sent before :meth:`stop`, so much was thrown away unheard."""
+    def played_all_but(self, queued_samples: int) -> None:
+        """Of what was sent before :meth:`stop`, so much was thrown away before it was audible."""
         self._buffer.heard_until(self._sender.sent_samples - queued_samples)
 
     def position(self, now_ns: int, /) -> int:

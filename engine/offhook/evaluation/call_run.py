@@ -36,7 +36,7 @@ from offhook.simulator import (
 )
 from offhook.simulator.audible import Stretch, audible_stretches
 from offhook.simulator.channel import Outcome, SimulatedChannel, Spoken
-from offhook.simulator.record import account, heard_playbacks
+from offhook.simulator.record import account, audible_playbacks
 
 _QUIET = WhenSilent(ms=1_500)
 """An agent that has been silent for so long has finished; a busy machine pauses between two sentences."""
@@ -155,13 +155,13 @@ def _replies(outcome: Outcome, record: CallRecord, daemon: OwnDaemon) -> list[Re
     done = read_done(daemon.transcript, record.uniqueid)
     traces = read_traces(daemon.trace).of_call(record.uniqueid)
     utterances = [_where(spoken) for spoken in outcome.spoken]
-    heard = heard_playbacks(outcome, record.agent_audio)
+    audible = audible_playbacks(outcome, record.agent_audio)
     handed_over = record.result in HANDED_OVER
     ended = record.end in (CallEnd.AGENT, CallEnd.DIALPLAN) and (record.result == "ok" or handed_over)
     replies = []
     for number, utterance in enumerate(utterances):
         until = utterances[number + 1].start_samples if number + 1 < len(utterances) else None
-        ours = [one for one in heard if _within(one.playback_samples, utterance.start_samples, until)]
+        ours = [one for one in audible if _within(one.playback_samples, utterance.start_samples, until)]
         early = any(one.start_samples < utterance.stop_samples for one in ours)
         after = next((one for one in ours if one.start_samples >= utterance.stop_samples), None)
         mine = [trace for trace in traces if _asked(trace, utterances, record) == number]
@@ -175,7 +175,7 @@ def _replies(outcome: Outcome, record: CallRecord, daemon: OwnDaemon) -> list[Re
                 turnaround_ms=None if after is None else _gap_ms(utterance, after.start_samples),
                 premature=early,
                 traced_ms=mine[-1].turnaround_ms() if mine else None,
-                heard=" ".join(words_heard for words_heard, _ in said) if said else None,
+                heard=" ".join(caller_text for caller_text, _ in said) if said else None,
                 problem=why,
                 done=tuple(Effect(*each) for trace in mine for each in done.get(trace.turn, ())),
                 handed_over=handed_over and number == len(utterances) - 1,

@@ -139,7 +139,7 @@ class SimulatedChannel:
         }
         self._dialogue = Dialogue(
             options.rate_hz,
-            self._heard,
+            self._played,
             variables=variables,
             sounds_dir=options.sounds_dir,
             state=ChannelState.UP if options.answered else ChannelState.RING,
@@ -285,7 +285,7 @@ class SimulatedChannel:
             if not script.write_audio(audio.astype("<i2").tobytes()):
                 outcome.frames_dropped += 1
 
-    def _heard(self, at_ns: int, block: Samples) -> None:
+    def _played(self, at_ns: int, block: Samples) -> None:
         elapsed_ns = at_ns - self._outcome.began_ns
         position = round(elapsed_ns * self._options.rate_hz / 1e9)
         self._outcome.agent.put(position, block)

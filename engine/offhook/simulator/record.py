@@ -125,7 +125,7 @@ def account(outcome: Outcome) -> CallRecord:
             stop = spoken.start_samples + speech[-1].stop_samples
             # A hang-up in mid-utterance cuts it.
             utterances.append((spoken.say.text, Stretch(start, min(stop, length))))
-    agent = heard_playbacks(outcome, record.agent_audio)
+    agent = audible_playbacks(outcome, record.agent_audio)
     record.turns = measure_turns(utterances, agent, outcome.rate_hz)
     first_word = utterances[0][1].start_samples if utterances else length
     greeting = [heard for heard in agent if heard.playback_samples < first_word]
@@ -139,7 +139,7 @@ def account(outcome: Outcome) -> CallRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AudiblePlayback:
     """An audible stretch of the agent, and where the file that it comes from began to play."""
 
     start_samples: int
@@ -147,7 +147,7 @@ class Heard:
     playback_samples: int
 
 
-def heard_playbacks(outcome: Outcome, agent_audio: Samples) -> list[Heard]:
+def audible_playbacks(outcome: Outcome, agent_audio: Samples) -> list[AudiblePlayback]:
     """The agent's audible stretches, file by file, in order."""
     starts = [
         round((played.started_ns - outcome.began_ns) * outcome.rate_hz / 1e9) for played in outcome.played
@@ -155,12 +155,12 @@ def heard_playbacks(outcome: Outcome, agent_audio: Samples) -> list[Heard]:
     found = []
     for start, stop in zip(starts, [*starts[1:], len(agent_audio)], strict=False):
         for stretch in audible_stretches(agent_audio[start:stop], outcome.rate_hz):
-            found.append(Heard(start + stretch.start_samples, start + stretch.stop_samples, start))
+            found.append(AudiblePlayback(start + stretch.start_samples, start + stretch.stop_samples, start))
     return found
 
 
 def measure_turns(
-    utterances: Iterable[tuple[str | None, Stretch]], agent: list[Heard], rate_hz: int
+    utterances: Iterable[tuple[str | None, Stretch]], agent: list[AudiblePlayback], rate_hz: int
 ) -> list[TurnRecord]:
     """Pair the caller's utterances with the answers.
 

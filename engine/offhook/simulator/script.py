@@ -98,7 +98,7 @@ class Caller:
     _running: bool = False
     _since_ms: int = 0
     """Frames' time since the last step ended."""
-    _heard: bool = False
+    _audible: bool = False
     _silent_ms: int = 1_000_000
     _speaking_ms: int = 0
     _done: bool = False
@@ -133,7 +133,7 @@ class Caller:
             # While the caller still speaks, only a fresh onset is an answer: what went on
             # from before is what is being interrupted.
             if onset or not self._running:
-                self._heard = True
+                self._audible = True
             self._speaking_ms = FRAME_MS if onset else self._speaking_ms + self._silent_ms + FRAME_MS
             self._silent_ms = 0
         else:
@@ -144,14 +144,14 @@ class Caller:
     def _due(self, when: When) -> bool:
         match when:
             case WhenSilent(ms=ms):
-                return self._heard and self._silent_ms >= ms
+                return self._audible and self._silent_ms >= ms
             case WhenSpeaking(ms=ms):
                 return self._speaking_ms >= max(ms, FRAME_MS)
             case After(ms=ms):
                 return self._since_ms >= ms
 
     def _begin(self, step: Step) -> CallerFrame:
-        self._running, self._sent, self._heard = True, 0, False
+        self._running, self._sent, self._audible = True, 0, False
         if isinstance(step, HangUp):
             self._done = True
             return CallerFrame(hang_up=True)

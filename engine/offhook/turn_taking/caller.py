@@ -84,23 +84,23 @@ def _learn_pause(state: TurnState, at_ns: int) -> TurnState:
 
 
 def _speaking(state: TurnState, at_ns: int) -> Step:
-    """The caller speaks.  What is prepared was premature; what is being heard goes on until judged."""
-    heard = with_voice(state, speaking_since_ns=at_ns, ended_ns=None, open=True)
+    """The caller speaks.  What is prepared was premature; what is being said by us goes on until judged."""
+    voiced = with_voice(state, speaking_since_ns=at_ns, ended_ns=None, open=True)
     match state.floor:
         case Speaking(overlap=overlap) as speaking:
             floor = replace(speaking, overlap=None)
-            over_us = with_voice(replace(heard, floor=floor), over_us=OverUs(at_ns, speaking.ends_ns))
+            over_us = with_voice(replace(voiced, floor=floor), over_us=OverUs(at_ns, speaking.ends_ns))
             return over_us, () if overlap is None else (Cancel(overlap),)
         case Committed() if state.long_turns:
-            return with_voice(heard, over_us=OverUs(at_ns, None)), ()
+            return with_voice(voiced, over_us=OverUs(at_ns, None)), ()
         case Committed(revision=revision, keys=keys):
             # Nobody has heard anything of it; the keys that it was for are answered after the words.
-            return hearing(replace(heard, typed=keys + state.typed)), (Cancel(revision),)
+            return hearing(replace(voiced, typed=keys + state.typed)), (Cancel(revision),)
         case Preparing(interrupted=interrupted):
-            return hearing(heard, interrupted), (Cancel(state.revision),)
+            return hearing(voiced, interrupted), (Cancel(state.revision),)
         case Hearing(interrupted=interrupted):
-            return hearing(heard, interrupted), ()
-    return hearing(heard), ()
+            return hearing(voiced, interrupted), ()
+    return hearing(voiced), ()
 
 
 def speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings) -> Step:

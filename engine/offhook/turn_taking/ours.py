@@ -42,11 +42,13 @@ def playback_started(state: TurnState, event: PlaybackStarted) -> Step:
     if not isinstance(state.floor, Committed) or event.revision != state.floor.revision:
         return state, ()  # it went on after a false alarm
     start = state.voice.start_samples if state.voice.open else None
-    heard = with_voice(replace(state, floor=Speaking(event.revision, state.floor.words)), start_samples=start)
+    spoken = with_voice(
+        replace(state, floor=Speaking(event.revision, state.floor.words)), start_samples=start
+    )
     announced = state.announced
     expected = announced[1] if announced is not None and announced[0] == event.revision else Expected()
     answers = state.answers_since_holding + 1
-    return replace(heard, answers_since_holding=answers, expected=expected, announced=None), ()
+    return replace(spoken, answers_since_holding=answers, expected=expected, announced=None), ()
 
 
 def expecting(state: TurnState, event: Expecting) -> TurnState:

@@ -169,8 +169,8 @@ def _overlap_heard(
     if not premature:
         stop.append(Settle(speaking.revision))
     taken = Preparing(None)
-    heard, more = _prepared_heard(replace(state, floor=taken), taken, event, now_ns, settings)
-    return heard, (*stop, *more)
+    prepared, more = _prepared_heard(replace(state, floor=taken), taken, event, now_ns, settings)
+    return prepared, (*stop, *more)
 
 
 def _answers_us(state: TurnState, event: WordsHeard) -> bool:

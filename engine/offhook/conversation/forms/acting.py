@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from offhook.agents.loader import Agent
 from offhook.agents.tools import Target
 from offhook.conversation.base import Turn
-from offhook.conversation.forms.form import Form, FormFiller, Step
+from offhook.conversation.forms.filler import FormFiller
+from offhook.conversation.forms.form import Form, Step
 from offhook.conversation.forms.offer import Offer, Offers
 from offhook.conversation.forms.request import Request
 from offhook.conversation.forms.results import read_out
@@ -161,7 +162,7 @@ class Acting:
         filler = FormFiller(executor.tools[form.tool], executor)
         step = await filler.answer(form, hearing)
         if form.asked in executor.tools[form.tool].spec.keyed:  # by code: no model hears of it
-            if step.reply == "unheard":
+            if step.reply == "none":
                 step = await filler.again(form, hearing, counts=True)
             return self._turn(turn, step, executor)
         return self._turn(turn, step, executor) if step.reply in ("run", "confirming", "left") else None
@@ -197,7 +198,7 @@ class Acting:
         reply = self.offers.reply(offer, hearing)
         if reply == "yes":
             return self._turn(turn, await self.offers.taken(offer, hearing, executor), executor)
-        if reply == "unheard":
+        if reply == "cut_short":
             return replace(turn, act="offer", say=offer.question, facts=(), form=offer, offers=True)
         if reply == "other" or turn.act == "farewell":
             return None
@@ -233,7 +234,7 @@ class Acting:
         if self._asks_something_else(turn, form, hearing, ranking):
             return await self._beside(turn, filler, form, hearing)
         step = await filler.answer(form, hearing)
-        if step.reply != "unheard":
+        if step.reply != "none":
             return self._turn(turn, step, executor)
         if hearing.keys is not None:  # they are an entry, and no wish
             return self._turn(turn, await filler.again(form, hearing, counts=True), executor)

@@ -13,7 +13,8 @@ from typing import Literal
 from offhook.agents.loader import Agent
 from offhook.agents.tools import Target
 from offhook.conversation.base import Turn
-from offhook.conversation.forms.form import Form, FormFiller, Step
+from offhook.conversation.forms.filler import FormFiller
+from offhook.conversation.forms.form import Form, Step
 from offhook.conversation.forms.slots import Hearing
 from offhook.conversation.history import History
 from offhook.languages import language
@@ -26,7 +27,7 @@ HEARD = 0.6
 _ANSWERS = ("facts", "readback", "done")
 """What a turn is answered with that is said in front of the offer; an "I don't know" is not."""
 _GOES_ON = ("farewell", "person", "wait")
-Reply = Literal["yes", "no", "unheard", "other"]
+Reply = Literal["yes", "no", "cut_short", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ class Offer(Form):
     before: Form | None = None
     """What was being filled in when it came."""
 
-    def heard(self, audible: str) -> Offer:
-        """The same, where only ``audible`` was heard of what was said."""
+    def as_audible(self, audible: str) -> Offer:
+        """The same, where only ``audible`` of what was said reached the caller."""
         asked = self.question.split()
         needed = " ".join(asked[: max(1, round(len(asked) * HEARD))])
-        return replace(self, unheard=needed not in audible)
+        return replace(self, cut_short=needed not in audible)
 
     def plain(self) -> Form:
         """As though the caller had begun it."""
@@ -79,7 +80,7 @@ class Offers:
             return "no"
         if yes is None or hearing.language.asks.search(hearing.text):
             return "other"
-        return "unheard" if offer.unheard else "yes"
+        return "cut_short" if offer.cut_short else "yes"
 
     async def taken(self, offer: Offer, hearing: Hearing, executor: Executor) -> Step:
         """They have said yes: it is done, or the first thing is asked that has to be known."""

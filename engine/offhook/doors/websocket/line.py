@@ -71,7 +71,7 @@ class WebSocketPlayer(PacedPlayer):
             queued = await asyncio.wait_for(status, STATUS_WITHIN_S)
         except TimeoutError:
             return  # then what was heard is told by the clock
-        track.heard_all_but(queued * (self._rate_hz // FRAMES_PER_S))
+        track.played_all_but(queued * (self._rate_hz // FRAMES_PER_S))
 
     def status(self, queue_length: str) -> None:
         if self._status is not None and not self._status.done() and queue_length.isdecimal():

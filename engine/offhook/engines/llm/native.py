@@ -292,12 +292,12 @@ class NativeConversation:
         """Forget everything after ``mark``."""
         self._native.rollback(mark.tokens, mark.serial)
 
-    async def keep_answer(self, heard: str) -> None:
-        """Cut the last answer, and what follows it, after ``heard``: the beginning that was heard of it.
+    async def keep_answer(self, audible: str) -> None:
+        """Cut the last answer, and what follows it, after ``audible``: the beginning of it that was.
 
         Raises ValueError when there is no answer any more.
         """
-        self._native.keep_answer(len(heard.encode()))
+        self._native.keep_answer(len(audible.encode()))
 
     def generate(
         self,

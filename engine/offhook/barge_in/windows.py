@@ -1,4 +1,4 @@
-"""Which frames of a sound are one voice's."""
+"""Which windows of a sound are one voice's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Flags = NDArray[np.bool_]
 _SAME_PITCH = 0.3
 """Octaves between neighbours of one voice; twice and three times the pitch count as the same."""
 _RUN = 3
-"""Voiced frames in a row, or none of them count."""
+"""Voiced windows in a row, or none of them count."""
 
 
 def in_step(voiced: Flags, pitch_octave: Floats) -> Flags:

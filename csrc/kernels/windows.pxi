@@ -1,4 +1,4 @@
-# What the judge goes by, for each frame since the onset: power in bands, noise, period.
+# What the judge goes by, for each window since the onset: power in bands, noise, period.
 
 cdef enum:
     FEATURES = 7  # heard, left, low, mid, high, periodic, octave
@@ -38,7 +38,7 @@ cdef float _noise(const float* power, Py_ssize_t count, Py_ssize_t before, float
 cdef void _periods(const float* left, const float* gain, const float* noise, Py_ssize_t rows,
                    Py_ssize_t count, Py_ssize_t since, float* work, float* periodic,
                    float* octave) noexcept nogil:
-    """How much each frame repeats itself at the period of a voice, looked for in what is no noise.
+    """How much each window repeats itself at the period of a voice, looked for in what is no noise.
 
     ``work`` has 4 * POINTS * LANES; the results are ``[count - since]``.
     """
@@ -71,7 +71,7 @@ cdef void _periods(const float* left, const float* gain, const float* noise, Py_
             if mirror != at:
                 memcpy(xr + mirror, xr + at, LANES * sizeof(float))
                 memcpy(xi + mirror, xi + at, LANES * sizeof(float))
-        # A real and even spectrum has a real transform: two frames keep apart by themselves.
+        # A real and even spectrum has a real transform: two windows keep apart by themselves.
         _points.run(LANES, xr, xi, work + 2 * POINTS * LANES, work + 3 * POINTS * LANES)
         for lane in range(2 * LANES):
             to = base + lane - since
@@ -94,7 +94,7 @@ cdef float _features(const float* left, const float* tail, Py_ssize_t rows, Py_s
                      float* floor) noexcept nogil:
     """All of FEATURES but the first, ``[count - since]`` each, and the noise ``floor [BANDS]``.
 
-    ``tail`` may be NULL.  Returns the loudest of ``left``, over all bands and all frames.  ``work`` has
+    ``tail`` may be NULL.  Returns the loudest of ``left``, over all bands and all windows.  ``work`` has
     (2 * BANDS + 1) * rows + 4 * POINTS * LANES.
     """
     cdef Py_ssize_t band, bin_, at, number = count - since, part
@@ -138,15 +138,15 @@ cdef float _features(const float* left, const float* tail, Py_ssize_t rows, Py_s
 
 def features(const float[:, ::1] left not None, tail, Py_ssize_t since, Py_ssize_t before,
              float noise_power):
-    """Frames from ``since`` on: ``[6, frames]``, the noise ``[bands]``, and the loudest frame's power.
+    """Windows from ``since`` on: ``[6, windows]``, the noise ``[bands]``, and the loudest window's power.
 
-    ``left`` is power ``[bins, frames]``, ``tail`` None or ``[bands, frames]``, the noise that of the frames
+    ``left`` is power ``[bins, windows]``, ``tail`` None or ``[bands, windows]``, the noise that of the windows
     up to ``before``, but no more than ``noise_power`` (may be infinite) says.  The rows: power left, then
     low, middle and high bands without the tail, how periodic, and at which pitch, in octaves.
     """
     cdef Py_ssize_t count = left.shape[1], rows = _rows(left.shape[1])
     if left.shape[0] != BINS or not 0 <= since < count or not 0 <= before <= count:
-        raise ValueError("left is power [257, frames]; since and before are frames of it")
+        raise ValueError("left is power [257, windows]; since and before are windows of it")
     padded, tails_padded = np.zeros((BINS, rows), np.float32), np.zeros((BANDS, rows), np.float32)
     padded[:, :count] = left
     if tail is not None:
@@ -168,9 +168,9 @@ def measure(const int16_t[::1] heard not None, const int16_t[::1] played not Non
             Py_ssize_t latest, Py_ssize_t since, Py_ssize_t before, float known_ms, float noise_power):
     """All of it at once, from both sides' ``[samples]`` int16, which end at the same moment.
 
-    Of ``heard``, as many frames are looked at as the latest ``latest`` samples at 8 kHz have, of ``played``
-    so much more as an echo may be late.  Returns the features ``[7, frames]`` from frame ``since`` on, the
-    noise ``[bands]``, the loudest frame's power, and the echo's delay in samples at 8 kHz, or None.
+    Of ``heard``, as many windows are looked at as the latest ``latest`` samples at 8 kHz have, of ``played``
+    so much more as an echo may be late.  Returns the features ``[7, windows]`` from window ``since`` on, the
+    noise ``[bands]``, the loudest window's power, and the echo's delay in samples at 8 kHz, or None.
     """
     if rate_hz not in (RATE, 2 * RATE):
         raise ValueError(f"rate_hz is {rate_hz}; 8000 and 16000 are known")
@@ -179,9 +179,9 @@ def measure(const int16_t[::1] heard not None, const int16_t[::1] played not Non
     cdef Py_ssize_t caller = (heard_taken + step - 1) // step
     cdef Py_ssize_t played_taken = min(played.shape[0], step * (caller + LATEST + 100 * MS))
     cdef Py_ssize_t ours = (played_taken + step - 1) // step
-    cdef Py_ssize_t count = (caller - FRAME) // HOP + 1, rows = _rows(count), delay = 0, at, bin_, band
-    if caller < FRAME or not 0 <= since < count or not 0 <= before <= count:
-        raise ValueError("heard has one frame at least; since and before are frames of it")
+    cdef Py_ssize_t count = (caller - WINDOW) // HOP + 1, rows = _rows(count), delay = 0, at, bin_, band
+    if caller < WINDOW or not 0 <= since < count or not 0 <= before <= count:
+        raise ValueError("heard has one window at least; since and before are windows of it")
     cdef _Transform whole = _transform(_smooth_size(max(caller, ours) + LATEST - EARLIEST))
     cdef _Transform half = _transform(whole.size // 2)
     cdef Py_ssize_t plane = BINS * rows, number = count - since
@@ -215,10 +215,10 @@ def measure(const int16_t[::1] heard not None, const int16_t[::1] played not Non
             found = _delay(hr + 4 * whole.size, known_ms, &delay)
         left = hr + 4 * plane
         work = left + plane
-        _spectra(hears, caller, caller - FRAME - (count - 1) * HOP, count, rows, hr, hr + plane, work)
+        _spectra(hears, caller, caller - WINDOW - (count - 1) * HOP, count, rows, hr, hr + plane, work)
         if found:
             # 1 ms early, for what comes before the peak.
-            _spectra(says, ours, ours - (delay - MS) - FRAME - (count - 1) * HOP, count, rows, hr + 2 * plane,
+            _spectra(says, ours, ours - (delay - MS) - WINDOW - (count - 1) * HOP, count, rows, hr + 2 * plane,
                      hr + 3 * plane, work)
             tail = work + BINS
             work = tail + BANDS * rows
