@@ -275,6 +275,39 @@ def test_words_that_are_late_keep_a_number_from_being_answered_too_early() -> No
     assert play(ticks(2450, 2750), state)[1] == [Commit(1)]
 
 
+@pytest.mark.parametrize(
+    ("asked", "doubtful"),
+    [
+        pytest.param(Asked.EMAIL, "jay dot", id="an address, its beginning doubted"),
+        pytest.param(Asked.EMAIL, "", id="an address, nothing of its beginning understood"),
+        pytest.param(Asked.DIGITS, "two won", id="a number"),
+        pytest.param(Asked.SPELLING, "em i", id="letters"),
+        pytest.param(Asked.OPEN, "my email is jay dot", id="an address that nobody asked for"),
+    ],
+)
+def test_who_dictates_is_not_cut_because_the_beginning_is_doubted(asked: Asked, doubtful: str) -> None:
+    asking: Script = [(0, Expecting(Expected(asked))), *ASKED[:2]]
+    state, actions = play([*asking, (1150, NothingHeard(1, 500, doubtful)), (1810, stopped(1000))])
+    state, more = play(ticks(1850, 2350), state)
+    assert (actions[1:], more) == ([Cancel(1)], []), "they may go on for as long as others who dictate"
+    _, on = play([(2450, started(2400)), (3050, paused(3000, 300))], state)
+    assert on == [prepare(2, 60, 3000, 800)], "and all of it is one turn"
+    _, over = play(ticks(2400, 2700), state)
+    assert over == [AskAgain()], "who has ended is asked once"
+    late, actions = play([*asking, (1810, stopped(1000)), (1850, NothingHeard(1, 500, doubtful))])
+    if asked is not Asked.OPEN:
+        assert AskAgain() not in actions, "nor by doubts that come late"
+        assert play(ticks(1900, 2700), late)[1] == [AskAgain()]
+
+
+def test_doubtful_words_that_nothing_can_follow_are_asked_for_at_the_end_of_the_utterance() -> None:
+    whole = NothingHeard(1, 500, "jay dot smith at example dot com")
+    _, actions = play(
+        [(0, Expecting(Expected(Asked.EMAIL))), *ASKED[:2], (1150, whole), (1810, stopped(1000))]
+    )
+    assert actions[1:] == [Cancel(1), AskAgain()]
+
+
 def test_a_habit_is_learnt_from_pauses_that_the_caller_went_on_after() -> None:
     state, _ = play([*ASKED[:2], (1150, words(1, UNSURE)), (1520, resumed(1500))])
     assert state.habit == PauseHabit(1, 500.0, 125.0)

@@ -70,9 +70,9 @@ ANY_SETTINGS = st.builds(
 )
 NO_DIGITS = str.maketrans("0123456789", "xabcdefghi")
 KINDS = st.sampled_from(
-    """speak pause stop words_done words_unsure hum same nothing began finished judged dismissed prompt
-    closed_prompt key keys tick busy free loud changed corrected corrected_late waits asks asks_digits
-    ends_soon ended repeated so_far overdue""".split()  # noqa: SIM905
+    """speak pause stop words_done words_unsure hum same nothing doubted began finished judged dismissed
+    prompt closed_prompt key keys tick busy free loud changed corrected corrected_late waits asks
+    asks_digits ends_soon ended repeated so_far overdue""".split()  # noqa: SIM905
 )
 
 
@@ -214,6 +214,8 @@ class World:
                 self.tell(WordsHeard(newest, text or "words", complete, backchannel=kind == "hum"))
             case "nothing" if newest is not None:
                 self.tell(NothingHeard(newest, 400))
+            case "doubted" if newest is not None:
+                self.tell(NothingHeard(newest, 400, "my number is two one two"))
             case "began":
                 waiting = self.committed - {self.audible, self.suspended}
                 if waiting:

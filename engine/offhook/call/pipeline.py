@@ -196,7 +196,7 @@ class Pipeline:
             revision.caller_text, revision.rest, prosody = words.text, words.rest, words.prosody
             self._final_words.watch(revision, words, self._spawn)
             if not revision.caller_text:
-                self._post(NothingHeard(revision.number, revision.trace.voiced_ms))
+                self._post(NothingHeard(revision.number, revision.trace.voiced_ms, words.doubtful))
                 return None
             if is_announcement(revision.caller_text, self._history.exchanges):
                 self._post(Repeated(revision.number))

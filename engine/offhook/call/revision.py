@@ -49,6 +49,8 @@ class Words:
     """Says that the guess sounds finished: the final words are wanted now.  None: they come anyway."""
     sure: bool = False
     """A guess that an answer may begin on, before it is confirmed."""
+    doubtful: str = ""
+    """What the recogniser is too unsure of to have it answered; ``rest`` is empty then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,8 @@ class SaidSoFar:
         prosody = asyncio.create_task(self._owner.prosody(audio), name="prosody")
         try:
             found, confirming, sure = await self._transcript(audio, trace, claim)
-            rest = "" if found.doubtful and self.doubts else found.text
+            doubtful = found.text if found.doubtful and self.doubts else ""
+            rest = "" if doubtful else found.text
             trace.stt_done_ns = time.monotonic_ns()
             trace.audio_ms = len(audio) * 1000 // self._owner.rate_hz
             text = await self._whole(rest)
@@ -77,7 +78,8 @@ class SaidSoFar:
             if confirming is not None and self.stretch is not None:
                 session = self.stretch.session
                 hasten = session.probably_over if isinstance(session, Piecewise) else None
-            return Words(text, rest, over, confirming, self._stop_samples, found.language, hasten, sure)
+            known = (found.language, hasten, sure, doubtful)
+            return Words(text, rest, over, confirming, self._stop_samples, *known)
         finally:
             prosody.cancel()
 

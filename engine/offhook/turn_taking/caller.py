@@ -12,6 +12,7 @@ from offhook.turn_taking.floor import (
     hearing,
     leave,
     may_interrupt,
+    not_understood,
     preparation,
     prepare_revision,
 )
@@ -32,7 +33,6 @@ from offhook.turn_taking.state import (
     Waiting,
     with_voice,
 )
-from offhook.turn_taking.words import not_understood
 
 
 def speech_started(state: TurnState, event: SpeechStarted) -> Step:
@@ -155,6 +155,8 @@ def speech_stopped(state: TurnState, event: SpeechStopped, now_ns: int, settings
             return committed, (*actions, *commit)
         case Preparing() as preparing:
             return _end_turn(quiet, preparing, now_ns, settings)
+        case Doubting(ask_at_ns=int(ask_at_ns)) if now_ns < ask_at_ns:
+            return quiet, ()
         case Doubting(voiced_ms=voiced_ms):
             return not_understood(with_voice(quiet, start_samples=None), voiced_ms, now_ns, settings)
         case Speaking(overlap=overlap) as speaking:

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from offhook.events import SpeechPaused
 from offhook.turn_taking.actions import AskStillThere, SayGoodbye, SayHolding
-from offhook.turn_taking.floor import commit_prepared, give_everything_up, give_floor, leave, prepare_revision
+from offhook.turn_taking.floor import (
+    commit_prepared,
+    give_everything_up,
+    give_floor,
+    leave,
+    not_understood,
+    prepare_revision,
+)
 from offhook.turn_taking.settings import MS, RIGHT_NOW_MS, SOUND_MS, TurnSettings
 from offhook.turn_taking.state import (
     Committed,
@@ -33,6 +40,8 @@ def tick(state: TurnState, now_ns: int, settings: TurnSettings) -> Step:
             return _tick_while_late(state, committed, now_ns, settings)
         case Listening():
             return _tick_in_silence(state, now_ns, settings)
+        case Doubting(voiced_ms, int(ask_at_ns)) if not state.voice.open and now_ns >= ask_at_ns:
+            return not_understood(with_voice(state, start_samples=None), voiced_ms, now_ns, settings)
         case Hearing() | Waiting() | Doubting() | Preparing(words=None):
             return _tick_in_noise(state, now_ns, settings)
     return state, ()

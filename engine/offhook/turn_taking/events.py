@@ -49,6 +49,8 @@ class NothingHeard:
 
     revision: int
     voiced_ms: int = 0
+    doubtful: str = ""
+    """What it may have been: words of which the recogniser is too unsure to have them answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from offhook.events import SpeechPaused, SpeechStopped
-from offhook.turn_taking.actions import Action, Cancel, Commit, Leave, Prepare, Settle, StopPlayback
-from offhook.turn_taking.settings import MS, TurnSettings
+from offhook.turn_taking.actions import Action, AskAgain, Cancel, Commit, Leave, Prepare, Settle, StopPlayback
+from offhook.turn_taking.settings import MAX_ASKED_AGAIN, MS, TurnSettings
 from offhook.turn_taking.state import (
     PROMPT,
     Committed,
@@ -101,6 +101,16 @@ def give_floor(state: TurnState, now_ns: int) -> TurnState:
     if voice.over_us is not None and voice.open and voice.start_samples is not None:
         return replace(state, floor=Hearing())
     return with_voice(replace(state, floor=Listening()), start_samples=None)
+
+
+def not_understood(state: TurnState, voiced_ms: int, now_ns: int, settings: TurnSettings) -> Step:
+    """No words in a whole utterance: a noise is forgotten, a voice is asked to repeat, not for ever."""
+    listening = give_floor(state, now_ns)
+    if state.silence.since_ns is not None:  # sounds without words are silence
+        listening = with_silence(listening, since_ns=state.silence.since_ns)
+    if voiced_ms < settings.doubtful_voiced_ms or state.asked_again >= MAX_ASKED_AGAIN:
+        return listening, ()
+    return replace(listening, asked_again=state.asked_again + 1), (AskAgain(),)
 
 
 def may_interrupt(speaking: Speaking, settings: TurnSettings) -> bool:

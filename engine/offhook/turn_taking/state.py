@@ -59,6 +59,8 @@ class Doubting:
 
     voiced_ms: int
     """Voiced audio in which there were none."""
+    ask_at_ns: int | None = None
+    """When they are asked to say it again; None: at the end of the utterance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,8 @@ class TurnState:
             case Waiting(prepare_at_ns=at_ns):
                 return at_ns
             case Preparing(commit_at_ns=at_ns, words=str()):
+                return at_ns
+            case Doubting(ask_at_ns=at_ns) if not self.voice.open:
                 return at_ns
         return None
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from offhook.end_of_turn.wait import Asked, wait_ms
+from offhook.end_of_turn.wait import DICTATED, Asked, wait_ms
 from offhook.events import SpeechPaused
 from offhook.turn_taking.actions import (
     Action,
-    AskAgain,
     Cancel,
     PrepareCorrected,
     ResumePlayback,
@@ -17,8 +16,14 @@ from offhook.turn_taking.actions import (
 )
 from offhook.turn_taking.clock import tick
 from offhook.turn_taking.events import NothingHeard, WordsChanged, WordsCorrected, WordsHeard
-from offhook.turn_taking.floor import commit_revision, give_floor, hearing, prepare_revision, words_said
-from offhook.turn_taking.settings import MAX_ASKED_AGAIN, MS, TurnSettings
+from offhook.turn_taking.floor import (
+    commit_revision,
+    hearing,
+    not_understood,
+    prepare_revision,
+    words_said,
+)
+from offhook.turn_taking.settings import MS, TurnSettings
 from offhook.turn_taking.state import (
     Committed,
     Doubting,
@@ -28,7 +33,6 @@ from offhook.turn_taking.state import (
     Speaking,
     Step,
     TurnState,
-    with_silence,
     with_voice,
 )
 
@@ -134,8 +138,9 @@ def nothing_heard(state: TurnState, event: NothingHeard, now_ns: int, settings: 
         case Preparing(interrupted=interrupted) if event.revision == state.revision:
             if interrupted is not None:
                 return _false_alarm(state, interrupted, now_ns, settings)
-            if state.voice.open:
-                return replace(state, floor=Doubting(event.voiced_ms)), (gone,)
+            ask_at_ns = _asked_again_at_ns(state, event, settings)
+            if state.voice.open or (ask_at_ns is not None and now_ns < ask_at_ns):
+                return replace(state, floor=Doubting(event.voiced_ms, ask_at_ns)), (gone,)
         case Committed(revision=revision) if event.revision == revision:
             pass
         case _:
@@ -146,14 +151,16 @@ def nothing_heard(state: TurnState, event: NothingHeard, now_ns: int, settings: 
     return done, (gone, *actions)
 
 
-def not_understood(state: TurnState, voiced_ms: int, now_ns: int, settings: TurnSettings) -> Step:
-    """No words in a whole utterance: a noise is forgotten, a voice is asked to repeat, not for ever."""
-    listening = give_floor(state, now_ns)
-    if state.silence.since_ns is not None:  # sounds without words are silence
-        listening = with_silence(listening, since_ns=state.silence.since_ns)
-    if voiced_ms < settings.doubtful_voiced_ms or state.asked_again >= MAX_ASKED_AGAIN:
-        return listening, ()
-    return replace(listening, asked_again=state.asked_again + 1), (AskAgain(),)
+def _asked_again_at_ns(state: TurnState, event: NothingHeard, settings: TurnSettings) -> int | None:
+    """When a caller who dictates in groups, of which none was understood, is at an end; None: no matter."""
+    if state.voice.ended_ns is None:
+        return None
+    endpointing, expected = settings.endpointing, state.expected
+    if event.doubtful:
+        wait = wait_ms(event.doubtful, 1.0, expected, state.habit, endpointing, settings.language)
+    else:
+        wait = endpointing.dictated_ms if expected.asked in DICTATED else 0
+    return state.voice.ended_ns + wait * MS if wait > endpointing.longest_ms else None
 
 
 def _overlap_heard(
