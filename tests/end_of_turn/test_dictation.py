@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offhook.end_of_turn import dictation
 from offhook.end_of_turn.dictation import Missing
-from tests.support.english import missing_digits, missing_letters, missing_of_email, missing_unasked, runs
+from offhook.languages.turns import turn_language
+from tests.support.english import (
+    missing_digits,
+    missing_letters,
+    missing_of_birth,
+    missing_of_email,
+    missing_unasked,
+    runs,
+)
 
 NOTHING, PERHAPS, GROUP, MORE = Missing.NOTHING, Missing.PERHAPS, Missing.A_GROUP, Missing.MORE
 
@@ -75,6 +84,7 @@ def test_numbers(text: str, wanted: int | None, missing: Missing | None) -> None
         ("B A R", MORE),
         ("Bar.", MORE),
         ("Be a are", MORE),
+        ("Emma, then, like,", MORE),  # "m as in mike", misheard
         ("Barker. B A R", MORE),
         ("Barker. B A R K E R.", NOTHING),
         ("L S one", MORE),
@@ -84,6 +94,46 @@ def test_numbers(text: str, wanted: int | None, missing: Missing | None) -> None
 )
 def test_what_is_spelt(text: str, missing: Missing | None) -> None:
     assert missing_letters(text) is missing
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("Um, it's", MORE),
+        ("the fourteenth", MORE),
+        ("The fourteenth of March,", MORE),
+        ("the fourteenth of March nineteen", MORE),
+        ("the fourteenth of March nineteen eighty six", NOTHING),
+        ("the fourteenth of March, eighty six", NOTHING),
+        ("March 14th, 1986.", NOTHING),
+        ("14/3/1986", NOTHING),
+        ("May the fifth, two thousand", PERHAPS),
+        ("4, 7", MORE),
+        ("oh four, oh seven", MORE),
+        ("oh four, oh seven, sixty nine", NOTHING),
+        ("4 7 1969", NOTHING),
+        ("1969", PERHAPS),
+        ("I'd rather not say.", None),
+        ("Why do you want to know that?", None),
+    ],
+)
+def test_dates_of_birth(text: str, missing: Missing | None) -> None:
+    assert missing_of_birth(text) is missing
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "missing"),
+    [
+        ("am vierzehnten März", "de", MORE),
+        ("vierzehnter dritter sechsundachtzig", "de", NOTHING),
+        ("catorce de marzo", "es", MORE),
+        ("catorce de marzo de 1986", "es", NOTHING),
+        ("le 14 mars", "fr", MORE),
+        ("le quatorze mars 1986", "fr", NOTHING),
+    ],
+)
+def test_dates_of_birth_in_other_languages(text: str, language: str, missing: Missing) -> None:
+    assert dictation.missing_of_birth(text, turn_language(language)) is missing
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offhook import languages
+from offhook.end_of_turn import wait
 from offhook.end_of_turn.wait import (
     DIAL,
     Asked,
@@ -168,6 +170,10 @@ def test_the_habit_follows_the_pauses() -> None:
         ("Can we call you on this number?", Expected(Asked.YES_NO)),
         ("And your e-mail address?", Expected(Asked.EMAIL)),
         ("What's your postcode?", Expected(Asked.SPELLING)),
+        ("And your date of birth, please?", Expected(Asked.BIRTH)),
+        ("When were you born?", Expected(Asked.BIRTH)),
+        ("Is your date of birth the third of May 1980?", Expected(Asked.YES_NO)),
+        ("When is your birthday?", FACT),
         ("Your name, please.", FACT),
         ("So that's a table for two at seven, correct?", Expected(Asked.YES_NO)),
         ("You want Monday at nine, right?", Expected(Asked.YES_NO)),
@@ -185,6 +191,24 @@ def test_the_habit_follows_the_pauses() -> None:
 def test_expectation(said: str, expected: Expected) -> None:
     assert expectation(said) == expected
     assert expectation(said).question is said.endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "again"),
+    [
+        *((languages.language(code).defaults.unclear, code, True) for code in ("en", "de", "es", "fr")),
+        ("Sorry, I didn't quite catch that.", "en", True),
+        ("Could you repeat that, please?", "en", True),
+        ("Das habe ich leider nicht verstanden.", "de", True),
+        ("No le he entendido.", "es", True),
+        ("Je n'ai pas bien compris.", "fr", True),
+        ("Could you repeat your number?", "en", False),
+        ("Would you like to say it with flowers?", "en", False),
+        ("Shall we do the same once more?", "en", False),
+    ],
+)
+def test_what_is_asked_once_more(said: str, language: str, again: bool) -> None:
+    assert wait.expectation(said, language).again is again
 
 
 @pytest.mark.parametrize(

@@ -320,6 +320,7 @@ def test_after_a_yes_no_question_a_yes_is_complete_whatever_the_model_thinks() -
 
 
 FOUR = Expected(Asked.DIGITS, 4)
+YES_NO, AGAIN = Expected(Asked.YES_NO, question=True), Expected(Asked.YES_NO, again=True)
 BEGUN = (1500, PlaybackStarted(1))
 
 
@@ -332,6 +333,12 @@ BEGUN = (1500, PlaybackStarted(1))
         pytest.param([*ASKED, (1210, Expecting(FOUR, 9)), BEGUN], Expected(), id="not another's"),
         pytest.param([(0, Expecting(FOUR)), *ASKED], FOUR, id="a prompt at once"),
         pytest.param([(0, Expecting(FOUR)), *ASKED, BEGUN], Expected(), id="an answer asks anew"),
+        pytest.param([(0, Expecting(FOUR)), (1, Expecting(AGAIN))], FOUR, id="a prompt asks once more"),
+        pytest.param(
+            [(0, Expecting(FOUR)), *ASKED, (1210, Expecting(AGAIN, 1)), BEGUN], FOUR, id="an answer does"
+        ),
+        pytest.param([(0, Expecting(FOUR)), (1, Expecting(YES_NO, aside=True))], FOUR, id="still there?"),
+        pytest.param([(0, Expecting(YES_NO, aside=True))], YES_NO, id="still there, and nothing dictated"),
     ],
 )
 def test_what_an_answer_asks_for_counts_once_it_is_heard(

@@ -238,7 +238,7 @@ class Pipeline:
                 answer.say(text, audio)
                 answer.finish()
                 revision.excused = True
-                self._post(Expecting(expectation(text, self._language), revision.number))
+                self._post(Expecting(expectation(text, self._language, again=True), revision.number))
             except PlaybackError as full:
                 revision.error = full
         # The turn goes on to its commit, where the excuse is heard, or the error seen.
@@ -289,7 +289,9 @@ class Pipeline:
                 if calls:
                     await self._called(revision, calls)
             revision.answer.finish()
-            self._post(Expecting(expectation(revision.answer.text, self._language), revision.number))
+            again = revision.answer.text == policy.agent.unclear
+            expected = expectation(revision.answer.text, self._language, again=again)
+            self._post(Expecting(expected, revision.number))
             if turn.waits or gives_time(revision.answer.text, self._language):
                 self._post(CallerWaits(revision.number))
             outcome = await revision.outcome

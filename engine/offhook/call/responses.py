@@ -314,9 +314,10 @@ class Responses:
         self._player = self._tasks.spawn(
             self._play_prompt(answer, keys_cut=interruptible), _player_name(PROMPT)
         )
-        return turn_taking.PromptStarted(interruptible), turn_taking.Expecting(
-            expectation(answer.text, self._agent.language)
-        )
+        again = kind in ("unclear", "excuse")
+        expected = expectation(answer.text, self._agent.language, again=again)
+        expecting = turn_taking.Expecting(expected, aside=kind == "still_there")
+        return turn_taking.PromptStarted(interruptible), expecting
 
     async def leave(self) -> None:
         """Say goodbye, whatever is on the line; the call ends with it."""

@@ -63,6 +63,11 @@ _NO_DICTATION = re.compile(
 """Times, dates, prices and ordinals as recognisers write them."""
 _LETTER_CHARS = 3
 """No letter's name is written with more: "are", "see", "you"."""
+_SPELT_WORDS = 5
+_BIRTH_WORDS = 10
+"""Of more words the answer to a question for letters, or for a day, is a sentence about something else."""
+_YEAR = re.compile(r"(?:18|19|20)\d\d$")
+_LAST_DAY = 31
 _POSTCODE = re.compile(r"[a-z]{1,2}\d[a-z\d]?\d[a-z]{2}")
 """Britain's, whole."""
 
@@ -164,8 +169,8 @@ def missing_letters(text: str, language: TurnLanguage) -> Missing | None:
     if last and last[0].at_end:
         spelt = last[0].characters
         return Missing.NOTHING if len(spelt) >= 2 and spelt in said else Missing.MORE
-    # A recogniser may have made words of the letters: "Bar", "Be a are".
-    letters = len(said) <= 2 or all(len(word) <= _LETTER_CHARS for word in said)
+    # A recogniser may have made words of the letters: "Bar", "Be a are", "Emma, then, like".
+    letters = len(said) <= _SPELT_WORDS or all(len(word) <= _LETTER_CHARS for word in said)
     return (
         Missing.MORE
         if (letters and language.numbers.refuses.isdisjoint(said)) or _opens(text, language)
@@ -194,6 +199,27 @@ def missing_of_email(text: str, language: TurnLanguage, *, asked: bool) -> Missi
     if asked and said and len(said) <= 6 and language.numbers.refuses.isdisjoint(said):
         return Missing.MORE
     return None
+
+
+def missing_of_birth(text: str, language: TurnLanguage) -> Missing | None:
+    """The same of the day on which somebody was born: it ends with the year in most countries.
+
+    A pair of figures is a year where it cannot be a day: "86".
+    """
+    said = words(text)
+    if not said or len(said) > _BIRTH_WORDS or not language.numbers.refuses.isdisjoint(said):
+        return None
+    numbers, found = language.numbers, runs(text, language)
+    last = found[-1].characters if found and found[-1].at_end else ""
+    figures = sum(run.digits for run in found)
+    named = any(not (word.isdigit() or word in numbers.openers or word in numbers.all) for word in said)
+    if _YEAR.search(last):
+        # "two thousand ... and five"; or the year comes first
+        begun = last.endswith("2000") or (figures == 4 and not named)
+        return Missing.PERHAPS if begun else Missing.NOTHING
+    pair = last[-2:] if len(last) % 2 == 0 else ""
+    is_year = pair.isdigit() and int(pair) > _LAST_DAY and (named or figures > 2)
+    return Missing.NOTHING if is_year else Missing.MORE
 
 
 def missing_unasked(text: str, language: TurnLanguage) -> Missing | None:

@@ -25,9 +25,11 @@ class Asked(enum.Enum):
     DIGITS = "digits"
     SPELLING = "spelling"
     EMAIL = "email"
+    BIRTH = "birth"
+    """A day, its month and its year."""
 
 
-DICTATED = frozenset({Asked.DIGITS, Asked.SPELLING, Asked.EMAIL})
+DICTATED = frozenset({Asked.DIGITS, Asked.SPELLING, Asked.EMAIL, Asked.BIRTH})
 """Said in groups, with pauses between them that end nothing."""
 
 
@@ -40,6 +42,8 @@ class Expected:
     """How many digits, where that is known."""
     question: bool = field(default=False, compare=False)
     """It ended in a question: then "yes" or "okay" into its last word answers it."""
+    again: bool = field(default=False, compare=False)
+    """It wants once more what was asked for before, which is what the caller will answer."""
 
 
 _READ_BACK_DIGITS = 3
@@ -56,17 +60,19 @@ def gives_time(said: str, language: str) -> bool:
     return not said.endswith(_QUESTION_MARKS) and asking.gives_time.search(said) is not None
 
 
-def expectation(said: str, language: str) -> Expected:
+def expectation(said: str, language: str, *, again: bool = False) -> Expected:
     """What a caller who has just heard ``said`` will answer, judged by its last sentence.
 
-    A language that nothing is known of expects anything.
+    A language that nothing is known of expects anything.  ``again``: it is known to ask once more for what
+    was asked for before.
     """
     sentences = [sentence for sentence in _SENTENCE_END.split(said.strip()) if sentence]
     last = sentences[-1].replace("\u2019", "'") if sentences else ""
     question = last.endswith(_QUESTION_MARKS)
     known = turn_language(language)
     asked, digits = _asked(last, question, known) if known.known else (Asked.OPEN, None)
-    return Expected(asked, digits, question)
+    again = again or (asked not in DICTATED and known.asking.again.search(last) is not None)
+    return Expected(asked, digits, question, again)
 
 
 def _asked(last: str, question: bool, language: TurnLanguage) -> tuple[Asked, int | None]:
@@ -82,6 +88,8 @@ def _asked(last: str, question: bool, language: TurnLanguage) -> tuple[Asked, in
             return Asked.DIGITS, int(n) if n.isdigit() else language.numbers.counting[n.lower()]
         if asking.email.search(last):
             return Asked.EMAIL, None
+        if asking.birth.search(last):
+            return Asked.BIRTH, None
         if asking.number.search(last):
             return Asked.DIGITS, CARD_DIGITS if asking.card.search(last) else None
     if wanted and asking.one_thing.search(last) and not asking.a_story.search(last):

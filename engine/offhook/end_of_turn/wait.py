@@ -44,6 +44,7 @@ from offhook.end_of_turn.dictation import (
     Missing,
     missing_digits,
     missing_letters,
+    missing_of_birth,
     missing_of_email,
     missing_unasked,
 )
@@ -226,9 +227,15 @@ def _missing(text: str, expected: Expected, language: TurnLanguage) -> Missing |
         found = missing_digits(text, expected.digits, language)
     elif asked is Asked.SPELLING:
         found = missing_letters(text, language)
+    elif asked is Asked.BIRTH:
+        found = missing_of_birth(text, language)
     if asked is Asked.EMAIL or found is None:
         found = missing_of_email(text, language, asked=asked is Asked.EMAIL)
-    return missing_unasked(text, language) if found is None and asked is not Asked.DIGITS else found
+    return (
+        missing_unasked(text, language)
+        if found is None and asked not in (Asked.DIGITS, Asked.BIRTH)
+        else found
+    )
 
 
 def _doubt(complete: float, settings: EndpointingSettings, handicap: float = 0.0) -> float:

@@ -84,6 +84,8 @@ class Expecting:
     expected: Expected
     revision: int = 0
     """Whose words they are; 0: a prompt that is being said."""
+    aside: bool = False
+    """Who was dictating something goes on with that all the same: "Are you still there?"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from offhook.end_of_turn.wait import Expected
+from offhook.end_of_turn.wait import DICTATED, Expected
 from offhook.turn_taking.actions import Cancel, StopPlayback
 from offhook.turn_taking.events import (
     Expecting,
@@ -47,6 +47,7 @@ def playback_started(state: TurnState, event: PlaybackStarted) -> Step:
     )
     announced = state.announced
     expected = announced[1] if announced is not None and announced[0] == event.revision else Expected()
+    expected = _meant(state, expected)
     answers = state.answers_since_holding + 1
     return replace(spoken, answers_since_holding=answers, expected=expected, announced=None), ()
 
@@ -63,8 +64,15 @@ def expecting(state: TurnState, event: Expecting) -> TurnState:
         case _:
             is_audible = False
     if is_audible or event.revision == PROMPT:
-        return replace(state, expected=event.expected)
+        if event.aside and state.expected.asked in DICTATED:
+            return replace(state, expected=replace(state.expected, question=event.expected.question))
+        return replace(state, expected=_meant(state, event.expected))
     return replace(state, announced=(event.revision, event.expected))
+
+
+def _meant(state: TurnState, expected: Expected) -> Expected:
+    """Who is asked to say it again says what they were asked for before."""
+    return replace(state.expected, question=expected.question) if expected.again else expected
 
 
 def playback_finished(state: TurnState, event: PlaybackFinished, now_ns: int, settings: TurnSettings) -> Step:

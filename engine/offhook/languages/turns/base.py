@@ -109,6 +109,10 @@ class Asking:
     number: re.Pattern[str] = NEVER
     """Names a number."""
     email: re.Pattern[str] = NEVER
+    birth: re.Pattern[str] = NEVER
+    """Wants a day with its year: when somebody was born."""
+    again: re.Pattern[str] = NEVER
+    """Wants the same once more, without a word of what it was."""
     request: re.Pattern[str] = NEVER
     """Asks without a question mark: "please", "tell me"."""
     ours: re.Pattern[str] = NEVER

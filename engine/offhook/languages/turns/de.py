@@ -217,6 +217,12 @@ _ASKING = Asking(
         r"|\b(?:erreiche\w*|zurückrufen|anrufen)\b.*\?$"
     ),
     email=pattern(r"\be-?\s?mail|\bmailadresse\b"),
+    birth=pattern(r"\bgeburts(?:datum|tag und)|\bsind sie geboren\b|\bgeboren\?$"),
+    again=pattern(
+        r"\b(?:das|es) (?:bitte )?(?:noch ?(?:ein)?mal|wiederholen)\b"
+        r"|\b(?:noch ?(?:ein)?mal|bitte) wiederholen\b|^(?:bitte )?noch ?(?:ein)?mal\b"
+        r"|\bnicht (?:ganz |richtig |recht )?(?:verstanden|mitbekommen|gehört)\b"
+    ),
     request=pattern(
         r"^(?:bitte|jetzt|und)\b|\bbitte\.?$|\b(?:sagen|nennen|geben|tippen|lesen|diktieren|buchstabieren)"
         r" sie\b|\bich (?:brauche|bräuchte|benötige)\b"

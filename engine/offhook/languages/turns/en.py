@@ -96,6 +96,13 @@ _ASKING = Asking(
         r"|\b(?:reach|call|ring|phone|text|contact) you(?: back)?(?: on| at)?\?$"
     ),
     email=pattern(r"\be-?\s?mail\b"),
+    birth=pattern(r"\b(?:date of birth|birth ?date|d\.?o\.?b\b|(?:were|was) (?:\w+ ){1,2}born)"),
+    again=pattern(
+        r"\b(?:say|tell me) (?:that|it|this)(?: again| once more| one more time)\b"
+        r"|\brepeat(?: that| it| this| yourself)?(?:,? please| for me)?[.?]?$"
+        r"|\b(?:didn't|did not|couldn't|could not|can't|cannot) (?:quite |really )?"
+        r"(?:catch|get|hear|understand|make out) (?:that|it|this|you|what)\b"
+    ),
     request=pattern(
         r"^(?:please|now|and)\b|\bplease\.?$"
         r"|(?:^|\b(?:please|just|and|then|or) )"

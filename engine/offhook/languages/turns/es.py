@@ -188,6 +188,11 @@ _ASKING = Asking(
         r"|\b(?:llamar(?:le|te|lo|la)?|localizar(?:le|lo|la)?|contactar(?:le|lo|la)?)\b.*\?$"
     ),
     email=pattern(r"\be-?\s?mail\b|\bcorreo(?: electrónico)?\b"),
+    birth=pattern(r"\bfecha de nacimiento\b|\b(?:nació|naciste|nacido)\b"),
+    again=pattern(
+        r"\b(?:repet|repít)\w*(?:lo|melo)\b|\brepetir(?: eso)?(?:,? por favor)?\?$|\botra vez\b"
+        r"|\bno (?:le|lo|te|la) (?:he )?(?:entend|oíd?|escuch)\w*"
+    ),
     request=pattern(
         r"^(?:por favor|ahora|y)\b|\bpor favor\.?$|\b(?:díg|indíqu|dé|facilít|dígit|introduzc|márqu|confírm"
         r"|deletré)\w*"

@@ -185,6 +185,11 @@ _ASKING = Asking(
         r"|\b(?:joindre|rappeler|appeler|contacter)\b.*\?$"
     ),
     email=pattern(r"\be-?\s?mail\b|\bmail\b|\bcourriel\b|\badresse électronique\b"),
+    birth=pattern(r"\bdate de naissance\b|\b(?:êtes|es)[- ](?:vous|tu) née?\b|\bnée?\s?\?$"),
+    again=pattern(
+        r"\brépéter(?:,? s'il (?:vous|te) plaît)?\s?\?$|\b(?:le|me le) (?:redire|répéter)\b"
+        r"|\bpas (?:bien |tout à fait )?(?:compris|entendu|saisi)\b|\bencore une fois\b"
+    ),
     request=pattern(
         r"^(?:s'il vous plaît|maintenant|et)\b|\bs'il (?:vous|te) plaît\.?$"
         r"|\b(?:dites|donnez|indiquez|tapez|saisissez|composez|lisez|confirmez|épelez|communiquez|laissez"
