@@ -182,7 +182,7 @@ def events(call: Line) -> list[tuple[int, SpeechEvent]]:
 
 
 def listen(call: Line, rng: Generator) -> list[Row]:
-    """Go through a call as ``offhook.call.call`` does: one row an answer."""
+    """Go through a call as ``offhook.call.turn_loop`` does: one row an answer."""
     sides: Any = Sides(call)
     unused: Any = None  # its worker is not asked: judgements are made here, one after the other
     ears = Ears(sides, sides, JudgeSettings(), worker=unused, spawn=unused, wake=unused)

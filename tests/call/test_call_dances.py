@@ -69,10 +69,10 @@ def cuts_in(text: Any, verdict: Verdict = Verdict.SPEECH) -> Move:
             await is_stopped(call)
         else:
             await reached(lambda: call.judge.asked > before + 1, "it is judged")
-        turns = call.call._state.revision
+        turns = call.state.revision
         call.pauses(0.6)
         if verdict is Verdict.SPEECH:
-            await reached(lambda: call.call._state.revision > turns, "its words are wanted")
+            await reached(lambda: call.state.revision > turns, "its words are wanted")
 
     return move
 
@@ -107,7 +107,7 @@ def is_quick(text: Any, *, hears_s: float) -> Move:
         call.begins(text)
         call.pauses()
         await call.floor(turn_taking.Preparing)
-        await reached(lambda: call.call._state.look_at_ns is not None, "the words are known")
+        await reached(lambda: call.state.look_at_ns is not None, "the words are known")
         call.line.time_passes(0.9)
         await call.line.speaks()
         call.line.time_passes(hears_s)
@@ -144,10 +144,10 @@ def presses(keys: str) -> Move:
     """Perhaps into what stands still, which goes on then."""
 
     async def move(call: ScriptedCall) -> None:
-        turns = call.call._state.revision
+        turns = call.state.revision
         call.line.presses(keys)
         call.line.let_go()
-        await reached(lambda: call.call._state.revision > turns, "the keys are taken")
+        await reached(lambda: call.state.revision > turns, "the keys are taken")
         await call.listening()
 
     return move

@@ -127,7 +127,7 @@ async def test_an_answer_begins_on_interim_words_and_the_final_ones_confirm_it(
         server.finals[0].set_result("are 2 canoes free")
         await reached(lambda: traces[0].interim == "confirmed", "they are taken for the same")
         assert call.exchanges == [("Are two canoes free?", OLD)]
-        assert isinstance(call.call._state.floor, turn_taking.Listening)
+        assert isinstance(call.state.floor, turn_taking.Listening)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ async def test_an_answer_to_a_guess_is_not_audible_before_the_final_words(
         assert revision is not None
         await reached(lambda: revision.answer.finished, "the answer is there")
         await call.looks_around()
-        assert isinstance(call.call._state.floor, turn_taking.Committed)
+        assert isinstance(call.state.floor, turn_taking.Committed)
         server.finals[0].set_result(final)
         await call.floor_over(0)
         assert call.exchanges == [exchange]

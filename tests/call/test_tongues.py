@@ -51,7 +51,7 @@ async def test_the_first_turn_is_answered_in_the_callers_language(
     async with scripted_call(tmp_path, Clock(monkeypatch), answers, fill=of_spanish) as call:
         await call.says(said(QUESTION, "es"))
         assert call.exchanges == [(QUESTION, "Abrimos a las nueve.")]
-        assert call.call._settings.language == "es"
+        assert call.call.turn_loop.settings.language == "es"
         assert call.line.said[0].startswith(AGENT.greeting)
         await call.says(said("Thank you very much indeed.", "en"))
         assert call.spoken[-1] == "De nada."

@@ -68,7 +68,7 @@ async def test_each_call_has_its_own(rooms: Rooms) -> None:
     assert {language for language, _ in studio.spoken["anna"]} == {"de"}
     assert {language for language, _ in studio.spoken["ours"]} == {"en-GB"}
 
-    patient, snappy = port.call._settings, tower.call._settings
+    patient, snappy = port.call.turn_loop.settings, tower.call.turn_loop.settings
     assert patient.endpointing.longest_ms > snappy.endpointing.longest_ms
     assert (patient.barge_in, snappy.barge_in) == (True, False)
     german, english = port.call._profile, tower.call._profile

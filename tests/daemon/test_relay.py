@@ -168,10 +168,10 @@ async def test_what_the_caller_does_between_two_agents_is_told_to_the_next(moved
     await gate.wait()
     await reached(lambda: moved.call is not first, "another agent has it")
     second = moved.call
-    await reached(lambda: second._state.voice.start_samples is not None, "the caller is heard")
-    assert first._state.voice.start_samples is None
+    await reached(lambda: second.turn_loop.state.voice.start_samples is not None, "the caller is heard")
+    assert first.turn_loop.state.voice.start_samples is None
     assert second._responses.entries.press("#", 0, None) == "7"
-    assert isinstance(first._state.floor, turn_taking.Ended)
+    assert isinstance(first.turn_loop.state.floor, turn_taking.Ended)
 
 
 async def test_who_cannot_take_over_leaves_it_to_the_dialplan(moved: Moved) -> None:

@@ -179,7 +179,7 @@ class CallerLine(FakeLine):
 
     async def says(self, words: str) -> str:
         """Says it, and hears the answer to its end."""
-        before, turns = len(self.said), self.call._state.revision
+        before, turns = len(self.said), self.call.turn_loop.state.revision
         takes_s = max(1.0, len(words) / 15)  # what is said faster was said by nobody
         studio.words.append(words)
         self.time_passes(1.0)
@@ -191,7 +191,7 @@ class CallerLine(FakeLine):
         self.event(SpeechPaused(*paused, voiced_ms))
         self.time_passes(1.0)
         self.event(SpeechStopped(*paused, voiced_ms))
-        await reached(lambda: self.call._state.revision > turns, "the caller's turn is taken")
+        await reached(lambda: self.call.turn_loop.state.revision > turns, "the caller's turn is taken")
         await reached(lambda: len(self.said) > before and self.listened_to, "the answer is heard")
         return self.said[-1]
 
@@ -203,7 +203,7 @@ class CallerLine(FakeLine):
     @property
     def listened_to(self) -> bool:
         """Nobody speaks, and we wait for the caller."""
-        return isinstance(self.call._state.floor, turn_taking.Listening)
+        return isinstance(self.call.turn_loop.state.floor, turn_taking.Listening)
 
 
 class Rooms:

@@ -170,6 +170,11 @@ class ScriptedCall:
         """The answers that were audible, in order."""
         return [audible for _, audible in self.exchanges]
 
+    @property
+    def state(self) -> turn_taking.TurnState:
+        """What turn-taking remembers."""
+        return self.call.turn_loop.state
+
     # --- its course ------------------------------------------------------------------------------
 
     async def pick_up(self) -> None:
@@ -192,33 +197,33 @@ class ScriptedCall:
 
         def quiet() -> bool:
             begun = bool(self.line.said if self.eagi is None else self.eagi.asterisk.played)
-            return over.done() or (isinstance(self.call._state.floor, turn_taking.Listening) and begun)
+            return over.done() or (isinstance(self.state.floor, turn_taking.Listening) and begun)
 
         await reached(quiet, "silence after an answer")
 
     async def floor(self, kind: type[turn_taking.Floor]) -> None:
         """Until turn-taking is there."""
-        await reached(lambda: isinstance(self.call._state.floor, kind), f"the floor is {kind.__name__}")
+        await reached(lambda: isinstance(self.state.floor, kind), f"the floor is {kind.__name__}")
 
     async def looks_around(self) -> None:
         """Until the call has looked at the clock once more, as it has to when time has passed, or is over."""
         over, looked = self.over, asyncio.Event()
         assert over is not None
-        attend = self.call._attend
+        attend = self.call.turn_loop._attend
 
         def once() -> None:
-            del self.call._attend
+            del self.call.turn_loop._attend
             looked.set()
             attend()
 
-        self.call._attend = once  # type: ignore[method-assign]
+        self.call.turn_loop._attend = once  # type: ignore[method-assign]
         await reached(lambda: looked.is_set() or over.done(), "the call looks around")
 
     async def understood(self) -> None:
         """Until the words of a turn that may be over are known."""
 
         def known() -> bool:
-            state = self.call._state
+            state = self.state
             return not isinstance(state.floor, turn_taking.Preparing) or state.look_at_ns is not None
 
         await reached(known, "the words are known")
@@ -234,7 +239,7 @@ class ScriptedCall:
         """Until an answer is waited for that nobody hears yet."""
 
         def waits() -> bool:
-            return isinstance(self.call._state.floor, turn_taking.Committed)
+            return isinstance(self.state.floor, turn_taking.Committed)
 
         await reached(waits, "an answer is waited for")
 
@@ -268,7 +273,7 @@ class ScriptedCall:
 
     async def says(self, heard: Any, *, wait: bool = True) -> None:
         """The caller says something, is understood as ``heard``, and listens to what comes back."""
-        turns = self.call._state.revision
+        turns = self.state.revision
         self.line.time_passes(1.0)
         self.begins(heard)
         self.pauses()
@@ -282,7 +287,7 @@ class ScriptedCall:
 
     def _taken(self, turns: int) -> bool:
         assert self.over is not None
-        return self.over.done() or self.call._state.revision > turns
+        return self.over.done() or self.state.revision > turns
 
     async def _open(self, prefix: Any) -> ScriptedConversation:
         return self.conversation
