@@ -5,6 +5,7 @@ Above 400 lines because the greetings are written out.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Greeting:
     group: str
     truth: Verdict
     samples: Samples
+    language: str = "en"
 
 
 def _tone(hz: tuple[float, ...], ms: int, dbfs: float = -16.0) -> sounds.Signal:
@@ -178,6 +180,21 @@ PEOPLE: dict[str, list[tuple[str, tuple[str, ...]]]] = {
         ("flite:rms", ("Bluebird travel, you're through to Simon, where would you like to go?",)),
         ("pico:en-GB", ("Um, hi?",)),
     ],
+    "later": [
+        ("pico:en-US", ("Front gate.",)),
+        ("deep:flite:rms", ("Yello.",)),
+        ("flite:slt", ("Harrison.",)),
+        ("pico:en-GB", ("Hello, you've got Amanda.",)),
+        ("espeak:en-us+m7", ("Go ahead.",)),
+        ("piper", ("Tower Books, good evening, Joe here.",)),
+        ("child:espeak:en-gb", ("Hello?", "Mum! It's for you!")),
+        ("flite:awb", ("Yes.", "Yes, hello, I can hear you.")),
+        ("pico:de-DE", ("Ja, hallo?",)),
+        ("espeak:de+f2", ("Autohaus Reuter, mein Name ist Vogt, was kann ich für Sie tun?",)),
+        ("pico:es-ES", ("¿Dígame?",)),
+        ("pico:fr-FR", ("Allô, oui ?",)),
+        ("espeak:fr", ("Boulangerie Petit, bonjour.",)),
+    ],
 }
 MACHINES: dict[str, list[tuple[str, tuple[str, ...], bool]]] = {
     "tuned": [
@@ -283,6 +300,16 @@ MACHINES: dict[str, list[tuple[str, tuple[str, ...], bool]]] = {
         ("deep:pico:en-US", ("Welcome to the county court.", "Para espanol, oprima el dos."), False),
         ("flite:awb", ("Hey!", "Yeah, not really, this is a recording.", "Speak when it beeps."), True),
     ],
+    "later": [
+        ("pico:en-GB", ("Evening all.", "Nobody's in.", "You know the drill."), True),
+        ("deep:pico:en-US", ("Our switchboard is not staffed at this time.", "Try us tomorrow."), False),
+        ("flite:slt", ("It's Rob and Jo's place!", "We'd love to hear from you, so leave word."), True),
+        ("prompts", ("vm-theperson", "digits/5", "digits/2", "vm-isunavail", "beep"), False),
+        ("piper", ("The customer you called has a voicemail that has not been set up yet.",), False),
+        ("pico:de-DE", ("Guten Tag, hier ist der Anschluss von Familie Brandt.", "Wir sind verreist."), True),
+        ("espeak:es+f1", ("Ha llamado al taller Robles.", "Deje su nombre después de la señal."), True),
+        ("pico:fr-FR", ("Bonjour, vous êtes sur le portable de Luc.", "Laissez-moi un mot."), True),
+    ],
 }
 SIGNALS: dict[str, list[tuple[str, Verdict, Callable[[], sounds.Signal]]]] = {
     "tuned": [
@@ -361,21 +388,38 @@ SIGNALS: dict[str, list[tuple[str, Verdict, Callable[[], sounds.Signal]]]] = {
         ),
         ("silence", Verdict.SILENCE, lambda: _gap(8_000)),
     ],
+    "later": [
+        ("fax ced short", Verdict.FAX, lambda: np.concatenate([_gap(700), _tone((2_108,), 1_900, -24.0)])),
+        (
+            "russian engaged",
+            Verdict.NETWORK,
+            lambda: np.tile(np.concatenate([_tone((425,), 350), _gap(350)]), 12),
+        ),
+        ("silence", Verdict.SILENCE, lambda: _gap(8_000)),
+    ],
 }
 
 
-SETS = ("tuned", "seen", "untouched", "fresh")
-_PAUSES_MS = {"fresh": (500, 1_500)}
+SETS = ("tuned", "seen", "untouched", "fresh", "later")
+_PAUSES_MS = {"fresh": (500, 1_500), "later": (250, 1_200)}
 """Between a machine's clauses; 350 to 800 in the others."""
+_SEEDS = {"tuned": 31, "seen": 33, "untouched": 47, "fresh": 59, "later": 71}
+
+
+def _language(voice: str) -> str:
+    """Of what a voice says."""
+    spoken = re.search(r"(?:pico|espeak):(de|es|fr)\b", voice)
+    return "en" if spoken is None else spoken[1]
 
 
 def greetings(group: str) -> Iterator[Greeting]:
-    rng = np.random.default_rng({"tuned": 31, "seen": 33, "untouched": 47, "fresh": 59}[group])
-    line = _worse_line if group in ("untouched", "fresh") else _line
+    rng = np.random.default_rng(_SEEDS[group])
+    line = _line if group in ("tuned", "seen") else _worse_line
     for number, (voice, clauses) in enumerate(PEOPLE[group]):
         pause = int(rng.integers(900, 1_500))
         name = f"person {number + 1:2} {voice}: {' / '.join(clauses)}"
-        yield Greeting(name, group, Verdict.HUMAN, line(rng, _say(voice, *clauses, pause_ms=pause)))
+        samples = line(rng, _say(voice, *clauses, pause_ms=pause))
+        yield Greeting(name, group, Verdict.HUMAN, samples, _language(voice))
     for number, (voice, parts, beep) in enumerate(MACHINES[group]):
         pause = int(rng.integers(*_PAUSES_MS.get(group, (350, 800))))
         said = _prompts(*parts) if voice == "prompts" else _say(voice, *parts, pause_ms=pause)
@@ -385,7 +429,7 @@ def greetings(group: str) -> Iterator[Greeting]:
                 [said, _gap(int(rng.integers(300, 900))), _tone((hz,), int(rng.integers(200, 900)))]
             )
         name = f"machine {number + 1:2} {voice}: {' / '.join(parts)}"
-        yield Greeting(name, group, Verdict.MACHINE, line(rng, said))
+        yield Greeting(name, group, Verdict.MACHINE, line(rng, said), _language(voice))
     for name, truth, make in SIGNALS[group]:
         yield Greeting(name, group, truth, line(rng, make()))
 

@@ -1,6 +1,6 @@
 """Who has answered a placed call: offhook's own ears beside Asterisk's AMD(), on the same greetings.
 
-    python -m bench.bench_amd [--set tuned|seen|untouched|all] [--amd] [--json FILE] [--verbose]
+    python -m bench.bench_amd [--set tuned|seen|untouched|fresh|later|all] [--amd] [--json FILE] [--verbose]
 
 Greetings are made each time: people short and long, machines with and without a beep, faxes, ringing and
 engaged tones behind an answer, silence (``bench/amd_greetings.py``).  Voices: flite, espeak-ng, SVOX Pico,
@@ -11,7 +11,9 @@ G.711.  Nothing of it is kept.
 ``tuned`` (60) was looked at while the lengths in ``who_answered/verdict.py`` and the words beside them were
 chosen; ``seen`` (30) was untouched once, and three faults that it showed were corrected.  ``untouched``
 (30: other words, voices and callers, and worse lines: other levels, mains hum, a mobile's codec, lost
-frames) was written before the last change of those lengths and run after it.
+frames) and ``fresh`` (24) were each written before a change of those lengths and run after it, and so was
+``later`` (24, of which eight are German, Spanish and French: an agent of that language hears them, with
+Whisper, where ``offhook pull whisper-base`` has brought it).
 
 Times are from the answer to the verdict, as AMD() counts them; beside them, from the first sound of speech.
 Ours: the real detector of speech, every 20 ms, and the embedded recogniser, whose processor time is added:
@@ -37,9 +39,12 @@ import numpy as np
 from bench.amd_calls import amd
 from bench.amd_greetings import LONGEST_MS, SETS, Greeting, greetings
 from offhook.call.first_ears import FIRST_LOOK_MS, LOOK_MS
+from offhook.catalogue.entries import find
+from offhook.catalogue.pull import pull
 from offhook.core import Endpointer, SileroModel, resample
 from offhook.engines.stt.base import STT_RATE_HZ, Transcriber
 from offhook.engines.stt.moonshine import Moonshine
+from offhook.engines.stt.whisper import Whisper
 from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted
 from offhook.who_answered import Heard, ToneDetector, Verdict, beeped, of_recording, verdict
 from tests.support.audio.audio import RATE_HZ, Samples
@@ -73,7 +78,9 @@ class Row:
     first_at_ms: float = 0.0
 
 
-def decide(samples: Samples, model: SileroModel, recogniser: Transcriber | None) -> Decision:
+def decide(
+    samples: Samples, model: SileroModel, recogniser: Transcriber | None, language: str = "en"
+) -> Decision:
     """What our ears say, every 20 ms, with the recogniser's time added to its words."""
     endpointer, tones = Endpointer(model, RATE_HZ, pause_ms=40, endpointing_ms=3_000), ToneDetector(RATE_HZ)
     speech: list[tuple[int, int | None]] = []
@@ -101,14 +108,14 @@ def decide(samples: Samples, model: SileroModel, recogniser: Transcriber | None)
             look_ms = spoken_ms + LOOK_MS
         if coming and coming[0][0] <= now_ms:
             _, until_ms, words = coming.pop()
-        facts = Heard(tuple(speech), tuple(tones.tones), words, until_ms)
+        facts = Heard(tuple(speech), tuple(tones.tones), words, until_ms, language)
         found = verdict(facts, now_ms)
         if found is not None:
             spoke_ms = speech[0][0] if speech else None
             first = Decision(found, now_ms, words or "", spoke_ms, found, now_ms)
             if found not in (Verdict.HUMAN, Verdict.SILENCE):
                 return first
-            return _doubted(first, samples[now_ms * MS :], endpointer, tones, recogniser)
+            return _doubted(first, samples[now_ms * MS :], endpointer, tones, recogniser, language)
     return Decision(None, LONGEST_MS)
 
 
@@ -118,6 +125,7 @@ def _doubted(
     endpointer: Endpointer,
     tones: ToneDetector,
     recogniser: Transcriber | None,
+    language: str,
 ) -> Decision:
     """What becomes of a person: the words of whatever comes next, turn by turn, and a beep.
 
@@ -140,7 +148,7 @@ def _doubted(
                 text = recogniser.transcribe(resample(padded, RATE_HZ, STT_RATE_HZ)).text
                 took_ms = (time.process_time() - began) * 1_000
         facts = Heard(tones=tuple(tones.tones))
-        if of_recording(text, "en") or beeped(facts, since_ms):
+        if of_recording(text, language) or beeped(facts, since_ms):
             return replace(
                 first, verdict=Verdict.MACHINE, at_ms=since_ms + now_ms + took_ms, words=text or first.words
             )
@@ -200,6 +208,13 @@ def _told(of: dict[str, float]) -> str:
     )
 
 
+def _recogniser(language: str) -> Transcriber:
+    """The embedded one where it knows the language."""
+    if language == "en":
+        return Moonshine()
+    return Whisper(pull(find("whisper-base"), lambda _line: None)[0].path, language=language)
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -212,12 +227,13 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     chosen = SETS if args.set == "all" else (args.set,)
     made = [each for group in chosen for each in greetings(group)]
-    recogniser: Transcriber | None = None
-    if not args.no_words:
-        recogniser = Moonshine()
+    recognisers: dict[str, Transcriber | None] = {}
     model, rows = SileroModel(), []
     for greeting in made:
-        ours = decide(greeting.samples, model, recogniser)
+        language = greeting.language
+        if language not in recognisers:
+            recognisers[language] = None if args.no_words else _recogniser(language)
+        ours = decide(greeting.samples, model, recognisers[language], language)
         found = f"{ours.verdict or 'none':8} [{ours.words[-40:]}]"
         is_right = ours.verdict is greeting.truth
         first = (ours.first is greeting.truth, ours.first_at_ms)
