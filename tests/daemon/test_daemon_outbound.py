@@ -177,6 +177,35 @@ async def test_blocked_numbers_are_dropped_from_what_waits(tmp_path: Path) -> No
     await eventually(lambda: not network.dialled, "nobody was rung")
 
 
+@pytest.mark.parametrize(
+    ("command", "of"), [("dial-stop", {}), ("dial-block", {"number": "+1-212-555-0123"})]
+)
+async def test_who_is_stopped_or_blocked_while_it_rings_is_not_called_again(
+    tmp_path: Path, command: str, of: dict[str, str]
+) -> None:
+    network = Network()
+    world = World(tmp_path, network, fine)
+    world.outbound._door = network  # type: ignore[assignment]
+
+    async def rings(*_: object, **__: object) -> Dialled:
+        await world.tell(command, **of)
+        return Dialled(False, 17)
+
+    network.dial = rings  # type: ignore[method-assign]
+    await world.tell("dial", number="+12125550123", consent="yes")
+    (call,) = await world.run_until_done()
+    assert (call["result"], call["tries"]) == ("busy", 1)
+
+
+async def test_whoever_may_not_be_dialled_can_be_blocked(tmp_path: Path) -> None:
+    world = World(tmp_path, Network(), fine)
+    world.outbound._door = world.network  # type: ignore[assignment]
+    assert await world.tell("dial-block", number="+44 (0)20 7946 0000") == {
+        "number": "+442079460000",
+        "dropped": 0,
+    }
+
+
 @pytest.mark.parametrize("ends", ["over", "dropped", "stopped"])
 async def test_who_waits_for_a_call_is_told_by_events(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], ends: str

@@ -75,6 +75,10 @@ def _list(args: argparse.Namespace, control: Control) -> int:
     """Each line by itself: one that cannot be called costs only itself."""
     name, added, had, refused = args.list.name, 0, 0, 0
     for row in list(read_list(args.list)):
+        if row.fault:
+            refused += 1
+            print(f"{args.list}, line {row.line}: {row.fault}", file=sys.stderr)
+            continue
         wanted = {
             "number": row.number,
             "agent": row.agent or args.agent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -9,6 +10,7 @@ from pydantic import Field, field_validator
 from offhook.config.values import ConfigPath, Section
 
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_WINDOW = re.compile(rf"{_TIME}-({_TIME}|24:00)")
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -37,8 +39,9 @@ class OutboundConfig(Section):
     retries: int = Field(2, ge=0, le=10)
     """Further tries, when nobody answered or the line was engaged."""
     retry_after_min: float = Field(60.0, ge=0, le=10_080)
-    window: str = Field("09:00-20:00", pattern=rf"^{_TIME}-{_TIME}$")
-    """When callees may be called, by the clock where they live."""
+    window: str = "09:00-20:00"
+    """When callees may be called, by the clock where they live.  One that ends before it begins goes on past
+    midnight, and is of the day on which it began; ``00:00-24:00`` is all day."""
     days: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat")
     require_consent: bool = True
     """A call says how its callee has agreed to it, or is not placed."""
@@ -60,6 +63,8 @@ class OutboundConfig(Section):
     @classmethod
     def _window(cls, window: str) -> str:
         begin, _, end = window.partition("-")
-        if begin >= end:
-            raise ValueError(f"{window!r} ends before it begins")
+        if _WINDOW.fullmatch(window) is None or begin == end:
+            raise ValueError(
+                f"{window[:24]!r}: write from when until when, such as 09:00-20:00, or 00:00-24:00"
+            )
         return window

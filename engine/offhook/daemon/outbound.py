@@ -6,6 +6,7 @@ Lives on the event loop; the store is asked in threads.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from offhook.doors.base import HANGUP, RESULT_VARIABLE, CallOffer, Line
 from offhook.errors import BusyError, ConfigError, DatabaseError, OffhookError
 from offhook.outbound.lists import consent_of
 from offhook.outbound.results import Outcome, of_cause
-from offhook.outbound.rules import earliest, number_of
+from offhook.outbound.rules import earliest, number_of, one_form_of
 from offhook.outbound.store import DEFAULT_DATABASE, PlacedCall, Store
 from offhook.tenants.jobs import NewJob
 from offhook.tenants.snapshot import Snapshot
@@ -99,6 +100,9 @@ class Outbound:
         self._store = Store(config.outbound.database or DEFAULT_DATABASE)
         self._door: AriDoor | None = None
         self._calls: set[asyncio.Task[None]] = set()
+        self._going_on: dict[int, PlacedCall] = {}
+        self._given_up: set[int] = set()
+        """Of those, they are not tried again."""
         self._opened = False
         commands.add("dial", "place a call", ToDial, self.dial)
         commands.add("dialled", "placed calls, and what came of them", ToShow, self.show)
@@ -173,7 +177,7 @@ class Outbound:
 
     async def block(self, wanted: ToBlock) -> Done:
         self._usable()
-        number = number_of(wanted.number, self._settings)
+        number = one_form_of(wanted.number)
         await self._open()
         dropped = await asyncio.to_thread(self._store.block, number, wanted.why, self._clock().timestamp())
         self._tell_dropped(dropped)
@@ -182,6 +186,8 @@ class Outbound:
     async def stop(self, wanted: ToStop) -> Done:
         self._usable()
         await self._open()
+        fitting = (each for each in self._going_on.values() if wanted.list in (None, each.list))
+        self._given_up.update(each.id for each in fitting)
         dropped = await asyncio.to_thread(self._store.stop, self._clock().timestamp(), wanted.list)
         self._tell_dropped(dropped)
         return {"dropped": dropped}
@@ -215,6 +221,7 @@ class Outbound:
             await self._over(call, Outcome("failed"))
             return False
         self._tell(call)
+        self._going_on[call.id] = call
         task = asyncio.create_task(self._place(door, call, offer), name=f"placed-{call.id}")
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
@@ -239,9 +246,11 @@ class Outbound:
 
     async def _over(self, call: PlacedCall, outcome: Outcome) -> None:
         now, again = self._clock(), None
-        if outcome.may_try_again and call.tries <= self._settings.retries:
+        stopped = call.id in self._given_up
+        if outcome.may_try_again and call.tries <= self._settings.retries and not stopped:
             later = now + timedelta(minutes=self._settings.retry_after_min)
-            again = earliest(call.number, later, self._settings).timestamp()
+            with contextlib.suppress(ConfigError):  # no moment for it any more
+                again = earliest(call.number, later, self._settings).timestamp()
         _log.info(
             "placed=%d try=%d result=%s answered_by=%s%s",
             *(
@@ -259,9 +268,16 @@ class Outbound:
         except DatabaseError as error:
             _log.error("placed=%d what came of it is lost: %s", call.id, error)
             return
-        self._tell(done)
-        if done.state == "done" and self._settings.webhook is not None and self._after is not None:
-            self._after.put_own(_webhook(self._settings.webhook, done, now))
+        finally:
+            self._going_on.pop(call.id, None)
+            self._given_up.discard(call.id)
+        self._tell_over(done)
+
+    def _tell_over(self, call: PlacedCall) -> None:
+        """How it stands behind a try; and the receiver of webhooks, when it is done for good."""
+        self._tell(call)
+        if call.state == "done" and self._settings.webhook is not None and self._after is not None:
+            self._after.put_own(_webhook(self._settings.webhook, call, self._clock()))
 
     def _tell(self, call: PlacedCall) -> None:
         """Whoever follows the events learns how a call stands; its number is not in it."""
@@ -300,8 +316,10 @@ class Outbound:
 
     async def _open(self) -> None:
         if not self._opened:
-            await asyncio.to_thread(self._store.open)
+            broken_off = await asyncio.to_thread(self._store.open)
             self._opened = True
+            for call in broken_off:
+                self._tell_over(call)
 
 
 def _webhook(receiver: OutboundWebhook, call: PlacedCall, now: datetime) -> NewJob:

@@ -68,15 +68,17 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def open(self) -> None:
-        """Make it, if need be; what was being called when a daemon died counts as tried."""
+    def open(self) -> list[PlacedCall]:
+        """Make it, if need be; what was being called when a daemon died counts as tried, and is returned."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._writing() as connection:
             connection.executescript(_TABLES)
+            broken = connection.execute("SELECT id FROM calls WHERE state = 'calling'").fetchall()
             connection.execute(
                 "UPDATE calls SET state = 'done', result = 'failed', ended_s = began_s"
                 " WHERE state = 'calling'"
             )
+            return [self._get(connection, call) for (call,) in broken]
 
     def add(
         self, number: str, agent: str, tenant: str, consent: str, name: str, due_s: float
@@ -125,8 +127,16 @@ class Store:
     def tried(
         self, call: int, result: str, answered_by: str, now_s: float, again_s: float | None
     ) -> PlacedCall:
-        """What came of it; ``again_s``: when it is tried again, None: never."""
+        """What came of it; ``again_s``: when it is tried again, None: never.
+
+        Nor is it where the number was blocked meanwhile.
+        """
         with self._writing() as connection:
+            blocked = connection.execute(
+                "SELECT 1 FROM blocked JOIN calls USING (number) WHERE id = ?", (call,)
+            ).fetchone()
+            if blocked and again_s is not None:
+                again_s = None
             connection.execute(
                 "UPDATE calls SET state = ?, result = ?, answered_by = ?, ended_s = ?, due_s = ?"
                 " WHERE id = ?",

@@ -14,12 +14,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from offhook.web.sessions import Session, Sessions
 from offhook.web.tokens import PREFIX, Keeper
+from offhook.web.unfinished import known
 
 COOKIE = "offhook_session"
 OPEN_PAGES = ("/login", "/static/")
@@ -60,9 +61,14 @@ class Guard:
 
         refused = self._refused(request)
         if refused is None:
-            known = scope["offhook.session"] is not None
-            most = MOST_UPLOAD_BYTES if known else MOST_FORM_BYTES
-            body = await _whole_body(request, most)
+            most = MOST_FORM_BYTES
+            if scope["offhook.session"] is not None:
+                most = MOST_UPLOAD_BYTES
+                known(scope)
+            try:
+                body = await _whole_body(request, most)
+            except ClientDisconnect:
+                return  # in the middle of it: nobody waits for an answer
             if body is None:
                 refused = PlainTextResponse(f"the form is too long: {most:,} bytes at most\n", 413)
             else:

@@ -15,6 +15,7 @@ from offhook.files import check_file
 from offhook.web.app import build
 from offhook.web.house import House
 from offhook.web.passwords import Passwords
+from offhook.web.unfinished import patient_protocol
 
 _log = logging.getLogger("offhook.web")
 
@@ -48,6 +49,7 @@ def prepared(house: House) -> tuple[uvicorn.Server, socket.socket]:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=patient_protocol(),
         ws="none",
         limit_concurrency=200,
         timeout_graceful_shutdown=1,
