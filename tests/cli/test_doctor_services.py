@@ -10,16 +10,21 @@ from typing import Any
 import pytest
 
 from offhook.cli.checks.finding import Finding, Level
-from offhook.cli.checks.models import check_llm, check_named, check_stt, check_tts
+from offhook.cli.checks.models import check_behind, check_llm, check_named, check_stt, check_tts
 from offhook.cli.checks.services import Measured, _finding, _sum, check_services
 from offhook.cli.doctor import examine
 from offhook.config import Config
 from offhook.engines.remote.service import Service
-from tests.support.engines.hearing_servers import hearing_server
+from tests.support.engines.hearing_servers import SECRET, hearing_server
 from tests.support.engines.model_server import ModelServer, openai_answer
 from tests.support.engines.speech_servers import speech_server
 
 KEY = "sk-doctor-secret-0123456789"
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEARING_KEY", SECRET)
 
 
 async def findings(sections: dict[str, Any], tries: int = 2) -> list[Finding]:
@@ -71,6 +76,76 @@ async def test_behind_a_server_that_is_down_stands_another_engine() -> None:
     assert "nothing listens there" in found.what
 
 
+async def test_what_only_agents_name_and_what_stands_behind_are_measured_too() -> None:
+    """The first server is down: what is behind it is measured by itself, and hides nothing."""
+    async with AsyncExitStack() as stack:
+        ears = await stack.enter_async_context(hearing_server("nova"))
+        voice = await stack.enter_async_context(speech_server("wyoming"))
+        model = await stack.enter_async_context(ModelServer())
+        model.will(openai_answer("Hello."))
+        behind = {"engine": "openai", "base_url": f"{model.url}/v1", "model": "baker-7b"}
+        sections = {
+            "llm": behind | {"base_url": "http://127.0.0.1:9/v1", "fallback": behind},
+            "recognisers": {
+                "far": {"engine": "deepgram", "base_url": ears.url, "api_key_env": "HEARING_KEY"}
+            },
+            "models": {"big": behind},
+            "voices": {"anna": {"engine": "wyoming", "base_url": voice.url, "voice": "mara"}},
+        }
+        found = {each.what.partition(":")[0]: each for each in await findings(sections)}
+        assert found["llm"].level is Level.WARN
+        assert "nothing listens there" in found["llm"].what
+        for part in ("llm.fallback", "models.big", "recognisers.far", "voices.anna"):
+            assert found[part].level is Level.OK
+            assert re.search(r"after \d+ ms, .* \(2 tries\); nothing leaves this machine", found[part].what)
+        assert len(found) == 5, "nothing is said of a turn whose model does not answer"
+        assert (len(voice.said), len(ears.queries)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("sections", "level", "says"),
+    [
+        ({"stt": {"second": {"model": "/nowhere/ggml.bin"}}}, Level.FAIL, "stt.second: /nowhere/ggml.bin"),
+        (
+            {"recognisers": {"far": {"engine": "wyoming", "fallback": {}}}},
+            Level.OK,
+            "recognisers.far.fallback: moonshine, embedded",
+        ),
+        (
+            {"stt": {"engine": "wyoming", "fallback": {"engine": "deepgram"}}},
+            Level.FAIL,
+            "stt.fallback: deepgram is on a server itself",
+        ),
+        (
+            {
+                "voices": {
+                    "anna": {"engine": "wyoming", "fallback": {"engine": "piper", "model": "/nowhere/x.onnx"}}
+                }
+            },
+            Level.FAIL,
+            "voices.anna.fallback: /nowhere/x.onnx",
+        ),
+        (
+            {
+                "llm": {
+                    "engine": "ollama",
+                    "model": "x",
+                    "fallback": {"engine": "anthropic", "model": "y", "api_key_env": "NO_SUCH_KEY"},
+                }
+            },
+            Level.FAIL,
+            "llm.fallback: the environment variable NO_SUCH_KEY is not set",
+        ),
+    ],
+)
+def test_what_stands_behind_is_checked_before_it_is_needed(
+    sections: dict[str, Any], level: Level, says: str
+) -> None:
+    (found,) = check_behind(Config.model_validate(sections))
+    assert found.level is level
+    assert found.what.startswith(says)
+
+
 @pytest.mark.parametrize(
     ("sections", "level", "says"),
     [
@@ -97,7 +172,7 @@ def test_settings_are_checked_without_asking_anybody(
 def test_what_leaves_the_machine_and_what_is_too_slow() -> None:
     cloud = Service("https://speech.example/v1", "small", section="stt")
     measured = Measured(cloud, 0.05, [0.9] * 9 + [2.0])
-    assert _finding("stt", measured).what.endswith("(10 tries); callers' voices leave this machine")
+    assert _finding("stt", "stt", measured).what.endswith("(10 tries); callers' voices leave this machine")
     summed = _sum(Config(), [measured])
     assert summed.level is Level.WARN
     assert "[stt.fallback]" in summed.remedy

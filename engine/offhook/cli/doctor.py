@@ -72,6 +72,7 @@ def examine(config_path: Path | None, *, with_services: bool = True) -> Iterator
     yield models.check_llm(config)
     yield models.check_tts(config)
     yield from models.check_named(config)
+    yield from models.check_behind(config)
     if with_services:
         yield from _services(config)
     yield models.check_agent(config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from offhook.config import ServiceSection, SttConfig, TtsConfig
+from offhook.config import ServiceSection, SttConfig, SttFallbackConfig, TtsConfig, TtsFallbackConfig
 from offhook.engines.engine import Stage
 from offhook.engines.registry import find
 from offhook.engines.stt.base import Recognition
@@ -25,14 +25,19 @@ def backed_recognition(
         return server
     from offhook.engines.stt.backed import BackedRecognition
 
+    local = _here("stt", recogniser_behind(stt, fallback), load)
+    commits = stt.commit == "interim"
+    return BackedRecognition(server, local, after_s=fallback.after_ms / 1000, commits=commits)
+
+
+def recogniser_behind(stt: SttConfig, fallback: SttFallbackConfig) -> SttConfig:
+    """``[stt.fallback]`` as a section of its own."""
     kept = ({"model", "threads", "workers"} & fallback.model_fields_set) | {"engine"}
     same = {"language", "other_languages", "min_voiced_ms", "timeout_s"}
     if fallback.engine != "moonshine":  # which takes no words
         same.add("terms")
     settings = fallback.model_dump(include=kept) | stt.model_dump(include=same & stt.model_fields_set)
-    local = _here("stt", SttConfig.model_validate(settings), load)
-    commits = stt.commit == "interim"
-    return BackedRecognition(server, local, after_s=fallback.after_ms / 1000, commits=commits)
+    return SttConfig.model_validate(settings)
 
 
 def backed_voice(
@@ -44,9 +49,14 @@ def backed_voice(
         return server
     from offhook.engines.tts.backed import BackedVoice
 
-    kept = ({"model", "voice", "rate_wpm", "threads"} & fallback.model_fields_set) | {"engine"}
-    local = _here("tts", TtsConfig.model_validate(fallback.model_dump(include=kept)), load)
+    local = _here("tts", voice_behind(fallback), load)
     return BackedVoice(server, local, after_s=fallback.after_ms / 1000)
+
+
+def voice_behind(fallback: TtsFallbackConfig) -> TtsConfig:
+    """``[tts.fallback]`` as a section of its own."""
+    kept = ({"model", "voice", "rate_wpm", "threads"} & fallback.model_fields_set) | {"engine"}
+    return TtsConfig.model_validate(fallback.model_dump(include=kept))
 
 
 def check_no_fallback(stage: Stage, name: str, settings: SttConfig | TtsConfig) -> None:

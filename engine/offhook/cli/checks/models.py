@@ -9,10 +9,12 @@ from pathlib import Path
 
 from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
 from offhook.cli.checks.services import leaves
-from offhook.config import Config, SttConfig, TtsConfig
+from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
 from offhook.engines import chosen
+from offhook.engines.backing import recogniser_behind, voice_behind
 from offhook.engines.chosen import Chosen
-from offhook.engines.engine import Files, Loading, Stage
+from offhook.engines.engine import STAGES, Files, Loading, Stage
+from offhook.engines.llm.endpoint import endpoint_of, fallback_of
 from offhook.engines.named import SECTIONS, choose
 from offhook.engines.registry import engines
 from offhook.errors import OffhookError, UnreadableError
@@ -29,13 +31,7 @@ def check_stt(config: Config) -> Finding:
 def check_llm(config: Config) -> Finding:
     """The language model is installed, or a GGUF file, or a server whose settings are complete."""
     if _is_remote("llm", config.llm.engine):
-        from offhook.engines.llm.endpoint import endpoint_of
-
-        try:
-            endpoint = endpoint_of(config.llm)
-        except OffhookError as error:
-            return fail(f"llm: {error}", "correct the section [llm]")
-        return ok(f"llm: {endpoint.model} at {endpoint.url}; {leaves('llm', endpoint)}")
+        return _check_model_server("llm", config.llm)
     return _check("llm", lambda: chosen.language_model(config.llm), "SmolLM2-135M-Instruct, embedded")
 
 
@@ -50,11 +46,57 @@ def check_named(config: Config) -> Iterator[Finding]:
     """The engines that agents may name: each section of them."""
     for stage, section in SECTIONS.items():
         for name, settings in getattr(config, section).items():
-            chosen_engine = functools.partial(choose, stage, settings)
-            if stage != "llm" and _is_remote(stage, settings.engine):
-                yield _check_server(stage, f"{section}.{name}", chosen_engine, settings)
+            part, chosen_engine = f"{section}.{name}", functools.partial(choose, stage, settings)
+            if not _is_remote(stage, settings.engine):
+                yield _check(part, chosen_engine, "embedded")
+            elif stage == "llm":
+                yield _check_model_server(part, settings)
             else:
-                yield _check(f"{section}.{name}", chosen_engine, "embedded")
+                yield _check_server(stage, part, chosen_engine, settings)
+
+
+def check_behind(config: Config) -> Iterator[Finding]:
+    """What takes over where another engine is late, fails or doubts itself: each section of it."""
+    hear = {"stt": config.stt} | {f"recognisers.{name}": each for name, each in config.recognisers.items()}
+    for part, stt in hear.items():
+        if stt.second is not None:
+            second = functools.partial(chosen.second, stt, stt.second)
+            yield _check(f"{part}.second", lambda second=second: second()[0])  # type: ignore[misc]
+        if stt.fallback is not None:
+            ours = recogniser_behind(stt, stt.fallback)
+            yield _check_ours(f"{part}.fallback", "stt", functools.partial(chosen.recogniser, ours))
+    speak = {"tts": config.tts} | {f"voices.{name}": each for name, each in config.voices.items()}
+    for part, tts in speak.items():
+        if tts.fallback is not None:
+            said = voice_behind(tts.fallback)
+            yield _check_ours(f"{part}.fallback", "tts", functools.partial(chosen.voice, said))
+    answer = {"llm": config.llm} | {f"models.{name}": each for name, each in config.models.items()}
+    for part, llm in answer.items():
+        behind = fallback_of(llm)
+        if behind is not None:
+            yield _check_model_server(f"{part}.fallback", behind)
+
+
+def _check_ours(part: str, stage: Stage, find: Callable[[], Chosen]) -> Finding:
+    try:
+        found = find()
+        if found.engine.remote:
+            return fail(
+                f"{part}: {found.engine.name} is on a server itself",
+                f"name an engine of this machine in [{part}]",
+            )
+    except OffhookError as error:
+        return fail(f"{part}: {error}", f"correct the section [{part}]")
+    embedded = found.engine.embedded
+    return _check(part, lambda: found, f"{found.engine.name}, {'embedded' if embedded else STAGES[stage]}")
+
+
+def _check_model_server(part: str, llm: LlmConfig) -> Finding:
+    try:
+        endpoint = endpoint_of(llm)
+    except OffhookError as error:
+        return fail(f"{part}: {error}", f"correct the section [{part}]")
+    return ok(f"{part}: {endpoint.model} at {endpoint.url}; {leaves('llm', endpoint)}")
 
 
 def _check_server(

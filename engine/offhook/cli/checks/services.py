@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
-from offhook.config import Config
+from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
 from offhook.engines.engine import STAGES, Stage
+from offhook.engines.llm.endpoint import fallback_of
+from offhook.engines.named import SECTIONS
 from offhook.engines.registry import engines
 from offhook.engines.remote.connections import trusted
 from offhook.engines.remote.service import Service
@@ -59,34 +61,47 @@ def leaves(stage: Stage, service: Service) -> str:
 
 
 def check_services(config: Config, tries: int = TRIES) -> Iterator[Finding]:
-    """One finding for each engine that is on a server, and one for what they add to a turn."""
+    """One finding for each engine that is on a server, those that only agents name included, and one for
+    what everybody's add to a turn."""
     found: list[Measured] = []
-    measures: dict[Stage, Callable[[Config, int], Coroutine[Any, Any, Measured]]] = {
-        "stt": _hear, "llm": _think, "tts": _speak,
-    }  # fmt: skip
-    for stage, measure in measures.items():
-        engine = engines(stage).get(getattr(config, stage).engine)
+    for part, stage, settings in _configured(config):
+        engine = engines(stage).get(settings.engine)
         if engine is None or not engine.remote:
             continue
         try:
-            measured = asyncio.run(measure(config, tries))
+            measured = asyncio.run(_measure(stage, settings, tries))
         except ConfigError:
             continue  # which is reported on its own
         except OffhookError as error:
-            tell = fail if getattr(config, stage).fallback is None else warn
-            yield tell(f"{stage}: {one_line(error)}", f"correct [{stage}], or have that server looked at")
+            # What stands behind another server is asked only where that one fails.
+            tell = warn if settings.fallback is not None or part.endswith(".fallback") else fail
+            yield tell(f"{part}: {one_line(error)}", f"correct [{part}], or have that server looked at")
             continue
-        found.append(measured)
-        yield _finding(stage, measured)
+        if part == stage:
+            found.append(measured)
+        yield _finding(part, stage, measured)
     if found:
         yield _sum(config, found)
 
 
-def _finding(stage: Stage, measured: Measured) -> Finding:
+def _configured(config: Config) -> Iterator[tuple[str, Stage, SttConfig | LlmConfig | TtsConfig]]:
+    """Every section that describes an engine, by its name in ``offhook.toml``."""
+    sections: list[tuple[str, Stage, Any]] = [(stage, stage, getattr(config, stage)) for stage in STAGES]
+    for stage, section in SECTIONS.items():
+        named = getattr(config, section)
+        sections += [(f"{section}.{name}", stage, settings) for name, settings in named.items()]
+    for part, stage, settings in sections:
+        yield part, stage, settings
+        behind = fallback_of(settings) if stage == "llm" else None
+        if behind is not None:
+            yield f"{part}.fallback", stage, behind
+
+
+def _finding(part: str, stage: Stage, measured: Measured) -> Finding:
     service, left = measured.service, leaves(stage, measured.service)
     connects = "" if measured.connect_s is None else f"connects in {_ms(measured.connect_s)}, "
     return ok(
-        f"{stage}: {service.model or STAGES[stage]} at {service.url}: {connects}{FIRST[stage]} after"
+        f"{part}: {service.model or STAGES[stage]} at {service.url}: {connects}{FIRST[stage]} after"
         f" {_ms(measured.median_s)}, 95 of 100 within {_ms(measured.late_s)} ({len(measured.first_s)} tries);"
         f" {left}"
     )
@@ -125,11 +140,18 @@ def _turnaround(config: Config, servers: Mapping[str, float]) -> float:
     return max(wait_s, config.turn.pause_ms / 1000 + words_s) + servers.get("llm", 0.0) + sound_s
 
 
-async def _speak(config: Config, tries: int) -> Measured:
+async def _measure(stage: Stage, settings: Any, tries: int) -> Measured:
+    measures: dict[Stage, Callable[[Any, int], Coroutine[Any, Any, Measured]]] = {
+        "stt": _hear, "llm": _think, "tts": _speak,
+    }  # fmt: skip
+    return await measures[stage](settings, tries)
+
+
+async def _speak(tts: TtsConfig, tries: int) -> Measured:
     from offhook.engines.chosen import voice
     from offhook.engines.engine import Loading
 
-    server: Any = voice(config.tts).load(config.tts, Loading())
+    server: Any = voice(tts).load(tts, Loading())
     try:
 
         def once() -> None:
@@ -143,11 +165,11 @@ async def _speak(config: Config, tries: int) -> Measured:
         await asyncio.to_thread(server.close)
 
 
-async def _hear(config: Config, tries: int) -> Measured:
+async def _hear(stt: SttConfig, tries: int) -> Measured:
     from offhook.engines.chosen import recogniser
     from offhook.engines.engine import Loading
 
-    server: Any = recogniser(config.stt).load(config.stt, Loading())
+    server: Any = recogniser(stt).load(stt, Loading())
     audio, rate_hz = _speech()
     try:
         sessions: list[Any] = []
@@ -168,11 +190,12 @@ async def _hear(config: Config, tries: int) -> Measured:
         await asyncio.to_thread(server.close)
 
 
-async def _think(config: Config, tries: int) -> Measured:
+async def _think(llm: LlmConfig, tries: int) -> Measured:
     from offhook.engines.llm.base import Limits
     from offhook.engines.pool import load_language_model
 
-    model: Any = load_language_model(config.llm, 1)
+    # What is behind it is measured by itself, and would hide that it is down.
+    model: Any = load_language_model(llm.model_copy(update={"fallback": None}), 1)
     try:
         template = model.template
         going: list[Any] = []
