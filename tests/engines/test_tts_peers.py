@@ -1,15 +1,13 @@
-"""Our voices against servers that others have written: Piper's web server, and Wyoming's own library."""
+"""Our voices against servers that others have written: Piper's web server, its server of Wyoming, and
+Wyoming's own library."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from wyoming.event import Event
@@ -19,9 +17,10 @@ from wyoming.tts import Synthesize
 from offhook.config import TtsConfig
 from offhook.engines.tts import servers
 from offhook.engines.tts.remote import RemoteVoice
+from offhook.errors import ModelError
+from tests.support.engines.server_process import free_port, running
 from tests.support.engines.speech_servers import sound
 from tests.support.engines.tiny_piper import write_tiny_piper
-from tests.support.waiting import until
 
 
 def voice_of(engine: str, url: str) -> RemoteVoice:
@@ -29,36 +28,14 @@ def voice_of(engine: str, url: str) -> RemoteVoice:
     return servers.load(TtsConfig.model_validate(settings))
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 @pytest.fixture
 def piper_server(tmp_path: Path) -> Iterator[str]:
     """``python -m piper.http_server`` with a small voice; its address."""
     port = free_port()
     write_tiny_piper(tmp_path)
-    command = [sys.executable, "-m", "piper.http_server", "-m", "tiny", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--data-dir", str(tmp_path)]
-    url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def answers() -> bool:
-        assert process.poll() is None, "Piper's web server has ended"
-        try:
-            return httpx.get(f"{url}/info", trust_env=False).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    try:
-        until(answers, "Piper's web server answers")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
+    options = ["-m", "tiny", "--host", "127.0.0.1", "--port", str(port), "--data-dir", str(tmp_path)]
+    with running("piper.http_server", *options, port=port, folder=tmp_path):
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_pipers_own_web_server(piper_server: str) -> None:
@@ -67,6 +44,34 @@ def test_pipers_own_web_server(piper_server: str) -> None:
         audio = np.concatenate(list(voice.synthesize("The bridge is closed.")))
         assert len(audio) > voice.sample_rate_hz // 5
         assert np.abs(audio).max() > 1000
+    finally:
+        voice.close()
+
+
+def test_pipers_server_of_wyoming_and_its_restart(tmp_path: Path) -> None:
+    """Several sentences are one answer; a clause that nobody wants is given up; after a restart between two
+    clauses the connection that was kept is gone, and the caller does not notice."""
+    port = free_port()
+    write_tiny_piper(tmp_path)
+    options = ["--uri", f"tcp://127.0.0.1:{port}", "--voice", "tiny", "--data-dir", str(tmp_path)]
+    voice = voice_of("wyoming", f"tcp://127.0.0.1:{port}")
+    text = "The bridge is closed. It opens at noon, on Monday."
+
+    def says() -> int:
+        return len(np.concatenate(list(voice.synthesize(text))))
+
+    try:
+        with running("wyoming_piper", *options, port=port, folder=tmp_path):
+            first = says()
+            assert first > voice.sample_rate_hz // 2
+            given_up: Any = voice.synthesize(text)
+            next(given_up)
+            given_up.close()
+            assert says() == first
+        with running("wyoming_piper", *options, port=port, folder=tmp_path):
+            assert says() == first
+        with pytest.raises(ModelError, match=r"no connection|connection broke"):
+            says()
     finally:
         voice.close()
 
