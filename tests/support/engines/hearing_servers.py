@@ -96,6 +96,10 @@ class HearingServer:
 
     def recognition(self, **settings: Any) -> RemoteRecognition:
         """A recogniser of ours that asks this server."""
+        return servers.load(self.config(**settings))
+
+    def config(self, **settings: Any) -> SttConfig:
+        """``[stt]`` for this server; the key comes from $HEARING_KEY."""
         engine = "deepgram" if self.kind in ("nova", "flux") else self.kind
         usual: dict[str, Any] = {"engine": engine, "base_url": self.url, "final_timeout_s": 60.0}
         usual |= {"connect_timeout_s": 60.0}
@@ -105,7 +109,7 @@ class HearingServer:
             usual["extra"] = {"project": "tavern"}
         elif self.kind != "wyoming":
             usual["api_key_env"] = "HEARING_KEY"
-        return servers.load(SttConfig.model_validate(usual | settings))
+        return SttConfig.model_validate(usual | settings)
 
 
 @asynccontextmanager
