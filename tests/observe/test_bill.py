@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import numpy as np
@@ -64,6 +65,19 @@ def test_a_ledger_begins_anew_each_day() -> None:
     assert (ledger.spent("bikes", evening), ledger.spent(None, evening)) == (1.5, 2.0)
     assert ledger.spent("skis", evening) == 0
     assert ledger.spent("bikes", morning) == 0
+
+
+def test_a_call_that_goes_on_counts_already_and_is_counted_once() -> None:
+    """However it ends: a limit for a day would not hold where calls are long."""
+    ledger, bill = Ledger(), Bill()
+    with suppress(KeyError), ledger.running("bikes", bill), ledger.running("bikes", Bill()):
+        bill.add(SECONDS, 60, 0.01)
+        assert (ledger.spent("bikes"), ledger.today()) == (pytest.approx(0.6), {"bikes": pytest.approx(0.6)})
+        assert ledger.spent("skis") == ledger.spent(None) == 0
+        bill.add(SECONDS, 60, 0.01)
+        raise KeyError
+    bill.add(SECONDS, 60, 0.01)
+    assert ledger.spent("bikes") == pytest.approx(1.2)
 
 
 async def test_what_is_spoken_is_on_the_bill_of_the_call_that_asked() -> None:

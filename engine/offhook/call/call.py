@@ -76,9 +76,8 @@ class Call:
     async def run(self) -> str:
         """Hold the conversation; returns how it ended: ``ok``, ``nobody`` (music, a television, an
         announcement), ``hangup``, ``busy``, ``failed``, or an ``ActionKind``: where the line goes."""
-        with billed(self.bill) as bill:
+        with billed(self.bill) as bill, self._services.ledger.running(self._profile.tenant, bill):
             result = await self._run()
-            self._services.ledger.add(self._profile.tenant, bill.cost)
             if bill.units:
                 self._services.metrics.billed(bill)
                 _log.info("call=%s billed %s", self.id, bill)

@@ -75,7 +75,7 @@ def billed(bill: Bill | None = None) -> Iterator[Bill]:
 
 
 class Ledger:
-    """What each tenant's calls have cost on the present day (UTC).
+    """What each tenant's calls have cost on the present day (UTC), those that are going on included.
 
     Forgotten at the daemon's end; what is written down of tenants' calls, it is told when it begins.
     """
@@ -83,6 +83,7 @@ class Ledger:
     def __init__(self) -> None:
         self._day = ""
         self._spent: dict[str | None, float] = {}
+        self._running: list[tuple[str | None, Bill]] = []
 
     def add(self, tenant: str | None, cost: float, now: datetime | None = None) -> None:
         """``tenant`` None: the box's own agents."""
@@ -90,15 +91,27 @@ class Ledger:
         if cost:
             self._spent[tenant] = self._spent.get(tenant, 0.0) + cost
 
+    @contextmanager
+    def running(self, tenant: str | None, bill: Bill) -> Iterator[None]:
+        """A call of the tenant's goes on, whose ``bill`` grows; at its end the whole of it is today's."""
+        entry = (tenant, bill)
+        self._running.append(entry)
+        try:
+            yield
+        finally:
+            self._running = [each for each in self._running if each is not entry]
+            self.add(tenant, bill.cost)
+
     def spent(self, tenant: str | None, now: datetime | None = None) -> float:
         """Today."""
         self._turn_over(now)
-        return self._spent.get(tenant, 0.0)
+        return self._spent.get(tenant, 0.0) + sum(bill.cost for who, bill in self._running if who == tenant)
 
     def today(self) -> dict[str | None, float]:
         """By tenant."""
         self._turn_over(None)
-        return dict(self._spent)
+        tenants = {*self._spent, *(who for who, bill in self._running if bill.cost)}
+        return {tenant: self.spent(tenant) for tenant in tenants}
 
     def _turn_over(self, now: datetime | None) -> None:
         day = (now or datetime.now(UTC)).date().isoformat()
