@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from offhook.agents.loader import Agent
+from offhook.call.prompts import ReadyPhrases
 from offhook.config import Config, SttConfig, TtsConfig
 from offhook.engines import backing, chosen
 from offhook.engines.remote.breaker import AWAY_S, FAILURES, Breaker
@@ -19,7 +22,9 @@ from offhook.engines.stt.base import Guess, Recognition, Transcript
 from offhook.engines.stt.gate import Recognizer
 from offhook.engines.tts.backed import BackedVoice
 from offhook.engines.tts.base import never
+from offhook.engines.tts.voice import Voice
 from offhook.errors import BusyError, ConfigError, ModelError, OffhookError
+from offhook.playout.folder import PlaybackFolder
 from offhook.workers import Claim
 
 RATE_HZ = 16_000
@@ -140,12 +145,64 @@ class TestVoice:
         clock.now_s += AWAY_S
         assert self.levels(voice.synthesize("seven eight")) == {SERVER}
 
-    def test_nothing_is_said_twice(self) -> None:
-        server, local, voice, _ = self.backed()
-        server.script = [self.fails(ModelError("broke"), after=1)]
-        with pytest.raises(ModelError, match="broke"):
-            list(voice.synthesize("one two"))
-        assert local.texts == []
+    @pytest.mark.parametrize("stalls", [False, True])
+    def test_a_clause_that_breaks_off_is_said_again_by_the_local_voice(self, stalls: bool) -> None:
+        """And nobody takes a server for well that only ever begins."""
+        server, local, voice, clock = self.backed()
+
+        def stall(cancelled: Callable[[], bool]) -> Iterator[None]:
+            yield None
+            clock.now_s += 0.75  # of which 100 ms are what has just come
+            assert not cancelled(), "that is heard by now, and no more is waited than for the first of it"
+            clock.now_s += 0.1
+            assert cancelled()
+
+        breaks = stall if stalls else self.fails(ModelError("broke"), after=1)
+        server.script = [breaks] * FAILURES
+        for _ in range(FAILURES):
+            audio = np.concatenate(list(voice.synthesize("one two three")))
+            assert len(audio) == RATE_HZ * 4 // 10
+            assert set(audio[: RATE_HZ // 10]) == {SERVER}
+            assert self.levels(iter([audio[RATE_HZ // 8 :]])) == {LOCAL}
+        asked = len(server.texts)
+        assert self.levels(voice.synthesize("four")) == {LOCAL}
+        assert len(server.texts) == asked, "it is left alone"
+        assert len(local.texts) == FAILURES + 1
+
+    async def test_what_another_voice_says_is_not_kept(self) -> None:
+        """Else an agent would speak with two voices until the next start, its server being away once."""
+        server, _, backed, clock = self.backed()
+        voice = Voice(backed)
+        server.script = [self.fails(BusyError("too many")), self.fails(ModelError("broke"), after=1)]
+
+        async def level() -> set[int]:
+            return self.levels(iter([await voice.say("one two", RATE_HZ, known=True)]))
+
+        assert await level() == {LOCAL}
+        assert LOCAL in await level()
+        clock.now_s += AWAY_S
+        for _ in range(2):
+            assert await level() == {SERVER}
+        assert len(server.texts) == 3, "that was kept"
+        await asyncio.to_thread(voice.close)
+
+    async def test_fixed_phrases_are_made_anew_once_the_server_is_back(self, tmp_path: Path) -> None:
+        server, _, backed, clock = self.backed()
+        voice = Voice(backed)
+        agent = Agent(name="Ferry", greeting="Ferry office.", persona="A ferry.", excuse="Once more, please.")
+        phrases = ReadyPhrases(PlaybackFolder(tmp_path)).of(agent, voice)
+        server.script = [self.fails(BusyError("too many")) for _ in range(FAILURES)]
+        await phrases.make(RATE_HZ)
+        told = {}
+        for moment in ("away", "back", "kept"):
+            if moment != "away":
+                clock.now_s += AWAY_S
+            found = await phrases.phrase("excuse", RATE_HZ)
+            told[moment] = self.levels(iter([found.audio]))
+        assert told == {"away": {LOCAL}, "back": {SERVER}, "kept": {SERVER}}
+        assert server.texts.count(agent.excuse) == 1
+        phrases.close()
+        await asyncio.to_thread(voice.close)
 
     def test_what_is_not_wanted_or_has_no_words_is_no_failure(self) -> None:
         server, local, voice, _ = self.backed()

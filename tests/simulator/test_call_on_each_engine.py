@@ -21,6 +21,7 @@ from offhook.engines.tts.espeak import Espeak
 from offhook.engines.tts.slin import to_slin
 from offhook.observe.bill import CHARACTERS, NEW_TOKENS, SECONDS
 from offhook.simulator import CallRecord, ChannelOptions, HangUp, Say, SimulatedCall, WhenSilent, complete
+from offhook.simulator.script import Step
 from offhook.simulator.speech import read_wav
 from tests.engines.test_llm_dialects import ANSWERS
 from tests.simulator.test_call_on_servers import SPEECH
@@ -120,7 +121,7 @@ def toml(values: dict[str, object]) -> str:
 
 
 async def call(daemon: DaemonProcess, agent: Agent) -> CallRecord:
-    steps = [Say(read_wav(SAID, 8_000), PATIENTLY, "parking"), HangUp(PATIENTLY)]
+    steps: list[Step] = [Say(read_wav(SAID, 8_000), PATIENTLY, "parking"), HangUp(PATIENTLY)]
     options = ChannelOptions(socket=daemon.socket, deadline_s=240, args=[f"agent={agent.name}"])
     return await SimulatedCall(steps, options).run()
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.agents.loader import Agent
+from offhook.engines.tts.base import ORIGIN, Origin
 from offhook.engines.tts.voice import Voice
 from offhook.playout.folder import Clip, PlaybackFolder, Shelf
 
@@ -49,7 +50,8 @@ class ReadyPhrases:
 
 
 class AgentPhrases:
-    """One agent's phrases by kind and rate; each is made on first use and stays until :meth:`close`.
+    """One agent's phrases by kind and rate; each is made on first use and stays until :meth:`close`, but for
+    those that another voice has said in the place of the agent's, whose server was away.
 
     The apology also lies in the playback folder: it is wanted when nothing can be synthesised, and when
     nothing more can be written.
@@ -87,10 +89,20 @@ class AgentPhrases:
                 if key not in self._phrases:
                     found = self._made.get(key)
                     if found is None:
-                        audio = await self._voice.say(text, rate_hz, language=language)
-                        found = self._made[key] = Phrase(text, audio)
+                        found, keeps = await self._say(text, rate_hz, language)
+                        if not keeps:
+                            return found
+                        self._made[key] = found
                     self._phrases[key] = found
         return self._phrases[key]
+
+    async def _say(self, text: str, rate_hz: int, language: str | None) -> tuple[Phrase, bool]:
+        """A phrase, and whether it is worth keeping: not while another voice stands in for the agent's."""
+        token = ORIGIN.set(origin := Origin())
+        try:
+            return Phrase(text, await self._voice.say(text, rate_hz, language=language)), not origin.stand_in
+        finally:
+            ORIGIN.reset(token)
 
     async def apology(self) -> Clip:
         """The apology's file.  Raises ModelError, DeadlineError or PlaybackError."""

@@ -1,6 +1,7 @@
 """A server's voice with one of this machine behind it: it speaks a clause when the server is late or fails.
 
-Nothing is said twice: once the server's first audio of a clause has come, the clause is the server's.
+A clause whose audio breaks off is said again from its beginning, as a person does who was interrupted: where
+in the words the server had been, nobody knows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.engines.remote.breaker import Breaker
-from offhook.engines.tts.base import Concurrent, Multilingual, Synthesizer, never
+from offhook.engines.tts.base import ORIGIN, Concurrent, Multilingual, Synthesizer, never
 from offhook.engines.tts.slin import to_slin
 from offhook.errors import OffhookError
 
@@ -34,7 +35,8 @@ class BackedVoice:
         clock: Callable[[], float] = time.monotonic,
         concurrency: int | None = None,
     ) -> None:
-        """The first audio of a clause is waited for ``after_s``.  Both voices are closed with this one."""
+        """The first audio of a clause is waited for ``after_s``, and so is more when what has come may be
+        over.  Both voices are closed with this one."""
         self.name = f"{server.name}, else {local.name}"
         self.sample_rate_hz = server.sample_rate_hz
         own = server.concurrency if isinstance(server, Concurrent) else 1
@@ -53,42 +55,52 @@ class BackedVoice:
     def _synthesize(
         self, text: str, cancelled: Callable[[], bool], context: Context
     ) -> Iterator[NDArray[np.int16]]:
-        """``context``: of whoever asks, as it is theirs to pay."""
+        """``context``: of whoever asks: it is theirs to pay, and they learn who has spoken."""
         if not self._breaker.lets(self._clock()):
-            yield from self._by_local(text, cancelled)
+            yield from self._by_local(text, cancelled, context)
             return
         due_s = self._clock() + self._after_s
-        begun = False
+        begun_s: float | None = None
+        given_s = 0.0
+        is_late = False
 
         def given_up() -> bool:
-            return cancelled() or (not begun and self._clock() >= due_s)
+            nonlocal is_late
+            if cancelled():
+                return True
+            is_late = is_late or self._clock() >= due_s
+            return is_late
 
-        why = late = f"no audio within {self._after_s * 1000:.0f} ms"
+        why = ""
         try:
             for block in context.run(self._server.synthesize, text, cancelled=given_up):
-                if not begun:
-                    begun = True
-                    if self._breaker.went_well():
-                        logger.info("%s speaks again", self._server.name)
+                if begun_s is None:
+                    begun_s = self._clock()
                 yield block
+                given_s += len(block) / self.sample_rate_hz
+                # Most servers are ahead of what is heard.
+                due_s = max(self._clock(), begun_s + given_s) + self._after_s
         except OffhookError as error:
-            if begun:
-                self._breaker.failed(self._clock())
-                raise
             why = str(error)
         except GeneratorExit:
-            if not begun:
-                self._breaker.given_up()
+            self._tell(well=begun_s is not None)
             raise
-        if begun:
+        if not why and not is_late:
+            self._tell(well=begun_s is not None)  # else nobody wants it, or there was nothing to say
             return
-        if cancelled() or (why is late and self._clock() < due_s):
-            self._breaker.given_up()  # nobody wants it, or there was nothing to say
-            return
-        logger.info("%s: %s; %s speaks this clause", self._server.name, why, self._local.name)
+        late = "no audio within" if begun_s is None else "the audio stopped in the middle for"
+        why = why or f"{late} {self._after_s * 1000:.0f} ms"
+        again = "speaks this clause" if begun_s is None else "says this clause again"
+        logger.info("%s: %s; %s %s", self._server.name, why, self._local.name, again)
         if self._breaker.failed(self._clock()):
             logger.warning("%s is left alone for a while: %s", self._server.name, why)
-        yield from self._by_local(text, cancelled)
+        yield from self._by_local(text, cancelled, context)
+
+    def _tell(self, *, well: bool) -> None:
+        if not well:
+            self._breaker.given_up()
+        elif self._breaker.went_well():
+            logger.info("%s speaks again", self._server.name)
 
     def speaking(self, language: str) -> BackedVoice:
         """Both in ``language``, as far as they have it."""
@@ -109,7 +121,11 @@ class BackedVoice:
         self._server.close()
         self._local.close()
 
-    def _by_local(self, text: str, cancelled: Callable[[], bool]) -> Iterator[NDArray[np.int16]]:
+    def _by_local(
+        self, text: str, cancelled: Callable[[], bool], context: Context
+    ) -> Iterator[NDArray[np.int16]]:
+        if (origin := context.get(ORIGIN)) is not None:
+            origin.stand_in = True
         blocks = self._local.synthesize(text, cancelled=cancelled)
         return to_slin(blocks, self._local.sample_rate_hz, self.sample_rate_hz)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -62,3 +64,15 @@ class Repeatable(Protocol):
 
     identity: str
     """Another one whenever the same words may sound otherwise: model, voice, pace."""
+
+
+@dataclass(slots=True)
+class Origin:
+    """Who has said a text; see :data:`ORIGIN`."""
+
+    stand_in: bool = False
+    """Not the voice that was asked, or not it alone: this is not worth keeping."""
+
+
+ORIGIN: ContextVar[Origin | None] = ContextVar("offhook-voice-origin", default=None)
+"""Where a voice that has another one behind it writes who has spoken, for whoever keeps audio."""

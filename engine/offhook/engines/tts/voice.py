@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.core import core_place
-from offhook.engines.tts.base import Concurrent, Multilingual, Repeatable, Synthesizer
+from offhook.engines.tts.base import ORIGIN, Concurrent, Multilingual, Origin, Repeatable, Synthesizer
 from offhook.engines.tts.ready import ReadyAudio
 from offhook.engines.tts.slin import to_slin
 from offhook.errors import BusyError
@@ -156,10 +156,11 @@ class Voice:
                 return
         self.misses += 1
         blocks: list[NDArray[np.int16]] = []
-        async for block in self._synthesize(text, rate_hz, language, claim):
+        origin = ORIGIN.get() or Origin()
+        async for block in self._synthesize(text, rate_hz, language, claim, origin):
             blocks.append(block)
             yield block
-        if blocks and kept is not None:
+        if blocks and kept is not None and not origin.stand_in:
             audio = np.concatenate(blocks)
             kept.keep(key, rate_hz, audio)
             if known:
@@ -233,11 +234,12 @@ class Voice:
         return self._synthesizer
 
     async def _synthesize(
-        self, text: str, rate_hz: int, language: str, claim: Claim | None
+        self, text: str, rate_hz: int, language: str, claim: Claim | None, origin: Origin | None = None
     ) -> AsyncGenerator[NDArray[np.int16], None]:
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[NDArray[np.int16] | None] = asyncio.Queue()
         context = copy_context()  # it is on the bill of whoever asks
+        context.run(ORIGIN.set, origin)
 
         def work(job: Job[None]) -> None:
             words = spoken(text, language)
