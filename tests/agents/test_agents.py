@@ -290,6 +290,22 @@ def test_a_missing_path_is_one_clear_line(tmp_path: Path) -> None:
         load_agent(str(tmp_path / "absent.toml"))
 
 
+def test_a_key_by_its_old_name_is_understood_and_its_new_one_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path, f'{MINIMAL}heard_in_full = ["greeting"]\n')
+    assert load_agent("mine", [tmp_path]).played_in_full == ("greeting",)
+    assert caplog.messages == [f"{path}: heard_in_full is called played_in_full now"]
+    write(tmp_path, f'{MINIMAL}heard_in_full = ["greetin"]\n')
+    with pytest.raises(ConfigError, match=r"played_in_full.*greeting"):
+        load_agent("mine", [tmp_path])
+    write(tmp_path, f'{MINIMAL}heard_in_full = []\nplayed_in_full = ["goodbye"]\n')
+    with pytest.raises(
+        ConfigError, match=r"heard_in_full is the old name of played_in_full.*leave heard_in_full"
+    ):
+        load_agent("mine", [tmp_path])
+
+
 def test_an_agent_is_frozen() -> None:
     agent = load_agent("receptionist")
     assert isinstance(agent, Agent)

@@ -52,7 +52,8 @@ def config(**sections: Any) -> Config:
     ],
 )
 def test_a_calls_share_of_the_context(settings: dict[str, Any], calls: int, share: int) -> None:
-    assert call_tokens(llm(**settings), calls) == share
+    section = llm(**settings)
+    assert call_tokens(section, calls, remote=section.engine == "openai") == share
 
 
 def test_a_share_that_is_too_small_to_talk_in() -> None:

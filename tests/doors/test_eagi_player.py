@@ -157,7 +157,7 @@ async def test_a_key_ends_the_answer_and_is_reported(folder: PlaybackFolder, thr
         assert here.keys == ["5", "#"]
 
 
-async def test_what_has_to_be_heard_in_full_goes_on_after_a_key_which_is_reported(
+async def test_what_has_to_be_played_in_full_goes_on_after_a_key_which_is_reported(
     folder: PlaybackFolder, thread: PlayoutThread
 ) -> None:
     async with scene(folder, thread) as here:

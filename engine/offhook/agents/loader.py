@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -127,6 +127,8 @@ def _fact(entry: Any) -> Any:
 class Agent(Section):
     """A whole agent file."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = {"heard_in_full": "played_in_full"}
+
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = Field(
         examples=['name = "Miller\'s bakery"']
     )
@@ -167,7 +169,7 @@ class Agent(Section):
     """So long at most the greeting waits for that; then it is the usual one. [ms]"""
     disclosure: bool = False
     """The greeting begins by saying that this is an automated assistant."""
-    heard_in_full: tuple[Literal["greeting", "goodbye", "apology"], ...] = ()
+    played_in_full: tuple[Literal["greeting", "goodbye", "apology"], ...] = ()
     """Phrases that the caller cannot interrupt, where barge-in is open otherwise."""
     voice: _Filled | None = None
     """Who speaks: a section ``[voices.NAME]`` of ``offhook.toml``, or a voice of `offhook models list`; None:

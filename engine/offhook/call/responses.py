@@ -310,7 +310,7 @@ class Responses:
         if old is not None:
             old.drop()
         self._history.prompted(lambda: answer.audible_text(time.monotonic_ns()))
-        interruptible = kind not in self._agent.heard_in_full
+        interruptible = kind not in self._agent.played_in_full
         self._player = self._tasks.spawn(
             self._play_prompt(answer, keys_cut=interruptible), _player_name(PROMPT)
         )

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from offhook.config.problems import problem_in_words, problems_in_words
 from offhook.config.sections import DEFAULT_PATH, Config
-from offhook.config.values import FOLDER, Section
+from offhook.config.values import FILE, FOLDER, Section
 from offhook.errors import ConfigError, FieldsError
 from offhook.files import at_home, folder_of, named, read_text
 
@@ -48,15 +48,20 @@ def parse_toml(path: Path, kind: type[SectionT]) -> SectionT:
         raise ConfigError(f"{path}: {error}") from error
     text = read_text(path)
     try:
-        return parse_text(text, kind, folder_of(path))
+        return parse_text(text, kind, folder_of(path), path)
     except FieldsError as error:
         raise FieldsError(f"{path}: {error}", error.problems) from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def parse_text(text: str, kind: type[SectionT], folder: Path | None = None) -> SectionT:
-    """TOML as ``kind``; what it names beside itself lies in ``folder``.  Raises ConfigError, one line."""
+def parse_text(
+    text: str, kind: type[SectionT], folder: Path | None = None, file: Path | None = None
+) -> SectionT:
+    """TOML as ``kind``; what it names beside itself lies in ``folder``.  Raises ConfigError, one line.
+
+    ``file`` is how lines about it call it that are no errors.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -64,7 +69,7 @@ def parse_text(text: str, kind: type[SectionT], folder: Path | None = None) -> S
     except RecursionError as error:
         raise ConfigError("not valid TOML: brackets are nested too deeply") from error
     try:
-        return kind.model_validate(data, context={FOLDER: folder})
+        return kind.model_validate(data, context={FOLDER: folder, FILE: file})
     except ValidationError as error:
         raise FieldsError(problem_in_words(error, kind), problems_in_words(error, kind)) from error
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    model_validator,
+)
 
 from offhook.files import at_home, named, placed
 
+_log = logging.getLogger("offhook.config.values")
+
 FOLDER = "folder"
 """In a validation's context: the folder of the file that is read."""
+FILE = "file"
+"""In a validation's context: the file that is read."""
 
 
 def beside(path: Path, info: ValidationInfo) -> Path:
@@ -56,3 +69,22 @@ class Section(BaseModel):
     """A table of settings: frozen, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+    """Keys by the names that they had: still understood, with a line that says the new one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_new_names(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, Mapping) or not cls.RENAMED.keys() & data.keys():
+            return data
+        file = (info.context or {}).get(FILE)
+        named = dict(data)
+        for old, new in cls.RENAMED.items():
+            if old not in named:
+                continue
+            if new in named:
+                raise ValueError(f"{old} is the old name of {new}, which is there, too: leave {old} out")
+            _log.warning("%s%s is called %s now", "" if file is None else f"{file}: ", old, new)
+            named[new] = named.pop(old)
+        return named

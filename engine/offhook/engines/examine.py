@@ -15,6 +15,7 @@ from offhook.documents.reading import files_in, read_file
 from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
 from offhook.engines.llm.room import call_tokens
 from offhook.engines.named import faults, settings
+from offhook.engines.registry import find
 from offhook.errors import ConfigError, DocumentError
 from offhook.tools.registry import make_tools
 
@@ -81,4 +82,4 @@ def _call_tokens(agent: Agent, config: Config) -> int | None:
     llm = config.llm if "model" in faults(config, agent) else settings(config, "llm", agent.model)
     if wanted == "grounded" or (wanted == "auto" and llm.model == EMBEDDED_NAME):
         return None
-    return call_tokens(llm, config.daemon.max_calls)
+    return call_tokens(llm, config.daemon.max_calls, remote=find("llm", llm.engine).remote)

@@ -15,7 +15,7 @@ from offhook.files import check_file, model_errors
 
 def load(llm: LlmConfig, model: str | None, loading: Loading) -> NativeModel:
     """``model`` None: the embedded one, which is prepared on first use.  Raises ConfigError or ModelError."""
-    share = call_tokens(llm, loading.max_calls)
+    share = call_tokens(llm, loading.max_calls, remote=False)
     path = embedded_model(loading.progress) if model is None else Path(model)
     with model_errors():
         check_file(path)

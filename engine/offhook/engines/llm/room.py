@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offhook.config import EMBEDDED_LLM, LlmConfig
-from offhook.engines.registry import find
 from offhook.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -39,12 +38,12 @@ class Room:
     calls: int
 
 
-def call_tokens(llm: LlmConfig, max_calls: int) -> int:
+def call_tokens(llm: LlmConfig, max_calls: int, *, remote: bool) -> int:
     """What one call may use of the model's context: as configured, or as suits the engine.
 
-    Raises ConfigError when that is too little to talk in.
+    ``remote``: a server has the model.  Raises ConfigError when that is too little to talk in.
     """
-    if find("llm", llm.engine).remote:
+    if remote:
         return llm.n_ctx_call or REMOTE_TOKENS
     return share_of(llm, max_calls, EMBEDDED_TOKENS if llm.model == EMBEDDED_LLM else LOCAL_TOKENS)
 

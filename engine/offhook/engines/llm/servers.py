@@ -17,7 +17,7 @@ def load(llm: LlmConfig, model: str | None, loading: Loading) -> RemoteModel:
     return RemoteModel(
         first.endpoint,
         first.dialect,
-        n_ctx_call=call_tokens(llm, loading.max_calls),
+        n_ctx_call=call_tokens(llm, loading.max_calls, remote=True),
         max_conversations=loading.max_calls,
         fallback=None if second is None else _server(second),
         prices=Prices(llm.price_per_million_new, llm.price_per_million_cached, llm.price_per_million_written),
