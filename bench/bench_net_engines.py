@@ -5,6 +5,7 @@
 A fake answers at once, so that all of the time is either the protocol's library or ours.  Both sides are
 asked in turn, and the answers compared to the sample or word.  The fake runs in this process: where both its
 thread and the network's are busy, the interpreter's switch between them (5 ms) is in the engine's figures.
+Of voices also how soon a server knows that nobody wants a clause any more.
 
 ``--turnaround`` places calls to a daemon whose recogniser is a fake with final words 350 ms or 2 s late:
 alone, with this machine's recogniser behind it, with interim words, and where answers begin before the final
@@ -31,9 +32,12 @@ from websockets.asyncio.client import connect
 from offhook.core import resample
 from offhook.engines.remote.wyoming import Event
 from offhook.engines.stt.transcriptions import wav
+from offhook.engines.tts.voice import Voice
 from offhook.simulator.speech import read_wav
 from tests.support.engines import hearing_servers, speech_servers
 from tests.support.engines.hearing_servers import hearing_server, speech
+from tests.support.engines.model_server import Request
+from tests.support.engines.remote_models import Side, both
 from tests.support.engines.speech_servers import speech_server
 
 TEXT = "The ferry leaves at nine from the north quay."
@@ -113,6 +117,57 @@ async def _voices(tries: int) -> None:
         await asyncio.to_thread(voice.close)
 
 
+async def _given_up(tries: int) -> None:
+    """From the moment when nobody wants a clause any more to the server's knowing it."""
+    for kind in speech_servers.KINDS:
+        async with speech_server(kind) as server:
+            server.mode = "hold"
+            voice = Voice(server.voice())
+            times = []
+            for _ in range(tries):
+                server.gone.clear()
+                stream = voice.stream(TEXT, RATE_HZ)
+                await anext(stream)
+                began = time.perf_counter()
+                await stream.aclose()
+                await server.gone.wait()
+                times.append(1000 * (time.perf_counter() - began))
+            print(f"tts {kind + ', given up':22} the server knows after {_quantiles(sorted(times))}")
+            await asyncio.to_thread(voice.close)
+
+
+async def _models(tries: int) -> None:
+    """From the question to the whole answer, on a connection that is open."""
+    for engine in ("openai", "ollama"):
+        async with both(engine) as side:
+            side.server.will(side.answer(*(f"{word} " for word in TEXT.split())))
+            client = httpx.AsyncClient()
+            await side.ask()
+            asked = side.server.requests[-1]
+
+            async def bare(
+                side: Side = side, client: httpx.AsyncClient = client, asked: Request = asked
+            ) -> None:
+                said = ""
+                url = side.server.url + asked.path
+                async with client.stream("POST", url, content=asked.content) as answer:
+                    async for line in answer.aiter_lines():
+                        data = line.removeprefix("data: ")
+                        if data.startswith("{"):
+                            value = json.loads(data)
+                            choices = value.get("choices") or [{}]
+                            part = value.get("message") or choices[0].get("delta") or {}
+                            said += part.get("content") or ""
+                assert said.strip() == TEXT
+
+            async def ours(side: Side = side) -> None:
+                said, _ = await side.ask()
+                assert said.strip() == TEXT
+
+            await _compare(f"llm {engine}, whole", lambda b=bare: _timed(b), lambda o=ours: _timed(o), tries)
+            await client.aclose()
+
+
 def _say(voice: object, wanted: np.ndarray[tuple[int], np.dtype[np.int16]]) -> None:
     audio = np.concatenate(list(voice.synthesize(TEXT)))  # type: ignore[attr-defined]
     assert np.array_equal(audio, wanted)
@@ -182,7 +237,7 @@ TURNAROUNDS = (
 async def _turnaround(calls: int) -> None:
     """Calls to a daemon whose server's final words are late."""
     from offhook.engines.stt.moonshine import Moonshine
-    from tests.simulator.test_call_on_servers import called
+    from tests.simulator.test_call_on_servers import SPEECH, called
     from tests.support.daemon_process import DaemonProcess
 
     ear = Moonshine(threads=1)
@@ -209,6 +264,11 @@ async def _turnaround(calls: int) -> None:
                 times = sorted(ms for trace in traces if (ms := trace.turnaround_ms()) is not None)
                 became = Counter(trace.interim for trace in traces if trace.interim)
                 told = f"; {dict(became)}" if became else ""
+                if kind:
+                    said_s = (
+                        calls * sum(len(read_wav(SPEECH / f"{each}.wav", RATE_HZ)) for each in SAID) / RATE_HZ
+                    )
+                    told += f"; {server.seconds:.1f} s uploaded, {said_s:.1f} s said"
                 print(f"turnaround, {name:48} {_quantiles(times)} of {len(times)}{told}", flush=True)
             finally:
                 await asyncio.to_thread(daemon.close)
@@ -254,7 +314,9 @@ async def main() -> None:
         await _turnaround(args.calls)
         return
     await _voices(args.tries)
+    await _given_up(args.tries)
     await _ears(args.tries)
+    await _models(args.tries)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -78,6 +79,10 @@ async def talk(call: SipCall, daemon: DaemonProcess, phrases: dict[str, Phrase],
     assert likeness(tail, last) >= ALIKE
 
 
+def has_a_call(daemon: DaemonProcess) -> bool:
+    return " started agent=" in daemon.log()
+
+
 async def test_two_calls_on_servers(
     asterisk: AsteriskServer, place_call: PlaceCall, phrases: dict[str, Phrase],
     tmp_path_factory: pytest.TempPathFactory,
@@ -122,9 +127,7 @@ async def test_two_calls_on_servers(
             asterisk.use_daemon(daemon.socket)
             call = await stack.enter_async_context(await place_call())
             # The launcher connects to whoever takes calls then.
-            await eventually(
-                lambda daemon=daemon: " started agent=" in daemon.log(), "the daemon has the call"
-            )  # type: ignore[misc]
+            await eventually(partial(has_a_call, daemon), "the daemon has the call")
             talks.append(talk(call, daemon, phrases, servers))
         await asyncio.gather(*talks)
         for daemon, _ in ready:
