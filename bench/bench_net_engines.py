@@ -23,6 +23,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import httpx
 import numpy as np
@@ -164,7 +165,7 @@ async def _models(tries: int) -> None:
                 said, _ = await side.ask()
                 assert said.strip() == TEXT
 
-            await _compare(f"llm {engine}, whole", lambda b=bare: _timed(b), lambda o=ours: _timed(o), tries)
+            await _compare(f"llm {engine}, whole", partial(_timed, bare), partial(_timed, ours), tries)
             await client.aclose()
 
 
