@@ -35,6 +35,14 @@ def test_errors_are_one_line_and_status_2(capsys: pytest.CaptureFixture[str], tm
     assert error.count("\n") == 1
 
 
+def test_a_call_to_a_path_that_no_socket_can_have_says_so(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = str(tmp_path / ("x" * 120))
+    assert cli.main(["call", "--config", "/dev/null", "--socket", path, "--say", "Hi."]) == 2
+    assert "choose a shorter one" in capsys.readouterr().err
+
+
 def test_an_unknown_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["trace", "--sloow"])

@@ -75,7 +75,9 @@ def test_socket(tmp_path: Path) -> None:
     assert stale.level is Level.WARN
     assert "refused" in stale.what
     assert places.check_socket(Path("/proc/nowhere/d.sock")).level is Level.FAIL
-    assert places.check_socket(tmp_path / ("x" * 200)).level is Level.WARN
+    no_socket = places.check_socket(tmp_path / ("x" * 120))
+    assert no_socket.level is Level.FAIL
+    assert "107 bytes" in no_socket.what
 
 
 def test_cache(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from offhook.cli.trace import show_turns
 from offhook.config import Config, clipped, load_config
 from offhook.doors.eagi.probe import ask, starts
+from offhook.doors.eagi.unix_socket import require_short
 from offhook.engines.pool import load_recognizer, load_synthesizer
 from offhook.engines.stt.base import STT_RATE_HZ, recognised
 from offhook.errors import ConfigError
@@ -149,6 +150,7 @@ def report(
 
 def require_daemon(path: Path) -> None:
     """Raises ConfigError unless a daemon listens at ``path`` that has loaded its models."""
+    require_short(path)
     try:
         if starts(ask(path)):
             raise ConfigError(f"the daemon at {path} is still starting: try again when its models are loaded")

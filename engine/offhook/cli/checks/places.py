@@ -12,7 +12,8 @@ from offhook.cli.checks.finding import Finding, fail, ok, one_line, warn
 from offhook.cli.checks.trial import as_user
 from offhook.cli.checks.users import User, first_closed
 from offhook.doors.eagi.probe import ask, starts
-from offhook.doors.eagi.unix_socket import read_peer
+from offhook.doors.eagi.unix_socket import read_peer, require_short
+from offhook.errors import ConfigError
 
 _IN_MEMORY = ("tmpfs", "ramfs")
 
@@ -51,6 +52,11 @@ def daemon_user(path: Path) -> User | None:
 
 def check_socket(path: Path, asterisk: User | None = None) -> Finding:
     """A daemon listens, and Asterisk's user, if it is known, may call it; when none does, one could."""
+    try:
+        require_short(path)
+    except ConfigError as error:
+        what, do = str(error).rsplit(": ", 1)
+        return fail(what, do)
     try:
         answer = ask(path)
         if asterisk is not None and os.geteuid() == 0:

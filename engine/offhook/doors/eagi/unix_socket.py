@@ -42,6 +42,14 @@ def read_peer(sock: socket.socket) -> Peer:
     return Peer(pid, uid, gid, groups)
 
 
+def require_short(path: Path) -> None:
+    """Raises ConfigError for a path that no socket can have."""
+    if len(os.fsencode(path)) > _MAX_PATH_BYTES:
+        raise ConfigError(
+            f"{path}: longer than the {_MAX_PATH_BYTES} bytes of a socket path: choose a shorter one"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class BoundSocket:
     """A listening socket (non-blocking), and the file it lies at."""
@@ -72,10 +80,7 @@ class BoundSocket:
         ``key`` is what the configuration calls it.  ``folder_group``: whose the folder is, where that is not
         ``group``.  ``replaces``: whoever listens there does so until we do, and no connection is refused.
         """
-        if len(os.fsencode(path)) > _MAX_PATH_BYTES:
-            raise ConfigError(
-                f"{path}: longer than the {_MAX_PATH_BYTES} bytes of a socket path: choose a shorter one"
-            )
+        require_short(path)
         gid = group_id(group)
         with _locked_folder(path.parent, group_id(folder_group) if folder_group else gid, key):
             made = path.with_name(f".{path.name[:64]}.{os.getpid()}") if replaces else path
