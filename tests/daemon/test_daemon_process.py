@@ -69,19 +69,19 @@ def daemon(told: Told, agents: Path) -> Iterator[DaemonProcess]:
 
 
 def test_systemd_is_told_that_it_is_ready_and_that_it_lives(daemon: DaemonProcess, told: Told) -> None:
-    until(lambda: "READY=1" in told.lines(), "systemd is told", timeout_s=30)
-    until(lambda: told.lines().count("WATCHDOG=1") >= 2, "the watchdog is fed", timeout_s=30)
+    until(lambda: "READY=1" in told.lines(), "systemd is told")
+    until(lambda: told.lines().count("WATCHDOG=1") >= 2, "the watchdog is fed")
 
 
 def test_a_hang_up_signal_is_a_reload(daemon: DaemonProcess, told: Told, agents: Path) -> None:
     before = told.lines().count("READY=1")
     (agents / "jetty.toml").write_text(AGENT.format("Good morning."))
     os.kill(daemon.pid, signal.SIGHUP)
-    until(lambda: "reloaded: agent jetty has changed" in daemon.log(), "it is read again", timeout_s=30)
-    until(lambda: told.lines().count("READY=1") > before, "systemd is told", timeout_s=30)
+    until(lambda: "reloaded: agent jetty has changed" in daemon.log(), "it is read again")
+    until(lambda: told.lines().count("READY=1") > before, "systemd is told")
     assert "RELOADING=1" in told.lines()
     os.kill(daemon.pid, signal.SIGUSR1)
-    until(lambda: "SIGUSR1 does nothing here" in daemon.log(), "it is said so", timeout_s=30)
+    until(lambda: "SIGUSR1 does nothing here" in daemon.log(), "it is said so")
 
 
 def test_a_call_from_the_command_line_warns_nobody(daemon: DaemonProcess) -> None:
@@ -89,7 +89,7 @@ def test_a_call_from_the_command_line_warns_nobody(daemon: DaemonProcess) -> Non
     done = subprocess.run([*command, "--timeout", "20"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "agent   [" in done.stdout
-    until(lambda: " ended result=" in daemon.log(), "the call is over", timeout_s=30)
+    until(lambda: " ended result=" in daemon.log(), "the call is over")
     assert [line for line in daemon.log().splitlines() if " WARNING " in line or " ERROR " in line] == []
 
 
@@ -163,10 +163,10 @@ async def test_an_operator_sees_a_call_and_ends_it(daemon: DaemonProcess) -> Non
             "--control",
             f"{daemon.folder}/offhook.ctl",
         ]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
 
-    options = ChannelOptions(socket=daemon.socket, deadline_s=60)
-    calling = asyncio.create_task(SimulatedCall([HangUp(After(50_000))], options).run())
+    options = ChannelOptions(socket=daemon.socket, deadline_s=600)
+    calling = asyncio.create_task(SimulatedCall([HangUp(After(600_000))], options).run())
     listed = ""
     while "listening" not in listed:
         assert not calling.done()

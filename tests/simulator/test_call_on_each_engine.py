@@ -139,7 +139,7 @@ async def test_a_call_on_each_engine(tmp_path: Path) -> None:
             records = await asyncio.gather(*(call(daemon, agent) for agent in called))
             for record, agent in zip(records, called, strict=True):
                 await asyncio.to_thread(
-                    complete, record, daemon.transcript_file, daemon.trace_file, timeout_s=20
+                    complete, record, daemon.transcript_file, daemon.trace_file, timeout_s=120
                 )
                 kinds = f"{agent.ears.kind}, {agent.voice.kind}"
                 assert record.errors == [], kinds

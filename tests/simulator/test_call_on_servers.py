@@ -69,7 +69,7 @@ async def called(daemon: DaemonProcess, *names: str) -> CallRecord:
     steps = [Say(read_wav(SPEECH / f"{name}.wav", 8000), POLITELY, name) for name in names]
     options = ChannelOptions(socket=daemon.socket, deadline_s=240, args=["agent=receptionist"])
     record = await asyncio.to_thread(SimulatedCall([*steps, HangUp(POLITELY)], options).run_blocking)
-    complete(record, daemon.transcript_file, daemon.trace_file, timeout_s=20)
+    complete(record, daemon.transcript_file, daemon.trace_file, timeout_s=120)
     assert record.errors == []
     for turn in record.turns:
         assert recall(TEXTS[turn.said or ""], turn.heard or "") >= 0.6, turn.heard
@@ -135,7 +135,7 @@ async def test_final_words_correct_an_answer_that_was_begun_on_interim_ones() ->
             parking = Say(read_wav(SPEECH / "04_parking.wav", 8000), POLITELY, "04_parking")
             options = ChannelOptions(socket=daemon.socket, deadline_s=240, args=["agent=receptionist"])
             record = await asyncio.to_thread(SimulatedCall([parking, HangUp(POLITELY)], options).run_blocking)
-            complete(record, daemon.transcript_file, daemon.trace_file, timeout_s=20)
+            complete(record, daemon.transcript_file, daemon.trace_file, timeout_s=120)
             assert record.errors == []
             said = read_transcript(daemon.transcript_file, record.uniqueid)
             heard, answers = zip(*(said[turn] for turn in sorted(said)), strict=True)

@@ -65,7 +65,7 @@ def call(daemon: DaemonProcess, *steps: Step, agent: str | None = None, twin: bo
 
 
 def completed(record: CallRecord, daemon: DaemonProcess) -> CallRecord:
-    complete(record, daemon.transcript_file, daemon.trace_file, timeout_s=20)
+    complete(record, daemon.transcript_file, daemon.trace_file, timeout_s=120)
     return record
 
 

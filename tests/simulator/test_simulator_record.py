@@ -109,7 +109,7 @@ class TestFiles:
         writer.write(trace(2, 6000))
         writer.close()
         call = record(2000, 6000)
-        complete(call, None, path, timeout_s=30)
+        complete(call, None, path, timeout_s=120)
         assert [turn.trace is not None for turn in call.turns] == [True, True]
 
     def test_complete_gives_up(self, tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ class DaemonProcess:
         if process is not None and process.poll() is None:
             process.terminate()
             try:
-                process.wait(_DRAIN_S + 10)
+                process.wait(_DRAIN_S + 60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -113,7 +113,7 @@ async def test_while_the_database_is_away_calls_go_on_and_afterwards_all_is_as_b
         assert f",did={HULL}" in asterisk.log(mark)
     finally:
         cluster.start()
-    until(lambda: "york" in lookup(asterisk, YORK), "the database is asked again", timeout_s=30)
+    until(lambda: "york" in lookup(asterisk, YORK), "the database is asked again")
     assert await status(asterisk, YORK) == 403
 
 

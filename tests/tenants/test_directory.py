@@ -196,7 +196,7 @@ def test_the_thread_hears_of_changes(database: Database, opened: Opened) -> None
     directory.start()
     assert directory.find(LEEDS) is None
     fill(database, leeds=LEEDS)
-    until(lambda: directory.find(LEEDS) is not None, "the new number is known", timeout_s=30)
+    until(lambda: directory.find(LEEDS) is not None, "the new number is known")
 
 
 def test_a_storm_of_changes_is_few_loads_and_the_last_state(postgresql: Database, opened: Opened) -> None:
@@ -228,7 +228,7 @@ def test_a_daemon_with_thousands_of_descriptors_hears_of_changes(database: Datab
         directory = opened(database, poll_s=0.1)
         directory.start()
         fill(database, leeds=LEEDS)
-        until(lambda: directory.find(LEEDS) is not None, "the new number is known", timeout_s=30)
+        until(lambda: directory.find(LEEDS) is not None, "the new number is known")
     finally:
         for descriptor in taken:
             os.close(descriptor)
@@ -247,7 +247,7 @@ def test_an_unreachable_database_changes_nothing_for_calls(
     assert directory.health().source == "database"
     cluster.stop()
     try:
-        until(lambda: directory.health().problem is not None, "the loss is noticed", timeout_s=30)
+        until(lambda: directory.health().problem is not None, "the loss is noticed")
         assert greeting(directory, LEEDS) == "leeds, hello."
         assert directory.health().source == "database"
         # A daemon that starts now has the file.
