@@ -4,47 +4,49 @@
     .venv/bin/python -m bench.soak --hours 10         a night
     .venv/bin/python -m bench.soak --embedded         on the embedded models, not on engines that cost nothing
 
-Callers behave at random (``--seed``): they hang up at once, in the greeting, in mid-answer, talk, interrupt,
-press keys; beside them strangers connect and send garbage.  Every call is in real time.  Between rounds
-nobody calls, and then is looked at: descriptors, threads, tasks, folders, places in the model, memory.  What
-has grown from the look half-way to the last is printed; status 1 when it is more than allowed.
+    .venv/bin/python -m bench.soak --keep night.jsonl    goes on where it was stopped
+
+Callers behave at random (``--seed``; :mod:`bench.soak_callers`), most of them for a few seconds; beside them
+strangers connect and send garbage, and Prometheus asks.  Every call is in real time.  Between rounds nobody
+calls, and then is looked at: descriptors, threads, tasks, folders, calls, the model's cache, memory; a line a
+round.  What has grown from the look half-way to the last is printed, and status 1 says that it is more than
+allowed, or that a call went wrong.
+
+``--keep`` writes each look into a file.  Stopped (Ctrl-C, SIGTERM) it says what there is so far; begun again
+with the same file it makes the calls that are left, to a daemon of its own: each is judged by itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import math
 import os
 import random
+import signal
 import socket
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from offhook.simulator import (
-    CallRecord,
-    ChannelOptions,
-    HangUp,
-    Press,
-    Say,
-    SimulatedCall,
-    WhenSilent,
-    WhenSpeaking,
-)
-from offhook.simulator.audible import Samples
-from offhook.simulator.script import After, Step
+from prometheus_client.parser import text_string_to_metric_families
+
+from bench.soak_callers import Caller, caller, stranger
 from tests.support.audio.audio import read_wav
 from tests.support.daemon_process import DaemonProcess
 from tests.support.engines import cheap
+from tests.support.ports import free_port
 
-LOST = {"unavailable", "busy", "failed"}
 MEMORY_GROWTH = 0.01
 """Of all that the process has, from the look half-way to the last."""
 AT_REST_S = 30.0
@@ -67,7 +69,9 @@ class Look:
     folders: int
     """Of calls, among the audio that Asterisk plays."""
     places: int
-    """Taken in the language model."""
+    """Of calls that the daemon still holds."""
+    cells: int
+    """Taken in the language model's cache: prompts alone, between calls."""
     memory_kb: int
     """Its own: what it shares with the disk's cache is not counted."""
 
@@ -78,19 +82,30 @@ class Soaked:
 
     looks: list[Look] = field(default_factory=list)
     results: Counter[str] = field(default_factory=Counter)
+    """What the dialplan was told."""
+    callers: Counter[str] = field(default_factory=Counter)
+    """What they did."""
     problems: list[str] = field(default_factory=list)
     """Calls that did not go as they should."""
     seconds: float = 0.0
+
+    def record(self) -> dict[str, Any]:
+        """As JSON has it (``asdict`` makes nonsense of a Counter)."""
+        counted = {"results": dict(self.results), "callers": dict(self.callers)}
+        looks = [asdict(look) for look in self.looks]
+        return {"looks": looks, **counted, "problems": self.problems, "seconds": self.seconds}
 
     def grown(self, memory_growth: float = MEMORY_GROWTH) -> list[str]:
         """What there is more of in the last look than half-way; memory beyond what is allowed.
 
         Until then pools get their threads, and the allocator its reserves for so many calls at once.
         """
+        if len(self.looks) < 3:
+            return []  # a look behind the warm-up, and one behind that: nothing can be said
         first, last = self.looks[len(self.looks) // 2], self.looks[-1]
         found = [
             f"{name}: {before} -> {after}"
-            for name in ("descriptors", "threads", "tasks", "folders", "places")
+            for name in ("descriptors", "threads", "tasks", "folders", "places", "cells")
             if (after := getattr(last, name)) > (before := getattr(first, name)) + SPARE.get(name, 0)
         ]
         if last.memory_kb > first.memory_kb * (1 + memory_growth):
@@ -100,42 +115,6 @@ class Soaked:
 
 SPARE = {"threads": min(32, (os.cpu_count() or 1) + 4)}
 """asyncio's pool begins a thread whenever all that it has are busy, which may be late: so many at most."""
-
-
-def script(chance: random.Random, phrases: list[Samples]) -> list[Step]:
-    """What one caller does."""
-    talk = Say(chance.choice(phrases), WhenSilent(chance.randrange(200, 900)))
-    early = Say(chance.choice(phrases), WhenSpeaking(chance.randrange(100, 300)))
-    gone = HangUp(After(chance.randrange(0, 1500)))
-    ways: list[tuple[int, list[Step]]] = [
-        (3, [HangUp(After(chance.randrange(0, 400)))]),  # as soon as it is answered, or before
-        (3, [HangUp(WhenSilent(chance.randrange(0, 800)))]),
-        (3, [talk, HangUp(WhenSilent(300))]),
-        (2, [talk, HangUp(WhenSpeaking(40))]),  # into the answer
-        (2, [early, HangUp(WhenSilent(300))]),
-        (2, [talk, gone]),
-        (1, [talk, early, talk, HangUp(WhenSilent(300))]),
-        (1, [Press("".join(chance.choices("0123456789#", k=4)), WhenSilent(200)), gone]),
-    ]
-    return chance.choices([steps for _, steps in ways], [weight for weight, _ in ways])[0]
-
-
-def problem(record: CallRecord) -> str | None:
-    """What of a call did not go as it should; None: all did."""
-    if record.result in LOST:
-        return f"{record.result}: {'; '.join(record.errors) or 'see the log'}"
-    return "; ".join(record.errors) or None
-
-
-def stranger(path: Path, chance: random.Random) -> None:
-    """Somebody at the socket who brings no call."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
-        try:
-            sock.connect(str(path))
-            if chance.random() < 0.7:
-                sock.send(chance.choice([b"OFHK", b""]) + chance.randbytes(chance.randrange(1, 300)))
-        except OSError:
-            pass  # it has no time for strangers
 
 
 def state(control: Path) -> dict[str, Any]:
@@ -159,49 +138,60 @@ def state(control: Path) -> dict[str, Any]:
     return found
 
 
+def cells_used(port: int) -> int:
+    """Of the language model's cache, by what Prometheus is told."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=AT_REST_S) as answer:
+        page = answer.read().decode()
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if sample.name == "offhook_llm_cache_tokens" and sample.labels["state"] == "used":
+                return int(sample.value)
+    raise RuntimeError("the daemon's metrics have no offhook_llm_cache_tokens")
+
+
 class Soak:
     """One daemon, and all that call it."""
 
-    def __init__(self, daemon: DaemonProcess, *, at_once: int, seed: int) -> None:
+    def __init__(self, daemon: DaemonProcess, port: int, *, at_once: int, seed: int) -> None:
+        """``port`` is where its metrics are."""
         self.daemon = daemon
         self.soaked = Soaked()
+        self._port = port
         self._at_once = at_once
         self._chance = random.Random(seed)
         speech = sorted((Path(__file__).parents[1] / "tests" / "data" / "speech").glob("*.wav"))
         self._phrases = [read_wav(file)[: 8_000 + 4_000 * number] for number, file in enumerate(speech)]
 
     async def round(self, calls: int) -> None:
-        """So many calls, and a look behind them."""
+        """So many calls, and a look behind them.  Cancelled it hangs up, and nothing of it counts."""
         began = time.monotonic()
         places = asyncio.Semaphore(self._at_once)
+        ended: list[tuple[str, str, str | None]] = []
 
-        async def call(steps: list[Step]) -> None:
+        async def call(one: Caller) -> None:
             try:
-                options = ChannelOptions(socket=self.daemon.socket, deadline_s=120)
-                record = await SimulatedCall(steps, options).run()
-                self.soaked.results[record.result or "hung up"] += 1
-                wrong = problem(record)
-                if wrong is not None:
-                    self.soaked.problems.append(wrong)
+                ended.append((one.name, *await one.call(self.daemon.socket)))
             finally:
                 places.release()
 
         async with asyncio.TaskGroup() as group:
             for _ in range(calls):
                 await places.acquire()
-                group.create_task(call(script(self._chance, self._phrases)))
+                group.create_task(call(caller(self._chance, self._phrases)))
                 if self._chance.random() < 0.1:
                     await asyncio.to_thread(stranger, self.daemon.socket, self._chance)
-        self.soaked.seconds += time.monotonic() - began
-        look = await self.look()
+        seconds = time.monotonic() - began
+        look = await self.look(self.soaked.results.total() + calls)
+        self.soaked.seconds += seconds
+        for name, result, wrong in ended:
+            self.soaked.callers[name] += 1
+            self.soaked.results[result] += 1
+            if wrong is not None:
+                self.soaked.problems.append(wrong)
         self.soaked.looks.append(look)
-        print(
-            "  ".join(f"{name} {value}" for name, value in asdict(look).items()), file=sys.stderr, flush=True
-        )
 
-    async def look(self) -> Look:
+    async def look(self, calls: int) -> Look:
         """At rest: once nothing changes any more."""
-        calls = self.soaked.results.total()
         seen: list[Look] = []
         deadline = time.monotonic() + AT_REST_S
         while time.monotonic() < deadline:
@@ -214,6 +204,7 @@ class Soak:
         return seen[-1]
 
     def _look(self, calls: int) -> Look:
+        cells = cells_used(self._port)
         process = Path(f"/proc/{self.daemon.pid}")
         memory = (process / "smaps_rollup").read_text().splitlines()
         own = sum(int(line.split()[1]) for line in memory if line.startswith(("Private_Dirty", "Swap:")))
@@ -225,6 +216,7 @@ class Soak:
             tasks=found["tasks"],
             folders=len(self.daemon.call_folders()),
             places=found["calls"],
+            cells=cells,
             memory_kb=own,
         )
 
@@ -238,56 +230,144 @@ def soak(
     embedded: bool = False,
     hours: float | None = None,
     settings: str = "",
+    round_over: Callable[[Soaked], None] = lambda soaked: None,
 ) -> Soaked:
-    """``calls`` in ``rounds`` after a warm-up of a fifth as many; ``hours``: as many as there is time for."""
+    """``calls`` in ``rounds`` after a warm-up of a fifth as many; ``hours``: as many as there is time for.
+
+    ``round_over`` is told what there is after each round.  SIGTERM and Ctrl-C end it after the round before.
+    """
     with tempfile.TemporaryDirectory(prefix="offhook-soak-") as name:
-        folder = Path(name)
+        folder, port = Path(name), free_port()
         (folder / "terns.toml").write_text(_AGENT)
         environment = {"MALLOC_ARENA_MAX": "2"}  # what lies idle in a thread's arena is no leak
         if not embedded:
             environment |= cheap.installed(folder / "site")
             settings += cheap.SETTINGS
         settings += f'[agent]\ndefault = "terns"\nsearch = ["{folder}"]\n'
+        settings += f'[metrics]\nlisten = "127.0.0.1:{port}"\n'
         with DaemonProcess(settings, max_calls=at_once + 8, environment=environment) as daemon:
-            run = Soak(daemon, at_once=at_once, seed=seed)
+            run = Soak(daemon, port, at_once=at_once, seed=seed)
 
             async def all_rounds() -> None:
-                await run.round(max(calls // 5, 2 * at_once))
+                task = asyncio.current_task()
+                assert task is not None
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
                 until = time.monotonic() + 3600 * (hours or 0)
-                done = 0
-                while done < rounds or (hours is not None and time.monotonic() < until):
-                    await run.round(calls // rounds)
-                    done += 1
+                sizes = [max(calls // 5, 2 * at_once)] + [calls // rounds] * rounds
+                while sizes or (hours is not None and time.monotonic() < until):
+                    await run.round(sizes.pop(0) if sizes else calls // rounds)
+                    round_over(run.soaked)
 
-            asyncio.run(all_rounds())
+            with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+                asyncio.run(all_rounds())
             return run.soaked
 
 
-def main() -> int:
+@dataclass
+class Kept:
+    """All daemons of a soak that was begun and gone on with, and the file that holds them."""
+
+    file: Path | None
+    calls: int
+    """That are wanted."""
+    before: list[Soaked] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, in one line, for a file that is none of a soak."""
+        if self.file is None or not self.file.exists():
+            return
+        for number, line in enumerate(self.file.read_text().splitlines(), 1):
+            try:
+                held = json.loads(line)
+                looks = [Look(**each) for each in held["looks"]]
+                counted = (Counter(held["results"]), Counter(held["callers"]))
+                self.before.append(Soaked(looks, *counted, held["problems"], held["seconds"]))
+            except (ValueError, TypeError, KeyError) as error:
+                raise ValueError(f"{self.file}, line {number}: no soak of this version: {error}") from error
+
+    @property
+    def made(self) -> int:
+        """Calls of the daemons before."""
+        return sum(each.results.total() for each in self.before)
+
+    def round_over(self, soaked: Soaked) -> None:
+        """Print and keep what there is."""
+        look = "  ".join(f"{name} {value}" for name, value in asdict(soaked.looks[-1]).items())
+        made, rate = self.made + soaked.results.total(), soaked.results.total() / max(soaked.seconds, 1e-9)
+        left_min = max(0, self.calls - made) / max(rate, 1e-9) / 60
+        wrong = f"  wrong {len(soaked.problems)}" if soaked.problems else ""
+        print(
+            f"{made} of {self.calls}  {rate:.1f}/s  {left_min:.0f} min left  {look}{wrong}",
+            file=sys.stderr,
+            flush=True,
+        )
+        self.write(soaked)
+
+    def write(self, soaked: Soaked) -> None:
+        """A line a daemon, the file whole at any moment."""
+        if self.file is None:
+            return
+        beside = self.file.with_name(f"{self.file.name}.new")
+        lines = [json.dumps(each.record()) for each in (*self.before, soaked) if each.looks]
+        beside.write_text("".join(f"{line}\n" for line in lines))
+        beside.replace(self.file)
+
+
+def verdict(daemons: Sequence[Soaked], calls: int) -> tuple[str, bool]:
+    """In some lines, and whether all is well."""
+    made, seconds = sum(each.results.total() for each in daemons), sum(each.seconds for each in daemons)
+    results, callers, problems = Counter[str](), Counter[str](), Counter[str]()
+    for each in daemons:
+        results.update(each.results)
+        callers.update(each.callers)
+        problems.update(each.problems)
+    grown = [f"{what} (daemon {n})" for n, each in enumerate(daemons, 1) for what in each.grown()]
+    judged = sum(len(each.looks) >= 3 for each in daemons)
+    well = bool(judged) and not grown and not problems
+    lines = [
+        f"{made} calls in {seconds:.0f} s to {len(daemons)} daemons, {judged} long enough to be judged",
+        f"results: {dict(results.most_common())}",
+        f"callers: {dict(callers.most_common())}",
+        f"problems: {problems.most_common(10) or 'none'}",
+        f"grown: {', '.join(grown) or ('nothing' if judged else 'nobody knows yet')}",
+        f"verdict: {'all is well' if well else 'LOOK AT IT' if grown or problems else 'too early to say'}"
+        + ("" if made >= calls else f"; {made} of {calls} calls were made, the same command goes on"),
+    ]
+    return "\n".join(lines), well and made >= calls
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bench.soak", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--calls", type=int, default=10_000, metavar="N")
     parser.add_argument("--at-once", type=int, default=24, metavar="N")
-    parser.add_argument("--rounds", type=int, default=8, metavar="N")
+    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="so many looks")
     parser.add_argument("--hours", type=float, metavar="N")
-    parser.add_argument("--embedded", action="store_true")
+    parser.add_argument("--embedded", action="store_true", help="on the embedded models")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="go on where this file ends")
     parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
-    done = soak(
-        args.calls,
-        at_once=args.at_once,
-        rounds=args.rounds,
-        seed=args.seed,
-        embedded=args.embedded,
-        hours=args.hours,
-    )
-    if args.json:
-        print(json.dumps({**asdict(done), "grown": done.grown()}))
-    else:
-        print(f"{done.results.total()} calls in {done.seconds:.0f} s: {dict(done.results)}")
-        print(f"problems: {Counter(done.problems).most_common(10) or 'none'}")
-        print(f"grown: {', '.join(done.grown()) or 'nothing'}")
-    return 1 if done.grown() or done.problems else 0
+    args = parser.parse_args(argv)
+    try:
+        kept = Kept(args.keep, args.calls)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    daemons, size = list(kept.before), max(1, args.calls // args.rounds)
+    left = args.calls - kept.made
+    if left > 0 or args.hours is not None:
+        rounds = max(2, math.ceil(left / size))
+        done = soak(
+            rounds * size,
+            at_once=args.at_once,
+            rounds=rounds,
+            seed=args.seed + len(kept.before),
+            embedded=args.embedded,
+            hours=args.hours,
+            round_over=kept.round_over,
+        )
+        daemons += [done] if done.looks else []
+    text, well = verdict(daemons, args.calls)
+    print(json.dumps({"daemons": [each.record() for each in daemons], "well": well}) if args.json else text)
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from offhook.simulator import CallRecord, ChannelOptions, HangUp, SimulatedCall,
 from offhook.simulator.script import After
 from tests.support.daemon_process import DaemonProcess
 from tests.support.engines import cheap
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 CALLS = int(os.environ.get("OFFHOOK_UPGRADE_CALLS", "100"))
@@ -70,11 +71,6 @@ def running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except OSError:
         return False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def health(daemon: DaemonProcess) -> Any:
