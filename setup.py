@@ -29,6 +29,8 @@ class CMakeBuild(build_ext):
              "-DOFFHOOK_PYTHON=ON", "-DOFFHOOK_TESTS=OFF",
              f"-DOFFHOOK_EDITABLE={'ON' if self.editable_mode else 'OFF'}",
              f"-DOFFHOOK_LLAMA_LIBRARIES={os.environ.get('OFFHOOK_LLAMA_LIBRARIES', '')}",
+             # Headers and package files of llama-cpp-python, where this Python has none of its own.
+             *(f"-D{name}={os.environ[name]}" for name in ("OFFHOOK_LLAMA_PREFIX",) if os.environ.get(name)),
              f"-DPython_EXECUTABLE={sys.executable}"],
             check=True,
         )  # fmt: skip
