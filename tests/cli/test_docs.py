@@ -358,6 +358,33 @@ def _pip(found: re.Match[str], root: Path) -> None:
     test_extras_are_extras()
 
 
+@line(r"\.ci/wheel /usr/bin/python3\.(\d+)")
+def _wheel(found: re.Match[str], root: Path) -> None:
+    supported = tomllib.loads(_text("pyproject.toml"))["project"]["classifiers"]
+    assert f"Programming Language :: Python :: 3.{found[1]}" in supported
+    done = _run("bash", "-n", ".ci/wheel")
+    assert done.returncode == 0, done.stderr
+
+
+@line(r"podman build --file (\S+) --tag offhook \.")
+def _image(found: re.Match[str], root: Path) -> None:
+    """No builder here; what it copies, installs and makes is what wheel, package and daemon have."""
+    recipe = _text(found[1])
+    extras = [
+        re.findall(r"\.whl\)?\"?\[([\w,]+)\]|\$wheel\[([\w,]+)\]", each)
+        for each in (recipe, _text(".ci/deb"))
+    ]
+    assert len({"".join(found) for each in extras for found in each}) == 1, (
+        "the same as in the Debian package"
+    )
+    assert "dist/offhook-*.whl" in recipe
+    daemon = Config().daemon
+    for folder in (daemon.socket.parent, daemon.playback_dir):
+        assert str(folder) in recipe
+    (command,) = re.findall(r'^CMD \["(.+)"\]$', recipe, re.MULTILINE)
+    assert cli.build_parser().parse_args([command]).run is not None
+
+
 @line(r"curl -H \"Authorization: Bearer \$\(cat /\S+\)\" http://(\S+)/api/v1/([a-z-]+) -d '(.+)'")
 def _api(found: re.Match[str], root: Path) -> None:
     """To where the pages are served, with arguments of that command."""
