@@ -16,7 +16,8 @@ from offhook.engines.stt import servers
 from offhook.engines.stt.base import Piecewise
 from offhook.errors import ModelError
 from tests.engines.test_stt_whisper_real import spoken
-from tests.support.engines.server_process import free_port, running
+from tests.support.engines.server_process import running
+from tests.support.ports import free_port
 from tests.support.words import recall
 
 pytestmark = pytest.mark.timeout(600)  # the first run fetches the model

@@ -18,9 +18,10 @@ from offhook.config import TtsConfig
 from offhook.engines.tts import servers
 from offhook.engines.tts.remote import RemoteVoice
 from offhook.errors import ModelError
-from tests.support.engines.server_process import free_port, running
+from tests.support.engines.server_process import running
 from tests.support.engines.speech_servers import sound
 from tests.support.engines.tiny_piper import write_tiny_piper
+from tests.support.ports import free_port
 
 
 def voice_of(engine: str, url: str) -> RemoteVoice:

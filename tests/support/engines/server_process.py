@@ -17,14 +17,6 @@ START_S = 240.0
 """Some import much, and the machine may be busy."""
 
 
-def free_port() -> int:
-    """One that nobody listens at."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 @contextmanager
 def running(module: str, *arguments: str, port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """``python -m module``, once it listens at ``port``; its log lies in ``folder``.
