@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from numpy.typing import NDArray
 
 from offhook.config import SttConfig
@@ -30,6 +34,7 @@ from offhook.engines.stt.gate import Recognizer
 from offhook.engines.stt.remote import CUT_MS, Pieces
 from offhook.errors import BusyError, ConfigError, DeadlineError, ModelError, OffhookError
 from offhook.workers import Claim, Urgency
+from tests.engines.test_tts_http import CERTIFICATE
 from tests.support.engines.hearing_servers import (
     KINDS,
     SECRET,
@@ -438,3 +443,75 @@ async def test_what_the_services_are_asked_for() -> None:
                 await session.final(LONG_MS)
                 session.cancel()
             assert server.queries[0] | wanted == server.queries[0]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_google_behind_a_private_authority(
+    trusted: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The account's token goes to nobody whose certificate is not trusted, and nowhere into a log."""
+    caplog.set_level(logging.DEBUG)
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    secret = key.private_bytes(*form).decode()
+    account = {
+        "type": "service_account",
+        "client_email": "ferry@tavern.example",
+        "private_key": secret,
+        "token_uri": "https://127.0.0.1:9/token",
+    }
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps(account))
+    async with hearing_server("google", CERTIFICATE) as server:
+        settings = {"ca_file": str(CERTIFICATE)} if trusted else {}
+        async with closing(server.recognition(api_key_file=str(file), **settings)) as ear:
+            session = ear.session(RATE_HZ)
+            tell(session, "a table for six")
+            if trusted:
+                assert (await session.final(LONG_MS)).text == "a table for six"
+                assert server.authorised[0].startswith("Bearer ey"), "signed here, without asking anybody"
+                assert server.authorised[0].split()[1] not in caplog.text
+            else:
+                with pytest.raises(OffhookError) as caught:
+                    await session.final(LONG_MS)
+                assert server.url in str(caught.value)
+                assert "\n" not in str(caught.value)
+                assert server.authorised == []
+            session.cancel()
+    assert secret[40:80] not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"engine": "wyoming", "api_key_env": "HEARING_KEY"}, "stt.api_key_env is of no use with"),
+        ({"engine": "wyoming", "ca_file": "/nowhere.pem"}, "stt.ca_file is of no use with"),
+        (
+            {"engine": "google", "extra": {"project": "x", "loaction": "eu"}},
+            "stt.extra.loaction is not known",
+        ),
+        ({"engine": "deepgram", "path": "/listen"}, "stt.path is for openai: leave it out for deepgram"),
+    ],
+)
+def test_settings_that_would_be_passed_over_are_refused(settings: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        servers.load(SttConfig.model_validate(settings))
+
+
+@pytest.mark.parametrize("engine", ["openai", "deepgram"])
+@pytest.mark.parametrize("proxy", ["foo://u:geheim-pw@192.0.2.3", "http://u:geheim-pw@192.0.2.3:no"])
+async def test_a_proxy_that_is_none_is_said_in_one_line_without_its_password(
+    engine: str, proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    settings = {"engine": engine, "base_url": "https://192.0.2.1", "api_key_env": "HEARING_KEY"}
+
+    async def ask() -> None:
+        async with closing(servers.load(SttConfig.model_validate(settings))) as ear:
+            session = ear.session(RATE_HZ)
+            tell(session, "a table")
+            await session.final(LONG_MS)
+
+    with pytest.raises(OffhookError, match=r"the environment names.*write it like") as caught:
+        await ask()
+    assert "geheim" not in str(caught.value)

@@ -135,7 +135,12 @@ async def test_the_key_goes_only_to_whom_the_certificate_names(
         ({"engine": "azure", "base_url": None}, "tts.base_url must say where"),
         ({"engine": "azure", "sample_rate_hz": 22_050}, "azure has 8000, 16000, 24000, 48000"),
         ({"engine": "xtts", "path": "/speak"}, "one of /tts, /tts_to_audio/, /tts_stream"),
-        ({"engine": "wyoming", "base_url": "http://127.0.0.1:1"}, "write it with tcp://"),
+        (
+            {"engine": "wyoming", "base_url": "http://127.0.0.1:1", "api_key_env": None},
+            "write it with tcp://",
+        ),
+        ({"engine": "wyoming", "base_url": "tcp://127.0.0.1:1"}, "tts.api_key_env is of no use"),
+        ({"path": "/speech"}, "tts.path is for xtts and piper-http: leave it out for openai"),
         ({"base_url": "http://me:secret@127.0.0.1"}, "must not hold a user or password"),
         ({"api_key_env": "NOT_SET_ANYWHERE"}, "NOT_SET_ANYWHERE is not set"),
         ({"api_key_env": "sk-pasted-key"}, "must be the NAME"),

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from email.parser import BytesParser
 from email.policy import HTTP
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -74,6 +75,9 @@ class HearingServer:
         self.told: list[NDArray[np.int16]] = []
         """Every block, in its order."""
         self.connections = 0
+        self.certificate: Path | None = None
+        self.authorised: list[str] = []
+        """What google was sent to prove who asks."""
         self.queries: list[dict[str, Any]] = []
         """What was wanted of each connection or request."""
         self.mode = "hear"
@@ -113,9 +117,10 @@ class HearingServer:
 
 
 @asynccontextmanager
-async def hearing_server(kind: str) -> AsyncIterator[HearingServer]:
-    """A fake of one kind."""
+async def hearing_server(kind: str, certificate: Path | None = None) -> AsyncIterator[HearingServer]:
+    """A fake of one kind.  ``certificate``, with its key in the same file: google's speaks TLS."""
     fake = HearingServer(kind)
+    fake.certificate = certificate
     async with _RUN[kind](fake):
         yield fake
 
@@ -402,6 +407,7 @@ async def _google(fake: HearingServer) -> AsyncIterator[None]:
 
     async def streaming(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         fake.connections += 1
+        fake.authorised += [value for name, value in context.invocation_metadata() if name == "authorization"]
         first = await anext(requests)
         assert first.recognizer == "projects/tavern/locations/global/recognizers/_"
         config = first.streaming_config.config
@@ -451,9 +457,16 @@ async def _google(fake: HearingServer) -> AsyncIterator[None]:
             )
         ]
     )
-    port = server.add_insecure_port("127.0.0.1:0")
+    if fake.certificate is None:
+        port, scheme = server.add_insecure_port("127.0.0.1:0"), "http"
+    else:
+        pem = fake.certificate.read_bytes()
+        port, scheme = (
+            server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(pem, pem)])),
+            "https",
+        )
     await server.start()
-    fake.url = f"http://127.0.0.1:{port}"
+    fake.url = f"{scheme}://127.0.0.1:{port}"
     try:
         yield
     finally:

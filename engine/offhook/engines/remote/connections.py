@@ -22,6 +22,8 @@ class Connections:
     def __init__(self, services: Sequence[Service], *, kept: int) -> None:
         """``kept`` idle connections to each stay open.  Contacts nobody.  Raises ConfigError."""
         self._kept = kept
+        for service in services:
+            check_proxies(service)
         secure = {service.ca_file: service for service in services if service.url.startswith("https:")}
         self._tls = {ca_file: trusted(service) for ca_file, service in secure.items()}
         self._clients: dict[str, httpx.AsyncClient] = {}
@@ -73,3 +75,25 @@ def trusted(service: Service) -> ssl.SSLContext:
         what = "the trusted certificates" if service.ca_file is None else str(service.ca_file)
         check = "SSL_CERT_FILE" if service.ca_file is None else f"{service.section}.ca_file"
         raise ConfigError(f"{what} cannot be read ({error.strerror or error}): check {check}") from error
+
+
+def check_proxies(service: Service) -> None:
+    """Raise ConfigError for proxies that the environment names and that cannot be used.
+
+    They are not shown: a password may be in them.
+    """
+    if service.is_local:
+        return
+    where = "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
+    try:
+        httpx.AsyncClient(verify=False)
+    except ImportError:
+        raise ConfigError(
+            f"{service.url}: the environment names a SOCKS proxy ({where}), which needs the package socksio:"
+            " pip install 'httpx[socks]'"
+        ) from None
+    except (ValueError, httpx.InvalidURL):
+        raise ConfigError(
+            f"{service.url}: the environment names a proxy that is none ({where}): write it like"
+            " http://192.0.2.3:3128"
+        ) from None

@@ -27,6 +27,12 @@ def service_of(
     engine = getattr(settings, "engine", "")
     if settings.base_url is None and url is None:
         raise ConfigError(f"{section}.engine is {engine}: {section}.base_url must say where the server is")
+    if schemes == ("tcp",):
+        for key in ("api_key_env", "api_key_file", "ca_file", "extra"):
+            if getattr(settings, key):
+                raise ConfigError(
+                    f"{section}.{key} is of no use with {section}.engine {engine}: leave it out"
+                )
     try:
         json.dumps(settings.extra, allow_nan=False)
     except (TypeError, ValueError):

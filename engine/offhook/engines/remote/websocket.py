@@ -103,7 +103,7 @@ class WebSockets:
     async def open(self, path: str, query: Mapping[str, Any]) -> WebSocket:
         """Connect.  Never goes where a redirect points: the key would go there, too."""
         from websockets.asyncio.client import connect
-        from websockets.exceptions import InvalidStatus, WebSocketException
+        from websockets.exceptions import InvalidProxy, InvalidStatus, WebSocketException
 
         class Straight(connect):
             def process_redirect(self, exc: Exception) -> Exception | str:
@@ -142,6 +142,14 @@ class WebSockets:
             failed = httpx.ConnectError(str(error))
             failed.__cause__ = error
             raise broken(failed, service, self._hints, begun=False) from error
+        except (InvalidProxy, ImportError, ValueError):  # not shown: a password may be in it
+            raise lasting(
+                ModelError(
+                    f"{service.url}: the proxy that the environment names cannot be used (HTTPS_PROXY,"
+                    " HTTP_PROXY, ALL_PROXY): write it like http://192.0.2.3:3128; SOCKS needs the package"
+                    " python-socks"
+                )
+            ) from None
         except WebSocketException as error:
             raise ModelError(
                 f"{service.url} does not speak WebSocket: {shown(str(error), service)}"

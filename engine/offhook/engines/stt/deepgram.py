@@ -199,6 +199,7 @@ class FluxFeed(_DeepgramFeed):
             query["keyterm"] = list(terms)
         super().__init__(service, sockets, "/v2/listen", {**query, **(extra or {})}, rate_hz)
         self.sure = False
+        self._language = "en" if service.model.endswith("-en") else ""
         self._turns: dict[int, str] = {}
 
     async def finish(self) -> Words:
@@ -208,7 +209,7 @@ class FluxFeed(_DeepgramFeed):
         if self.seen_s < told_s:
             await self.hear(np.zeros(self._rate_hz * _FLUSH_MS // 1000, np.int16))
             await self._until(lambda: self.seen_s >= told_s)
-        return Words(self.so_far, "en")
+        return Words(self.so_far, self._language)
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if message.get("type") != "TurnInfo":

@@ -50,6 +50,15 @@ class GoogleSpeech:
         self.recognizer = recognizer
         self._plain = service.url.startswith("http:")
         self._client: SpeechAsyncClient | None = None
+        self._trusted: grpc.ChannelCredentials | None = None
+        """Whose certificates are believed; None: the authorities that gRPC brings with it."""
+        if service.ca_file is not None:
+            try:
+                self._trusted = grpc.ssl_channel_credentials(service.ca_file.read_bytes())
+            except OSError as error:
+                raise ConfigError(
+                    f"{service.ca_file} cannot be read ({error.strerror}): check stt.ca_file"
+                ) from None
         try:
             self._credentials: Any = (
                 AnonymousCredentials()  # type: ignore[no-untyped-call]
@@ -74,7 +83,13 @@ class GoogleSpeech:
                 self._client = SpeechAsyncClient(transport=transport)
             else:
                 options = ClientOptions(api_endpoint=host)
-                self._client = SpeechAsyncClient(credentials=self._credentials, client_options=options)
+
+                def transport_of(**settings: Any) -> SpeechGrpcAsyncIOTransport:
+                    return SpeechGrpcAsyncIOTransport(**settings | {"ssl_channel_credentials": self._trusted})
+
+                self._client = SpeechAsyncClient(
+                    credentials=self._credentials, client_options=options, transport=transport_of
+                )
         return self._client
 
     async def aclose(self) -> None:
@@ -242,6 +257,9 @@ def _error(error: Exception, service: Service) -> OffhookError:
 
 def recognizer_of(extra: Mapping[str, Any]) -> str:
     """The recogniser's full name.  Raises ConfigError when the project is not named."""
+    unknown = sorted(set(extra) - {"project", "location"})
+    if unknown:
+        raise ConfigError(f"stt.extra.{unknown[0]} is not known: google has project and location")
     project = extra.get("project")
     if not isinstance(project, str) or not project:
         raise ConfigError('stt.engine is google: stt.extra = { project = "ID" } must name the project')

@@ -24,6 +24,8 @@ Made = tuple[Service, Callable[[int], Feed], Callable[[], Awaitable[None]] | Non
 
 def load(stt: SttConfig, model: str | None = None, loading: Loading | None = None) -> RemoteRecognition:
     """The recogniser on the server that ``[stt]`` names.  Raises ConfigError with one line."""
+    if stt.path is not None and stt.engine != "openai":
+        raise ConfigError(f"stt.path is for openai: leave it out for {stt.engine}")
     service, feed, aclose = _MAKERS[stt.engine](stt)
     pieces = _PIECES.get(stt.engine, Pieces.NONE)
     if stt.hears_again is not None and pieces is not Pieces.AGAIN:

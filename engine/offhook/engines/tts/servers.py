@@ -28,6 +28,8 @@ ELEVENLABS_URL = "https://api.elevenlabs.io"
 
 def load(tts: TtsConfig, model: str | None = None, loading: Loading | None = None) -> RemoteVoice:
     """The voice on the server that ``[tts]`` names.  Raises ConfigError with one line."""
+    if tts.path is not None and tts.engine not in _WITH_PATH:
+        raise ConfigError(f"tts.path is for {' and '.join(_WITH_PATH)}: leave it out for {tts.engine}")
     return _MAKERS[tts.engine](tts)
 
 
@@ -89,6 +91,7 @@ def _wyoming(tts: TtsConfig) -> RemoteVoice:
     return _of(tts, source, _voice(tts, ""))
 
 
+_WITH_PATH = ("xtts", "piper-http")
 _MAKERS: dict[str, Callable[[TtsConfig], RemoteVoice]] = {
     "openai": _openai,
     "xtts": _xtts,
