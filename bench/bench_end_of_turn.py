@@ -31,8 +31,8 @@ the finished questions wait more than 200 ms or more than 20 % of the statements
 With --callers it fails, too, when more than one of twenty of their questions waits more than 350 ms, or more
 than 7 % of the pauses behind words that cannot end there are answered.
 With --language de, es or fr, end_of_turn.CODE.toml is judged by the words alone, without a model, and the
-program fails where one of the two that nothing was learnt from is below what it has to be (auc): "held_out",
-and "untouched", by other callers (old, hurried, in dialect).
+program fails where one of those that nothing was learnt from is below what it has to be (auc): "held_out",
+"untouched", by other callers (old, hurried, in dialect), and "strangers" (trades, farms, wards, offices).
 --fit prints constants fitted anew on the tuned half and on businesses that are kept for that; --wrong the
 tuned phrases that are judged worst (held-out ones stay unread).
 """
@@ -66,12 +66,12 @@ from offhook.languages.wording import is_question, is_statement
 
 LEAST_AUC = 0.97
 LEAST_AUC_WORDS = {
-    "de": {"held_out": 0.96, "untouched": 0.89},
-    "es": {"held_out": 0.92, "untouched": 0.93},
-    "fr": {"held_out": 0.87, "untouched": 0.94},
+    "de": {"held_out": 0.96, "untouched": 0.9, "strangers": 0.95},
+    "es": {"held_out": 0.9, "untouched": 0.94, "strangers": 0.97},
+    "fr": {"held_out": 0.88, "untouched": 0.95, "strangers": 0.96},
 }
 """Of languages whose words are judged alone.  0.95 is the aim: what is missed are nouns that a verb could
-follow or not, which neither a closed class of words nor some thousand sentences tell."""
+follow or not, which neither closed classes of words nor some thousand sentences tell."""
 MOST_QUESTION_MS = 200
 MOST_CALLERS_P95_MS = 350
 MOST_CALLERS_CUT_OFF_PERCENT = 7.0
@@ -287,7 +287,7 @@ def by_words(language: str, *, wrong_too: bool, json_file: Path | None) -> int:
     """The figures of a language whose words are judged alone; the exit status."""
     report: dict[str, Any] = {}
     found = phrases(language)
-    for half in ("tune", "held_out", "untouched"):
+    for half in ("tune", "held_out", "untouched", "strangers"):
         texts = [(text, kind == "finished") for text, of, kind in found if of == half]
         judged = np.array([completeness(text, None, language) for text, _ in texts])
         finished = np.array([is_finished for _, is_finished in texts])

@@ -30,13 +30,25 @@ class Scored:
 
 def plain_words(text: str, language: str = "en") -> list[str]:
     """Lower case, no punctuation, numbers in words, one spelling; other languages without accents."""
-    text = text.lower().replace("\u2019", "'")
-    spelt = re.sub(r"\d+", partial(_in_words, language=language), text)
     if language != "en":
-        bare = unicodedata.normalize("NFKD", spelt)
-        return re.findall(r"[^\W_]+", "".join(one for one in bare if not unicodedata.combining(one)))
-    words = re.findall(r"[^\W_]+(?:'[^\W_]+)*", spelt)
+        return [without_accents(word) for word in written_words(text, language)]
+    words = re.findall(r"[^\W_]+(?:'[^\W_]+)*", _spelt(text, language))
     return " ".join(_SPELT.get(word, word) for word in words).split()
+
+
+def written_words(text: str, language: str) -> list[str]:
+    """Lower case, no punctuation, numbers in words; as many as :func:`plain_words` of any but English."""
+    return re.findall(r"[^\W_]+", unicodedata.normalize("NFC", _spelt(text, language)))
+
+
+def without_accents(text: str) -> str:
+    """Letters alone."""
+    return "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+
+
+def _spelt(text: str, language: str) -> str:
+    text = text.lower().replace("\u2019", "'")
+    return re.sub(r"\d+", partial(_in_words, language=language), text)
 
 
 def _in_words(number: re.Match[str], language: str) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bench.recognition.material import Said, active_level, on_the_line
-from bench.recognition.score import errors, interval, plain_words, score, word_error_rate
+from bench.recognition.score import errors, interval, plain_words, score, word_error_rate, written_words
+from bench.recognition.sounds import errors_by_sound, sounds
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,23 @@ def test_wrong_words_are_counted(said: str, heard: str, wrong: int) -> None:
 )
 def test_what_sounds_alike_is_the_same(one: str, other: str) -> None:
     assert plain_words(one) == plain_words(other)
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "heard", "wrong"),
+    [
+        ("fr", "Composez le 12, c'est parti", "composé le douze, c'est partis", 0),
+        ("fr", "Composez le 12", "composer la douze", 1),
+        ("es", "el buzon de voz no existe", "El busón de vos no existe.", 0),
+        ("es", "la prueba del eco", "la prueba del ego", 1),
+        ("it", "il test dell'eco, perpiacere", "il test del leco per piacere", 0),
+        ("it", "prova ancora", "", 2),
+    ],
+)
+def test_words_are_judged_by_their_sound(language: str, said: str, heard: str, wrong: int) -> None:
+    pytest.importorskip("piper")
+    words = [written_words(text, language) for text in (said, heard)]
+    assert errors_by_sound(words[0], words[1], sounds(language)) == wrong
 
 
 def test_rates_and_loops() -> None:

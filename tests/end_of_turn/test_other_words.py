@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from offhook.end_of_turn.closed_classes import CLOSED, LETTERS, closed_class
 from offhook.end_of_turn.completeness import completeness
 from offhook.end_of_turn.other_words import LANGUAGES, OtherWords, features, other_words
 from offhook.end_of_turn.wait import DIAL, Expected, PauseHabit, wait_ms
@@ -45,6 +46,27 @@ def test_a_german_noun_is_known_by_its_capital_letter_and_a_name_elsewhere() -> 
     assert "kdie N" in features("Die Pumpe", frozenset({"die"}), "de")
     assert "kdie -pe" in features("die pumpe", frozenset({"die"}), "de")
     assert "kde P" in features("Soy de Soria", frozenset({"soy", "de"}), "es")
+
+
+def test_closed_classes_cover_what_is_learnt_and_see_behind_an_apostrophe() -> None:
+    assert sorted(CLOSED) == sorted(LANGUAGES)
+    assert all(set(classes.values()) <= LETTERS for classes in CLOSED.values())
+    assert [closed_class(word, "fr") for word in ("avec", "qu'elle", "l'avion", "pain")] == [
+        "P",
+        "'S",
+        None,
+        None,
+    ]
+    behind = {
+        language: [one for one in features(text, frozenset(), language) if one.startswith("V")]
+        for language, text in (
+            ("de", "Zwei Karten für"),
+            ("es", "dos billetes con"),
+            ("fr", "deux billets avec"),
+        )
+    }
+    assert "V< x x P" in behind["fr"]
+    assert all(each[-1].endswith(" P") for each in behind.values())
 
 
 def test_only_these_languages_were_learnt(tmp_path: Path) -> None:

@@ -56,10 +56,10 @@ _TEXT_ONLY = _Weights(0.0, -3.16, -1.42, -0.13, -1.67, 0.15, -2.34, 0.41, 3.11, 
 # By the words alone, German, Spanish and French together: fitted by bench/grounding/train_other_words.py, on
 # callers' utterances whose words were learnt without them.  Its constant is for as many pauses inside as
 # ends, and here 0.69 more, log 2: half as many pauses have words that cannot end.
-_OTHERS_TEXT_ONLY = _Weights(0.0, -2.84, -1.52, -0.33, -1.13, 1.64, 0.34, 1.25, 1.60, learnt=0.48)
+_OTHERS_TEXT_ONLY = _Weights(0.0, -2.40, -1.29, -0.67, -0.90, 1.25, 0.54, 1.36, 1.41, learnt=0.61)
 # The same with a model, which adds a little where it is mostly English (SmolLM2-135M: of 0.2 to 1, 0.4 of its
 # odds was best for most); the constant is 1.4 more, as the model's odds have their middle at -3.5.
-_OTHERS_WITH_MODEL = _OTHERS_TEXT_ONLY._replace(logit=0.4, constant=3.0)
+_OTHERS_WITH_MODEL = _OTHERS_TEXT_ONLY._replace(logit=0.4, constant=2.81)
 # All others, whose words say nothing: as for English without what was learnt, on the half of the toml alone.
 _UNKNOWN_WITH_MODEL = _Weights(1.18, -2.69, -1.17, -0.85, 0.0, 2.17, -1.19, 1.38, 5.73)
 

@@ -2,9 +2,11 @@
 
 As English has it in ``last_words.py``: hashed n-grams of the last words and of the first ones, whose weights
 add up to log-odds.  Two things are different.  There is less to learn from, so beside the most frequent words
-all others are known by their last letters, which tell a Spanish verb from a noun; and German nouns by their
-capital letter, where a recogniser writes them.  And a verb that waits for another one at the end ("können Sie
-mir das ... schicken") is told by every frequent word of the utterance, each together with the last one.
+all others are known by their last letters, which tell a Spanish verb from a noun; German nouns by their
+capital letter, where a recogniser writes them; and articles, prepositions and their like by their class
+(:mod:`.closed_classes`), so that what was learnt behind one holds behind all.  And a verb that waits for
+another one at the end ("können Sie mir das ... schicken") is told by every frequent word of the utterance,
+each together with the last one.
 
 The weights are learnt by ``bench/grounding/train_other_words.py``.  Pure but for them, which are read once;
 takes some 100 us.
@@ -16,6 +18,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from offhook.end_of_turn.closed_classes import LETTERS, closed_class
 from offhook.end_of_turn.hashed import HashedWeights
 from offhook.languages.words import words
 
@@ -26,6 +29,7 @@ _BEFORE = "<"
 """Stands for words before the first one."""
 _LONGEST_WORDS = 3
 _LONGEST_KINDS = 5
+_LONGEST_CLASSES = 7
 _LONG = 12
 """So many words and more count as one length ..."""
 _RATHER_LONG = 8
@@ -34,6 +38,8 @@ _SHORT = 5
 """Utterances of no more words are a feature as they stand."""
 _LAST_WORDS = 30
 """A longer utterance is known by its last words."""
+_OPEN_KINDS = frozenset({"#", "N", "P"})
+"""Kinds of open classes that tell more than their last letters: numbers and words with a capital."""
 _MARKS = re.compile(r"[^\w']+")
 
 
@@ -77,7 +83,29 @@ def features(text: str, common: frozenset[str], language: str) -> list[str]:
     for word in dict.fromkeys(kinds[:-1]):
         if word in common:
             found += [f"b{word}", f"c{word} {kind}", f"d{word} {last[-2:]}"]
-    return found
+    return found + _of_classes(said, kinds, language) + _of_endings(said, common)
+
+
+def _of_classes(said: list[str], kinds: list[str], language: str) -> list[str]:
+    """Runs of classes, with the endings of all other words and without; which there are at all."""
+    classes = [
+        closed_class(word, language) or (kind if kind in _OPEN_KINDS else f"-{word[-2:]}")
+        for word, kind in zip(said, kinds, strict=True)
+    ]
+    ends = [_BEFORE] * (_LONGEST_CLASSES - 1) + classes
+    found = [f"R{' '.join(ends[-1 - length : -1])} {said[-1]}" for length in range(1, 5)]
+    found += [f"T{' '.join(ends[-length:])}" for length in range(2, _LONGEST_CLASSES + 1)]
+    found += [f"U{said[0]} {' '.join(classes[1:4])} {classes[-1]}"]
+    coarse = [one if one in LETTERS or one in ("N", "#") else "x" for one in classes]
+    coarse_ends = [_BEFORE] * (_LONGEST_CLASSES - 1) + coarse
+    found += [f"V{' '.join(coarse_ends[-length:])}" for length in range(3, _LONGEST_CLASSES + 1)]
+    return [*found, f"W{''.join(sorted(set(coarse)))} {classes[-1]}"]
+
+
+def _of_endings(said: list[str], common: frozenset[str]) -> list[str]:
+    """The last words by their last three letters, and the last one by four."""
+    endings = [_BEFORE] * 2 + [word if word in common else f"-{word[-3:]}" for word in said[-3:]]
+    return [*(f"X{' '.join(endings[-length:])}" for length in (1, 2, 3)), f"Y{said[-1][-4:]}"]
 
 
 def _kinds(text: str, said: list[str], common: frozenset[str], language: str) -> list[str]:
