@@ -68,6 +68,21 @@ def test_alerts_fire_when_they_should_by_prometheus_itself() -> None:
         assert said.returncode == 0, said.stdout + said.stderr
 
 
+def test_calls_and_turnaround_are_told_by_tenant_where_that_is_wanted() -> None:
+    plain, mine = Metrics(), Metrics(by_tenant=True)
+    for metrics in (plain, mine):
+        for tenant in ("leeds", "york", None, *(f"t{number}" for number in range(600))):
+            metrics.call_ended("ok", tenant)
+            metrics.turn_ended(turn(), BudgetConfig(), tenant)
+    page = mine.page().decode().splitlines()
+    for name, label in (("calls_total", 'result="ok",'), ("turnaround_seconds_count", "")):
+        for tenant, count in (("leeds", 1), ("", 1), ("other", 103)):
+            assert f'offhook_{name}{{{label}tenant="{tenant}"}} {count}.0' in page
+    text = plain.page().decode()
+    assert 'offhook_calls_total{result="ok"} 603.0\n' in text
+    assert "offhook_turnaround_seconds_count 603.0\n" in text
+
+
 def test_tools_have_names_of_their_own_up_to_a_limit() -> None:
     metrics = Metrics()
     metrics.tool_took("book", 0.3, ok=True)

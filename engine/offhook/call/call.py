@@ -113,7 +113,7 @@ class Call:
         finally:
             await self._close(result)
             seconds = (time.monotonic_ns() - started_ns) / 1e9
-            self._services.metrics.call_ended(result)
+            self._services.metrics.call_ended(result, self._profile.tenant)
             turns = self._responses.turns
             _log.info("call=%s ended result=%s turns=%d seconds=%.1f", self.id, result, turns, seconds)
         return result

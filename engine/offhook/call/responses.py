@@ -272,7 +272,7 @@ class Responses:
         trace.cpu_ms = {_stage(worker): 1000 * s for worker, s in revision.claim.cpu_s.items()}
         if trace.playback_started_ns is None:
             return
-        self._services.metrics.turn_ended(trace, self._profile.budgets)
+        self._services.metrics.turn_ended(trace, self._profile.budgets, self._profile.tenant)
         if self._services.trace is not None:
             self._services.trace.write(trace)
         if self._profile.on_turn is not None:

@@ -338,6 +338,8 @@ class MetricsConfig(Section):
     listen: _Address | None = None
     """``HOST:PORT`` of the pages /metrics (Prometheus) and /health; None: no door is opened.  Who reaches it
     may read it, so let it be ``127.0.0.1:9464``, or an address that only your monitoring reaches."""
+    tenants: bool = False
+    """Calls and turnaround by tenant, too: as many time series more as there are tenants, up to 500."""
 
 
 class Config(Section):

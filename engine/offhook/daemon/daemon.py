@@ -168,7 +168,7 @@ class Daemon:
             if self._transcript_path is not None:
                 transcript = TranscriptWriter(self._transcript_path)
                 stack.callback(transcript.close)
-            metrics = Metrics()
+            metrics = Metrics(by_tenant=config.metrics.tenants)
             recordings = Recordings(config, metrics.recorded)
             stack.callback(recordings.close)
             await recordings.begin()

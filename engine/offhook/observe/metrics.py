@@ -24,6 +24,7 @@ _TOOL_BUCKETS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 REFUSALS = ("busy", "slow", "failed", "unknown", "inactive", "unavailable")
 """Why a call was not taken: no place, answers would be slow, the agent cannot be made; the others are about
 the number that was dialled."""
+_MOST_TENANTS = 500
 _MOST_TOOLS = 64
 """Names of tools among the labels; businesses bring their own, and what comes later is "other"."""
 
@@ -31,9 +32,15 @@ _MOST_TOOLS = 64
 class Metrics:
     """One daemon's counters.  All may be changed from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_tenant: bool = False) -> None:
+        """``by_tenant``: calls and turnaround have the tenant as a label (none for the box's own agents)."""
         self.registry = registry = CollectorRegistry()
-        self._calls = Counter("offhook_calls", "Calls that have ended", ["result"], registry=registry)
+        tenant = ["tenant"] if by_tenant else []
+        self._by_tenant = by_tenant
+        self._tenants: set[str] = set()
+        self._calls = Counter(
+            "offhook_calls", "Calls that have ended", ["result", *tenant], registry=registry
+        )
         self._running = Gauge("offhook_calls_running", "Calls that go on now", registry=registry)
         self._refused = Counter(
             "offhook_admission_refused", "Calls that were not taken", ["reason"], registry=registry
@@ -58,6 +65,7 @@ class Metrics:
         self._turnaround = Histogram(
             "offhook_turnaround_seconds",
             "Caller's last speech to the start of the answer, as the daemon sees it",
+            tenant,
             buckets=_BUCKETS,
             registry=registry,
         )
@@ -141,9 +149,19 @@ class Metrics:
             "offhook_holding_phrases", "Answers that had to be announced", registry=registry
         )
 
-    def call_ended(self, result: str) -> None:
+    def call_ended(self, result: str, tenant: str | None = None) -> None:
         """A call is over; ``result`` is what the dialplan is told."""
-        self._calls.labels(result).inc()
+        self._calls.labels(result, *self._of(tenant)).inc()
+
+    def _of(self, tenant: str | None) -> tuple[str, ...]:
+        """The label, where there is one; businesses beyond the first five hundred share theirs."""
+        if not self._by_tenant:
+            return ()
+        name = tenant or ""
+        if name in self._tenants or len(self._tenants) < _MOST_TENANTS:
+            self._tenants.add(name)
+            return (name,)
+        return ("other",)
 
     def watch_calls(self, running: Callable[[], int]) -> None:
         """``running`` is asked whenever the page is read, on any thread."""
@@ -187,13 +205,14 @@ class Metrics:
             self._units.labels(unit).inc(count)
         self._cost.inc(bill.cost)
 
-    def turn_ended(self, trace: TurnTrace, budgets: BudgetConfig) -> None:
+    def turn_ended(self, trace: TurnTrace, budgets: BudgetConfig, tenant: str | None = None) -> None:
         """An answer was heard, to its end or not."""
         self._turns.inc()
         self._underruns.inc(trace.underruns)
         turnaround_ms = trace.turnaround_ms()
         if turnaround_ms is not None:
-            self._turnaround.observe(turnaround_ms / 1000)
+            whose = self._of(tenant)
+            (self._turnaround.labels(*whose) if whose else self._turnaround).observe(turnaround_ms / 1000)
             self.on_answer(turnaround_ms)
         for stage, duration_ms in trace.stages_ms().items():
             self._stage.labels(stage).observe(duration_ms / 1000)
