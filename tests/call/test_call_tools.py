@@ -13,8 +13,9 @@ import pytest
 from offhook.agents.loader import Agent
 from offhook.conversation.policies.grounded import Grounded
 from offhook.engines.pool import load_knowledge_models
-from offhook.knowledge.store import Knowledge
+from offhook.knowledge.store import Knowledge, Ranking
 from offhook.observe.trace import TurnTrace
+from offhook.tone_of_voice import Tone
 from offhook.tools.base import Phrases, Tool, ToolResult
 from offhook.tools.executor import Toolbox
 from offhook.tools.ledger import Ledger
@@ -160,3 +161,53 @@ async def test_a_tool_that_fails_is_no_failure_of_the_call(tmp_path: Path, clock
         assert "nothing was changed" in call.spoken[-1]
         await call.says("Thank you, goodbye.")
         assert await call.ended() == "ok"
+
+
+@pytest.mark.parametrize(
+    ("listens", "anger", "by_voice"), [(True, -1.0, True), (False, -1.0, False), (True, -4.0, False)]
+)
+async def test_doubtful_words_in_a_raised_voice_count_and_no_voice_by_itself(
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    listens: bool,
+    anger: float,
+    by_voice: bool,
+) -> None:
+    calm = Tone(2_000, 110.0, 60.0, 84.0, 4.0)
+    raised = calm._replace(level_db=118.0, pitch_semitones=89.0)
+    tones = {"I brought two coats.": calm, "On Monday.": calm, "They are not ready.": raised}
+    said = ["I brought two coats.", "On Monday.", "They are not ready.", "They are not ready.", "Yes."]
+    transfer = {"targets": {"owner": {"name": "Mrs Okafor"}}, "when": ["Put me through to the owner"]}
+    agent = Agent.model_validate(
+        {
+            "name": "Tidewater Laundry",
+            "greeting": "Hello.",
+            "tools": {"transfer": transfer},
+            "escalation": {"offer": "owner"},
+            "tone_of_voice": listens,
+        }
+    )
+    knowledge = Knowledge(agent)
+    knowledge.search = lambda words, *more: Ranking((), mood="neutral", anger=anger)  # type: ignore[method-assign]
+    policy = Grounded(
+        agent, PlainTemplate(), knowledge, None, Toolbox(make_tools(agent).tools, Ledger.in_file(None))
+    )
+    traces: list[TurnTrace] = []
+    now = iter(said)
+    monkeypatch.setattr("offhook.call.recognition.tone_of", lambda audio, rate_hz: tones.get(next(now)))
+
+    def fill(call: ScriptedCall) -> None:
+        call.profile = replace(call.profile, policy=policy, on_turn=lambda *turn: traces.append(turn[2]))
+
+    async with scripted_call(tmp_path, clock, [], fill=fill) as call:
+        for words in said[:4]:
+            await call.says(words)
+        offered = call.spoken[-1] == "I'm sorry about all this. Shall I put you through to Mrs Okafor?"
+        if offered:
+            await call.says(said[4])
+            assert await call.ended() == "transfer"
+    assert offered is by_voice
+    assert [one.by_voice for one in traces][:4] == [False, False, by_voice, by_voice]
+    assert (traces[2].tone == (8.0, 5.0, 0.0)) is listens
+    assert TurnTrace.from_json(traces[2].to_json()) == traces[2]

@@ -171,6 +171,8 @@ class Agent(Section):
     """The greeting begins by saying that this is an automated assistant."""
     played_in_full: tuple[Literal["greeting", "goodbye", "apology"], ...] = ()
     """Phrases that the caller cannot interrupt, where barge-in is open otherwise."""
+    tone_of_voice: bool = True
+    """How loud, high and fast callers speak, beside how they began, helps to tell whether they are angry."""
     voice: _Filled | None = None
     """Who speaks: a section ``[voices.NAME]`` of ``offhook.toml``, or a voice of `offhook models list`; None:
     ``[tts]``."""

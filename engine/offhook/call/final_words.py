@@ -79,7 +79,10 @@ class FinalWords:
         if revision.outcome.done():  # it was audible as far as it ever will be
             async with self._turn:
                 await self._memory.replaced(revision, turn, words.text)
-        revision.final_words, revision.final_turn = replace(words, prosody=guess.prosody), turn
+        revision.final_words, revision.final_turn = (
+            replace(words, prosody=guess.prosody, tone=guess.tone),
+            turn,
+        )
         revision.caller_text = words.text
         self._post(WordsCorrected(revision.number, words.stop_samples, empty=not words.text))
         return Confirmation.OTHER
@@ -88,7 +91,9 @@ class FinalWords:
         """The turn as it is with these words, at the same point of the call; None: it is not answered yet."""
         if revision.turn is None:
             return None
-        before = replace(self._history, exchanges=self._history.exchanges[: revision.exchanges])
+        before = replace(
+            self._history, exchanges=self._history.exchanges[: revision.exchanges], tone=revision.tone
+        )
         try:
             return await self._policy.turn(words.text, before)
         except OffhookError:  # then the answer to them will say so

@@ -90,6 +90,7 @@ class Memory:
                 turn.mood or "",
                 offered,
                 turn.anger,
+                revision.tone,
             )
         )
         if asked is None:

@@ -42,6 +42,7 @@ from offhook.end_of_turn.wait import SHORTEST_PAUSE_MS, ProsodyModel
 from offhook.engines.stt.base import STT_RATE_HZ, Piecewise, Recognition, Transcript
 from offhook.engines.stt.gate import normalize
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
+from offhook.tone_of_voice import Tone, tone_of
 from offhook.workers import Claim, Urgency
 
 _log = logging.getLogger("offhook.call.recognition")
@@ -79,6 +80,7 @@ class CallerWords:
         anticipate: Callable[[str], Awaitable[None]],
         post: Callable[[turn_taking.TurnEvent], None],
         prosody: ProsodyModel | None = None,
+        tone: bool = False,
         asked: Callable[[], int] = lambda: MOST_DOUBTED,
         language: str = "en",
     ) -> None:
@@ -94,6 +96,7 @@ class CallerWords:
         self._anticipate = anticipate
         self._post = post
         self._prosody = prosody
+        self._tone = tone
         self._asked = asked
         self._parts = Parts(
             audio.read, self._once, lambda: post(turn_taking.WordsSoFar()), audio.rate_hz, ring_s
@@ -241,6 +244,12 @@ class CallerWords:
         rate_hz = self._audio.rate_hz
         audio = audio if rate_hz == STT_RATE_HZ else resample(audio, rate_hz, STT_RATE_HZ)
         return await asyncio.to_thread(self._prosody.turn_over, audio)
+
+    async def tone(self, audio: Samples) -> Tone | None:
+        """How ``audio`` is said, where anybody wants to know."""
+        if not self._tone or not len(audio):
+            return None
+        return await asyncio.to_thread(tone_of, audio, self._audio.rate_hz)
 
     @property
     def rate_hz(self) -> int:

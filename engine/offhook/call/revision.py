@@ -18,6 +18,7 @@ from offhook.engines.remote.http import lasting
 from offhook.errors import DeadlineError, ModelError, OffhookError
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
+from offhook.tone_of_voice import Tone
 from offhook.tools.base import Action
 from offhook.workers import Claim, Urgency
 
@@ -51,6 +52,8 @@ class Words:
     """A guess that an answer may begin on, before it is confirmed."""
     doubtful: str = ""
     """What the recogniser is too unsure of to have it answered; ``rest`` is empty then."""
+    tone: Tone | None = None
+    """How their end was said; None: nothing can tell, or nobody has asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ class Revision:
     """What the caller said, as recognised."""
     rest: str = ""
     """The end of it, which was recognised for this revision: all of it, but for the parts of a long turn."""
+    tone: Tone | None = None
+    """How it was said."""
     error: OffhookError | None = None
     """Why there is no answer, or only a part of one."""
     excused: bool = False

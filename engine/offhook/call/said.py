@@ -64,6 +64,8 @@ class SaidSoFar:
             await self._owner.pause_lasts(self.stretch, self._stop_samples)
         audio = await self._without_echo(trace) if self.echoes else self._audio
         prosody = asyncio.create_task(self._owner.prosody(audio), name="prosody")
+        # Who talks over us speaks up to be heard.
+        tone = asyncio.create_task(self._owner.tone(audio[:0] if self.echoes else audio), name="tone")
         try:
             found, confirming, sure = await self._transcript(audio, trace, claim)
             doubtful = found.text if found.doubtful and self.doubts else ""
@@ -78,10 +80,11 @@ class SaidSoFar:
             if confirming is not None and self.stretch is not None:
                 session = self.stretch.session
                 hasten = session.probably_over if isinstance(session, Piecewise) else None
-            known = (found.language, hasten, sure, doubtful)
+            known = (found.language, hasten, sure, doubtful, await tone)
             return Words(text, rest, over, confirming, self._stop_samples, *known)
         finally:
             prosody.cancel()
+            tone.cancel()
 
     async def _transcript(
         self, audio: Samples, trace: TurnTrace, claim: Claim

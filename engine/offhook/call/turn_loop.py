@@ -76,6 +76,7 @@ class TurnLoop:
             anticipate=self._answering.anticipate,
             post=self.post,
             prosody=self._services.prosody,
+            tone=self._profile.agent.tone_of_voice,
             asked=lambda: self.state.asked_again,
             language=self._profile.agent.language,
         )

@@ -90,6 +90,8 @@ class Turn:
     """How the caller sounds; None: nothing can tell."""
     anger: float | None = None
     """How nearly they are angry by this turn alone."""
+    by_voice: bool = False
+    """Angry for how it was said; by the words alone they would not have been."""
     offers: bool = False
     """It ends with the offer of a person; see :mod:`offhook.conversation.forms.offer`."""
     request: Request | None = None

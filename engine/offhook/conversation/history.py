@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from offhook.knowledge.moods import Mood, angry_together
+from offhook.knowledge.moods import Mood, angry_by_voice, angry_together
+from offhook.tone_of_voice import Change, Tone, change, is_raised
 
 if TYPE_CHECKING:
     from offhook.conversation.forms.form import Form
@@ -46,6 +47,8 @@ class Exchange:
     """They were offered a person, and heard it."""
     anger: float | None = None
     """How nearly they were angry by this turn alone; see :func:`offhook.knowledge.moods.angry_together`."""
+    tone: Tone | None = None
+    """How the turn was said; None: nothing could tell.  In memory alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class History:
     """What was looked up for words that the caller may still be saying, latest last."""
     keyed: Keyed | None = None
     """What was keyed in last; forgotten with the turn that it was."""
+    tone: Tone | None = None
+    """How the turn is said that is being answered; None: nothing can tell."""
     _prompts: list[Callable[[], str]] = field(default_factory=list)
 
     def prompted(self, audible_text: Callable[[], str]) -> None:
@@ -102,8 +107,24 @@ class History:
 
     def sounds(self, mood: Mood | None, anger: float | None) -> Mood | None:
         """How the caller sounds in the turn that they have just said: angry, too, where only the turn before
-        and this one together are."""
-        return "angry" if mood == "neutral" and self._angry_before(anger) else mood
+        and this one together are, or their voice is raised and the words may be angry."""
+        if mood != "neutral":
+            return mood
+        return "angry" if self.angry_by_voice(mood, anger) or self._angry_before(anger) else mood
+
+    def angry_by_voice(self, mood: Mood | None, anger: float | None) -> bool:
+        """Whether the voice makes the turn an angry one, which it is not by its words, or the turn before."""
+        if mood != "neutral" or self._angry_before(anger):
+            return False
+        return angry_by_voice(anger, raised=is_raised(self.change))
+
+    @property
+    def change(self) -> Change | None:
+        """How else they say this turn than their first ones; None: nothing can tell."""
+        if self.tone is None:
+            return None
+        calm = (each.tone for each in self.exchanges if each.mood != "angry")
+        return change([tone for tone in calm if tone is not None], self.tone)
 
     def angry_turns(self, anger: float | None) -> int:
         """In how many turns they were angry, and are in this one."""

@@ -37,6 +37,20 @@ def angry_together(before: float | None, now: float | None) -> bool:
     return before is not None and now is not None and min(before, now) >= LEAST_ANGER and before + now >= 0
 
 
+MAY_BE_ANGER = -1.4
+"""Words that sound as angry as this by themselves are, when they are said in a raised voice.
+
+That is 2 below the bar for words alone: such a voice is taken to be some seven times as likely (e to the 2)
+of an angry caller as of another.  How likely it is of angry ones nobody can say without recordings of them;
+of others it is one in a hundred (``bench/bench_tone.py``), so that seven of a hundred angry ones would do.
+"""
+
+
+def angry_by_voice(now: float | None, *, raised: bool) -> bool:
+    """Whether a turn that is said in a raised voice, or is not, is angry for that; a voice alone never is."""
+    return raised and now is not None and now >= MAY_BE_ANGER
+
+
 class MoodClassifier:
     """Immutable; takes microseconds."""
 

@@ -119,6 +119,12 @@ class Metrics:
             buckets=_TOOL_BUCKETS,
             registry=registry,
         )
+        self._moods = Counter(
+            "offhook_turn_moods",
+            "Turns by how the caller sounded; by is words, or voice where those would not have been enough",
+            ["mood", "by"],
+            registry=registry,
+        )
         self._tools: set[str] = set()
         self.premature = Counter(
             "offhook_premature_answers", "Answers begun before the caller had finished", registry=registry
@@ -218,6 +224,8 @@ class Metrics:
             self._stage.labels(stage).observe(duration_ms / 1000)
         self._drafted.labels("right").inc(trace.tokens_accepted)
         self._drafted.labels("wrong").inc(max(0, trace.tokens_drafted - trace.tokens_accepted))
+        if trace.mood:
+            self._moods.labels(trace.mood, "voice" if trace.by_voice else "words").inc()
         if trace.interim:
             self._interim.labels(trace.interim).inc()
         for stage, cpu_ms in trace.cpu_ms.items():

@@ -10,6 +10,8 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from offhook.agents.loader import Agent
 from offhook.conversation.answer_filter import AnswerFilter
@@ -216,20 +218,18 @@ class Chat:
         pieces = self._template.user(_with_facts(text, shown))
         last = history.last
         asked = last is not None and has_asked(last.audible_text, self._language)
-        mood, anger = history.sounds(ranking.mood, ranking.anger), ranking.anger
+        made = partial(
+            Turn,
+            text,
+            said,
+            pieces,
+            mood=history.sounds(ranking.mood, ranking.anger),
+            anger=ranking.anger,
+            by_voice=history.angry_by_voice(ranking.mood, ranking.anger),
+        )
         person = ranking.act.act == "person" and ranking.act.probability >= LIKELY
         if self._acting is not None and history.tools is not None:
-            plainly = Turn(
-                text,
-                said,
-                pieces,
-                "generated",
-                None,
-                tuple(beside),
-                wants_person=person,
-                mood=mood,
-                anger=anger,
-            )
+            plainly = made("generated", None, tuple(beside), wants_person=person)
             acted = await self._acting.confirm(plainly, ranking, history, history.tools)
             if acted is not None:
                 return acted
@@ -237,23 +237,12 @@ class Chat:
                 clock = f"{history.tools.context.now:(Today is %A, %Y-%m-%d, %H:%M.)}"
                 pieces = self._template.user(f"{_with_facts(text, shown)}\n{clock}")
         if is_farewell(text, self._language, asked=asked, guess=ranking.act):
-            return Turn(text, said, pieces, "farewell", self.agent.goodbye, mood=mood, anger=anger)
+            return made("farewell", self.agent.goodbye)
         if ranking.act.act == "wait" and ranking.act.probability >= LIKELY:
-            return Turn(text, said, pieces, "wait", self.agent.take_your_time, mood=mood, anger=anger)
+            return made("wait", self.agent.take_your_time)
         best = ranking.best
         draft = best.answer() if best is not None and best.log_odds >= _DRAFTED else ""
-        turn = Turn(
-            text,
-            said,
-            pieces,
-            "generated",
-            None,
-            tuple(beside),
-            draft,
-            wants_person=person,
-            mood=mood,
-            anger=anger,
-        )
+        turn = replace(made("generated", None, tuple(beside), draft, wants_person=person), pieces=pieces)
         if self._acting is not None and history.tools is not None:
             return self._acting.offers.made(turn, history, history.tools) or turn
         return turn

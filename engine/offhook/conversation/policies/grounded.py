@@ -151,7 +151,9 @@ class Grounded:
         say = say or self.agent.unclear  # an agent's own phrase may be empty, an answer may not
         pieces = self._template.user(_quoted(text))
         mood = history.sounds(ranking.mood, ranking.anger)
-        turn = Turn(text, text.rstrip(FINAL), pieces, act, say, facts, mood=mood, anger=ranking.anger)
+        by_voice = history.angry_by_voice(ranking.mood, ranking.anger)
+        said, anger = text.rstrip(FINAL), ranking.anger
+        turn = Turn(text, said, pieces, act, say, facts, mood=mood, anger=anger, by_voice=by_voice)
         if self._acting is not None and history.tools is not None:
             return await self._acting.turn(turn, ranking, history, history.tools)
         return turn

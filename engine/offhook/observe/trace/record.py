@@ -100,7 +100,12 @@ class TurnTrace:
     act: str = ""
     """What kind of answer it was: facts, generated, unknown, farewell, ..."""
     mood: str = ""
-    """How the caller sounded, by their words: angry, neutral, pleased; empty: nothing could tell."""
+    """How the caller sounded, by words and voice: angry, neutral, pleased; empty: nothing could tell."""
+    tone: tuple[float, float, float] | None = None
+    """How else than in their first turns the caller spoke: dB louder, semitones higher, and how much faster
+    (0.25: by a quarter); None: nothing could tell."""
+    by_voice: bool = False
+    """The mood is angry for that; by the words alone it would not have been."""
     interim: str = ""
     """What became of the words that it was begun on before the final ones had come: open, confirmed,
     corrected, missing; empty: they were final."""
@@ -192,6 +197,10 @@ class TurnTrace:
         record["act"] = self.act
         if self.mood:
             record["mood"] = self.mood
+        if self.tone is not None:
+            record["tone"] = [round(each, 2) for each in self.tone]
+        if self.by_voice:
+            record["by_voice"] = True
         if self.interim:
             record["interim"] = self.interim
         record["interrupted"] = self.interrupted
@@ -226,6 +235,10 @@ class TurnTrace:
         trace.act = act if isinstance(act, str) else ""
         mood = record.get("mood")
         trace.mood = mood if isinstance(mood, str) else ""
+        tone = record.get("tone")
+        if isinstance(tone, list) and len(tone) == 3 and all(isinstance(each, int | float) for each in tone):
+            trace.tone = (float(tone[0]), float(tone[1]), float(tone[2]))
+        trace.by_voice = record.get("by_voice") is True
         interim = record.get("interim")
         trace.interim = interim if isinstance(interim, str) else ""
         cost = record.get("cost", 0.0)

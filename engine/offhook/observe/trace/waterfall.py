@@ -78,7 +78,7 @@ def headline(turn: TurnTrace, budgets: BudgetConfig | None) -> str:
     line = f"turn {turn.turn}: " + (f"{total:.0f} ms" if total is not None else "no answer was played")
     notes = [turn.act] if turn.act else []
     if turn.mood not in ("", "neutral"):
-        notes.append(f"caller {turn.mood}")
+        notes.append(f"caller {turn.mood}" + (" by voice" if turn.by_voice else ""))
     if turn.wasted_revisions:
         notes.append(f"revision {turn.revision}, {turn.wasted_revisions} wasted")
     if turn.voiced_ms:
