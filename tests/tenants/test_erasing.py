@@ -19,7 +19,15 @@ from offhook.recording.places import recordings_of
 from offhook.tenants import schema
 from offhook.tenants.call_records import CallRecord, TurnRecord, add_call, list_calls
 from offhook.tenants.database import Database
-from offhook.tenants.erasing import Places, erase_everywhere, export_caller, purge
+from offhook.tenants.erasing import (
+    Places,
+    Whose,
+    check_whose,
+    erase_everywhere,
+    export_caller,
+    purge,
+    remove_everywhere,
+)
 from offhook.tenants.jobs import NewJob, put_jobs
 from offhook.tenants.loading import read_snapshot
 from offhook.tenants.number_registry import set_home
@@ -103,7 +111,7 @@ def test_a_caller_is_gone_from_the_disk_and_nobody_else_is(
 ) -> None:
     before = on_disk()
     assert [mark in before for mark in ON_DISK] == [True] * 3
-    erased = erase_everywhere(kept, places, "07700 900123", None)
+    erased = erase_everywhere(kept, places, Whose("07700 900123"), None)
     for call in THEIRS:  # what is left of the other's recordings holds the same words
         (recording,) = recordings_of(places.recordings, [call])
         recording.write_bytes(b"")
@@ -122,12 +130,68 @@ def test_a_caller_is_gone_from_the_disk_and_nobody_else_is(
         (noted,) = connection.execute(sa.select(schema.erasures)).all()
         assert (noted.reason, noted.calls, noted.turns, noted.files) == ("caller", 2, 4, 9)
         assert "7700" not in str(noted)
-    again = erase_everywhere(kept, places, CALLER, None)
+    again = erase_everywhere(kept, places, Whose(CALLER), None)
     assert (again.calls, again.turns, again.others) == (0, 0, 0)
 
 
+WRITTEN = (
+    *("+44 7700 900123", "00447700900123", "07700/900-123", "(07700) 900123"),
+    *("sip:+447700900123@trunk5.example;user=phone", "tel:+44-7700-900123", "SIP:%2B447700900123@10.0.0.7"),
+    *('"Ada" <sip:07700900123@pbx.example>', "<tel:07700900123;phone-context=+44>"),
+)
+NOBODY = (
+    (Whose("abc"), "only digits.*; and nothing is kept of a caller of that name"),
+    (Whose("+"), "only digits"),
+    (Whose("7700900123"), r"may be of any country: .*\+447700900123"),
+    (Whose("sip:@trunk.example"), "only digits"),
+    *((Whose(word), "do not show their number: .* --call ID") for word in ("anonymous", "Unknown")),
+    (Whose('"Anonymous" <sip:anonymous@anonymous.invalid>'), "do not show"),
+    (Whose(call="1795"), "there is no such call"),
+)
+
+
+def test_a_caller_is_who_is_meant_however_it_is_written_and_nobody_else(kept: Database) -> None:
+    for written in WRITTEN:
+        check_whose(kept, Whose(written))
+        assert len(export_caller(kept, Places(), Whose(written), None)["calls"]) == 2, written
+    for whose, told in NOBODY:
+        with pytest.raises(ConfigError, match=told):
+            check_whose(kept, whose)
+
+
+def test_a_caller_without_a_number_is_found_by_the_name_or_the_call(kept: Database, places: Places) -> None:
+    with kept.writing() as connection:
+        stored = read_snapshot(connection).agents["leeds", "main"]
+        for call, caller in (("1.1", "sip-user-kim"), ("1.2", "anonymous"), ("1.3", "anonymous")):
+            add_call(connection, CallRecord(call, "700", caller, stored, NOW, NOW, "ok"))
+    named, one = Whose("sip-user-kim"), Whose(call="1.2")
+    for whose in (named, one):
+        check_whose(kept, whose)
+        assert erase_everywhere(kept, places, whose, None).calls == 1
+    with kept.reading() as connection:
+        assert {call["id"] for call in list_calls(connection)} == {*MINE, *THEIRS, "1.3"}
+    with pytest.raises(ConfigError, match="nothing is kept"):
+        check_whose(kept, named)
+
+
+def test_a_tenant_that_is_removed_leaves_nothing_on_the_disk(
+    kept: Database, places: Places, on_disk: Callable[[], bytes]
+) -> None:
+    with kept.writing() as connection:
+        york = read_snapshot(connection).agents["york", "main"]
+        call = CallRecord("9.9", "701", OTHER, york, NOW, NOW, "ok", (TurnRecord("caller", OTHERS),))
+        change_tenant(connection, "york", transcripts=True)
+        add_call(connection, call)
+    removed = remove_everywhere(kept, places, "leeds")
+    assert (removed.calls, removed.appointments, removed.messages) == (4, 2, 2)
+    after = on_disk()
+    assert [mark in after for mark in (SAID.encode(), b"Ada Erased", b"leeds, hello")] == [False] * 3
+    assert OTHERS.encode() in after, "york's call is still there"
+    assert recordings_of(places.recordings, (*MINE, *THEIRS)) == []
+
+
 def test_files_are_rid_of_the_calls_and_keep_the_rest(kept: Database, places: Places) -> None:
-    erase_everywhere(kept, places, CALLER, None)
+    erase_everywhere(kept, places, Whose(CALLER), None)
     assert places.trace is not None
     lines = [
         each for path in (places.trace, Path(f"{places.trace}.1")) for each in path.read_text().split("\n")
@@ -145,7 +209,7 @@ def test_files_are_rid_of_the_calls_and_keep_the_rest(kept: Database, places: Pl
 
 
 def test_a_caller_gets_everything_that_is_kept(kept: Database, places: Places) -> None:
-    found = export_caller(kept, places, "07700900123", None)
+    found = export_caller(kept, places, Whose("07700900123"), None)
     assert {call["id"] for call in found["calls"]} == set(MINE)
     assert [turn["text"] for turn in found["calls"][0]["turns"]] == [SAID, "Oh dear."]
     assert [ticket["text"] for ticket in found["tickets"]] == [SAID]
@@ -156,7 +220,7 @@ def test_a_caller_gets_everything_that_is_kept(kept: Database, places: Places) -
     assert OTHERS not in json.dumps(found, default=str)
     with kept.reading() as connection:
         york = get_tenant(connection, "york")
-    assert not any(export_caller(kept, places, CALLER, york).values())
+    assert not any(export_caller(kept, places, Whose(CALLER), york).values())
 
 
 def test_what_is_old_goes_with_its_files(kept: Database, places: Places) -> None:
@@ -226,3 +290,7 @@ def test_the_commands(
     erased = offhook("erase", "--caller", CALLER, "--transcript", str(places.transcript))["erased"]
     assert erased == {"calls": 2, "turns": 4, "others": 9}
     assert offhook("export", "--caller", CALLER)["calls"] == []
+    assert len(offhook("export", "--call", THEIRS[0])["calls"]) == 1
+    for command in ("erase", "export"):
+        assert cli.main([command, "--caller", "abc", "--config", str(config)]) == 2
+        assert "'abc'" in capsys.readouterr().err

@@ -23,7 +23,7 @@ from offhook.recording.sound_file import seconds_in
 from offhook.tenants.call_records import export_calls, get_call, list_calls
 from offhook.tenants.costs import costs_by_day
 from offhook.tenants.database import Database
-from offhook.tenants.erasing import erase_everywhere, purge
+from offhook.tenants.erasing import Whose, check_whose, erase_everywhere, purge
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -172,6 +172,8 @@ def _copy(recording: Path, target: Path) -> None:
 
 
 def _export(args: argparse.Namespace, database: Database) -> int:
+    if args.caller is not None:
+        check_whose(database, Whose(args.caller))
     with database.reading() as connection:
         database.require_schema(connection)
         calls = list(export_calls(connection, chosen_tenant(connection, args), args.caller))
@@ -184,9 +186,11 @@ def _erase_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _erase(args: argparse.Namespace, database: Database) -> int:
+    whose = Whose(args.caller)
+    check_whose(database, whose)
     with database.reading() as connection:
         tenant = chosen_tenant(connection, args)
-    erased = erase_everywhere(database, places(args), args.caller, tenant)
+    erased = erase_everywhere(database, places(args), whose, tenant)
     if args.json:
         print(as_json({"erased": erased}))
     else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from offhook.cli.database import chosen_tenant, databases, places
-from offhook.cli.erase import caller_options
+from offhook.cli.database import chosen_tenant, places
+from offhook.cli.erase import asked_for, caller_options
 from offhook.cli.tables import as_json
 from offhook.tenants.erasing import export_caller
 
@@ -19,10 +19,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     kept: dict[str, list[Any]] = {}
-    for database in databases(args):
+    whose, databases = asked_for(args)
+    for database in databases:
         with database.reading() as connection:
             tenant = chosen_tenant(connection, args)
-        for what, found in export_caller(database, places(args), args.caller, tenant).items():
+        for what, found in export_caller(database, places(args), whose, tenant).items():
             kept.setdefault(what, []).extend(each for each in found if each not in kept.get(what, []))
     print(as_json(kept))
     return 0

@@ -8,13 +8,14 @@ from typing import Any
 
 from offhook.cli import tenant_agents
 from offhook.cli.calls import purge_old
-from offhook.cli.database import Action, add_actions, or_none, run, switch
+from offhook.cli.database import Action, add_actions, or_none, places, run, switch
 from offhook.cli.tables import as_json, as_table
 from offhook.errors import ConfigError
 from offhook.tenants.agent_versions import agent_names, get_agent, import_agents, read_folder
 from offhook.tenants.database import Database
+from offhook.tenants.erasing import remove_everywhere
 from offhook.tenants.number_registry import list_numbers
-from offhook.tenants.registry import add_tenant, change_tenant, get_tenant, list_tenants, remove_tenant
+from offhook.tenants.registry import Removed, add_tenant, change_tenant, get_tenant, list_tenants, what_goes
 from offhook.tenants.snapshot import Tenant
 
 __all__ = ["add_parser", "run"]
@@ -133,20 +134,21 @@ def _remove_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _remove(args: argparse.Namespace, database: Database) -> int:
-    with database.writing() as connection:
-        removed = remove_tenant(connection, args.tenant)
-        if not args.yes:  # what is raised takes it back
-            raise ConfigError(
-                f"tenant {removed.slug!r} has {removed.numbers} numbers, {removed.agents} agents and"
-                f" {removed.calls} calls, and all would be deleted: say --yes, or: offhook tenants disable"
-            )
-    database.forget()
-    if args.json:
-        print(as_json({"removed": removed}))
-    else:
-        went = f"numbers {removed.numbers}, agents {removed.agents}, calls {removed.calls}"
-        print(f"{removed.slug} is removed: {went}")
+    if not args.yes:
+        with database.reading() as connection:
+            going = what_goes(connection, get_tenant(connection, args.tenant))
+        raise ConfigError(
+            f"tenant {going.slug!r} has {_counted(going)}, and all would be deleted: say --yes, or: offhook"
+            " tenants disable"
+        )
+    removed = remove_everywhere(database, places(args), args.tenant)
+    print(as_json({"removed": removed}) if args.json else f"{removed.slug} is removed: {_counted(removed)}")
     return 0
+
+
+def _counted(removed: Removed) -> str:
+    counts = {name: getattr(removed, name) for name in Removed.__slots__ if name != "slug"}
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 # --- list, show --------------------------------------------------------------------------------------------

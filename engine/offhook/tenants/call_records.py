@@ -20,7 +20,7 @@ from offhook.errors import ConfigError, RegistryError
 from offhook.privacy import redact
 from offhook.tenants import schema
 from offhook.tenants.number_registry import get_home
-from offhook.tenants.numbers import MAX_DIALLED, Home, canonical, forms
+from offhook.tenants.numbers import MAX_DIALLED, Home, canonical, forms, of_uri
 from offhook.tenants.registry import rows_of
 from offhook.tenants.snapshot import StoredAgent, Tenant
 
@@ -145,8 +145,7 @@ def list_calls(
             _calls.c.units,
         )
         .join(schema.tenants, schema.tenants.c.id == _calls.c.tenant_id)
-        .where(_wanted(connection, tenant, caller))
-        .where(sa.true() if call_id is None else _calls.c.id == call_id)
+        .where(_wanted(connection, tenant, caller, call_id))
         .order_by(_calls.c.started_at.desc(), _calls.c.id)
         .limit(limit)
     )
@@ -167,29 +166,40 @@ def get_call(connection: sa.Connection, call_id: str, tenant: Tenant | None = No
 
 
 def export_calls(
-    connection: sa.Connection, tenant: Tenant | None = None, caller: str | None = None
+    connection: sa.Connection,
+    tenant: Tenant | None = None,
+    caller: str | None = None,
+    call_id: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Everything that is kept of these calls."""
-    for call in list_calls(connection, tenant, caller):
+    for call in list_calls(connection, tenant, caller, call_id=call_id):
         yield _with_turns(connection, call)
 
 
 def erase_caller(
-    connection: sa.Connection, caller: str, tenant: Tenant | None = None, others: int = 0
+    connection: sa.Connection,
+    caller: str | None,
+    tenant: Tenant | None = None,
+    others: int = 0,
+    call_id: str | None = None,
 ) -> Erased:
-    """Delete all that is kept of calls from ``caller``, of one tenant or of all.
+    """Delete all that is kept of calls from ``caller``, or of one call, of one tenant or of all.
 
     ``others``: what was deleted with them, for the note.
     """
-    condition = _wanted(connection, tenant, caller)
+    condition = _wanted(connection, tenant, caller, call_id)
     return _erase(connection, condition, "caller", tenant, others)
 
 
-def call_ids(connection: sa.Connection, caller: str, tenant: Tenant | None = None) -> list[str]:
-    """The ids of all calls from ``caller``."""
-    return list(
-        connection.execute(sa.select(_calls.c.id).where(_wanted(connection, tenant, caller))).scalars()
-    )
+def call_ids(
+    connection: sa.Connection,
+    caller: str | None,
+    tenant: Tenant | None = None,
+    call_id: str | None = None,
+) -> list[str]:
+    """The ids of all calls from ``caller``, or of that one call."""
+    wanted = _wanted(connection, tenant, caller, call_id)
+    return list(connection.execute(sa.select(_calls.c.id).where(wanted)).scalars())
 
 
 def expired(connection: sa.Connection, now: datetime) -> list[str]:
@@ -250,26 +260,31 @@ def _with_turns(connection: sa.Connection, call: dict[str, Any]) -> dict[str, An
     return {**call, "turns": [dict(row._mapping) for row in connection.execute(query)]}
 
 
-def _wanted(connection: sa.Connection, tenant: Tenant | None, caller: str | None) -> sa.ColumnElement[bool]:
+def _wanted(
+    connection: sa.Connection, tenant: Tenant | None, caller: str | None, call_id: str | None = None
+) -> sa.ColumnElement[bool]:
     conditions: list[sa.ColumnElement[bool]] = [sa.true()]
     if tenant is not None:
         conditions.append(_calls.c.tenant_id == tenant.id)
     if caller is not None:
         conditions.append(_calls.c.caller.in_(caller_forms(connection, caller)))
+    if call_id is not None:
+        conditions.append(_calls.c.id == call_id)
     return sa.and_(*conditions)
 
 
 def caller_forms(connection: sa.Connection, caller: str) -> set[str]:
     """How the number of ``caller`` may have been written down.  Raises ConfigError."""
     home = get_home(connection)
+    named = of_uri(caller)
     try:
-        written = forms(canonical(caller, home), home)
+        written = forms(canonical(named, home), home)
     except ConfigError:
-        if not caller.strip():
+        if not named:
             raise
         written = ()
     # As it was given, too: some callers' numbers are none, "anonymous", "unknown".
-    return {*written, caller.strip()}
+    return {*written, named, caller.strip(), caller.strip()[:MAX_DIALLED]}
 
 
 def _region(home: Home) -> str | None:
@@ -282,6 +297,6 @@ def _kept(caller: str | None, home: Home) -> str | None:
     if not caller:
         return None
     try:
-        return canonical(caller, home)
+        return canonical(of_uri(caller), home)
     except ConfigError:
         return caller.strip()[:MAX_DIALLED]

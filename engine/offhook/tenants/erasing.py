@@ -16,6 +16,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from offhook.config import clipped
+from offhook.errors import ConfigError
 from offhook.observe.forgetting import forget_lines, lines_of
 from offhook.recording.places import forget_recordings, recordings_of
 from offhook.tenants import schema
@@ -30,9 +32,16 @@ from offhook.tenants.call_records import (
 )
 from offhook.tenants.database import Database
 from offhook.tenants.leavings import sweep_leavings
+from offhook.tenants.number_registry import get_home
+from offhook.tenants.numbers import canonical, of_uri
+from offhook.tenants.registry import Removed, get_tenant, remove_tenant
 from offhook.tenants.snapshot import Tenant
 
 _TABLES = ("turns", "calls", "tickets", "appointments", "jobs", "tool_requests")
+_WITHHELD = frozenset(
+    {"anonymous", "asterisk", "private", "restricted", "unavailable", "unknown", "withheld"}
+)
+"""What stands in the place of a number that is not shown (RFC 3323, 4.1; Asterisk's words, and trunks')."""
 _log = logging.getLogger("offhook.tenants.erasing")
 
 
@@ -46,12 +55,51 @@ class Places:
     """Folders: ours, and the one that Asterisk records into."""
 
 
-def export_caller(database: Database, places: Places, caller: str, tenant: Tenant | None) -> dict[str, Any]:
-    """Everything that is kept of ``caller``.  Raises ConfigError, DatabaseError."""
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """What is asked for: all of a caller, or one call of somebody whose number is not known."""
+
+    caller: str | None = None
+    """In any form in which a number may be written."""
+    call: str | None = None
+    """Asterisk's unique id."""
+
+    def numbers(self, connection: sa.Connection) -> set[str]:
+        """How the caller's number may have been written down."""
+        return set() if self.caller is None else caller_forms(connection, self.caller)
+
+
+def check_whose(database: Database, whose: Whose) -> None:
+    """Raises ConfigError when ``whose`` can be nobody here, or may be several people; DatabaseError."""
     with database.reading() as connection:
         database.require_schema(connection)
-        calls = list(export_calls(connection, tenant, caller))
-        numbers = caller_forms(connection, caller)
+        if whose.caller is None:
+            if not call_ids(connection, None, call_id=whose.call):
+                raise ConfigError(
+                    f"call {clipped(whose.call or '')}: there is no such call; offhook calls list shows them"
+                )
+            return
+        if of_uri(whose.caller).casefold() in _WITHHELD:
+            raise ConfigError(
+                f"caller {clipped(whose.caller)}: so are all called who do not show their number: name the"
+                " one call with offhook erase --call ID; offhook calls list shows them"
+            )
+        try:
+            canonical(of_uri(whose.caller), get_home(connection))
+        except ConfigError as error:
+            numbers = whose.numbers(connection)
+            kept = [mine for _, mine in _by_number(numbers, None)]
+            kept.append(schema.calls.c.caller.in_(numbers))
+            if not any(connection.execute(sa.select(sa.exists().where(mine))).scalar() for mine in kept):
+                raise ConfigError(f"{error}; and nothing is kept of a caller of that name") from error
+
+
+def export_caller(database: Database, places: Places, whose: Whose, tenant: Tenant | None) -> dict[str, Any]:
+    """Everything that is kept of ``whose``.  Raises ConfigError, DatabaseError."""
+    with database.reading() as connection:
+        database.require_schema(connection)
+        calls = list(export_calls(connection, tenant, whose.caller, whose.call))
+        numbers = whose.numbers(connection)
         rows = {
             table.name: [dict(row._mapping) for row in connection.execute(sa.select(table).where(mine))]
             for table, mine in _by_number(numbers, tenant)
@@ -68,18 +116,18 @@ def export_caller(database: Database, places: Places, caller: str, tenant: Tenan
     }
 
 
-def erase_everywhere(database: Database, places: Places, caller: str, tenant: Tenant | None) -> Erased:
-    """Delete all that is kept of ``caller``; a line in the database says how much, and nothing of whom.
+def erase_everywhere(database: Database, places: Places, whose: Whose, tenant: Tenant | None) -> Erased:
+    """Delete all that is kept of ``whose``; a line in the database says how much, and nothing of whom.
 
     Appointments stay without name, number and notes: their time is taken until somebody cancels them.
     Files go first, so that a failure can be repeated.  Raises ConfigError, DatabaseError.
     """
     with database.reading() as connection:
         database.require_schema(connection)
-        ids = call_ids(connection, caller, tenant)
+        ids = call_ids(connection, whose.caller, tenant, whose.call)
     others = _forget_files(places, ids)
     with database.writing() as connection:
-        numbers = caller_forms(connection, caller)
+        numbers = whose.numbers(connection)
         for table, mine in _by_number(numbers, tenant):
             if table is schema.appointments:
                 blank = {"name": "", "phone": "", "notes": ""}
@@ -89,10 +137,25 @@ def erase_everywhere(database: Database, places: Places, caller: str, tenant: Te
         others += _erase_jobs(connection, {*ids, *numbers}, tenant)
         did = sa.delete(schema.tool_requests).where(_requests_of(ids, tenant))
         others += connection.execute(did).rowcount
-        erased = erase_caller(connection, caller, tenant, others)
+        erased = erase_caller(connection, whose.caller, tenant, others, whose.call)
     database.forget(_TABLES)
     _log.info("erased calls=%d turns=%d others=%d", erased.calls, erased.turns, erased.others)
     return erased
+
+
+def remove_everywhere(database: Database, places: Places, slug: str) -> Removed:
+    """Delete a tenant with everything that is its own, and what lies of its calls outside the database.
+
+    Files go first, so that a failure can be repeated.  Raises ConfigError, DatabaseError.
+    """
+    with database.reading() as connection:
+        database.require_schema(connection)
+        ids = call_ids(connection, None, get_tenant(connection, slug))
+    _forget_files(places, ids)
+    with database.writing() as connection:
+        removed = remove_tenant(connection, slug)
+    database.forget((*_TABLES, "chunks", "documents", "ai_configuration_versions"))
+    return removed
 
 
 def purge(database: Database, places: Places, now: datetime) -> list[Erased]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from offhook.config import clipped
 from offhook.errors import ConfigError
@@ -26,6 +27,7 @@ _SEPARATORS = re.compile(r"[ \u00a0\u202f./()\u2010-\u2015-]")
 _TRUNK_ZERO = re.compile(r"^([+][0-9]{1,3}[ \u00a0]?)\(0\)")
 """``+44 (0)20 7946 0000``: a zero that is dialled inside the country only."""
 _DIGITS = re.compile(r"[+]?[0-9]+")
+_URI = re.compile(r"(?:.*<)?\s*(?:sips?|tel):([^@;>]*)", re.IGNORECASE)
 _INTERNATIONAL = re.compile(rf"[+][1-9][0-9]{{3,{MAX_DIGITS - 1}}}")
 _EXTENSION = re.compile(rf"[0-9]{{2,{MAX_EXTENSION_DIGITS}}}")
 _TRUNK_PREFIXES = {"1": "1", "7": "8", "36": "06"}
@@ -102,6 +104,14 @@ def canonical(written: str, home: Home) -> str:
             " begin with the country code are wanted"
         )
     return bare
+
+
+def of_uri(written: str) -> str:
+    """Who is named by a SIP or telephone URI, as logs and invoices show them (RFC 3261, 25.1; RFC 3966), with
+    or without ``<>`` and a name in front; any other text as it is, without spaces around it.
+    """
+    found = _URI.match(written)
+    return (unquote(found[1]) if found else written).strip()
 
 
 def forms(did: str, home: Home) -> tuple[str, ...]:

@@ -103,17 +103,27 @@ class Removed:
     numbers: int
     agents: int
     calls: int
+    documents: int
+    appointments: int
+    messages: int
+
+
+def what_goes(connection: sa.Connection, tenant: Tenant) -> Removed:
+    """What would go with ``tenant``."""
+    tables = (
+        *(schema.phone_numbers, schema.ai_configurations, schema.calls),
+        *(schema.documents, schema.appointments, schema.tickets),
+    )
+    counts = (rows_of(connection, table, table.c.tenant_id == tenant.id) for table in tables)
+    return Removed(tenant.slug, *counts)
 
 
 def remove_tenant(connection: sa.Connection, slug: str) -> Removed:
     """The tenant with everything that is its own; the erasure is noted."""
     tenant = get_tenant(connection, slug)
-
-    def count(table: sa.Table) -> int:
-        return rows_of(connection, table, table.c.tenant_id == tenant.id)
-
-    removed = Removed(slug, count(schema.phone_numbers), count(schema.ai_configurations), count(schema.calls))
-    noted = {"tenant_id": tenant.id, "reason": "tenant", "calls": removed.calls, "turns": count(schema.turns)}
+    removed = what_goes(connection, tenant)
+    turns = rows_of(connection, schema.turns, schema.turns.c.tenant_id == tenant.id)
+    noted = {"tenant_id": tenant.id, "reason": "tenant", "calls": removed.calls, "turns": turns}
     connection.execute(sa.delete(schema.tenants).where(schema.tenants.c.id == tenant.id))
     connection.execute(sa.insert(schema.erasures).values(noted))
     return removed
