@@ -167,6 +167,29 @@ def test_a_footers_address_stays_and_is_about_nothing_above_it() -> None:
             ".html",
             ["a day, $9.", "a week, $30."],
         ),
+        (
+            "<h1>Care<script>track(1)</script></h1><table><tr><th>What<th>Cost<style>a{}</style>"
+            "<tr><td>Visit<script>x()</script><td>$95<s hidden>$70</s><tr><td>Talk<td><template>y</template>"
+            "free</table><footer>\u00a9 2024-26 Care Ltd, 5 Low Road, Leith</footer><p>\u00a9 Care",
+            ".html",
+            ["Visit: $95. Talk: free.", "Care Ltd, 5 Low Road, Leith"],
+        ),
+        (
+            "sep=;\nRoom;Price;Guests\nLoft;$1,450.50;4\nBox;$90;1",
+            ".csv",
+            ["Loft: price $1,450.50 and guests 4.", "Box: price $90 and guests 1."],
+        ),
+        (
+            "PRICES 2026,,\n\nItem,Price,Notes\nHaircut,25,\nTrim,15,with a towel\n",
+            ".csv",
+            ["Haircut: price 25.", "Trim: price 15 and notes with a towel."],
+        ),
+        ("Open daily. Dogs? On a lead. Cats too.", ".txt", ["Open daily. Dogs? On a lead.", "Cats too."]),
+        (
+            pdf([["Part     Price    Stock", "Pad 1    $20      3", "Pad 2  $21  4", "Pad 3    $22"]]),
+            ".pdf",
+            ["Pad 1: price $20 and stock 3.", "Pad 2: price $21 and stock 4.", "Pad 3: $22."],
+        ),
     ],
 )
 def test_what_is_peculiar_to_a_kind(content: bytes | str, suffix: str, expected: list[str]) -> None:
@@ -219,6 +242,7 @@ def test_any_bytes_are_read_or_refused_in_one_line(content: bytes, suffix: str) 
         ("letter.docx", b"PK\x03\x04torn", "no Word document"),
         ("letter.doc", b"\xd0\xcf\x11\xe0", r"\.doc is not known: there are \.pdf"),
         ("empty.md", b"\n\n", "holds no text"),
+        ("logo.txt", bytes(range(256)) * 20, "holds no text, whatever"),
     ],
 )
 def test_what_cannot_be_read_says_what_to_do(tmp_path: Path, name: str, content: bytes, problem: str) -> None:

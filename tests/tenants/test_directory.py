@@ -28,6 +28,7 @@ from offhook.tenants.registry import add_tenant, change_tenant, get_tenant
 from offhook.tenants.snapshot import Snapshot
 from offhook.tenants.snapshot_file import load_snapshot, save_snapshot
 from tests.support.postgresql import PrivateCluster
+from tests.support.silent_proxy import SilentProxy
 from tests.support.tenants import fill, small_agent
 from tests.support.waiting import until
 
@@ -233,6 +234,25 @@ def test_a_daemon_with_thousands_of_descriptors_hears_of_changes(database: Datab
         for descriptor in taken:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_connection_that_died_without_a_word_is_made_anew(
+    cluster: PrivateCluster, postgresql: Database, opened: Opened
+) -> None:
+    fill(postgresql, leeds=LEEDS)
+    with SilentProxy(cluster.folder) as proxy:
+        behind = Database(cluster.url().replace(str(cluster.folder), str(proxy.folder)))
+        waiter = Notifications(behind, check_s=0.1)
+        directory = Directory(behind, waiter=waiter)
+        directory.start()
+        try:
+            assert directory.find(LEEDS) is not None
+            proxy.swallow()  # both sides still believe in what there is; new connections are well
+            with postgresql.writing() as connection:
+                change_tenant(connection, "leeds", max_calls=7)
+            until(lambda: directory.snapshot.tenants["leeds"].max_calls == 7, "the change is known")
+        finally:
+            directory.close()
 
 
 # --- the database is away ----------------------------------------------------------------------------------

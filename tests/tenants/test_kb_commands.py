@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from offhook.cli import main as cli
@@ -136,3 +137,21 @@ def test_a_page_does_not_lead_into_the_own_network(site: str) -> None:
         read_page(f"{site}/round", private=True)
     with pytest.raises(DocumentError, match="http:// or https:// and a host are wanted"):
         read_page("http://", private=True)
+
+
+def test_a_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns it could answer the second time with an address inside."""
+    asked: list[tuple[str, str, object]] = []
+
+    def answer(_self: object, request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.host, request.headers["host"], request.extensions["sni_hostname"]))
+        if len(asked) == 1:
+            raise httpx.ConnectError("unreachable", request=request)
+        return httpx.Response(200, html="<p>Soup is $4 today.</p>")
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", answer)
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    name = "outside.example"
+    document, _ = read_page(f"https://{name}/", addresses=lambda host: ["2606:2800::1", "93.184.215.14"])
+    assert len(document.blocks) == 1
+    assert asked == [("2606:2800::1", name, name), ("93.184.215.14", name, name)]

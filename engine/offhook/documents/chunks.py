@@ -28,7 +28,11 @@ _SHORT_ITEM_WORDS = 6
 _SHORT_LIST_WORDS = 60
 _QUESTION = re.compile(r"[?\uff1f\u061f]\s*$")
 _SENTENCE_END = re.compile(r"[.!?\u2026]+[\"'\u201d\u00bb)]*\s+|[\u3002\uff01\uff1f]\s*")
-_OPENS = re.compile(r"[\"'\u201c\u201e\u00ab\u00bf\u00a1(\s]*[^\W_]")
+_OPENS = re.compile(r"[\"'\u201c\u201e\u00ab\u00bf\u00a1(\s]*[^\W_]|\u00a9")
+_COPYRIGHT = re.compile(
+    r"(?:copyright\s*)?(?:\u00a9|\(c\))\s*(?:\d{4}(?:\s*[-\u2013]\s*\d{2,4})?)?", re.IGNORECASE
+)
+_ADDRESS = re.compile(r"\d.*,|,.*\d")
 _BOILERPLATE = re.compile(
     r"\u00a9|\(c\) ?\d{4}|\ball rights reserved\b|\balle rechte vorbehalten\b"
     r"|\btous droits r\u00e9serv\u00e9s\b|\btodos los derechos reservados\b"
@@ -83,7 +87,10 @@ def _chunks(document: Document, language: str) -> Iterator[Chunk]:
 
 
 def _of_text(text: str, heading: str, language: str) -> Iterator[Chunk]:
-    for group in _groups(sentences(text, language), MAX_SENTENCES):
+    bare = plain(_COPYRIGHT.sub(" ", text))  # an address behind it is what callers ask for
+    text = bare if _ADDRESS.search(bare) else text
+    said = [each for each in sentences(text, language) if not _BOILERPLATE.search(each)]
+    for group in _groups(said, MAX_SENTENCES):
         yield Chunk(" ".join(group), heading)
 
 
@@ -124,8 +131,11 @@ def _row(cells: Sequence[str], titles: Sequence[str], language: str) -> str:
     names = list(titles[1:]) if titles else [""] * len(others)
     if len(others) == 1:
         names = [""]  # "Price" says nothing that "espresso: 2.50" does not
+    capital = base_language(language) == "de"  # its nouns have one wherever they stand
     said = [
-        f"{_lower(name)} {cell}" if name else cell for name, cell in zip(names, others, strict=True) if cell
+        f"{name if capital else _lower(name)} {cell}" if name else cell
+        for name, cell in zip(names, others, strict=True)
+        if cell
     ]
     if not said:
         return _sentence(first)
@@ -145,8 +155,10 @@ def _groups(texts: Sequence[str], most: int) -> Iterator[list[str]]:
     for text in texts:
         count = len(text.split())
         if group and (words + count > MAX_WORDS or len(group) >= most):
+            # A question belongs to its answer: "Dogs? On a lead."
+            asked = [group.pop()] if len(group) > 1 and _QUESTION.search(group[-1]) else []
             yield group
-            group, words = [], 0
+            group, words = asked, sum(len(each.split()) for each in asked)
         group.append(text)
         words += count
     if group:

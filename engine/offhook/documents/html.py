@@ -61,7 +61,7 @@ class _Walk:
             return
         if tag in _HEADINGS:
             self._close()
-            text = plain(node.text(separator=" "))
+            text = _visible(node)
             if text:
                 self._blocks.append(Heading(_HEADINGS[tag], text))
             return
@@ -112,7 +112,7 @@ class _Walk:
         rows: list[list[str]] = []
         for row in node.css("tr"):
             cells = [cell for cell in row.iter() if cell.tag in ("td", "th")]
-            texts = [plain(cell.text(separator=" ")) for cell in cells]
+            texts = [_visible(cell) for cell in cells]
             if len(cells) > 1 and all(cell.tag == "th" for cell in cells) and not rows and titles is None:
                 titles = texts
             else:
@@ -120,6 +120,24 @@ class _Walk:
         made = table(rows, titles)
         if made is not None:
             self._blocks.append(made)
+
+
+def _visible(node: Any) -> str:
+    """What a reader sees of a heading or a cell: no scripts, nothing hidden (an old price, a template)."""
+    found: list[str] = []
+
+    def down(node: Any, depth: int) -> None:
+        if depth > _DEEPEST or _is_hidden(node):
+            return
+        for child in node.iter(include_text=True):
+            if child.tag == "-text":
+                found.append(child.text(deep=False))
+            else:
+                found.append(" " if child.tag in _BLOCKS or child.tag == "br" else "")
+                down(child, depth + 1)
+
+    down(node, 0)
+    return plain("".join(found))
 
 
 def _introduced(own: list[Block]) -> list[Block]:

@@ -21,6 +21,8 @@ _EDGE_LINES = 3
 _RUNNING_PAGES = 3
 _COLUMNS = re.compile(r"\s{3,}|\s*(?:\.\s?){4,}\s*|\s*\u2026{2,}\s*|\t+")
 """A gap between cells: spaces, or dots that lead the eye."""
+_NARROW = re.compile(r"\s{2,}")
+"""Enough between cells where the row above has as many."""
 _ITEM = re.compile(r"^(?:[\u2022\u2023\u25cf\u25aa\u25e6*\u2013-]|\d{1,2}[.)])\s+(?=\S)")
 _HEADING_WORDS = 9
 _END = (".", "!", "?", ":", ";", ",")
@@ -90,13 +92,14 @@ def _blocks(lines: list[str]) -> list[Block]:
     items: list[str] = []
     rows: list[list[str]] = []
     widest = max((len(plain(line)) for line in lines), default=0)
+    numbered = False
 
-    def close() -> None:
+    def close(following: str = "") -> None:
         if rows:
-            made = table(list(rows))
-            if made is not None:
-                found.append(made)
-        if items:
+            found.extend(_tables(list(rows)))
+        if len(items) == 1 and _is_numbered_heading(items[0], following):
+            found.append(Heading(2, items[0]))
+        elif items:
             found.append(Listing(tuple(items)))
         if text:
             found.append(Paragraph(plain(_joined(text))))
@@ -106,12 +109,16 @@ def _blocks(lines: list[str]) -> list[Block]:
     for at, line in enumerate(lines):
         following = next((one for one in lines[at + 1 :] if one.strip()), "")
         cells = [cell for cell in _COLUMNS.split(line) if cell.strip()]
+        if rows and len(cells) != len(rows[0]):
+            near = [cell for cell in _NARROW.split(line) if cell.strip()]
+            cells = near if len(near) == len(rows[0]) else cells
         if not line.strip():
             close()
         elif _ITEM.match(line) and (len(cells) < 2 or not line[:1].isdigit()):
             if text or rows:
                 close()
             items.append(plain(_ITEM.sub("", line)))
+            numbered = line[:1].isdigit()
         elif len(cells) > 1:
             if text or items:
                 close()
@@ -127,12 +134,28 @@ def _blocks(lines: list[str]) -> list[Block]:
             found.append(Heading(2, plain(line)))
         else:
             if rows or items:
-                close()
+                close(line if numbered else "")
             text.append(line)
             if len(plain(line)) < 0.7 * widest and line.rstrip().endswith(_END[:3]):
                 close()  # a short last line ends a paragraph
     close()
     return found
+
+
+def _tables(rows: list[list[str]]) -> list[Block]:
+    """The rows as a table; those that lack a cell have no titles: nobody knows which is missing."""
+    made = table(rows)
+    if made is None or not made.titles or len({len(row) for row in rows}) == 1:
+        return [] if made is None else [made]
+    whole = [row for row in rows if len(row) == len(rows[0])]
+    parts = [table(whole), *(table([row], []) for row in rows if len(row) != len(rows[0]))]
+    return [part for part in parts if part is not None]
+
+
+def _is_numbered_heading(item: str, following: str) -> bool:
+    """ "3. Brakes", alone above running text: no list of one."""
+    short = len(item.split()) <= _HEADING_WORDS and not item.endswith(_END)
+    return short and following[:1].isupper() and len(following.split()) > len(item.split())
 
 
 def _is_heading(line: str, text: list[str], following: str, widest: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,16 @@ from offhook.errors import ConfigError, DocumentError
 from offhook.files import unreadable
 
 MAX_BYTES = 50_000_000
+_UNWRITTEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d\ufffd]")
+"""What nobody writes: control characters, and bytes that are nothing in Western Windows."""
 Reader = Callable[[bytes, str], Document]
 
 
 def _text_of(content: bytes) -> str:
-    """UTF-8, or else what Western Windows writes, which every byte is something in."""
+    """UTF-8, or else what Western Windows writes, which every byte is something in.
+
+    Raises DocumentError when that makes no text: a picture or a program under a text's name.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -28,7 +34,9 @@ def _text_of(content: bytes) -> str:
             text = content.decode("utf-16", errors="replace")
         else:
             text = content.decode("cp1252", errors="replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    if len(_UNWRITTEN.findall(text)) > len(text) / 100:
+        raise DocumentError("holds no text, whatever its name says")
+    return _UNWRITTEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 _READERS: dict[str, Reader] = {

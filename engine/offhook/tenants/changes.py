@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from offhook.errors import DatabaseError
-from offhook.tenants.database import CONNECT_TIMEOUT_S, Database
+from offhook.tenants.database import CONNECT_TIMEOUT_S, DEAD_LINK, Database
 from offhook.tenants.schema import CHANNEL
 
-_CHECK_S = 30.0
-"""PostgreSQL is asked as well, seldom: a connection that died without a word is found out."""
+_CHECK_S = 10.0
+"""PostgreSQL is asked as well, seldom: a connection that died without a word (a firewall that forgot it) is
+found out, and what it did not tell."""
+_ANSWER_S = 3.0
+"""For an answer to that; no later one counts."""
 
 
 class ChangeWaiter(Protocol):
@@ -109,9 +113,7 @@ class Notifications:
                 autocommit=True,
                 connect_timeout=CONNECT_TIMEOUT_S,
                 application_name="offhook-listen",
-                keepalives_idle=10,
-                keepalives_interval=5,
-                keepalives_count=3,
+                **DEAD_LINK,
             )
             self._connection.execute(f"LISTEN {CHANNEL}")
         except psycopg.Error as error:
@@ -134,7 +136,7 @@ class Notifications:
                 for _ in connection.notifies(timeout=0):
                     pass
             elif timeout_s is None:
-                connection.execute("SELECT 1")
+                self._ask(connection)
             return bool(ready) or timeout_s is None
         except (psycopg.Error, OSError) as error:
             self._hang_up()
@@ -146,6 +148,22 @@ class Notifications:
     def close(self) -> None:
         self._hang_up()
         self._bell.close()
+
+    def _ask(self, connection: Any) -> None:
+        """Raises OSError unless the other side answers in time.  The driver itself would wait for as long as
+        TCP tries, a quarter of an hour.
+        """
+        link = connection.pgconn
+        link.send_query(b"SELECT 1")
+        until_s = time.monotonic() + _ANSWER_S
+        link.flush()
+        while link.is_busy():
+            left_s = until_s - time.monotonic()
+            if left_s <= 0 or not _readable([connection.fileno()], left_s):
+                raise OSError(f"no answer for {_ANSWER_S:.0f} s")
+            link.consume_input()
+        while link.get_result() is not None:
+            pass
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

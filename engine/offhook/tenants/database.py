@@ -29,6 +29,13 @@ from offhook.tenants.schema import SCHEMA_TABLE
 
 DEFAULT_FILE = Path("/var/lib/offhook/tenants.db")
 CONNECT_TIMEOUT_S = 3
+DEAD_LINK = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""libpq's options by which a connection ends whose other side says nothing any more. [s], [ms]"""
 _STATEMENT_TIMEOUT_MS = 10_000
 _BUSY_TIMEOUT_S = 30.0
 """How long one writer of SQLite waits for another; readers wait for nobody."""
@@ -237,6 +244,7 @@ class Database:
         return {
             "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": "offhook",
+            **DEAD_LINK,
             "prepare_threshold": None,  # a pooler in transaction mode has no place for prepared statements
         }
 
