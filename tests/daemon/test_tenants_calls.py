@@ -18,7 +18,7 @@ from offhook.daemon.daemon import Daemon
 from offhook.daemon.renewal import MOST_FRESH
 from offhook.daemon.tenancy import Tenancy
 from offhook.documents.passage import Passage
-from offhook.errors import BusyError, DatabaseError
+from offhook.errors import BusyError, ConfigError, DatabaseError
 from offhook.observe.bill import Bill
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.agent_versions import put_agent
@@ -27,7 +27,7 @@ from offhook.tenants.call_writer import CallWriter
 from offhook.tenants.database import Database
 from offhook.tenants.directory import Directory
 from offhook.tenants.documents import put_document
-from offhook.tenants.number_registry import change_number, set_home
+from offhook.tenants.number_registry import change_number, move_number, set_home
 from offhook.tenants.numbers import Home
 from offhook.tenants.registry import add_tenant, change_tenant, get_tenant, remove_tenant
 from offhook.tenants.shelf import Shelf
@@ -359,6 +359,42 @@ async def test_a_tenant_that_is_removed_leaves_nothing_ready(block: Block) -> No
     await block.change()
     assert block.ready.closed == ["leeds"]
     assert (await block.dial(f"did={LEEDS}")).result == "unknown"
+
+
+async def test_a_call_whose_number_is_moved_is_still_its_first_tenants(block: Block) -> None:
+    running = await block.ring(LEEDS)
+    with block.database.writing() as connection:
+        move_number(connection, LEEDS, get_tenant(connection, "hull"))
+    await block.change()
+    await block.dial(f"did={LEEDS}")  # which ends both
+    await running
+    assert [profile.tenant for profile in block.profiles] == ["leeds", "hull"]
+    block.writer.close()
+    with block.database.reading() as connection:
+        calls = [(call["tenant"], len(call["turns"])) for call in export_calls(connection)]
+        kept = [call["turns"][0]["text"] for call in export_calls(connection)]
+    assert sorted(calls) == [("hull", 2), ("leeds", 2)]
+    assert sorted(map(str, kept)) == ["None", "a secret"], "each as its own tenant wants it"
+
+
+async def test_a_call_outlives_its_tenant_and_becomes_nobody_elses(block: Block) -> None:
+    running = await block.ring(LEEDS)
+    (number,) = [profile.number for profile in block.profiles]
+    assert number is not None
+    with block.database.writing() as connection:
+        remove_tenant(connection, "leeds")
+    fill(block.database, leeds=LEEDS)  # another business, that gets the name and the number
+    with block.database.writing() as connection:
+        change_tenant(connection, "leeds", max_calls=1, transcripts=True)
+    await block.change()
+    with pytest.raises(ConfigError, match="no agent 'main'"):
+        block.tenancy.with_agent(number, "main")
+    await block.dial(f"did={LEEDS}")  # which ends both
+    await running
+    assert len(block.profiles) == 2, "the old call is none of the one that the new tenant takes"
+    block.writer.close()
+    with block.database.reading() as connection:
+        assert len(list(export_calls(connection))) == 1
 
 
 async def test_of_a_great_change_only_those_are_made_ready_who_were_called(block: Block) -> None:

@@ -136,7 +136,7 @@ class Tenancy:
     def with_agent(self, number: Number, name: str) -> Number:
         """``number``, as if another agent of the same tenant's answered it.  Raises ConfigError."""
         agent = self.directory.snapshot.agents.get((number.tenant.slug, name))
-        if agent is None:
+        if agent is None or agent.tenant_id != number.tenant.id:  # removed, and perhaps another of that name
             raise ConfigError(f"tenant {number.tenant.slug} has no agent {clipped(name)}")
         return replace(number, agent=agent)
 

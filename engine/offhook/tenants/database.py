@@ -29,7 +29,7 @@ from offhook.tenants.schema import SCHEMA_TABLE
 
 DEFAULT_FILE = Path("/var/lib/offhook/tenants.db")
 CONNECT_TIMEOUT_S = 3
-DEAD_LINK = {
+DEAD_LINK: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
