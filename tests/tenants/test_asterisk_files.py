@@ -57,6 +57,8 @@ def test_a_call_never_waits_long_for_the_database() -> None:
     assert int(connections["connect_timeout"]) == 1
     assert 1 <= int(connections["negative_connection_cache"]) <= 5
     assert int(connections["cache_size"]) == 0, "Asterisk's own kept connections outlive their database"
+    given_up = settings("odbc.ini")[connections["dsn"]]["pqopt"]
+    assert given_up == "tcp_user_timeout=1000", "what TCP would try for a quarter of an hour"
     drivers = settings("odbcinst.ini")
     pool = drivers[settings("odbc.ini")[connections["dsn"]]["Driver"]]
     assert drivers["ODBC"]["Pooling"] == "Yes", "making one takes ten times as long as a look-up"
