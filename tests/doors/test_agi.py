@@ -57,6 +57,22 @@ async def test_bad_header(data: bytes, words: str) -> None:
         assert side.silent()
 
 
+async def test_a_line_break_behind_an_argument() -> None:
+    """As ${SHELL()} leaves one: Asterisk's header ends early, and its own last line comes later."""
+    async with by_hand(header=False) as (channel, side):
+        side.say(b"agi_uniqueid: 1699.7\nagi_arg_1: agent=clay\n\n\n")
+        assert (await channel.read_header()).uniqueid == "1699.7"
+        asking = asyncio.ensure_future(channel.noop())
+        await side.line()
+        side.say(b"200 result=0\n")
+        await soon(asking)
+    async with by_hand(header=False) as (channel, side):
+        side.say(b"agi_uniqueid: 1699.7\nagi_arg_1: agent=clay\n\nagi_arg_2: key=7\n\n")
+        await channel.ended.wait()
+        with pytest.raises(AgiError, match="has a line break: take it out"):
+            await channel.read_header()
+
+
 async def flood(side: AsteriskSide, data: bytes) -> None:
     """More than a pipe holds, as fast as it is read."""
     os.set_blocking(side.replies, False)

@@ -91,6 +91,8 @@ class AgiSession:
         self._header: list[str] | None = []
         self._header_bytes = 0
         self._header_over = asyncio.Event()
+        self._answered = False
+        """A reply has begun: what comes from here on are replies."""
         self._partial: list[str] = []
         self._partial_bytes = 0
         self._running: _Running | None = None
@@ -268,6 +270,16 @@ class AgiSession:
             )
 
     def _take_reply_line(self, line: str) -> None:
+        if not self._answered:
+            # A line break at the end of an argument, as ${SHELL()} leaves one, has ended the header early.
+            if not line:
+                return
+            if not line[:3].isdigit():
+                raise AgiError(
+                    "the AGI header goes on behind an empty line: an argument in the dialplan has a line"
+                    " break: take it out, for example with ${FILTER(A-Za-z0-9.=-,...)}"
+                )
+            self._answered = True
         self._partial.append(line)
         self._partial_bytes += len(line) + 1
         text = "\n".join(self._partial)

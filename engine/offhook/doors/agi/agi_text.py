@@ -161,7 +161,9 @@ class AgiEnvironment:
         for line in lines:
             match = _ENV_LINE.fullmatch(line)
             if match is None:
-                raise AgiError("AGI header has a line that is no 'agi_name: value'")
+                raise AgiError(
+                    "AGI header has a line that is no 'agi_name: value': has a value a line break?"
+                )
             name = match[1].lower()
             if name in variables:
                 raise AgiError(f"AGI header names {name[:80]} twice")
