@@ -8,13 +8,21 @@ from typing import Any
 
 import pytest
 
-from offhook.config import Config, SttConfig, TtsConfig
+from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
 from offhook.engines import chosen, registry
 from offhook.engines.engine import STAGES, Engine, Loading, Package, Stage
 from offhook.engines.pool import load_models
-from offhook.errors import ConfigError
+from offhook.errors import ConfigError, ModelError
 
 HARP = Engine("harp", "tts", f"{__name__}:load_harp", remote=True)
+
+
+def load_flute(tts: TtsConfig, model: str, loading: Loading) -> object:
+    raise RuntimeError("a reed\nis missing")
+
+
+def load_nothing(tts: TtsConfig, model: str, loading: Loading) -> None:
+    pass
 
 
 def load_harp(tts: TtsConfig, model: str, loading: Loading) -> tuple[TtsConfig, str, int]:
@@ -23,20 +31,26 @@ def load_harp(tts: TtsConfig, model: str, loading: Loading) -> tuple[TtsConfig, 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A package with a voice, one that takes the name of ours, one that is broken and one that is none."""
+    """A package with a voice, one that takes the name of ours or of another, and some that are broken."""
     own = registry.find("tts", "espeak")
     registry._installed.cache_clear()
     brought = {
         "harp": HARP,
         "espeak": Engine("espeak", "tts", "elsewhere:load"),
-        "broken": None,
+        "lute": Engine("lute", "llm", "elsewhere:load"),
+        "drum": Engine("drum", "stt", "elsewhere:load"),
+        "second-harp": Engine("harp", "tts", "elsewhere:load"),
+        "ear-trumpet": Engine("ear-trumpet", "hearing", "elsewhere:load"),  # type: ignore[arg-type]
+        "broken": ImportError("no strings"),
+        "leaves": SystemExit("no strings either"),
         "number": 7,
     }
 
     def load(entry: EntryPoint) -> object:
-        if brought[entry.name] is None:
-            raise ImportError("no strings")
-        return brought[entry.name]
+        found = brought[entry.name]
+        if isinstance(found, BaseException):
+            raise found
+        return found
 
     monkeypatch.setattr(EntryPoint, "load", load)
     monkeypatch.setattr(
@@ -76,9 +90,28 @@ def test_an_installed_package_brings_engines(installed: Any, caplog: pytest.LogC
     found = chosen.voice(tts)
     assert found.engine is HARP
     assert found.load(tts, Loading(3)) == (tts, "own/small", 3), "a server's name for a model is no path"
+    assert chosen.language_model(LlmConfig(engine="lute")).model is None, "the embedded model is not its own"
+    assert chosen.language_model(LlmConfig(engine="lute", model="own/small")).model == "own/small"
+    assert chosen.recogniser(SttConfig(engine="drum", model="own/small")).model == "own/small"
     assert registry.find("tts", "espeak") is installed.own, "the names of ours stay ours"
     assert "the engine broken cannot be used: no strings" in caplog.text
+    assert "the engine leaves cannot be used: no strings either" in caplog.text
     assert "the engine number is no " in caplog.text
+    assert "the engine second-harp cannot be used: another package has a voice harp" in caplog.text
+    assert "the engine ear-trumpet is for 'hearing'; there are: stt, llm, tts" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("loader", "error", "said"),
+    [
+        (f"{__name__}:load_oboe", ConfigError, r"has no attribute 'load_oboe': its package is broken$"),
+        (f"{__name__}:load_flute", ModelError, r"RuntimeError: a reed is missing$"),
+        (f"{__name__}:load_nothing", ModelError, r"load_nothing gave nothing: its package is broken$"),
+    ],
+)
+def test_whatever_a_strangers_loader_does_is_one_line(loader: str, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=r"^tts\.engine wind: .*" + said):
+        Engine("wind", "tts", loader).load(TtsConfig(), "own", Loading())
 
 
 def test_a_missing_package_says_how_to_get_it() -> None:

@@ -49,7 +49,7 @@ def recogniser(stt: SttConfig) -> Chosen:
     """What ``[stt]`` names.  Raises ConfigError or ModelError with one line."""
     engine = find("stt", stt.engine)
     _check_here("stt", engine, stt)
-    if stt.model is None or engine.remote:
+    if stt.model is None or engine.names_models:
         found = Chosen(engine, stt.model)
     else:
         named = resolve(stt.model, "stt", "stt.model")
@@ -82,7 +82,7 @@ def voice(tts: TtsConfig) -> Chosen:
     """What ``[tts]`` names; for espeak a voice's name.  Raises as :func:`recogniser`."""
     engine, is_set = find("tts", tts.engine), "engine" in tts.model_fields_set
     _check_here("tts", engine, tts)
-    if tts.model is None or engine.remote:
+    if tts.model is None or engine.names_models:
         return Chosen(engine, tts.voice if tts.model is None else tts.model)
     if "voice" in tts.model_fields_set:
         raise ConfigError("tts.model and tts.voice both name the voice: keep one of them")
@@ -98,6 +98,8 @@ def language_model(llm: LlmConfig) -> Chosen:
     if engine.remote:
         return Chosen(engine, llm.model)
     check_no_endpoint(llm)
+    if engine.names_models:
+        return Chosen(engine, llm.model if "model" in llm.model_fields_set else None)
     if engine.embedded is not None and llm.model == EMBEDDED_LLM:
         return Chosen(engine, None)
     return _local("llm", engine, "engine" in llm.model_fields_set, resolve(llm.model, "llm", "llm.model"))

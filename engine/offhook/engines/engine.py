@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from offhook.catalogue.embedded import is_here
-from offhook.errors import ConfigError
+from offhook.errors import ConfigError, ModelError, OffhookError
 
 Stage = Literal["stt", "llm", "tts"]
 """Also the section of ``offhook.toml`` that configures it."""
@@ -101,6 +101,11 @@ class Engine:
     remote: bool = False
     """What callers say, or what is answered, leaves this machine, or may."""
 
+    @property
+    def names_models(self) -> bool:
+        """``model`` is a name for the engine alone: neither a file nor one of the catalogue."""
+        return self.remote or (self.files is None and self.name != "espeak")  # a path there means Piper
+
     def load(self, settings: Any, model: Any, loading: Loading) -> Any:
         """The loaded engine.  Raises ConfigError or ModelError."""
         module, _, function = self.loader.partition(":")
@@ -110,4 +115,17 @@ class Engine:
             missing = next((each for each in self.packages if not each.is_there()), None)
             remedy = missing.install if missing is not None else "install offhook again"
             raise ConfigError(f"{self.stage}.engine {self.name}: {error}: {remedy}") from error
-        return load(settings, model, loading)
+        except AttributeError as error:
+            raise ConfigError(f"{self.stage}.engine {self.name}: {error}: its package is broken") from error
+        try:
+            loaded = load(settings, model, loading)
+        except OffhookError:
+            raise
+        except Exception as error:  # a stranger's
+            line = f"{self.stage}.engine {self.name}: {type(error).__name__}: {error}"
+            raise ModelError(" ".join(line.split())) from error
+        if loaded is None:
+            raise ModelError(
+                f"{self.stage}.engine {self.name}: {self.loader} gave nothing: its package is broken"
+            )
+        return loaded

@@ -40,15 +40,22 @@ def find(stage: Stage, name: str) -> Engine:
 
 @cache
 def _installed() -> tuple[Engine, ...]:
-    found = []
+    found: dict[tuple[Stage, str], Engine] = {}
     for entry in entry_points(group=GROUP):
         try:
             engine = entry.load()
-        except Exception as error:  # whatever a stranger's package does, the others are there
+        except (Exception, SystemExit) as error:  # whatever a stranger's package does, the others are there
             _log.warning("the engine %s cannot be used: %s", entry.name, error)
             continue
-        if isinstance(engine, Engine):
-            found.append(engine)
-        else:
+        if not isinstance(engine, Engine):
             _log.warning("the engine %s is no offhook.engines.engine.Engine", entry.name)
-    return tuple(found)
+        elif engine.stage not in STAGES:
+            _log.warning(
+                "the engine %s is for %r; there are: %s", entry.name, engine.stage, ", ".join(STAGES)
+            )
+        elif found.setdefault((engine.stage, engine.name), engine) is not engine:
+            _log.warning(
+                "the engine %s cannot be used: another package has a %s %s",
+                *(entry.name, STAGES[engine.stage], engine.name),
+            )
+    return tuple(found.values())
