@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
 from offhook.engines import chosen, registry
 from offhook.engines.engine import STAGES, Engine, Loading, Package, Stage
-from offhook.engines.pool import load_models
+from offhook.engines.pool import load_models, load_synthesizer
 from offhook.errors import ConfigError, ModelError
 
 HARP = Engine("harp", "tts", f"{__name__}:load_harp", remote=True)
@@ -99,6 +102,29 @@ def test_an_installed_package_brings_engines(installed: Any, caplog: pytest.LogC
     assert "the engine number is no " in caplog.text
     assert "the engine second-harp cannot be used: another package has a voice harp" in caplog.text
     assert "the engine ear-trumpet is for 'hearing'; there are: stt, llm, tts" in caplog.text
+
+
+def test_the_package_of_the_documentation_is_installed_and_speaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "engines.md").read_text(encoding="utf-8")
+    declared, module = re.findall(r"^```(?:ini|python)\n(.*?)^```$", page, re.M | re.S)
+    (tmp_path / "tin_engines.py").write_text(module, encoding="utf-8")
+    about = tmp_path / "tin_engines-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: tin-engines\nVersion: 1\n", encoding="utf-8"
+    )
+    points = declared.replace("project.entry-points.", "").replace('"', "")
+    (about / "entry_points.txt").write_text(points, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    registry._installed.cache_clear()
+    try:
+        voice = load_synthesizer(TtsConfig(engine="tin"))
+        assert [len(block) for block in voice.synthesize("good day")] == [1_600, 1_600]
+    finally:
+        registry._installed.cache_clear()
+        sys.modules.pop("tin_engines", None)
 
 
 @pytest.mark.parametrize(
