@@ -78,6 +78,9 @@ class DeadlineError(OffhookError, TimeoutError):
 class BusyError(OffhookError, BlockingIOError):
     """A limit is reached (calls, queue places); try again later or elsewhere."""
 
+    asks_s = 0.0
+    """A server asks to be left alone for so long; 0: it does not say."""
+
 
 class PlaybackError(OffhookError, OSError):
     """Audio could not be written where Asterisk would play it from."""

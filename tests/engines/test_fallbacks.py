@@ -16,7 +16,7 @@ from offhook.agents.loader import Agent
 from offhook.call.prompts import ReadyPhrases
 from offhook.config import Config, SttConfig, TtsConfig
 from offhook.engines import backing, chosen
-from offhook.engines.remote.breaker import AWAY_S, FAILURES, Breaker
+from offhook.engines.remote.breaker import ASKED_S, AWAY_S, FAILURES, Breaker
 from offhook.engines.stt.backed import BackedRecognition
 from offhook.engines.stt.base import Guess, Recognition, Transcript
 from offhook.engines.stt.gate import Recognizer
@@ -59,6 +59,25 @@ def test_a_breaker_opens_after_failures_in_a_row_and_sends_one_ahead() -> None:
     assert breaker.lets(40.0 + AWAY_S), "who gave up says nothing"
     assert breaker.went_well()
     assert breaker.lets(0.0)
+
+
+def test_a_service_that_asks_to_be_left_alone_is_at_once_and_not_for_ever() -> None:
+    def busy(asks_s: float) -> BusyError:
+        error = BusyError("too many")
+        error.asks_s = asks_s
+        return error
+
+    breaker = Breaker(failures=2, away_s=30.0)
+    assert not breaker.failed(0.0, busy(20.0)), "no longer than it would be anyway: one is no reason"
+    breaker.went_well()
+    assert breaker.failed(0.0, busy(600.0))
+    assert not breaker.failed(1.0, busy(0.0)), "one that was on its way"
+    assert not breaker.lets(599.0)
+    assert breaker.lets(600.0)
+    breaker.went_well()
+    breaker.failed(700.0, busy(1e6))
+    assert not breaker.lets(700.0 + ASKED_S - 1)
+    assert breaker.lets(700.0 + ASKED_S)
 
 
 @dataclass

@@ -14,9 +14,19 @@ from offhook.engines.llm.ollama import Ollama
 from offhook.engines.llm.remote import AWAY_S, RemoteModel
 from offhook.engines.pool import load_language_model
 from offhook.errors import ConfigError, ModelError
+from offhook.observe.bill import billed
 from tests.support.clock import Clock, reached
-from tests.support.engines.model_server import Behaviour, ModelServer, hang, ollama_answer, reset, status
-from tests.support.engines.remote_models import LIMITS, Side, limited, text_of
+from tests.support.engines.model_server import (
+    Behaviour,
+    ModelServer,
+    hang,
+    ollama_answer,
+    ollama_lines,
+    reset,
+    status,
+    stream,
+)
+from tests.support.engines.remote_models import LIMITS, NDJSON, SYSTEM, Side, limited, text_of
 
 
 @pytest.fixture
@@ -110,3 +120,22 @@ def test_its_settings(tmp_path: Path) -> None:
     path.write_text("[llm]\nengine = 'openai'\nmodel = 'm'\n[llm.fallback]\nengine = 'llama'\nmodel = 'n'\n")
     with pytest.raises(ConfigError, match=r"llm\.fallback\.engine"):
         load_config(path)
+
+
+@pytest.mark.parametrize(("own", "cost"), [({}, 2.0), ({"price_per_million_written": 5e6}, 10.0)])
+async def test_what_the_other_one_answers_costs_its_price(
+    side: Side, second: ModelServer, own: dict[str, float], cost: float
+) -> None:
+    side.server.will(status(500, ""))
+    second.will(stream(*ollama_lines(["We ", "open."], prompt_eval_count=40, eval_count=2), kind=NDJSON))
+    behind = {"engine": "ollama", "base_url": second.url, "model": "butcher-3b", **own}
+    llm = {"engine": side.engine, "base_url": side.server.url, "model": "baker-7b", "fallback": behind}
+    model = load_language_model(LlmConfig.model_validate(llm | {"price_per_million_written": 1e6}), 1)
+    with billed() as bill:
+        talk = await model.conversation(model.template.prefix(SYSTEM))
+        await talk.append(*model.template.user("Are you open?"))
+        assert await text_of(talk.generate(LIMITS)) == "We open."
+        await talk.close()
+    assert isinstance(model, RemoteModel)
+    await model.aclose()
+    assert bill.cost == pytest.approx(cost)

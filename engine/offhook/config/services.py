@@ -36,7 +36,10 @@ class FallbackConfig(Section):
     api_key_file: ConfigPath | None = None
     ca_file: ConfigPath | None = None
     extra: dict[str, Any] = {}
-    """All as in ``[llm]``, whose time limits hold for it, too."""
+    price_per_million_new: float | None = Field(None, ge=0)
+    price_per_million_cached: float | None = Field(None, ge=0)
+    price_per_million_written: float | None = Field(None, ge=0)
+    """All as in ``[llm]``, whose time limits hold for it, too, and whose prices where it names none."""
 
 
 class SttFallbackConfig(Section):

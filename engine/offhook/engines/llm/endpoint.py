@@ -115,11 +115,13 @@ def endpoint_of(llm: LlmConfig) -> Endpoint:
 
 
 def fallback_of(llm: LlmConfig) -> LlmConfig | None:
-    """``[llm.fallback]`` as a section of its own, with the time limits of ``[llm]``; None: there is none."""
+    """``[llm.fallback]`` as a section of its own, with the time limits of ``[llm]``, and its prices where it
+    names none; None: there is none."""
     if llm.fallback is None:
         return None
-    limits = {key: getattr(llm, key) for key in llm.model_fields_set if key.endswith("_timeout_s")}
-    return LlmConfig.model_validate(llm.fallback.model_dump(exclude_unset=True) | limits)
+    same = {key for key in llm.model_fields_set if key.endswith("_timeout_s") or key.startswith("price_")}
+    own = llm.fallback.model_dump(exclude_none=True, exclude_unset=True)
+    return LlmConfig.model_validate({key: getattr(llm, key) for key in same} | own)
 
 
 def check_no_endpoint(llm: LlmConfig) -> None:

@@ -64,6 +64,7 @@ class RemoteModel:
         asleep_s: float = ASLEEP_S,
         fallback: Server | None = None,
         prices: Prices | None = None,
+        fallback_prices: Prices | None = None,
     ) -> None:
         """Contacts nobody.  ``n_ctx_call`` tokens, by our estimate, are one conversation's limit.
 
@@ -77,6 +78,7 @@ class RemoteModel:
         self._dialect = dialect
         self._fallback = fallback
         self.prices = prices or Prices()
+        self._fallback_prices = fallback_prices or self.prices
         self._away_until_s = 0.0
         """Until then the fallback is asked first, on the event loop's clock."""
         self.places = max_conversations
@@ -207,14 +209,15 @@ class RemoteModel:
             if answered and generation.answered_by.endpoint is self.endpoint:
                 self._loads.answered()
             if answered or generation.stats.finish_reason == "cancelled":
-                self._charge(generation.stats, whose)
+                first = generation.answered_by.endpoint is self.endpoint
+                self._charge(generation.stats, self.prices if first else self._fallback_prices, whose)
 
         generation.task.add_done_callback(ended)
         return generation
 
-    def _charge(self, stats: GenerationStats, whose: bill.Bill | None) -> None:
+    @staticmethod
+    def _charge(stats: GenerationStats, price: Prices, whose: bill.Bill | None) -> None:
         """What an answer has cost; of one that was given up before the server counted, by our estimate."""
-        price = self.prices
         bill.add(bill.NEW_TOKENS, stats.prompt_tokens_computed, price.new / 1e6, bill=whose)
         bill.add(bill.CACHED_TOKENS, stats.prompt_tokens_reused, price.cached / 1e6, bill=whose)
         bill.add(bill.WRITTEN_TOKENS, stats.generated_tokens, price.written / 1e6, bill=whose)

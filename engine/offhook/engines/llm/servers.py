@@ -20,8 +20,13 @@ def load(llm: LlmConfig, model: str | None, loading: Loading) -> RemoteModel:
         n_ctx_call=call_tokens(llm, loading.max_calls, remote=True),
         max_conversations=loading.max_calls,
         fallback=None if second is None else _server(second),
-        prices=Prices(llm.price_per_million_new, llm.price_per_million_cached, llm.price_per_million_written),
+        prices=_prices(llm),
+        fallback_prices=None if second is None else _prices(second),
     )
+
+
+def _prices(of: LlmConfig) -> Prices:
+    return Prices(of.price_per_million_new, of.price_per_million_cached, of.price_per_million_written)
 
 
 def _server(of: LlmConfig) -> Server:

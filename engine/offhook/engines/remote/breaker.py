@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import threading
 
+from offhook.errors import BusyError
+
 FAILURES = 2
 """So many in a row, and callers do not wait for it any more."""
 AWAY_S = 30.0
 """Then it is left alone for so long; after that one is sent ahead, to see."""
+ASKED_S = 3_600.0
+"""One that asks for more is asked again after this: limits are raised, keys are replaced."""
 
 
 class Breaker:
@@ -41,15 +45,21 @@ class Breaker:
             self._in_a_row, self._closed_until_s, self._trying = 0, None, False
             return was_away
 
-    def failed(self, now_s: float) -> bool:
-        """The service was late, or has failed; True when it is left alone from now on."""
+    def failed(self, now_s: float, error: Exception | None = None) -> bool:
+        """The service was late, or has failed; True when it is left alone from now on.
+
+        ``error`` says why; a service that asks to be left alone is, for as long, up to :data:`ASKED_S`.
+        """
+        asks_s = min(error.asks_s, ASKED_S) if isinstance(error, BusyError) else 0.0
         with self._lock:
             self._in_a_row += 1
             self._trying = False
-            if self._in_a_row < self._failures:
+            if self._in_a_row < self._failures and asks_s <= self._away_s:
                 return False
             is_new = self._closed_until_s is None
-            self._closed_until_s = now_s + self._away_s
+            until_s = now_s + max(self._away_s, asks_s)
+            # Requests that were on their way do not shorten it.
+            self._closed_until_s = max(self._closed_until_s or until_s, until_s)
             return is_new
 
     def given_up(self) -> None:

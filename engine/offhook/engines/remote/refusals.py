@@ -185,7 +185,9 @@ def refused(
         wait_s = retry_after_s(headers)
         asks = f"; it asks to wait {wait_s:.0f} s" if wait_s else ""
         what = "allows no more requests at the moment" if status == 429 else "is overloaded or starting"
-        return BusyError(f"{at} {what} ({status}){asks}{because}")
+        busy = BusyError(f"{at} {what} ({status}){asks}{because}")
+        busy.asks_s = wait_s or 0.0
+        return busy
     if 300 <= status < 400:
         to = shown(headers.get("location", "nowhere"), endpoint)
         return ModelError(

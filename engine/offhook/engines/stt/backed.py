@@ -63,8 +63,8 @@ class BackedRecognition:
         if asked:
             try:
                 server = self.server.session(rate_hz)
-            except OffhookError:
-                self.breaker.failed(self.clock())
+            except OffhookError as error:
+                self.breaker.failed(self.clock(), error)
         return BackedSession(self, server, self.local.session(rate_hz))
 
     def problem(self) -> str | None:
@@ -120,7 +120,7 @@ class BackedSession:
                 if words := await self._server.interim():
                     return words
             except OffhookError as error:
-                self._failed(str(error))
+                self._failed(error, str(error))
         return await self._local.interim()
 
     async def guess(self, voiced_ms: int, claim: Claim | None = None) -> Guess:
@@ -200,12 +200,12 @@ class BackedSession:
                 heard = await self._server.final(voiced_ms, claim)
         except TimeoutError as error:
             late = f"no final words within {after_s * 1000:.0f} ms"
-            self._failed(str(error) or late)
+            self._failed(error, str(error) or late)
             return None
         except GoneOnError:
             raise
         except OffhookError as error:
-            self._failed(str(error))
+            self._failed(error, str(error))
             return None
         if heard.text or heard.compute_ms:  # it was asked: too little voice is not the server's matter
             self._told = True
@@ -213,7 +213,7 @@ class BackedSession:
                 logger.info("%s recognises again", self._owner.server.name)
         return heard
 
-    def _failed(self, why: str) -> None:
+    def _failed(self, error: Exception, why: str) -> None:
         """The rest of this turn is this machine's: half of one and half of the other are no sentence."""
         owner, server = self._owner, self._server
         logger.info("%s: %s; %s recognises this turn", owner.server.name, why, owner.local.name)
@@ -222,5 +222,5 @@ class BackedSession:
             with contextlib.suppress(OffhookError):
                 server.cancel()
         self._told = True
-        if owner.breaker.failed(owner.clock()):
+        if owner.breaker.failed(owner.clock(), error):
             logger.warning("%s is left alone for a while: %s", owner.server.name, why)

@@ -71,7 +71,7 @@ class BackedVoice:
             is_late = is_late or self._clock() >= due_s
             return is_late
 
-        why = ""
+        why, failure = "", None
         try:
             for block in context.run(self._server.synthesize, text, cancelled=given_up):
                 if begun_s is None:
@@ -81,7 +81,7 @@ class BackedVoice:
                 # Most servers are ahead of what is heard.
                 due_s = max(self._clock(), begun_s + given_s) + self._after_s
         except OffhookError as error:
-            why = str(error)
+            why, failure = str(error), error
         except GeneratorExit:
             self._tell(well=begun_s is not None)
             raise
@@ -92,7 +92,7 @@ class BackedVoice:
         why = why or f"{late} {self._after_s * 1000:.0f} ms"
         again = "speaks this clause" if begun_s is None else "says this clause again"
         logger.info("%s: %s; %s %s", self._server.name, why, self._local.name, again)
-        if self._breaker.failed(self._clock()):
+        if self._breaker.failed(self._clock(), failure):
             logger.warning("%s is left alone for a while: %s", self._server.name, why)
         yield from self._by_local(text, cancelled, context)
 
