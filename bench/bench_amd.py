@@ -46,7 +46,7 @@ from offhook.engines.stt.base import STT_RATE_HZ, Transcriber
 from offhook.engines.stt.moonshine import Moonshine
 from offhook.engines.stt.whisper import Whisper
 from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted
-from offhook.who_answered import Heard, ToneDetector, Verdict, beeped, of_recording, verdict
+from offhook.who_answered import Heard, ToneDetector, Verdict, beeped, of_recording, signal, verdict
 from tests.support.audio.audio import RATE_HZ, Samples
 from tests.support.audio.sounds import MS
 
@@ -115,7 +115,7 @@ def decide(
             first = Decision(found, now_ms, words or "", spoke_ms, found, now_ms)
             if found not in (Verdict.HUMAN, Verdict.SILENCE):
                 return first
-            return _doubted(first, samples[now_ms * MS :], endpointer, tones, recogniser, language)
+            return _doubted(first, samples[now_ms * MS :], endpointer, tones, facts, recogniser)
     return Decision(None, LONGEST_MS)
 
 
@@ -124,10 +124,10 @@ def _doubted(
     samples: Samples,
     endpointer: Endpointer,
     tones: ToneDetector,
+    before: Heard,
     recogniser: Transcriber | None,
-    language: str,
 ) -> Decision:
-    """What becomes of a person: the words of whatever comes next, turn by turn, and a beep.
+    """What becomes of a person: the words of whatever comes next, turn by turn, a beep, and other tones.
 
     Nobody is heard to answer here; on a call our opening is being said meanwhile.
     """
@@ -147,11 +147,13 @@ def _doubted(
                 padded = np.concatenate([heard, np.zeros(200 * MS, np.int16)])
                 text = recogniser.transcribe(resample(padded, RATE_HZ, STT_RATE_HZ)).text
                 took_ms = (time.process_time() - began) * 1_000
-        facts = Heard(tones=tuple(tones.tones))
-        if of_recording(text, language) or beeped(facts, since_ms):
-            return replace(
-                first, verdict=Verdict.MACHINE, at_ms=since_ms + now_ms + took_ms, words=text or first.words
-            )
+        facts = replace(before, tones=tuple(tones.tones))
+        found = signal(facts, since_ms + now_ms)
+        if of_recording(text, before.language) or (found is None and beeped(facts, since_ms)):
+            found = Verdict.MACHINE
+        if found is not None:
+            at_ms = since_ms + now_ms + took_ms
+            return replace(first, verdict=found, at_ms=at_ms, words=text or first.words)
     return first
 
 

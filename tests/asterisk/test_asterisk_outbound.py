@@ -255,3 +255,12 @@ async def test_an_engaged_line_and_a_fax(control: Control, callee_port: int) -> 
         await asyncio.wait_for(callee.over.wait(), 60)
         assert callee.media.received.last_audible_ns is None, "nothing is said to a fax"
     assert await outcome(control, call) == ("nobody", "fax")
+    async with await SipCallee.listening(port=callee_port) as callee:  # the standard lets it wait so long
+        call = await asyncio.to_thread(dial, control)
+        await asyncio.wait_for(callee.answered.wait(), 60)
+        fax = np.concatenate([silence(2_400), tone(2_100, 3_000)])
+        tone_of_it = callee.media.begin(Phrase("fax", "", fax, 0, len(fax) - 1))
+        with pytest.raises(CallEndedError):
+            await tone_of_it.done
+        await asyncio.wait_for(callee.over.wait(), 60)
+    assert await outcome(control, call) == ("nobody", "fax")

@@ -14,6 +14,7 @@ from offhook.who_answered import (
     beeped,
     may_speak,
     of_recording,
+    signal,
     verdict,
 )
 from offhook.who_answered.wording import of_machine, of_person
@@ -160,7 +161,29 @@ def test_what_a_machine_goes_on_with_takes_a_person_back(language: str, text: st
     ],
 )
 def test_a_beep_behind_the_verdict_takes_a_person_back(beep: Tone, since_ms: int, expected: bool) -> None:
-    assert beeped(heard(tones=(beep,)), since_ms) is expected
+    assert beeped(heard((300, 800), tones=(beep,)), since_ms) is expected
+
+
+@pytest.mark.parametrize(
+    ("speech", "tones", "now_ms", "expected"),
+    [
+        # A fax keeps quiet for up to two and a half seconds; until it is one, its tone is no beep.
+        ((), (tone(2_100, 2_300, 2_550, goes_on=True),), 2_550, None),
+        ((), (tone(2_100, 2_300, 2_620, goes_on=True),), 2_620, Verdict.FAX),
+        (((300, 800),), (tone(2_100, 2_300, 2_620, goes_on=True),), 2_620, Verdict.FAX),
+        (((300, 800),), (tone(2_100, 2_300, 2_550),), 2_600, Verdict.MACHINE),
+        # A line that was answered between two rings, which nobody leaves a message on.
+        ((), (tone(440, 3_000, 3_500, goes_on=True),), 3_500, None),
+        ((), (tone(440, 3_000, 3_720, goes_on=True),), 3_720, Verdict.NETWORK),
+        (((300, 800),), (tone(440, 3_000, 3_500, goes_on=True),), 3_500, Verdict.MACHINE),
+    ],
+)
+def test_a_fax_and_the_network_take_a_person_back_too(
+    speech: tuple[tuple[int, int], ...], tones: tuple[Tone, ...], now_ms: int, expected: Verdict | None
+) -> None:
+    facts = heard(*speech, tones=tones)
+    beep = Verdict.MACHINE if beeped(facts, 1_800) else None
+    assert (signal(facts, now_ms) or beep) is expected
 
 
 def _line(*parts: tuple[tuple[float, ...], int]) -> np.ndarray[tuple[int], np.dtype[np.int16]]:

@@ -5,7 +5,7 @@ from both and from how speech and pauses lie; the same facts always give the sam
 """
 
 from offhook.who_answered.tones import Tone, ToneDetector
-from offhook.who_answered.verdict import Heard, Settings, Verdict, beeped, may_speak, verdict
+from offhook.who_answered.verdict import Heard, Settings, Verdict, beeped, may_speak, signal, verdict
 from offhook.who_answered.wording import of_recording
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "beeped",
     "may_speak",
     "of_recording",
+    "signal",
     "verdict",
 ]

@@ -17,6 +17,8 @@ from offhook.who_answered.wording import greets, names_itself, of_machine, of_pe
 
 BEEP_MS = 180
 """The shortest of them; who holds one note while humming is steady for less."""
+_NETWORK_HZ = 640
+"""Its ringing and engaged tones are lower."""
 _BETWEEN_WORDS_MS = 300
 """A shorter gap is none: a stop consonant, a comma."""
 
@@ -169,7 +171,7 @@ def _signal(heard: Heard, speech: tuple[tuple[int, int | None], ...]) -> Verdict
         return Verdict.FAX
     if _special_information(before):
         return Verdict.MACHINE
-    low = [tone.length_ms for tone in before if tone.hz < 640 and tone.length_ms >= 180]
+    low = [tone.length_ms for tone in before if tone.hz < _NETWORK_HZ and tone.length_ms >= 180]
     repeated = sum(length >= 300 for length in low) >= 2 or len(low) >= 3  # congestion: 250 ms on and off
     if spoke_ms is None and (repeated or any(length >= 700 for length in low)):
         return Verdict.NETWORK
@@ -185,12 +187,25 @@ def _special_information(tones: list[Tone]) -> bool:
     )
 
 
+def signal(heard: Heard, now_ms: int) -> Verdict | None:
+    """What tones alone say, whatever was decided before: a fax is silent for up to 2.5 s (ITU-T V.25) before
+    it is one, and a line that is Up may ring after four.
+    """
+    return _signal(heard, _speech(heard, now_ms))
+
+
 def beeped(heard: Heard, since_ms: int) -> bool:
-    """Whether a machine's beep came after ``since_ms``: pure, steady, and longer than any vowel's is."""
-    return any(
-        400 <= tone.hz <= 3_000 and tone.begin_ms >= since_ms and tone.length_ms >= BEEP_MS
-        for tone in heard.tones
-    )
+    """Whether a machine's beep came after ``since_ms``: pure, steady, and longer than any vowel's is.
+
+    Not while it may still become a fax's, nor where nobody has spoken and it may be the network's.
+    """
+
+    def is_beep(tone: Tone) -> bool:
+        lowest_hz = 400 if heard.speech else _NETWORK_HZ
+        of_fax = 2_070 <= tone.hz <= 2_130 or 1_060 <= tone.hz <= 1_140
+        return lowest_hz <= tone.hz <= 3_000 and tone.length_ms >= BEEP_MS and not (of_fax and tone.goes_on)
+
+    return any(is_beep(tone) for tone in heard.tones if tone.begin_ms >= since_ms)
 
 
 def may_speak(heard: Heard, now_ms: int, settings: Settings = Settings()) -> bool:
