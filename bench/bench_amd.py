@@ -152,8 +152,8 @@ def _doubted(
         if of_recording(text, before.language) or (found is None and beeped(facts, since_ms)):
             found = Verdict.MACHINE
         if found is not None:
-            at_ms = since_ms + now_ms + took_ms
-            return replace(first, verdict=found, at_ms=at_ms, words=text or first.words)
+            late_ms = since_ms + now_ms + took_ms
+            return replace(first, verdict=found, at_ms=late_ms, words=text or first.words)
     return first
 
 
