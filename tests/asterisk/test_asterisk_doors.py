@@ -12,6 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from offhook.agents.loader import load_agent
+from offhook.control.client import Control
+from offhook.simulator.launcher import INSTALLED as LAUNCHER
 from tests.asterisk.conftest import taking_calls
 from tests.support.asterisk.asterisk_server import AsteriskServer, complaints
 from tests.support.asterisk.of_doors import EXTENSIONS, Doors, asterisk_of_doors
@@ -37,7 +40,7 @@ def doors() -> Doors:
 def doors_server(doors: Doors) -> Iterator[AsteriskServer]:
     """An Asterisk of its own: its dialplan knows where these doors are."""
     install = real_asterisk()
-    with asterisk_of_doors(install, doors) as server:
+    with asterisk_of_doors(install, doors, scripts=[LAUNCHER]) as server:
         yield server
 
 
@@ -183,3 +186,33 @@ async def test_after_either_side_stood_still_nothing_is_late(
             silent_ns = received.last_audible_before_ns(stop.answer_from_ns - 1)
             assert silent_ns is not None
             assert silent_ns < stop.utterance.ended_ns, "it fell silent while the caller was still speaking"
+
+
+async def test_a_call_goes_on_through_another_door_while_the_agent_speaks(
+    daemon: DaemonProcess, doors_server: AsteriskServer, place_call: PlaceCall, phrases: dict[str, Phrase]
+) -> None:
+    """From AudioSocket to EAGI: what was said is known there, and the caller has one call."""
+    mark, log, seen = doors_server.log_mark(), len(daemon.log()), len(daemon.transcript())
+    async with await place_call(EXTENSIONS["audiosocket"]) as call:
+        await greeted(call)
+        await call.ask(phrases["03_cost"], quiet_ms=700)
+        asked = await call.media.say(phrases["01_hours"])
+        received = call.media.received
+        await eventually(lambda: len(sound(received, asked.ended_ns)) > 500 * MS, "some of the answer")
+        with Control(daemon.socket.with_suffix(".ctl")) as control:
+            ((live),) = (await asyncio.to_thread(control.get, "/v1/calls"))["calls"]
+            moved = {"extension": "700"}
+            await asyncio.to_thread(lambda: control.tell("takeover", moved, call=live["id"]))
+            await eventually(lambda: "door=eagi" in daemon.log()[log:], "it comes through the other door")
+            said_ns = await call.media.heard_after(time.monotonic_ns())
+            await call.media.quiet(700)
+            heard = received.between(said_ns, received.last_audible_ns or said_ns)
+            assert likeness(heard, load_agent(str(MUSEUM)).resumed) >= ALIKE
+            ((live),) = (await asyncio.to_thread(control.get, "/v1/calls"))["calls"]
+        await call.ask(phrases["04_parking"], quiet_ms=700)
+        lines = await new_lines(daemon, seen, 3)
+    assert "door=eagi" in daemon.log()[log:]
+    assert {line.call.partition("+")[0] for line in lines} == {live["id"].partition("+")[0]}
+    assert " is back" in daemon.log()[log:]
+    assert recall(phrases["04_parking"].text, lines[-1].heard) >= 0.6, lines
+    assert complaints(doors_server.log(mark)) == []

@@ -63,6 +63,19 @@ def test_what_nobody_comes_back_for_is_erased(keep_s: float, after_s: float, lef
     assert len(house.kept) == left, "without anybody asking"
 
 
+@pytest.mark.parametrize(
+    ("why", "agent", "says"),
+    [
+        ("noanswer", "bakery", "returned"),
+        ("cut", "bakery", "resumed"),
+        ("moved", "bakery", "resumed"),
+        ("moved", "cafe", "greeting"),
+    ],
+)
+def test_what_is_said_first_to_who_is_back(why: str, agent: str, says: str) -> None:
+    assert Kept("1.2", "bakery", None, SAID, why=why).opening(agent) == says
+
+
 def test_the_oldest_makes_room() -> None:
     house = House(most=2)
     for call_id in ("1", "2", "1", "3"):

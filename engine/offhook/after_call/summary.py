@@ -15,7 +15,7 @@ _MAX_QUOTE = 160
 _MAX_QUOTES = 3
 _LEFT = ("ticket", "message", "callback", "voicemail")
 """Tools that leave work to people."""
-_HANDED_OVER = frozenset(("transfer", "attended", "queue", "voicemail"))
+_HANDED_OVER = frozenset(("transfer", "attended", "queue", "voicemail", "takeover"))
 _FAILED = ("failed", "busy", "unavailable")
 _WORDS = {
     "en": {

@@ -20,10 +20,11 @@ from offhook.doors.base import CallOffer
 
 RESUME_ARGUMENT = "resume="
 """``EAGI(offhook-eagi,${UNIQUEID},resume=noanswer)`` goes on with the conversation that this channel had."""
-HANDED_OVER = frozenset({"transfer", "attended", "queue", "voicemail", "agent"})
+HANDED_OVER = frozenset({"transfer", "attended", "queue", "voicemail", "agent", "takeover"})
 """Results after which a caller may come back."""
-LOST = frozenset({"failed", "unavailable", "cut"})
-"""What ``resume=`` says of a conversation that broke off, and was not handed over."""
+LOST = frozenset({"failed", "unavailable", "cut", "moved"})
+"""What ``resume=`` says of a conversation that broke off, or came through another door, and was not handed
+over."""
 MOST_KEPT = 256
 """Calls that are kept at once; the oldest makes room."""
 MOST_EXCHANGES = 60
@@ -46,7 +47,7 @@ class Kept:
     part: int = 1
     """How many times the call was with us: 1 after the first."""
     why: str = ""
-    """Why it has come back, as the dialplan says: ``noanswer``, ``busy``, ``declined``, ``failed``."""
+    """Why it has come back, as the dialplan says: ``noanswer``, ``busy``, ``failed``, ``moved``."""
 
     def opening(self, agent: str) -> Opening:
         """What ``agent`` says first to the caller who is back."""

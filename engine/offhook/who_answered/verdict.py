@@ -38,11 +38,11 @@ class Verdict(enum.StrEnum):
 class Settings:
     """How long is waited for what. [ms]"""
 
-    silence_ms: int = 1_800
-    """Nothing at all is heard for so long."""
+    silence_ms: int = 1_500
+    """Nothing at all is heard for so long; what comes later is told from it (:func:`signal`)."""
     tiny_ms: int = 250
     """Speech up to this may be the first syllable of more ..."""
-    tiny_pause_ms: int = 750
+    tiny_pause_ms: int = 600
     """... unless it was quiet for so long behind it."""
     short_ms: int = 1_300
     """Speech up to this is a person's hello ..."""
@@ -52,9 +52,9 @@ class Settings:
     """Behind a longer greeting, up to ``office_ms``."""
     name_pause_ms: int = 1_000
     """Behind "Hi, this is Ann": machines go on there."""
-    hello_pause_ms: int = 350
+    hello_pause_ms: int = 300
     """Behind "Hello" and its like, alone."""
-    sure_pause_ms: int = 300
+    sure_pause_ms: int = 260
     """Behind what only a person says, and behind one or two words that ask."""
     office_ms: int = 3_400
     """Speech that is longer, and asks nothing, was no person's greeting ..."""
