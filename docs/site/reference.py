@@ -12,10 +12,12 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -23,12 +25,19 @@ from offhook.agents.loader import Agent
 from offhook.cli.main import build_parser
 from offhook.config import Config
 
+_ASTERISK = Path(__file__).parents[2] / "asterisk" / "README.md"
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages to the site."""
     for name, text in pages().items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """What lies beside Asterisk's files in the source tree is a page here."""
+    return markdown.replace("](../../asterisk/README.md", "](../reference/asterisk.md")
 
 
 def pages() -> dict[str, str]:
@@ -48,6 +57,7 @@ def pages() -> dict[str, str]:
             " `offhook agents check FILE` says what is wrong or will be answered badly.",
         ),
         "commands": commands(),
+        "asterisk": _ASTERISK.read_text(encoding="utf-8").replace("](../docs/", "](../"),
     }
 
 
