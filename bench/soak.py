@@ -49,6 +49,8 @@ from tests.support.ports import free_port
 
 MEMORY_GROWTH = 0.01
 """Of all that the process has, from the look half-way to the last."""
+_ENOUGH = 7
+"""So many looks, and the three half-way and the last three are others."""
 AT_REST_S = 30.0
 _AGENT = """
 name = "Tern Ferries"
@@ -108,8 +110,15 @@ class Soaked:
             for name in ("descriptors", "threads", "tasks", "folders", "places", "cells")
             if (after := getattr(last, name)) > (before := getattr(first, name)) + SPARE.get(name, 0)
         ]
-        if last.memory_kb > first.memory_kb * (1 + memory_growth):
-            found.append(f"memory: {first.memory_kb} -> {last.memory_kb} KB")
+        before_kb, after_kb = first.memory_kb, last.memory_kb
+        if len(self.looks) >= _ENOUGH:  # one look in ten falls where 13 MB are held for a moment
+            at = len(self.looks) // 2
+            before_kb, after_kb = (
+                sorted(look.memory_kb for look in three)[1]
+                for three in (self.looks[at - 1 : at + 2], self.looks[-3:])
+            )
+        if after_kb > before_kb * (1 + memory_growth):
+            found.append(f"memory: {before_kb} -> {after_kb} KB")
         return found
 
 

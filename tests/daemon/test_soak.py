@@ -42,6 +42,8 @@ def soaked(problems: int = 0, looks: int = 4, **last: int) -> Soaked:
         ([soaked(), soaked(descriptors=22)], False, "descriptors: 21 -> 22 (daemon 2)"),
         ([soaked(memory_kb=252_499)], True, "grown: nothing"),
         ([soaked(memory_kb=252_501)], False, "memory: 250000 -> 252501 KB"),
+        ([soaked(looks=9, memory_kb=290_000)], True, "grown: nothing"),  # for a moment
+        ([Soaked([*[REST] * 6, *[replace(REST, memory_kb=252_501)] * 3])], False, "memory: 250000 -> 252501"),
         ([soaked(threads=20)], True, "grown: nothing"),  # the pool's, late
         ([soaked(problems=1)], False, "problems: [('lost', 1)]"),
         ([soaked(looks=2)], False, "verdict: too early to say"),
