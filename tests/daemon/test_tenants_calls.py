@@ -13,7 +13,7 @@ import pytest
 
 from offhook.agents.loader import Agent
 from offhook.call.profile import CallProfile
-from offhook.config import Config
+from offhook.config import Config, TenantsConfig
 from offhook.daemon.daemon import Daemon
 from offhook.daemon.renewal import MOST_FRESH
 from offhook.daemon.tenancy import Tenancy
@@ -395,6 +395,30 @@ async def test_a_call_outlives_its_tenant_and_becomes_nobody_elses(block: Block)
     block.writer.close()
     with block.database.reading() as connection:
         assert len(list(export_calls(connection))) == 1
+
+
+def test_what_a_removed_tenants_documents_say_is_not_kept_beside_the_snapshot(
+    migrated: Path, tmp_path: Path
+) -> None:
+    shutil.copy(migrated, tmp_path / "tenants.db")
+    url, kept = f"sqlite:///{tmp_path}/tenants.db", tmp_path / "snapshot"
+    database = Database(url)
+    fill(database, leeds=LEEDS, hull=HULL)
+    with database.writing() as connection:
+        for slug in ("leeds", "hull"):
+            tenant = get_tenant(connection, slug)
+            put_document(connection, tenant, "/boats.md", "Boats", "0", [Passage(f"{slug} has boats.")])
+    tenancy = Tenancy.of(TenantsConfig(database=url, snapshot=kept))
+    assert tenancy.directory.refresh(listen=True)
+    for tenant in tenancy.snapshot().tenants.values():
+        tenancy.shelf.read(tenant)
+    with database.writing() as connection:
+        remove_tenant(connection, "leeds")
+    assert tenancy.directory.refresh()
+    words = b"".join(path.read_bytes() for path in tmp_path.rglob("snapshot*") if path.is_file())
+    words += b"".join(path.read_bytes() for path in (tmp_path / "snapshot.documents").iterdir())
+    assert b"hull has boats" in words
+    assert b"leeds" not in words
 
 
 async def test_of_a_great_change_only_those_are_made_ready_who_were_called(block: Block) -> None:

@@ -114,6 +114,7 @@ def test_cards(card: str) -> None:
     [
         ("en", "Write to j.o'neil+box@mail.example.co.uk, please.", "Write to [e-mail], please."),
         ("en", "it's anna dot berger at example dot com", "it's [e-mail]"),
+        ("en", "reach me at anna dot berger at post dot example dot co dot uk please", "[e-mail] please"),
         ("en", "My e-mail address is anna maria berger at g mail dot com.", "My e-mail address is [e-mail]."),
         ("en", "b e r g e r underscore seven at post dot example dot org okay", "[e-mail] okay"),
         (

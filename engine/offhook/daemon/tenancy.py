@@ -83,10 +83,20 @@ class Tenancy:
 
         directory, writer = Directory.of(config), CallWriter(database)
 
+        def keep_copies(snapshot: Snapshot) -> None:
+            shelf.keep_only({tenant.id for tenant in snapshot.tenants.values() if tenant.knowledge})
+
+        def changed(before: Snapshot, after: Snapshot) -> None:
+            if (
+                before.tenants.keys() - after.tenants.keys()
+            ):  # what a removed tenant's documents say goes, too
+                keep_copies(after)
+
+        directory.on_change(changed)
+
         def purge_old() -> None:
             if directory.health().source == "database":  # else nobody knows what is still there
-                tenants = directory.snapshot.tenants.values()
-                shelf.keep_only({tenant.id for tenant in tenants if tenant.knowledge})
+                keep_copies(directory.snapshot)
             if not database.is_missing():
                 purge(database, places, datetime.now(UTC))
 

@@ -38,7 +38,9 @@ def _said(language: str) -> re.Pattern[str]:
     part = r"[^\W_]+"
     name = rf"(?P<name>(?:{word}(?:\s*{joint}\s*|[\s,]+)){{0,{_MOST_WORDS + 4}}}?{word})"
     domain = rf"{part}(?:[\s-]+{part}){{0,2}}?(?:\s*{joint}\s*{part}){{0,3}}\s*{dot}\s*[^\W\d_]{{2,}}"
-    return re.compile(rf"(?<![\w'\u2019]){name}\s*{at}\s*{domain}(?!\w)", re.IGNORECASE)
+    # "You reach me at anna dot berger at mail dot com": the first "at" is another one.
+    more = rf"(?:\s*{at}\s*{domain})?"
+    return re.compile(rf"(?<![\w'\u2019]){name}\s*{at}\s*{domain}{more}(?!\w)", re.IGNORECASE)
 
 
 def _one_of(both: tuple[Numbers, ...], what: str, sign: str) -> str:
