@@ -13,12 +13,14 @@ import pytest
 
 from offhook.agents.loader import Agent
 from offhook.conversation.forms.filler import FormFiller
+from offhook.conversation.forms.form import Form
 from offhook.conversation.forms.slots import Hearing
 from offhook.conversation.forms.words import form_words
 from offhook.languages import language
+from offhook.moments.naming import with_day
 from offhook.tenants.database import Database
 from offhook.tenants.registry import add_tenant
-from offhook.tools.base import Context, ToolResult
+from offhook.tools.base import Context, Option, ToolResult
 from offhook.tools.executor import Executor, Toolbox
 from offhook.tools.ledger import Ledger
 from offhook.tools.registry import Origin, make_tools
@@ -102,6 +104,76 @@ async def test_what_callers_say_is_read_by_the_services_names_and_the_opening_ho
     read = [step.form.values[name] for name in ("service", "day", "time")]
     assert read == ["cut", "2026-11-27", "17:00"], "nobody is there at five in the morning"
     await made.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "day", "time"),
+    [
+        ("en", "Friday at four", "2026-11-27", "16:00"),
+        ("en", "make it Saturday instead", "2026-11-28", None),
+        ("de", "dann am Freitag um zehn", "2026-11-27", "10:00"),
+        ("es", "mejor el viernes a las diez", "2026-11-27", "10:00"),
+    ],
+)
+async def test_who_is_asked_for_a_time_may_say_another_day(
+    tmp_path: Path, code: str, text: str, day: str, time: str | None
+) -> None:
+    made = make_tools(agent(SALON, code), Origin(tmp_path))
+    book = made.tools["book_appointment"]
+    filler = FormFiller(book, Executor(Toolbox(made.tools, Ledger.in_file(None)), AYO))
+    known = {"service": "colour", "day": "2026-11-26", "name": "Ayo"}
+    form = Form(book.spec.name, known, dict.fromkeys(known, "x"), asked="time")
+    form = replace(form, options=(Option("14:00", "2 PM"),))
+    step = await filler.answer(form, Hearing(text, language(code), form_words(code), NOW, code))
+    assert step.form is not None
+    assert (step.form.values["day"], step.form.values.get("time")) == (day, time)
+    assert step.form.options == ()
+    await made.close()
+
+
+async def test_the_only_appointment_is_meant_and_of_several_they_are_told(toolbox: Toolbox) -> None:
+    cancel = toolbox.tools["cancel_appointment"]
+    filler = FormFiller(cancel, Executor(toolbox, AYO))
+    hearing = Hearing("I have to cancel", language("en"), form_words("en"), NOW, "en")
+    nothing = await filler.open(hearing)
+    assert (nothing.reply, nothing.say) == ("left", "I find no appointment under your number.")
+    assert (await run(toolbox, "book_appointment", **HAIRCUT)).ok
+    step = await filler.open(hearing)
+    assert step.reply == "confirming"
+    assert step.say == "I cancel haircut, Friday, November 27 at 2 PM. Is that right?"
+    other = {**HAIRCUT, "day": "2026-11-26", "time": "09:00"}
+    assert (await run(toolbox, "book_appointment", replace(AYO, call_id="call-2"), **other)).ok
+    step = await filler.open(hearing)
+    assert step.reply == "asked"
+    assert step.say == (
+        "Which appointment do you mean? There is haircut, tomorrow at 9 AM or haircut, Friday,"
+        " November 27 at 2 PM."
+    )
+
+
+async def test_a_yes_is_nobodys_name(toolbox: Toolbox) -> None:
+    book = toolbox.tools["book_appointment"]
+    filler = FormFiller(book, Executor(toolbox, AYO))
+    known = {name: HAIRCUT[name] for name in ("service", "day", "time")}
+    form = Form(book.spec.name, known, dict.fromkeys(known, "x"), asked="name")
+    for text, name in (("Yes, that's right.", None), ("Sure, Ayo.", "Ayo"), ("Fine.", "Fine")):
+        step = await filler.answer(form, Hearing(text, language("en"), form_words("en"), NOW, "en"))
+        assert step.form is not None
+        assert step.form.values.get("name") == name, text
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "said"),
+    [
+        ("en", "Haircut on tomorrow at 2 PM", "Haircut tomorrow at 2 PM"),
+        ("en", "Haircut on Friday, November 27", "Haircut on Friday, November 27"),
+        ("de", "Schnitt am morgen um 10:00", "Schnitt morgen um 10:00"),
+        ("de", "Schnitt am Montag, 30. November", "Schnitt am Montag, 30. November"),
+        ("es", "Cambio su cita al mañana, el hoy no", "Cambio su cita a mañana, hoy no"),
+    ],
+)
+def test_no_word_for_a_day_stands_before_tomorrow(code: str, text: str, said: str) -> None:
+    assert with_day(text, code) == said
 
 
 async def test_what_is_not_free_is_refused_with_what_is(toolbox: Toolbox) -> None:

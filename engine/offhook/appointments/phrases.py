@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from offhook.languages.codes import base_language
-from offhook.moments.naming import join, name_day, name_moment, name_time
+from offhook.moments.naming import join, name_day, name_moment, name_time, with_day
 
 _EN = {
     "with_words": "with|by",
@@ -132,7 +132,7 @@ def text(key: str, language: str) -> str:
 
 def say(key: str, language: str, **values: str) -> str:
     """A phrase with its places filled, beginning with a capital."""
-    said = text(key, language).format(**values)
+    said = with_day(text(key, language).format(**values), language)
     return said[:1].upper() + said[1:]
 
 

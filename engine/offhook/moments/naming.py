@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +17,8 @@ class _Names:
     months: Sequence[str]
     today: str
     tomorrow: str
+    before_day: Mapping[str, str]
+    """What may stand before a day with its date, and what before "tomorrow" in its place."""
     day: str
     """``{weekday}``, ``{month}``, ``{day}``; a year only where it is not this one or the next time round."""
     with_year: str
@@ -34,6 +37,7 @@ _EN = _Names(
     ),
     today="today",
     tomorrow="tomorrow",
+    before_day={"on": ""},
     day="{weekday}, {month} {day}",
     with_year="{weekday}, {month} {day}, {year}",
     at="{day} at {time}",
@@ -53,6 +57,7 @@ _DE = _Names(
     ),
     today="heute",
     tomorrow="morgen",
+    before_day={"am": ""},
     day="{weekday}, {day}. {month}",
     with_year="{weekday}, {day}. {month} {year}",
     at="{day} um {time} Uhr",
@@ -72,6 +77,7 @@ _ES = _Names(
     ),
     today="hoy",
     tomorrow="mañana",
+    before_day={"el": "", "al": "a "},
     day="{weekday} {day} de {month}",
     with_year="{weekday} {day} de {month} de {year}",
     at="{day} a las {time}",
@@ -96,6 +102,14 @@ def name_day(day: date, today: date, language: str) -> str:
     return form.format(
         weekday=names.weekdays[day.weekday()], month=names.months[day.month - 1], day=day.day, year=day.year
     )
+
+
+def with_day(text: str, language: str) -> str:
+    """``text`` without the word that stands before days of the week and not before "tomorrow"."""
+    names = _names(language)
+    for before, instead in names.before_day.items():
+        text = re.sub(rf"\b{before} (?=(?:{names.today}|{names.tomorrow})\b)", instead, text, flags=re.I)
+    return text
 
 
 def name_time(moment: datetime, language: str) -> str:

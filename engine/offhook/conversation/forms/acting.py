@@ -356,7 +356,8 @@ class Acting:
             working = spec.phrases.working or self._words.working
             request = Request(spec.name, dict(step.arguments or {}), spec.effect == "writes", working)
             return replace(turn, act="done", say=None, facts=(), form=None, request=request)
-        return replace(turn, act="form", say=step.say, facts=(), form=step.form)
+        form = None if step.reply == "left" else step.form
+        return replace(turn, act="form", say=step.say, facts=(), form=form)
 
 
 def score(

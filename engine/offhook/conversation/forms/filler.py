@@ -11,6 +11,7 @@ from offhook.conversation.forms.form import Form, Step
 from offhook.conversation.forms.intake import Intake
 from offhook.conversation.forms.keyed import entry_of
 from offhook.conversation.forms.slots import (
+    LISTED,
     Hearing,
     Open,
     Slot,
@@ -20,6 +21,7 @@ from offhook.conversation.forms.slots import (
 )
 from offhook.conversation.forms.values import read
 from offhook.languages.wording import words
+from offhook.moments.naming import with_day
 from offhook.tools.base import Tool, ToolSpec
 from offhook.tools.executor import Executor
 from offhook.tools.templates import filled
@@ -139,14 +141,14 @@ class FormFiller:
         """Check what is known, ask for what is not, read back, or run."""
         refusal = await self._tool.check(form.values, self._context)
         if refusal is not None and refusal.final:
-            return Step("left", refusal.say)
+            return Step("left", refusal.say, form)
         if refusal is not None and refusal.parameter in self._spec.properties:
             form = replace(
                 form.without(refusal.parameter), asked=refusal.parameter, options=refusal.options, tries=0
             )
             return Step("asked", refusal.say, form)
         if form.asked is None or form.asked in form.values:
-            form = self._filled_in(form)
+            form = await self._filled_in(form)
             missing = [name for name in self._spec.required if name not in form.values and name != skip]
             form = replace(
                 form,
@@ -161,12 +163,16 @@ class FormFiller:
             return Step("confirming", self._read_back(form, hearing), form)
         return Step("run", form=form, arguments=dict(form.values))
 
-    def _filled_in(self, form: Form) -> Form:
+    async def _filled_in(self, form: Form) -> Form:
         """What need not be asked: the caller's number, the only option."""
         for name, schema in self._spec.properties.items():
             if name not in form.values and schema.get("x-from") == "caller" and self._context.caller:
                 number = self._context.caller
                 form = form.with_value(name, Value(number, number))
+            elif name not in form.values and schema.get(LISTED):
+                only = await self._tool.options(name, form.values, self._context)
+                if only is not None and len(only) == 1:
+                    form = form.with_value(name, Value(only[0].value, only[0].said))
         return form
 
     def _question(self, form: Form, slot: Slot, hearing: Hearing) -> str:
@@ -184,6 +190,7 @@ class FormFiller:
         if template:
             values = self._spec.unmasked(form.values)
             read = filled(template, {**values, **{n: form.labels[n] or v for n, v in values.items()}})
+            read = with_day(read, hearing.code)
             return read[:1].upper() + read[1:]
         said = [
             label

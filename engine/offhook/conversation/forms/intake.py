@@ -15,6 +15,7 @@ from offhook.conversation.forms.slots import Found, Hearing, Open, Slot, Value, 
 from offhook.conversation.forms.values import read
 from offhook.conversation.forms.whens import day_value, days, narrowed_time
 from offhook.knowledge.words import content_words
+from offhook.languages.wording import words
 from offhook.tools.base import Context, Option, Tool
 from offhook.tools.schema import value_problem
 
@@ -31,7 +32,9 @@ class Intake:
     async def taken(self, form: Form, hearing: Hearing, *, correcting: bool = False) -> Form:
         """Every value in what was said.  ``correcting``: those that are known may be said again."""
         asked, before = form.asked, form
+        correcting = correcting or hearing.form.corrects.search(" ".join(words(hearing.text))) is not None
         slots = {slot.name: slot for slot in await self.slots(form)}
+        again = self._said_again(slots, asked)
         if form.wish is not None and asked is not None and slots[asked].kind == "time":
             narrowed = narrowed_time(form.wish, hearing)
             if narrowed is not None:
@@ -45,7 +48,8 @@ class Intake:
         form = self._stretch(form, slots, hearing)
         taken = {slots[name].kind for name in _new(form, before)}
         for name, slot in slots.items():
-            if name == asked or (name in before.values and not correcting) or name in _new(form, before):
+            known = name in before.values and not correcting and name != again
+            if name == asked or known or name in _new(form, before):
                 continue
             # One mention is one value: of two slots of a kind the first one that is open gets it.
             if slot.kind in taken and slot.kind not in ("choice", "number"):
@@ -58,6 +62,8 @@ class Intake:
                 continue
             found = self._found(slot, hearing, form, asked=False)
             if isinstance(found, Value) and found.value != form.values.get(name):
+                if name in form.values:  # what was offered was for the other one
+                    form = replace(form, options=(), wish=None)
                 form = form.with_value(name, found)
                 taken.add(slot.kind)
             elif isinstance(found, Open) and found.wish is not None and form.wish is None and asked is None:
@@ -66,6 +72,13 @@ class Intake:
                 form = replace(form, asked=name, wish=found.wish)
                 taken.add(slot.kind)
         return form
+
+    @staticmethod
+    def _said_again(slots: Mapping[str, Slot], asked: str | None) -> str | None:
+        """Who is asked for a time may say another day with it: "Friday at eleven"."""
+        dates = [name for name, slot in slots.items() if slot.kind == "date"]
+        when = asked is not None and slots[asked].kind == "time"
+        return dates[0] if when and len(dates) == 1 else None
 
     async def instead(self, form: Form, hearing: Hearing) -> Form:
         """ "No, 90217": a value without its name belongs to the only one of its kind."""
@@ -123,6 +136,8 @@ class Intake:
                 found = day_value(date.fromisoformat(found.value), hearing)
         if isinstance(found, Value) and value_problem(found.value, slot.plain_schema) is not None:
             return None
+        if slot.kind == "name" and isinstance(found, Value) and _is_a_yes(str(found.value), hearing):
+            return None
         return found
 
     def _day_before(self, slot: Slot, form: Form) -> date | None:
@@ -166,6 +181,13 @@ class Intake:
             if isinstance(there, Value):
                 form = form.with_value(name, there)
         return form
+
+
+def _is_a_yes(name: str, hearing: Hearing) -> bool:
+    """ "Yes, that's right" names nobody; "Klar" may."""
+    said = words(hearing.text)
+    yes = {word for found in hearing.form.yes.finditer(" ".join(said)) for word in found[0].split()}
+    return len(said) > 1 and set(words(name)) <= yes
 
 
 def _new(form: Form, before: Form) -> set[str]:

@@ -130,9 +130,16 @@ def corrected(text: str, form: FormWords) -> str:
     return behind or text
 
 
+LISTED = "x-listed"
+"""Of a value's schema: what there is, nobody can know who is not told; and the only one is meant."""
+MOST_LISTED = 4
+
+
 def question_of(slot: Slot, form: FormWords, code: str) -> str:
     """The question by which a value is asked for."""
     ask = slot.schema.get("x-ask")
+    if ask and slot.schema.get(LISTED) and 0 < len(slot.options) <= MOST_LISTED:
+        return f"{ask} " + form.options.format(options=join([each.said for each in slot.options], code))
     if ask:
         return str(ask)
     name = str(slot.schema.get("title") or slot.schema.get("description") or slot.name.replace("_", " "))

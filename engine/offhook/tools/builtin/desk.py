@@ -174,7 +174,7 @@ def day_and_time(settings: AppointmentSettings, language: str) -> dict[str, Any]
 
 def appointment_value(language: str) -> dict[str, Any]:
     ask = phrases.text("appointment", language)
-    return {"appointment": {"type": "string", "description": "Which one", "x-ask": ask}}
+    return {"appointment": {"type": "string", "description": "Which one", "x-ask": ask, "x-listed": True}}
 
 
 # --- values ----------------------------------------------------------------------------------------------
