@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -50,6 +51,43 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     said = analyze("verify", "--man=no", str(tmp_path / SERVICE.name), str(tmp_path / SOCKET.name))
     ours = [line for line in said.stderr.splitlines() if "offhookd" in line]
     assert ours == []
+
+
+def test_an_upgrade_of_the_package_leaves_a_disabled_unit_alone(tmp_path: Path) -> None:
+    """Its scripts, below a root of our own, with a systemctl that writes down what it is told."""
+    log = tmp_path / "log"
+    for folder in ("bin", "run/systemd/system", "usr/lib/offhook", "opt/offhook"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("systemctl", "systemd-tmpfiles", "getent", "addgroup", "adduser"):
+        program = tmp_path / "bin" / name
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >>{log}\n')
+        program.chmod(0o755)
+
+    def told(script: str, *arguments: str) -> list[str]:
+        text = (SHIPPED.parent / "deploy" / "debian" / script).read_text(encoding="utf-8")
+        inside = re.sub(r"(?<![\w/])/(usr|run|var|opt|etc)/", rf"{tmp_path}/\1/", text)
+        log.write_text("")
+        done = subprocess.run(
+            ["/bin/sh", "-s", *arguments],
+            input=inside,
+            env={**os.environ, "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+            text=True,
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return log.read_text().splitlines()
+
+    enabled, links = "systemctl enable --quiet offhookd", tmp_path / "usr/share/asterisk/agi-bin/offhook-eagi"
+    assert enabled in told("postinst", "configure")
+    assert links.is_symlink()
+    upgrade = told("postinst", "configure", "0.1.0")
+    assert enabled not in upgrade
+    assert "systemctl try-restart --no-block offhookd offhook-web" in upgrade
+    assert told("prerm", "upgrade", "0.1.0") == [], "an upgrade stops nothing"
+    assert "systemctl disable --quiet --now offhookd.socket offhookd offhook-web" in told("prerm", "remove")
+    assert not links.is_symlink()
+    assert enabled in told("postinst", "configure", "0.1.0"), "installed anew, its settings were kept"
 
 
 def test_the_units_agree_with_the_daemon() -> None:
