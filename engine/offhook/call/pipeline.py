@@ -14,12 +14,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from offhook.call.ahead import Ahead
+from offhook.call.errands import Errands
 from offhook.call.final_words import FinalWords
 from offhook.call.given_up import GivenUp
 from offhook.call.memory import Memory
@@ -29,8 +28,7 @@ from offhook.call.speaking import Speaking
 from offhook.call.telling import OWN_WORDS, OWN_WORDS_UNKNOWN, Telling
 from offhook.call.tongues import Others
 from offhook.conversation.base import WRITTEN, Policy, Turn
-from offhook.conversation.calling import Called
-from offhook.conversation.forms.request import Performance, Request
+from offhook.conversation.forms.request import Request
 from offhook.conversation.history import FAILED, History
 from offhook.conversation.repeats import is_announcement
 from offhook.end_of_turn.completeness import completeness
@@ -41,7 +39,6 @@ from offhook.errors import HangupError, ModelError, OffhookError, PlaybackError
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
 from offhook.speech.clauses import split, split_all
-from offhook.tools.executor import MOST_IN_TURN
 from offhook.turn_taking import CallerWaits, Expecting, NothingHeard, Repeated, TurnEvent, WordsHeard
 from offhook.workers import Urgency
 
@@ -96,6 +93,7 @@ class Pipeline:
         self._ahead = Ahead(conversation, policy, self._history)
         self._memory = Memory(conversation, policy, self._history, self._ahead, limits, turns)
         self._speaking = Speaking(voice, policy, self._rate_hz)
+        self._errands = Errands(conversation, policy, self._history, self._speaking, limits)
         self._final_words = FinalWords(self._post, policy, self._history, self._memory, self._turn)
 
     async def recall(self) -> None:
@@ -285,12 +283,12 @@ class Pipeline:
                 await conversation.append(*self._ahead.left(turn.pieces))
                 asked = await conversation.mark()
                 draft = turn.draft if written is None else " ".join(written.clauses)
-                generation = conversation.generate(self._limits, draft=draft, **await self._tools())
+                generation = conversation.generate(self._limits, draft=draft, **await self._errands.tools())
                 revision.generation = generation
                 await telling.when_known(end_probability)
                 verbatim, calls = await self._speaking.generated(revision, generation)
                 if calls:
-                    await self._called(revision, calls)
+                    await self._errands.called(revision, calls)
             revision.answer.finish()
             again = revision.answer.text == policy.agent.unclear
             expected = expectation(revision.answer.text, self._language, again=again)
@@ -313,54 +311,11 @@ class Pipeline:
     ) -> Mark | None:
         """Have a tool do what the turn asks for, and say what came of it; what writes waits for the
         commit."""
-        performance = self._performance(revision, request)
+        performance = self._errands.performance(revision, request)
         asked = await self._say(revision, telling, turn, split_all(performance, self._language))
         revision.action = performance.action
         revision.ends_call = revision.action is not None
         return asked
-
-    async def _tools(self) -> dict[str, Any]:
-        """What an answer may call, and how it has to write that."""
-        if self._history.tools is None:
-            return {}
-        return {"tools": self._policy.offers(), "grammar": await self._policy.grammar(self._history)}
-
-    async def _called(self, revision: Revision, calls: Sequence[Called]) -> None:
-        """Do what the answer calls for, and let the model go on with what came of it, a few times."""
-        revision.called = True
-        conversation, policy = self._conversation, self._policy
-        for _ in range(MOST_IN_TURN):
-            step = await policy.called(calls, self._history)
-            assert revision.turn is not None
-            if step.request is not None:
-                revision.turn = replace(revision.turn, act="done")
-                await self._do(revision, step.request)
-                return
-            if step.say:
-                revision.turn = replace(revision.turn, act="form", form=step.form)
-                for clause in split(step.say, self._language):
-                    await self._speaking.clause(revision, clause)
-                return
-            await conversation.append(*policy.results(step.results))
-            revision.generation = conversation.generate(self._limits, **await self._tools())
-            _, calls = await self._speaking.generated(revision, revision.generation)
-            if not calls or revision.stopped:
-                return
-        if not revision.answer.text:
-            await self._speaking.clause(revision, policy.agent.unclear)
-
-    async def _do(self, revision: Revision, request: Request) -> None:
-        performance = self._performance(revision, request)
-        async for clause in split_all(performance, self._language):
-            await self._speaking.clause(revision, clause)
-        revision.action = performance.action
-        revision.ends_call = revision.action is not None
-
-    def _performance(self, revision: Revision, request: Request) -> Performance:
-        tools = self._history.tools
-        assert tools is not None, "who has no tools makes no requests"
-        told = partial(self._policy.told, request)
-        return Performance(request, tools, revision.may_write, lambda result: told(result, self._history))
 
     async def _say(
         self,
