@@ -8,7 +8,7 @@ it; who asks for a person gets one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from offhook.agents.loader import Agent
 from offhook.agents.tools import Target
@@ -19,6 +19,7 @@ from offhook.conversation.forms.offer import Offer, Offers
 from offhook.conversation.forms.request import Request
 from offhook.conversation.forms.results import read_out
 from offhook.conversation.forms.slots import Hearing
+from offhook.conversation.forms.weighing import score
 from offhook.conversation.forms.words import form_words
 from offhook.conversation.history import Exchange, History, Keyed
 from offhook.knowledge.store import Networks, Ranking
@@ -45,31 +46,6 @@ _ANOTHER_WAY = 0.1
 _BESIDE_FORM = ("facts", "readback", "wait", "courtesy", "greeted")
 """Answers after which a form goes on."""
 _NO_WISH = ("farewell", "repeat", "wait", "thanks", "greeting", "readback", "machine")
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What speaks for a wish, and against it; chosen on ``bench/tools/seen.toml`` and ``third.toml``."""
-
-    states: float = 1.0
-    """What was said asks nothing."""
-    likeness: float = 10.0
-    value: float = 1.0
-    """For each of the tool's values that was said, three at most."""
-    fact: float = 0.1
-    """Against it, for the log-odds of the best fact."""
-    most_fact: float = 8.0
-    """They count no further: what can be done is mostly written about, too, and then they are highest."""
-    opens: float = 2.0
-    """Against it, where a question word was said: "how late can I cancel"."""
-    bare: float = 0.3
-    """Against it, where none of its values was said."""
-    most: float = 1.5
-    """What the look of a wish counts at most: chatter looks like one, too."""
-    against: float = 0.2
-
-
-WEIGHTS = Weights()
 
 
 class Acting:
@@ -358,32 +334,6 @@ class Acting:
             return replace(turn, act="done", say=None, facts=(), form=None, request=request)
         form = None if step.reply == "left" else step.form
         return replace(turn, act="form", say=step.say, facts=(), form=form)
-
-
-def score(
-    request: float,
-    likeness: float,
-    values: int,
-    fact: float,
-    *,
-    asks: bool,
-    opens: bool,
-    weights: Weights = WEIGHTS,
-) -> float:
-    """How much speaks for a wish, against a question: above 0 its form is begun.
-
-    ``request``: log-odds that something be done is wanted.  ``fact``: the best fact's log-odds.
-    ``asks``: it is a question; ``opens``: one that a yes would not answer.
-    """
-    return (
-        max(-2.5, min(weights.most, request))
-        + (0.0 if asks else weights.states)
-        + weights.likeness * likeness
-        + (weights.value * min(values, 3) if values else -weights.bare)
-        - weights.fact * min(max(0.0, fact), weights.most_fact)
-        - (weights.opens if opens else 0.0)
-        - weights.against
-    )
 
 
 def _wants_person(ranking: Ranking) -> bool:
