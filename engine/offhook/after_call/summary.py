@@ -57,6 +57,19 @@ _WORDS = {
             "nobody": "No habló nadie.",
         },
     },
+    "fr": {
+        "asked": "Demandé : {quotes}.",
+        "unknown": "Sans réponse : {quotes}.",
+        "done": "Fait : {done}",
+        "not_done": "Pas fait : {tools}.",
+        "count": "{count} échanges.",
+        "nothing": "Rien n'a été dit.",
+        "result": {
+            "transferred": "Transféré.",
+            "failed": "L'appel a échoué.",
+            "nobody": "Personne n'a parlé.",
+        },
+    },
 }
 
 

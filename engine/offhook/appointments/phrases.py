@@ -80,19 +80,45 @@ _ES = {
     "one_of_yours": "{service}, {when}",
     "past": "Eso ya ha pasado. ¿Qué día le vendría bien?",
 }
-_ALL = {"en": _EN, "de": _DE, "es": _ES}
+_FR = {
+    "with_words": "avec|chez",
+    "service": "Que souhaitez-vous réserver ?",
+    "day": "Quel jour ?",
+    "time": "À quelle heure ?",
+    "name": "À quel nom, s'il vous plaît ?",
+    "phone": "À quel numéro de téléphone peut-on vous joindre ?",
+    "with": "Avec qui ?",
+    "appointment": "De quel rendez-vous s'agit-il ?",
+    "confirm": "{service}, {day} à {time}, au nom de {name}. C'est bien ça ?",
+    "confirm_move": "Je déplace votre rendez-vous à {day}, {time}. C'est bien ça ?",
+    "confirm_cancel": "J'annule {appointment}. C'est bien ça ?",
+    "booked": "{service} : c'est réservé pour {when}.",
+    "booked_with": "{service} : c'est réservé pour {when} avec {resource}.",
+    "moved": "Votre rendez-vous est maintenant {when}.",
+    "cancelled": "Votre rendez-vous, {when}, est annulé.",
+    "taken": "À {time}, {day}, ce n'est pas libre. Il y a {offers}. Qu'est-ce qui vous convient ?",
+    "full": "{day}, rien n'est libre. Il y a {offers}. Est-ce que cela vous convient ?",
+    "nothing": "Je suis désolé, rien n'est libre à ce moment-là. Quel autre jour vous conviendrait ?",
+    "free": "Il y a {offers}.",
+    "none_of_yours": "Je ne trouve aucun rendez-vous à votre numéro.",
+    "one_of_yours": "{service}, {when}",
+    "past": "C'est déjà passé. Quel jour vous conviendrait ?",
+}
+_ALL = {"en": _EN, "de": _DE, "es": _ES, "fr": _FR}
 
 
 WHEN_BOOK = {
     "en": ("I'd like to book an appointment", "Can I make an appointment for tomorrow?"),
     "de": ("Ich hätte gern einen Termin", "Kann ich für morgen einen Termin ausmachen?"),
     "es": ("Quisiera pedir cita", "¿Me puede dar cita para mañana?"),
+    "fr": ("Je voudrais prendre rendez-vous", "Je peux avoir un rendez-vous demain ?"),
 }
 """How callers ask for it."""
 _WHEN_BOOK_SERVICE = {
     "en": ("I'd like to book {service}", "I need {service}"),
     "de": ("Ich hätte gern einen Termin: {service}", "Ich brauche {service}"),
     "es": ("Quisiera cita para {service}", "Necesito {service}"),
+    "fr": ("Je voudrais un rendez-vous pour {service}", "J'ai besoin de {service}"),
 }
 """How they do where they name what they want."""
 _SERVICES_ASKED_FOR = 12
@@ -101,16 +127,19 @@ WHEN_FIND = {
     "en": ("When do you have something free?", "Is there still anything free on Thursday?"),
     "de": ("Wann haben Sie etwas frei?", "Ist am Donnerstag noch etwas frei?"),
     "es": ("¿Cuándo tienen hueco?", "¿Queda algo libre el jueves?"),
+    "fr": ("Quand est-ce que vous avez de la place ?", "Il reste quelque chose jeudi ?"),
 }
 WHEN_MOVE = {
     "en": ("I need to move my appointment", "Can I reschedule to another day?"),
     "de": ("Ich muss meinen Termin verschieben", "Kann ich den Termin auf einen anderen Tag verlegen?"),
     "es": ("Necesito cambiar mi cita", "¿Puedo pasar la cita a otro día?"),
+    "fr": ("Je dois déplacer mon rendez-vous", "On peut reporter le rendez-vous à un autre jour ?"),
 }
 WHEN_CANCEL = {
     "en": ("I want to cancel my appointment", "I can't make it to my appointment"),
     "de": ("Ich möchte meinen Termin absagen", "Ich kann zu meinem Termin nicht kommen"),
     "es": ("Quiero anular mi cita", "No puedo ir a la cita"),
+    "fr": ("Je voudrais annuler mon rendez-vous", "Je ne peux pas venir à mon rendez-vous"),
 }
 
 

@@ -89,7 +89,26 @@ _ES = _Names(
         "none": "Ese día o esa hora no existe. ¿Cuándo le vendría bien?",
     },
 )
-_ALL = {"en": _EN, "de": _DE, "es": _ES}
+_FR = _Names(
+    weekdays=("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
+    months=(
+        *("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre"),
+        *("octobre", "novembre", "décembre"),
+    ),
+    today="aujourd'hui",
+    tomorrow="demain",
+    day="{weekday} {day} {month}",
+    with_year="{weekday} {day} {month} {year}",
+    at="{day} à {time}",
+    twelve_hours=False,
+    last_joint=" ou ",
+    phrases={
+        "which": "Voulez-vous dire {choices} ?",
+        "past": "C'est déjà passé. Quand cela vous irait-il ?",
+        "none": "Ce jour ou cette heure n'existe pas. Quand cela vous irait-il ?",
+    },
+)
+_ALL = {"en": _EN, "de": _DE, "es": _ES, "fr": _FR}
 
 
 def name_day(day: date, today: date, language: str) -> str:

@@ -158,4 +158,8 @@ def words_of(language: str) -> Words | None:
         from offhook.moments.spanish import SPANISH
 
         return SPANISH
+    if code == "fr":
+        from offhook.moments.french import FRENCH
+
+        return FRENCH
     return None

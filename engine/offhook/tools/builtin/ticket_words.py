@@ -70,27 +70,53 @@ _ES = {
     "order_confirm": "Tengo: {values}. ¿Es correcto?",
     "order_done": "Gracias, su pedido tiene el número {number}. ¿Algo más?",
 }
-_ALL = {"en": _EN, "de": _DE, "es": _ES}
+_FR = {
+    "problem": "Quel est le problème ?",
+    "message": "Quel message dois-je transmettre ?",
+    "about": "De quoi s'agit-il ?",
+    "to": "C'est pour qui ?",
+    "name": "Quel est votre nom, s'il vous plaît ?",
+    "phone": "À quel numéro de téléphone peut-on vous joindre ?",
+    "email": "Quelle est votre adresse électronique ?",
+    "ticket_confirm": "Je note : {problem}. Pour {name}, {phone}. C'est bien ça ?",
+    "message_confirm": "Je transmets : {message}. De la part de {name}, {phone}. C'est bien ça ?",
+    "callback_confirm": "On rappellera {name} au {phone}, au sujet de {about}. C'est bien ça ?",
+    "ticket_done": "Votre demande porte le numéro {number}.",
+    "ticket_made": "Votre demande est enregistrée.",
+    "message_done": "C'est transmis.",
+    "callback_done": "On vous rappellera.",
+    "article": "Que souhaitez-vous commander ?",
+    "quantity": "Combien ?",
+    "order_line": "{article}, quantité {quantity}",
+    "order_total": "{total} en tout",
+    "order_confirm": "J'ai noté : {values}. C'est bien ça ?",
+    "order_done": "Merci, votre commande porte le numéro {number}. Autre chose ?",
+}
+_ALL = {"en": _EN, "de": _DE, "es": _ES, "fr": _FR}
 _WHEN = {
     "ticket": {
         "en": ("I want to report a problem", "Something is broken, can you open a ticket?"),
         "de": ("Ich möchte ein Problem melden", "Etwas ist kaputt, können Sie das aufnehmen?"),
         "es": ("Quiero avisar de un problema", "Algo no funciona, ¿puede abrir una incidencia?"),
+        "fr": ("Je voudrais signaler un problème", "Quelque chose est en panne, vous pouvez le noter ?"),
     },
     "order": {
         "en": ("I'd like to order something", "Can I have two of those, please?"),
         "de": ("Ich möchte etwas bestellen", "Ich hätte gern zwei davon"),
         "es": ("Quiero hacer un pedido", "Póngame dos, por favor"),
+        "fr": ("Je voudrais passer une commande", "Mettez-m'en deux, s'il vous plaît"),
     },
     "message": {
         "en": ("Can I leave a message?", "Please tell them something from me"),
         "de": ("Kann ich eine Nachricht hinterlassen?", "Bitte richten Sie ihnen etwas aus"),
         "es": ("¿Puedo dejar un recado?", "Dígale algo de mi parte, por favor"),
+        "fr": ("Je peux laisser un message ?", "Dites-lui quelque chose de ma part, s'il vous plaît"),
     },
     "callback": {
         "en": ("Can somebody call me back?", "Please have them ring me"),
         "de": ("Kann mich jemand zurückrufen?", "Bitte rufen Sie mich zurück"),
         "es": ("¿Me puede llamar alguien?", "Que me devuelvan la llamada, por favor"),
+        "fr": ("Quelqu'un peut me rappeler ?", "Rappelez-moi, s'il vous plaît"),
     },
 }
 
