@@ -9,7 +9,7 @@ import asyncio
 
 from offhook.agents.check import Finding, Severity, check
 from offhook.agents.loader import Agent
-from offhook.config import Config
+from offhook.config import Config, spoken_languages
 from offhook.documents.chunks import chunks
 from offhook.documents.reading import files_in, read_file
 from offhook.engines.llm.embedded import NAME as EMBEDDED_NAME
@@ -17,6 +17,8 @@ from offhook.engines.llm.room import call_tokens
 from offhook.engines.named import faults, settings
 from offhook.engines.registry import find
 from offhook.errors import ConfigError, DocumentError
+from offhook.languages import is_known
+from offhook.languages.codes import base_language
 from offhook.tools.registry import make_tools
 
 
@@ -28,9 +30,32 @@ def examine(agent: Agent, config: Config) -> list[Finding]:
     return [
         *_check_documents(agent),
         *check(agent, _call_tokens(agent, config)),
+        *check_language(agent, config),
         *_check_tools(agent, config),
         *(Finding(Severity.ERROR, key, what) for key, what in faults(config, agent).items()),
     ]
+
+
+def check_language(agent: Agent, config: Config) -> list[Finding]:
+    """Whether callers are heard in the agent's language, and what offhook lacks of it."""
+    found = []
+    spoken = base_language(agent.language)
+    stt = config.stt if "recogniser" in faults(config, agent) else settings(config, "stt", agent.recogniser)
+    heard = [base_language(one) for one in spoken_languages(stt)]
+    if spoken not in heard:
+        what = (
+            f"{agent.language}, but the recogniser listens for {', '.join(heard)} alone: offhook models pull"
+            f' whisper-base, then [stt] model = "whisper-base" and language = "{spoken}"'
+        )
+        found.append(Finding(Severity.WARNING, "language", what))
+    if not is_known(agent.language):
+        what = (
+            f"{agent.language}: offhook has no words of it. Silence alone ends a turn, prices and times"
+            " are read out as they stand, days, numbers and a yes in a form are not understood, and a"
+            " farewell has to be a clear one"
+        )
+        found.append(Finding(Severity.HINT, "language", what))
+    return found
 
 
 def _check_tools(agent: Agent, config: Config) -> list[Finding]:

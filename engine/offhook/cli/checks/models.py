@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line
+from offhook.cli.checks.finding import INSTALL, Finding, fail, ok, one_line, warn
 from offhook.cli.checks.services import leaves
 from offhook.config import Config, LlmConfig, SttConfig, TtsConfig
 from offhook.engines import chosen
@@ -150,6 +150,10 @@ def check_agent(config: Config) -> Finding:
         return fail(f"agent: {error}", "name a shipped agent or the path of an agent file in agent.default")
     except ImportError as error:
         return fail(f"agent: {one_line(error)}", INSTALL)
+    examine = importlib.import_module("offhook.engines.examine")
+    for found in examine.check_language(agent, config):
+        if found.severity == "warning":
+            return warn(f"agent {agent.name}: {found.what}", "offhook agents check says more")
     return ok(f"agent {agent.name}")
 
 
