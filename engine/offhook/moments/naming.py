@@ -97,6 +97,7 @@ _FR = _Names(
     ),
     today="aujourd'hui",
     tomorrow="demain",
+    before_day={"le": "", "au": "à "},
     day="{weekday} {day} {month}",
     with_year="{weekday} {day} {month} {year}",
     at="{day} à {time}",
