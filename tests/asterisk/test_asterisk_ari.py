@@ -151,7 +151,11 @@ async def another_program(addresses: AriAddresses, app: str) -> AsyncIterator[tu
 
 @pytest.mark.parametrize("addresses", ["classic-audiosocket"], indirect=True)
 async def test_another_program_holds_listens_to_and_moves_a_call(
-    daemon: DaemonProcess, relay: Relay, addresses: AriAddresses, place_call: PlaceCall
+    daemon: DaemonProcess,
+    relay: Relay,
+    addresses: AriAddresses,
+    place_call: PlaceCall,
+    phrases: dict[str, Phrase],
 ) -> None:
     """What ARI is for beside calls that are placed: others take part, and the conversation goes on."""
     log, seen = len(daemon.log()), len(daemon.transcript())
@@ -166,8 +170,20 @@ async def test_another_program_holds_listens_to_and_moves_a_call(
                 lambda: any(each.type == "StasisStart" and each.channel_id == "listener" for each in events),
                 "the listener is in the other application",
             )
-            await asterisk.hold(channel, on=True, music=False)
+            await asterisk.record("listener", "what-was-heard")
+            asked = await call.media.say(phrases["01_hours"])
+            await call.media.heard_after(asked.ended_ns)
+            await asterisk.hold(channel, on=True, music=False)  # in mid-answer
             await asterisk.hold(channel, on=False, music=False)
+            await call.media.heard_after(time.monotonic_ns())
+            await call.media.quiet(700)
+            (line,) = await new_lines(daemon, seen, 1)
+            heard = call.media.received.between(asked.ended_ns, time.monotonic_ns())
+            assert likeness(heard, line.answer) >= ALIKE, line
+            await asterisk.stop_recording("what-was-heard")
+            await eventually(
+                lambda: any(each.type == "RecordingFinished" for each in events), "both sides are in a file"
+            )
             await asterisk.hang_up("listener")
             await call.media.press("42#")
             await eventually(

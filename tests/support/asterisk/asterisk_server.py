@@ -191,7 +191,7 @@ class AsteriskServer:
 
     def _write_configuration(self) -> None:
         folder = self.folder
-        for name in ("etc", "lib", "db", "keys", "agi-bin", "spool", "run", "log"):
+        for name in ("etc", "lib", "db", "keys", "agi-bin", "spool", "spool/recording", "run", "log"):
             (folder / name).mkdir()
         for script in self._scripts:
             (folder / "agi-bin" / script.name).write_bytes(script.read_bytes())
