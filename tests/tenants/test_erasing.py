@@ -182,6 +182,9 @@ def test_a_tenant_that_is_removed_leaves_nothing_on_the_disk(
         call = CallRecord("9.9", "701", OTHER, york, NOW, NOW, "ok", (TurnRecord("caller", OTHERS),))
         change_tenant(connection, "york", transcripts=True)
         add_call(connection, call)
+    going_on = places.recordings[0] / "leeds" / "2026-11-28" / ".120000-7.7.wav.part"
+    going_on.parent.mkdir(parents=True)
+    going_on.write_bytes(SAID.encode())
     removed = remove_everywhere(kept, places, "leeds")
     assert (removed.calls, removed.appointments, removed.messages) == (4, 2, 2)
     after = on_disk()

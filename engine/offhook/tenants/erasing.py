@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from offhook.config import clipped
 from offhook.errors import ConfigError
 from offhook.observe.forgetting import forget_lines, lines_of
-from offhook.recording.places import forget_recordings, recordings_of
+from offhook.recording.places import forget_older, forget_recordings, recordings_of
 from offhook.tenants import schema
 from offhook.tenants.call_records import (
     Erased,
@@ -155,6 +155,8 @@ def remove_everywhere(database: Database, places: Places, slug: str) -> Removed:
     with database.writing() as connection:
         removed = remove_tenant(connection, slug)
     database.forget((*_TABLES, "chunks", "documents", "ai_configuration_versions"))
+    for folder in places.recordings:  # those of calls that go on are noted nowhere yet
+        forget_older(folder / slug, 0, datetime.now(UTC) + timedelta(days=1))
     return removed
 
 
