@@ -10,7 +10,7 @@ from typing import Any
 from offhook.tools.base import Action, ToolResult
 from offhook.tools.executor import Executor
 
-WORKING_AFTER_S = 0.25
+WORKING_AFTER_S = 0.4
 """A tool that takes longer than this is announced: silence after a question is taken for not having been
 heard."""
 
