@@ -33,7 +33,8 @@ HAIRCUT: dict[str, Any] = {"service": "haircut", "day": "2026-11-27", "time": "1
 
 
 def agent(settings: dict[str, Any], language: str = "en") -> Agent:
-    table = {"appointments": {"settings": {"file": "salon.db", **settings}}}
+    # nothing here is about time
+    table = {"appointments": {"timeout_s": 60, "settings": {"file": "salon.db", **settings}}}
     return Agent.model_validate({"name": "Salon", "greeting": "Hello.", "language": language, "tools": table})
 
 
