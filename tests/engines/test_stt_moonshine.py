@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,8 +19,10 @@ import soxr
 from numpy.typing import NDArray
 
 from offhook.engines.stt.base import STT_RATE_HZ
-from offhook.engines.stt.moonshine import Moonshine, detokenize, embedded_folder, read_tokenizer
+from offhook.engines.stt.moonshine import Moonshine, embedded_folder
+from offhook.engines.stt.moonshine_tokens import Vocabulary, detokenize, read_tokenizer
 from offhook.errors import ModelError
+from offhook.knowledge.own_words import OwnWords, Reading
 from tests.support.words import recall
 
 SPEECH = Path(__file__).parents[2] / "engine" / "offhook" / "assets" / "demo"
@@ -57,6 +59,58 @@ def test_a_person_is_understood(model: Moonshine) -> None:
 def test_another_person_is_understood(model: Moonshine) -> None:
     heard = model.transcribe(recording("two_cities")[: 10 * STT_RATE_HZ]).text
     assert recall("it was the best of times it was the worst of times it was the age of wisdom", heard) >= 0.9
+
+
+class Reads:
+    """An agent's words: the word that has ``letters`` may have been ``text``."""
+
+    def __init__(self, letters: str, text: str) -> None:
+        self.letters = letters
+        self.text = text
+
+    def readings(self, words: Sequence[str], odds: Sequence[float]) -> list[Reading]:
+        assert len(words) == len(odds)
+        at = [n for n, word in enumerate(words) if self.letters in word.lower()]
+        return [Reading(n, n + 1, self.text, 1.0) for n in at]
+
+
+@pytest.mark.parametrize(
+    ("own", "heard"),
+    [
+        (Reads("check", "checkup"), True),
+        (Reads("check", "banana"), False),
+        (Reads("zebra", "checkup"), False),
+    ],
+)
+def test_an_agents_own_words_are_heard_where_the_audio_allows_for_them(
+    model: Moonshine, own: Reads, heard: bool
+) -> None:
+    """ "Check-up" and "checkup" sound alike, "banana" does not."""
+    audio = read_16k(SPEECH / "03_cost.wav")
+    plain = model.transcribe(audio)
+    assert "check" in plain.text.lower()
+    assert "checkup" not in plain.text
+    weighed = model.expecting(audio, plain, cast(OwnWords, own))
+    assert ("checkup" in weighed.text) == heard
+    assert "banana" not in weighed.text
+    assert recall(plain.text.replace("check-up", ""), weighed.text) >= 0.8
+    assert heard or weighed.text == model.grow(audio, plain).text
+    assert weighed.tokens == model.grow(audio, plain).tokens, "what grows is what was recognised"
+
+
+def test_words_become_the_tokens_that_they_are_recognised_as(model: Moonshine) -> None:
+    folder = embedded_folder()
+    vocabulary = Vocabulary(read_tokenizer(folder / "tokenizer.bin"))
+    for name in ("beckett", "two_cities"):
+        heard = model.transcribe(recording(name)[: 8 * STT_RATE_HZ])
+        words = vocabulary.words(heard.tokens)
+        assert " ".join(vocabulary.text(heard.tokens[a:b]) for a, b in words) == heard.text
+        for first, end in words:
+            written = vocabulary.text(heard.tokens[first:end])
+            tokens = vocabulary.encode(written)
+            assert vocabulary.text(tokens) == written
+            assert len(tokens) <= end - first, "a model may write a word in more tokens than it needs"
+    assert vocabulary.text(vocabulary.encode("caf\u00e9 \u4f60")) == "caf\u00e9 \u4f60"
 
 
 class Counting:

@@ -36,7 +36,7 @@ from offhook.engines.llm.responses import ResponsesEvents
 from offhook.engines.llm.wire import Delta, EventReader, MalformedError, ReportedError
 from offhook.engines.remote.service import Service
 from offhook.engines.remote.wyoming import WyomingLine
-from offhook.engines.stt.moonshine import read_tokenizer
+from offhook.engines.stt.moonshine_tokens import read_tokenizer
 from offhook.errors import AgiError, ConfigError, HandoffError, ModelError, ProtocolError
 from offhook.evaluation.suite import load_suite
 from offhook.speech.clauses import clean, split

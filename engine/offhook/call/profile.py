@@ -13,6 +13,7 @@ from offhook.conversation.base import Policy
 from offhook.engines.llm.base import Limits
 from offhook.engines.pool import Models
 from offhook.engines.tts.voice import Voice
+from offhook.knowledge.own_words import OwnWords
 from offhook.observe.trace import TurnTrace
 from offhook.tenants.snapshot import Number
 from offhook.tools.executor import Told
@@ -71,6 +72,8 @@ class CallProfile:
     """Who goes on with the call when this agent hands it to another; None: the dialplan says."""
     watcher: Watcher | None = None
     """None: nobody looks on."""
+    own_words: Callable[[], OwnWords | None] = lambda: None
+    """What callers may be expected to say because the agent's owner has written it; None: nothing yet."""
     doubt: Doubt | None = None
     """Whether who answered a call of ours is a person; None: so they are."""
 

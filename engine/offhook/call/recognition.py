@@ -39,9 +39,17 @@ from offhook.call.stretch import Stretch
 from offhook.core import resample
 from offhook.end_of_turn.levels import breaks_off, frame_levels
 from offhook.end_of_turn.wait import SHORTEST_PAUSE_MS, ProsodyModel
-from offhook.engines.stt.base import STT_RATE_HZ, Piecewise, Recognition, Transcript
+from offhook.engines.stt.base import (
+    STT_RATE_HZ,
+    Expectant,
+    Piecewise,
+    Recognition,
+    RecognitionSession,
+    Transcript,
+)
 from offhook.engines.stt.gate import normalize
 from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
+from offhook.knowledge.own_words import OwnWords
 from offhook.tone_of_voice import Tone, tone_of
 from offhook.workers import Claim, Urgency
 
@@ -83,8 +91,10 @@ class CallerWords:
         tone: bool = False,
         asked: Callable[[], int] = lambda: MOST_DOUBTED,
         language: str = "en",
+        own_words: Callable[[], OwnWords | None] = lambda: None,
     ) -> None:
         """``asked``: how often the caller was asked to say it again since they were understood.
+        ``own_words``: the agent's who answers now.
 
         ``anticipate`` gets the words with which a turn surely begins, while it goes on.
 
@@ -98,6 +108,7 @@ class CallerWords:
         self._prosody = prosody
         self._tone = tone
         self._asked = asked
+        self._own_words = own_words
         self._parts = Parts(
             audio.read, self._once, lambda: post(turn_taking.WordsSoFar()), audio.rate_hz, ring_s
         )
@@ -194,8 +205,15 @@ class CallerWords:
         if self._stretch is None or self._stretch.start_samples != start_samples:
             if self._stretch is not None:
                 self._stretch.close()
-            self._stretch = Stretch(start_samples, self._recognition.session(self._audio.rate_hz))
+            self._stretch = Stretch(start_samples, self._session())
         return self._stretch
+
+    def _session(self) -> RecognitionSession:
+        session = self._recognition.session(self._audio.rate_hz)
+        own = self._own_words()
+        if own is not None and isinstance(session, Expectant):
+            session.expect(own)
+        return session
 
     def _push(self, stretch: Stretch, speech_samples: int, behind_ms: int) -> None:
         """See to it that speech until there is in the session, and so much behind it, as far as it exists.
@@ -221,7 +239,7 @@ class CallerWords:
 
     async def alone(self, audio: Samples, voiced_ms: int, claim: Claim) -> Transcript:
         """``audio`` in a session of its own."""
-        session = self._recognition.session(self._audio.rate_hz)
+        session = self._session()
         try:
             session.push(audio)
             return await session.final(voiced_ms, claim)

@@ -79,6 +79,7 @@ class TurnLoop:
             tone=self._profile.agent.tone_of_voice,
             asked=lambda: self.state.asked_again,
             language=self._profile.agent.language,
+            own_words=lambda: self._profile.own_words(),
         )
         settings = JudgeSettings(rate_hz=self._output.rate_hz, min_speech_ms=config.barge_in_ms)
         self._ears = Ears(

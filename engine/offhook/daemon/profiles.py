@@ -230,11 +230,12 @@ class Profiles:
         engines = self._pool.of(agent)
         models = engines.models
         kind = policy_name(config.conversation.policy, agent, models.language_model.parameters)
+        knowledge = Knowledge(agent, models.knowledge, passages)
         policy = make_policy(
             kind,
             agent,
             models.language_model.template,
-            Knowledge(agent, models.knowledge, passages),
+            knowledge,
             self._searching,
             knowledge_tokens=config.conversation.knowledge_tokens,
             toolbox=toolbox,
@@ -244,6 +245,7 @@ class Profiles:
             models,
             engines.voice,
             self._phrases.of(agent, engines.voice),
+            own_words=lambda: knowledge.own_words,
             **_settings(config, agent, engines.llm),
         )
         _log.info("agent=%s facts=%d policy=%s", agent.name, len(agent.facts), kind)

@@ -25,6 +25,7 @@ from offhook.knowledge.items import Item, encode_items, marks_of_parts, needed, 
 from offhook.knowledge.marks import marks, telling
 from offhook.knowledge.moods import Mood, MoodClassifier
 from offhook.knowledge.notes import parts
+from offhook.knowledge.own_words import OwnWords
 from offhook.knowledge.passages import read_passages
 from offhook.knowledge.requests import RequestClassifier
 from offhook.knowledge.vectors import VectorCache, fits
@@ -210,6 +211,8 @@ class Knowledge:
         self._networks = models.of("en") if models and base_language(agent.language) == "en" else None
         self._index = _index_of(self.items)
         self._known: _Known | None = None
+        self.own_words: OwnWords | None = None
+        """What is known, for ears; after :meth:`prepare`, in languages that it is of use in."""
         self._prepared = False
         self._making = threading.Lock()
 
@@ -229,6 +232,8 @@ class Knowledge:
                 self._networks = networks = self._models.of(self._agent.language)
                 if networks is not None:
                     self._known = _known(self.items, networks.matcher, self._models.cache, stored)
+            if base_language(self._agent.language) == "en":
+                self.own_words = OwnWords(item.text for item in self.items)
             self._prepared = True
 
     def _add(self, passages: Sequence[Passage]) -> dict[int, Passage]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from offhook.engines.remote.breaker import Breaker
 from offhook.engines.stt.base import (
+    Expectant,
     GoneOnError,
     Guess,
     Guessing,
@@ -27,6 +28,7 @@ from offhook.engines.stt.base import (
     Transcript,
 )
 from offhook.errors import OffhookError
+from offhook.knowledge.own_words import OwnWords
 from offhook.workers import Claim
 
 logger = logging.getLogger(__name__)
@@ -112,6 +114,12 @@ class BackedSession:
         self._local.push(audio)
         if self._server is not None:
             self._server.push(audio)
+
+    def expect(self, own: OwnWords) -> None:
+        """See :class:`~offhook.engines.stt.base.Expectant`."""
+        for session in (self._local, self._server):
+            if isinstance(session, Expectant):
+                session.expect(own)
 
     async def interim(self) -> str:
         """The server's words, else this machine's."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.errors import BusyError
+from offhook.knowledge.own_words import OwnWords
 from offhook.workers import Claim
 
 STT_RATE_HZ = 16_000
@@ -199,6 +200,15 @@ class Transcriber(Protocol):
         ...
 
 
+@runtime_checkable
+class Expectant(Protocol):
+    """A session that understands an agent's callers better when it knows the agent's own words."""
+
+    def expect(self, own: OwnWords) -> None:
+        """From now on; before anything is recognised."""
+        ...
+
+
 async def recognised(
     recognition: Recognition, audio: NDArray[np.int16], rate_hz: int, voiced_ms: int
 ) -> Transcript:
@@ -221,5 +231,23 @@ class Growing(Protocol):
         """:meth:`Transcriber.transcribe`, of speech whose beginning ``before`` was made of.
 
         It is no hint: the words are those that it would have found without, but for rounding.
+        """
+        ...
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """A transcriber that can weigh an agent's own words against what sounds like them."""
+
+    def expecting(
+        self,
+        audio: NDArray[np.int16],
+        before: Transcript | None,
+        own: OwnWords | None,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Transcript:
+        """:meth:`Growing.grow`, or :meth:`Transcriber.transcribe` without ``before``, with words of ``own``
+        where the audio allows for them.
         """
         ...

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offhook.core import core_place
-from offhook.engines.stt.base import STT_RATE_HZ, Growing, Pausing, Transcriber, Transcript
+from offhook.engines.stt.base import STT_RATE_HZ, Expecting, Growing, Pausing, Transcriber, Transcript
 from offhook.engines.stt.rerecognition import Rerecognition
 from offhook.errors import BusyError, ModelError
+from offhook.knowledge.own_words import OwnWords
 from offhook.languages.wording import DIGITS, TIMES
 from offhook.languages.wording import words as words_of
 from offhook.workers import Claim, Job, Workers
@@ -56,6 +58,18 @@ _BRACKETED = re.compile(rf"\[\s*{_SOUND}\s*\]|\(\s*{_SOUND}\s*\)|\*\s*{_SOUND}\s
 """Whisper describes sounds: "[Music]", "(coughs)", "*sigh*".  "(212)" is an area code."""
 
 
+class GatedSession(Rerecognition):
+    """See :class:`~offhook.engines.stt.base.RecognitionSession`, and ``Expectant`` there."""
+
+    def __init__(self, rate_hz: int, recognizer: Recognizer) -> None:
+        super().__init__(rate_hz, recognizer.recognize, clean)
+        self._recognizer = recognizer
+
+    def expect(self, own: OwnWords) -> None:
+        """See :class:`~offhook.engines.stt.base.Expectant`."""
+        self._recognize = partial(self._recognizer.recognize, own=own)
+
+
 class Recognizer:
     """A transcriber with its gate and its worker threads; asyncio-facing."""
 
@@ -90,9 +104,9 @@ class Recognizer:
         )
         self._pauses = isinstance(transcriber, Pausing)
 
-    def session(self, rate_hz: int) -> Rerecognition:
+    def session(self, rate_hz: int) -> GatedSession:
         """Begin to listen; see :class:`~offhook.engines.stt.base.Recognition`."""
-        return Rerecognition(rate_hz, self.recognize, clean)
+        return GatedSession(rate_hz, self)
 
     async def recognize(
         self,
@@ -100,11 +114,12 @@ class Recognizer:
         voiced_ms: int,
         claim: Claim | None = None,
         before: Transcript | None = None,
+        own: OwnWords | None = None,
     ) -> Transcript:
         """Recognise ``audio`` (``[samples]`` int16 at 16 kHz, cut to the utterance).
 
         ``voiced_ms`` is how much of it is voiced; with too little the text is empty.  ``claim``: how soon
-        it is needed.  ``before``: what was found in the beginning of it.
+        it is needed.  ``before``: what was found in the beginning of it.  ``own``: words to expect.
         Cancelling the awaiting task stops the recognition
         between its steps.  Raises ModelError, BusyError when too many wait, and DeadlineError.
         """
@@ -116,7 +131,7 @@ class Recognizer:
         padded = np.concatenate([audio, np.zeros(STT_RATE_HZ * _PAD_MS // 1000, np.int16)])
         self._taken += 1
         try:
-            heard = await self._workers.run(lambda job: self._run(padded, before, job), claim)
+            heard = await self._workers.run(lambda job: self._run(padded, before, own, job), claim)
         finally:
             self._taken -= 1
         return replace(heard, text=clean(heard.text, voiced_ms), audio_ms=audio_ms)
@@ -130,13 +145,21 @@ class Recognizer:
         if self._workers.close():
             self._transcriber.close()
 
-    def _run(self, audio: NDArray[np.int16], before: Transcript | None, job: Job[Transcript]) -> Transcript:
+    def _run(
+        self,
+        audio: NDArray[np.int16],
+        before: Transcript | None,
+        own: OwnWords | None,
+        job: Job[Transcript],
+    ) -> Transcript:
         def cancelled() -> bool:
             if self._pauses:
                 self._workers.give_core(job)
             return job.cancelled
 
         try:
+            if own is not None and isinstance(self._transcriber, Expecting):
+                return self._transcriber.expecting(audio, before, own, cancelled=cancelled)
             if before is not None and isinstance(self._transcriber, Growing):
                 return self._transcriber.grow(audio, before, cancelled=cancelled)
             return self._transcriber.transcribe(audio, cancelled=cancelled)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +25,38 @@ from offhook.config import Device, SttConfig, spoken_languages
 from offhook.engines.device import onnx_session
 from offhook.engines.engine import Loading
 from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
+from offhook.engines.stt.moonshine_tokens import EOS, Vocabulary, read_tokenizer
 from offhook.errors import ConfigError, ModelError
 from offhook.files import check_file, file_exists, model_errors
+from offhook.knowledge.own_words import OwnWords
 from offhook.workers import cores_given
 
 _FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
-_BOS, _EOS = 1, 2
+_BOS = 1
 _TOKENS_PER_S = 6.5
 """Speech has fewer tokens than this; a longer text is the model repeating itself."""
 _SPARE_TOKENS = 8
 _DOUBTED = -1.4
 """Words are doubtful where one token is less likely than this (log-probability: a quarter).  Chosen on half
 of the businesses of ``bench/recognition/doubts.py`` and judged on the others: see its README."""
+_EXPECTED = -4.0
+"""A word of the agent's own may be so much less likely than what was heard (log-probability).  Chosen with
+how alike they must be, see ``bench/recognition/README.md``."""
 _MIN_SAMPLES = STT_RATE_HZ // 10
 """The encoder's convolutions need 1,000 samples or so for a single frame."""
 _MAX_S = 60
+
+
+@dataclass(slots=True)
+class _Heard:
+    """An utterance as tokens."""
+
+    tokens: list[int]
+    odds: list[float]
+    """The log-probability of each, and of the end behind them where it was reached."""
+    hidden: NDArray[np.float32]
+    """``[1, frames, width]``, what the encoder makes of the audio."""
+    mask: NDArray[np.int64]
 
 
 class Moonshine:
@@ -66,7 +84,7 @@ class Moonshine:
                 check_file(folder / name)
         if missing:
             raise ModelError(f"{folder}: no {missing[0]} there; a Moonshine folder holds {', '.join(_FILES)}")
-        self._tokens = read_tokenizer(folder / _FILES[2])
+        self._vocabulary = Vocabulary(read_tokenizer(folder / _FILES[2]))
         self._encoder = self._alone = _session(folder / _FILES[0], threads, device, gpu_memory_mb)
         if threads > 1 and device == "cpu":
             # With one core free, a second thread would only take it from others.
@@ -78,9 +96,9 @@ class Moonshine:
         logits = self._decoder.get_outputs()[0]
         if not self._past or "input_values" not in {node.name for node in self._encoder.get_inputs()}:
             raise ModelError(f"{folder}: not a Moonshine model: its networks have other inputs")
-        if logits.shape[-1] != len(self._tokens):
+        if logits.shape[-1] != len(self._vocabulary):
             raise ModelError(
-                f"{folder}: tokenizer.bin has {len(self._tokens)} tokens, the decoder {logits.shape[-1]};"
+                f"{folder}: tokenizer.bin has {len(self._vocabulary)} tokens, the decoder {logits.shape[-1]};"
                 " the files do not belong together"
             )
         self._empty = {
@@ -92,31 +110,41 @@ class Moonshine:
 
     def transcribe(self, audio: NDArray[np.int16], *, cancelled: Callable[[], bool] = never) -> Transcript:
         """Recognise ``[samples]`` int16 at 16 kHz; see :class:`~offhook.engines.stt.base.Transcriber`."""
-        return self._transcribe(audio, (), cancelled)
+        return self.expecting(audio, None, None, cancelled=cancelled)
 
     def grow(
         self, audio: NDArray[np.int16], before: Transcript, *, cancelled: Callable[[], bool] = never
     ) -> Transcript:
         """See :class:`~offhook.engines.stt.base.Growing`."""
-        return self._transcribe(audio, before.tokens, cancelled)
+        return self.expecting(audio, before, None, cancelled=cancelled)
 
-    def _transcribe(
-        self, audio: NDArray[np.int16], guess: Sequence[int], cancelled: Callable[[], bool]
+    def expecting(
+        self,
+        audio: NDArray[np.int16],
+        before: Transcript | None,
+        own: OwnWords | None,
+        *,
+        cancelled: Callable[[], bool] = never,
     ) -> Transcript:
+        """See :class:`~offhook.engines.stt.base.Expecting`."""
         started = time.perf_counter()
         audio_ms = len(audio) * 1000 // STT_RATE_HZ
         samples = audio[: _MAX_S * STT_RATE_HZ].astype(np.float32)[np.newaxis] / np.float32(32768)
         if samples.shape[1] < _MIN_SAMPLES:
             samples = np.pad(samples, ((0, 0), (0, _MIN_SAMPLES - samples.shape[1])))
         try:
-            tokens, confidence = self._decode(samples, guess, cancelled)
+            heard = self._decode(samples, () if before is None else before.tokens, cancelled)
+            read = heard if own is None or cancelled() else self._read_otherwise(heard, own)
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
             raise ModelError(f"{self.name}: recognition failed: {_one_line(error)}") from error
-        text = detokenize([self._tokens[token] for token in tokens])
-        took_ms = (time.perf_counter() - started) * 1000
-        doubtful = confidence < _DOUBTED
+        confidence = min(read.odds, default=0.0)
         return Transcript(
-            text, audio_ms, took_ms, confidence=confidence, doubtful=doubtful, tokens=tuple(tokens)
+            self._vocabulary.text(read.tokens),
+            audio_ms,
+            (time.perf_counter() - started) * 1000,
+            confidence=confidence,
+            doubtful=confidence < _DOUBTED,
+            tokens=tuple(heard.tokens),
         )
 
     def close(self) -> None:
@@ -125,8 +153,8 @@ class Moonshine:
 
     def _decode(
         self, samples: NDArray[np.float32], guess: Sequence[int], cancelled: Callable[[], bool]
-    ) -> tuple[list[int], float]:
-        """The likeliest token each time, and the log-probability of the least likely of them.
+    ) -> _Heard:
+        """The likeliest token each time.
 
         ``guess`` goes through the decoder in one piece and is taken as far as its tokens are the likeliest;
         one then costs a tenth.  Several at once are rounded otherwise than one by one (int8), so that of two
@@ -146,7 +174,7 @@ class Moonshine:
             **self._empty,
         }
         if cancelled():
-            return [], 0.0
+            return _Heard([], [], hidden, mask)
         logits, *present = self._decoder.run(None, feed)
         likeliest = logits[0].argmax(axis=-1)
         right = next((at for at, token in enumerate(guess) if token != likeliest[at]), len(guess))
@@ -156,7 +184,7 @@ class Moonshine:
         feed["use_cache_branch"] = np.array([True])
         tokens, token = list(guess[:right]), int(likeliest[right])
         odds = [*_log_probability(logits[0, : right + 1])]
-        while token != _EOS and len(tokens) < limit:
+        while token != EOS and len(tokens) < limit:
             tokens.append(token)
             if len(tokens) == limit or cancelled():
                 break
@@ -167,7 +195,63 @@ class Moonshine:
             for name, value in zip(self._past, present, strict=True):
                 if ".decoder." in name:  # the encoder's half comes back empty: it does not change
                     feed[name] = value
-        return tokens, min(odds)
+        return _Heard(tokens, odds, hidden, mask)
+
+    def _read_otherwise(self, heard: _Heard, own: OwnWords) -> _Heard:
+        """The same with words of the agent's own where the audio allows for them.
+
+        What is compared is how likely the decoder thinks the whole texts, given the audio.  It knows how
+        often people in general say each; callers of this agent say its owner's words so much more often
+        that a reading may be less likely by :data:`_EXPECTED`.
+        """
+        vocabulary, tokens, odds = self._vocabulary, heard.tokens, heard.odds
+        at = vocabulary.words(tokens)
+        words = [vocabulary.text(tokens[first:end]) for first, end in at]
+        readings = own.readings(words, [min(odds[first:end]) for first, end in at])
+        others: list[_Heard] = []
+        for reading in readings:
+            first, end = at[reading.first][0], at[reading.end - 1][1]
+            end = max(first, vocabulary.without_punctuation(tokens, end))
+            new = vocabulary.encode(reading.text)
+            # Of these the caller is not asked again: somebody has written them, and they fit.
+            sure = [0.0] * len(new)
+            others.append(
+                _Heard(
+                    [*tokens[:first], *new, *tokens[end:]],
+                    [*odds[:first], *sure, *odds[end:]],
+                    heard.hidden,
+                    heard.mask,
+                )
+            )
+        if not others:
+            return heard
+        likely = self._likelihoods(heard, [other.tokens for other in others])
+        best = max(range(len(others)), key=likely.__getitem__)
+        return others[best] if likely[best] >= sum(odds) + _EXPECTED else heard
+
+    def _likelihoods(self, heard: _Heard, texts: list[list[int]]) -> list[float]:
+        """The log-probability of each of ``texts``, with its end, given the audio of ``heard``."""
+        longest = max(map(len, texts))
+        ids = np.full((len(texts), longest + 1), EOS, np.int64)
+        ids[:, 0] = _BOS
+        for row, tokens in enumerate(texts):
+            ids[row, 1 : len(tokens) + 1] = tokens
+        logits, *_ = self._decoder.run(
+            None,
+            {
+                "encoder_hidden_states": np.repeat(heard.hidden, len(texts), axis=0),
+                "encoder_attention_mask": np.repeat(heard.mask, len(texts), axis=0),
+                "input_ids": ids,
+                "use_cache_branch": np.array([False]),
+                **{name: np.repeat(value, len(texts), axis=0) for name, value in self._empty.items()},
+            },
+        )
+        likely = []
+        for row, tokens in enumerate(texts):
+            scores = logits[row, : len(tokens) + 1]
+            chosen = scores[np.arange(len(tokens) + 1), [*tokens, EOS]]
+            likely.append(float((chosen - scores.max(axis=-1)).sum()) + sum(_log_probability(scores)))
+        return likely
 
 
 def _log_probability(logits: NDArray[np.float32]) -> list[float]:
@@ -179,32 +263,6 @@ def _log_probability(logits: NDArray[np.float32]) -> list[float]:
 def embedded_folder() -> Path:
     """Where the weights are.  Raises ModelError when they are nowhere."""
     return find_file(RECOGNISER, "encoder_model.ort").parent
-
-
-def read_tokenizer(path: Path) -> list[bytes]:
-    """The vocabulary: for each token its length (one byte, or two from 128 on) and its bytes."""
-    data = path.read_bytes()
-    tokens: list[bytes] = []
-    at = 0
-    while at < len(data):
-        length = data[at]
-        at += 1
-        if length >= 128 and at < len(data):
-            length = data[at] * 128 + length - 128
-            at += 1
-        if at + length > len(data):
-            raise ModelError(f"{path}: cut short or not a Moonshine tokenizer; {ADVICE}")
-        tokens.append(data[at : at + length])
-        at += length
-    if len(tokens) <= _EOS:
-        raise ModelError(f"{path}: cut short or not a Moonshine tokenizer; {ADVICE}")
-    return tokens
-
-
-def detokenize(tokens: list[bytes]) -> str:
-    """Join token bytes; markers such as ``<s>`` and ``<<ST_3>>`` are not words."""
-    words = b"".join(token for token in tokens if not (token[:1] == b"<" and token[-1:] == b">"))
-    return " ".join(words.decode("utf-8", "replace").replace("\u2581", " ").split())
 
 
 def _session(path: Path, threads: int, device: Device, memory_mb: int | None) -> onnxruntime.InferenceSession:

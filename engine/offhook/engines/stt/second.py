@@ -14,8 +14,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.engines.stt.base import Recognition, RecognitionSession, Transcript
+from offhook.engines.stt.base import Expectant, Recognition, RecognitionSession, Transcript
 from offhook.errors import OffhookError
+from offhook.knowledge.own_words import OwnWords
 from offhook.workers import Claim
 
 _log = logging.getLogger("offhook.engines.stt.second")
@@ -73,6 +74,12 @@ class SecondSession:
         """To both; the second does nothing with it until it is asked."""
         self._first.push(audio)
         self._second.push(audio)
+
+    def expect(self, own: OwnWords) -> None:
+        """See :class:`~offhook.engines.stt.base.Expectant`."""
+        for session in (self._first, self._second):
+            if isinstance(session, Expectant):
+                session.expect(own)
 
     async def interim(self) -> str:
         """The first's."""
