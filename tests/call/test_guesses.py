@@ -19,6 +19,7 @@ from offhook.call.said import SaidSoFar
 from offhook.call.telling import Telling
 from offhook.engines.stt.base import Guess, Transcript
 from offhook.errors import ModelError
+from offhook.knowledge.own_words import OwnWords
 from offhook.observe.trace import TurnTrace
 from offhook.workers import Claim
 from tests.support.clock import reached
@@ -38,6 +39,10 @@ class Session:
         self.guessed: asyncio.Future[str] = loop.create_future()
         self.asked = 0
         self.cancelled = False
+        self.expected: list[OwnWords] = []
+
+    def expect(self, own: OwnWords) -> None:
+        self.expected.append(own)
 
     def push(self, audio: NDArray[np.int16]) -> None:
         """Heard."""
@@ -63,9 +68,16 @@ class Ear:
 
     def __init__(self) -> None:
         self.session_ = Session()
+        self.own: OwnWords | None = None
+        """Of the agent that answers now."""
         self.events: list[turn_taking.TurnEvent] = []
         self.words = CallerWords(
-            cast(Any, self), cast(Any, self), ring_s=25.0, anticipate=self._ahead, post=self.events.append
+            cast(Any, self),
+            cast(Any, self),
+            ring_s=25.0,
+            anticipate=self._ahead,
+            post=self.events.append,
+            own_words=lambda: self.own,
         )
 
     def session(self, rate_hz: int) -> Session:
@@ -89,6 +101,23 @@ class Ear:
 
 async def heard(ear: Ear) -> Words:
     return await ear.said().words(TurnTrace("1.2", 1, voiced_ms=1_500), Claim())
+
+
+async def test_the_own_words_of_the_agent_that_answers_are_expected() -> None:
+    ear = Ear()
+    ear.session_.finals[0].set_result("What is the fare?")
+    ear.own = OwnWords(["Fares: 3.20"])
+    await heard(ear)
+    assert ear.session_.expected == [ear.own]
+    ear.words.close()
+
+
+async def test_an_agent_that_is_not_ready_has_no_words_yet() -> None:
+    ear = Ear()
+    ear.session_.finals[0].set_result("What is the fare?")
+    await heard(ear)
+    assert ear.session_.expected == []
+    ear.words.close()
 
 
 async def test_final_words_that_are_there_first_are_no_guess() -> None:

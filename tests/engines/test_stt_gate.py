@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
+from offhook.engines.stt.backed import BackedRecognition
+from offhook.engines.stt.base import STT_RATE_HZ, Recognition, Transcript, never
+from offhook.engines.stt.base import Expectant as ExpectantSession
 from offhook.engines.stt.gate import Recognizer, clean, is_repetition, normalize
+from offhook.engines.stt.second import SecondRecognition
 from offhook.errors import BusyError, ModelError
+from offhook.knowledge.own_words import OwnWords
 from tests.support.waiting import eventually
 
 SECOND = np.zeros(STT_RATE_HZ, np.int16)
@@ -46,6 +50,54 @@ class Scripted:
 
     def close(self) -> None:
         self.closed = True
+
+
+class Expectant(Scripted):
+    """One that can weigh an agent's own words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, OwnWords | None]] = []
+
+    def expecting(
+        self,
+        audio: NDArray[np.int16],
+        before: Transcript | None,
+        own: OwnWords | None,
+        *,
+        cancelled: Callable[[], bool] = never,
+    ) -> Transcript:
+        self.asked.append(("" if before is None else before.text, own))
+        return self.transcribe(audio, cancelled=cancelled)
+
+
+@pytest.mark.parametrize("behind", ["itself", "a doubt", "a server"])
+async def test_a_recogniser_that_can_weigh_an_agents_own_words_gets_them(behind: str) -> None:
+    scripted, own = Expectant(), OwnWords(["Fares: 3.20"])
+    recognition: Recognition = Recognizer(scripted)
+    if behind == "a doubt":
+        recognition = SecondRecognition(recognition, Recognizer(Scripted()), within_s=60.0)
+    elif behind == "a server":
+        recognition = BackedRecognition(Recognizer(Scripted("fail")), recognition, after_s=60.0)
+    session = recognition.session(STT_RATE_HZ)
+    assert isinstance(session, ExpectantSession)
+    session.expect(own)
+    session.push(SECOND + 1)
+    await session.final(600)
+    session.push(SECOND + 1)
+    await session.final(1_200)
+    session.cancel()
+    assert scripted.asked == [("", own), ("hello", own)]
+    recognition.close()
+
+
+async def test_a_recogniser_that_cannot_is_asked_as_ever() -> None:
+    scripted = Scripted("Hello there.")
+    session = Recognizer(scripted).session(STT_RATE_HZ)
+    session.expect(OwnWords(["Fares: 3.20"]))
+    session.push(SECOND + 1)
+    assert (await session.final(600)).text == "Hello there."
+    session.cancel()
 
 
 async def test_words_pass_and_zeros_are_appended() -> None:

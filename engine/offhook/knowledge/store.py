@@ -233,7 +233,7 @@ class Knowledge:
                 if networks is not None:
                     self._known = _known(self.items, networks.matcher, self._models.cache, stored)
             if base_language(self._agent.language) == "en":
-                self.own_words = OwnWords(item.text for item in self.items)
+                self.own_words = OwnWords(text for item in self.items for text in (item.text, *item.keywords))
             self._prepared = True
 
     def _add(self, passages: Sequence[Passage]) -> dict[int, Passage]:
