@@ -43,9 +43,9 @@ void PlayoutBuffer::stop(int64_t at_ns) noexcept {
   timeline_.stop(at_ns);
 }
 
-void PlayoutBuffer::heard_until(int64_t file_samples) noexcept {
+void PlayoutBuffer::audible_until(int64_t file_samples) noexcept {
   const std::lock_guard lock(mutex_);
-  timeline_.heard_until(file_samples);
+  timeline_.audible_until(file_samples);
 }
 
 PlayoutBuffer::Next PlayoutBuffer::frame(int64_t at, int16_t* out) const noexcept {

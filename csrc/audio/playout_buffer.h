@@ -37,11 +37,11 @@ class PlayoutBuffer : Counted<PlayoutBuffer> {
   /// The frame at offset is heard from at_ns on.  Throws std::invalid_argument: it is being sent already, or
   /// is shorter than offset.
   void start(int64_t at_ns, int64_t offset_samples);
-  /// Nothing is heard from at_ns on, which is the end of a frame.  Harmless when nothing is.
+  /// Nothing is audible from at_ns on, which is the end of a frame.  Harmless when nothing is.
   void stop(int64_t at_ns) noexcept;
 
   /// Of a playback that has stopped; see PlayoutTimeline.
-  void heard_until(int64_t file_samples) noexcept;
+  void audible_until(int64_t file_samples) noexcept;
 
   enum class Next : uint8_t {
     kFrame,  ///< out has it

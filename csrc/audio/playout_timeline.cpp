@@ -96,7 +96,7 @@ void PlayoutTimeline::stop(int64_t at_ns) noexcept {
   playing_ = false;
 }
 
-void PlayoutTimeline::heard_until(int64_t file_samples) noexcept {
+void PlayoutTimeline::audible_until(int64_t file_samples) noexcept {
   if (playing_ || playbacks_.empty()) return;
   Playback& last = playbacks_.back();
   const int64_t heard =

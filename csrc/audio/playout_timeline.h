@@ -59,9 +59,9 @@ class PlayoutTimeline {
   /// It stopped.  Harmless when it does not play.
   void stop(int64_t at_ns) noexcept;
 
-  /// The playback that has stopped was heard up to there in the file: somebody knows better than the clock.
+  /// The playback that has stopped was audible up to there in the file: somebody knows better than the clock.
   /// Not before its offset, and not behind the file's end.  Harmless while one runs, or none has.
-  void heard_until(int64_t file_samples) noexcept;
+  void audible_until(int64_t file_samples) noexcept;
 
   /// Samples of padding that are missing now for the lead.  A reader that would have passed the end cannot
   /// have: it is taken to stand at the end (everybody was late, or the playback is over).

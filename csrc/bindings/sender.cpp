@@ -140,7 +140,7 @@ void bind_sender(py::module_& module) {
           "position",
           [](const PlayoutBuffer& buffer, int64_t now_ns) { return buffer.position(checked(now_ns)); },
           py::arg("now_ns"), NoGil())
-      .def("heard_until", &PlayoutBuffer::heard_until, py::arg("file_samples"), NoGil())
+      .def("audible_until", &PlayoutBuffer::audible_until, py::arg("file_samples"), NoGil())
       .def("file_position", &PlayoutBuffer::file_position, py::arg("content_samples"), NoGil())
       .def("played", &played, py::arg("start_ns"), py::arg("stop_ns"))
       .def("content", &content, py::arg("start_samples"), py::arg("stop_samples"));

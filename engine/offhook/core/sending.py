@@ -36,12 +36,12 @@ class PlayoutBuffer(Growing):
         """Nothing more will come: the sending ends with the content.  Any number of times."""
         self._native.finish()
 
-    def heard_until(self, file_samples: int) -> None:
-        """Correct how far the playback that has stopped was heard: up to that offset."""
-        self._native.heard_until(file_samples)
+    def audible_until(self, file_samples: int) -> None:
+        """Correct how far the playback that has stopped was audible: up to that offset."""
+        self._native.audible_until(file_samples)
 
     def position(self, now_ns: int) -> int:
-        """How much of the content had been heard by then, frames on their way included."""
+        """How much of the content had been audible by then, frames on their way included."""
         return self._native.position(now_ns)
 
     def file_position(self, content_samples: int) -> int:

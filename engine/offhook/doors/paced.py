@@ -64,7 +64,7 @@ class SentTrack:
 
     def played_all_but(self, queued_samples: int) -> None:
         """Of what was sent before :meth:`stop`, so much was thrown away before it was audible."""
-        self._buffer.heard_until(self._sender.sent_samples - queued_samples)
+        self._buffer.audible_until(self._sender.sent_samples - queued_samples)
 
     def position(self, now_ns: int, /) -> int:
         return self._buffer.position(now_ns)

@@ -316,11 +316,11 @@ TEST_CASE("a side with a queue of its own is sent frames ahead, and none while n
   bench.received();
   CHECK(answer->position(bench.now + 500 * kMs) == 3 * 320);
   CHECK(bench.sender.sent_samples() == 13 * 320);
-  answer->heard_until(bench.sender.sent_samples() - 12 * 320);
+  answer->audible_until(bench.sender.sent_samples() - 12 * 320);
   CHECK(answer->position(bench.now + 500 * kMs) == 320);
-  answer->heard_until(99'999);
+  answer->audible_until(99'999);
   CHECK(answer->position(bench.now + 5'000 * kMs) == 16'000);
-  answer->heard_until(3 * 320);
+  answer->audible_until(3 * 320);
   CHECK(answer->position(bench.now + 500 * kMs) == 3 * 320);
   answer->finish();
   bench.sender.play(answer, 3 * 320, bench.now + 10 * kMs);
