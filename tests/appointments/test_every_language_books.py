@@ -13,6 +13,7 @@ from offhook.languages import is_known
 from offhook.moments.naming import name_moment, phrase
 from offhook.moments.words import words_of
 from offhook.tools.builtin import ticket_words
+from offhook.tools.builtin.wishes import asked_for
 
 OTHERS = ("de", "es", "fr")
 
@@ -34,10 +35,15 @@ def test_a_language_says_all_that_english_says_of_the_same_things(
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_callers_ask_for_it_in_their_words(language: str) -> None:
-    for asked in (phrases.WHEN_BOOK, phrases.WHEN_FIND, phrases.WHEN_MOVE, phrases.WHEN_CANCEL):
-        assert set(asked[language]).isdisjoint(asked["en"])
-    assert len(phrases.when_book(["x"], language)) == len(phrases.when_book(["x"], "en"))
-    assert all(ticket_words.when(kind, language) for kind in ("ticket", "order", "message", "callback"))
+    for kind in ("book", "find", "move", "cancel", "message", "callback", "ticket", "order"):
+        asked = asked_for(kind, language)
+        assert asked
+        assert set(asked).isdisjoint(asked_for(kind, "en"))
+    assert len(phrases.when_service(["x"], language)) == len(phrases.when_service(["x"], "en"))
+
+
+def test_a_language_that_offhook_has_nothing_of_has_no_sentences() -> None:
+    assert asked_for("book", "tr") == ()
 
 
 @pytest.mark.parametrize(

@@ -107,14 +107,7 @@ _FR = {
 _ALL = {"en": _EN, "de": _DE, "es": _ES, "fr": _FR}
 
 
-WHEN_BOOK = {
-    "en": ("I'd like to book an appointment", "Can I make an appointment for tomorrow?"),
-    "de": ("Ich hätte gern einen Termin", "Kann ich für morgen einen Termin ausmachen?"),
-    "es": ("Quisiera pedir cita", "¿Me puede dar cita para mañana?"),
-    "fr": ("Je voudrais prendre rendez-vous", "Je peux avoir un rendez-vous demain ?"),
-}
-"""How callers ask for it."""
-_WHEN_BOOK_SERVICE = {
+_WHEN_SERVICE = {
     "en": ("I'd like to book {service}", "I need {service}"),
     "de": ("Ich hätte gern einen Termin: {service}", "Ich brauche {service}"),
     "es": ("Quisiera cita para {service}", "Necesito {service}"),
@@ -123,35 +116,15 @@ _WHEN_BOOK_SERVICE = {
 """How they do where they name what they want."""
 _SERVICES_ASKED_FOR = 12
 """So many services make sentences; each is compared with what callers say."""
-WHEN_FIND = {
-    "en": ("When do you have something free?", "Is there still anything free on Thursday?"),
-    "de": ("Wann haben Sie etwas frei?", "Ist am Donnerstag noch etwas frei?"),
-    "es": ("¿Cuándo tienen hueco?", "¿Queda algo libre el jueves?"),
-    "fr": ("Quand est-ce que vous avez de la place ?", "Il reste quelque chose jeudi ?"),
-}
-WHEN_MOVE = {
-    "en": ("I need to move my appointment", "Can I reschedule to another day?"),
-    "de": ("Ich muss meinen Termin verschieben", "Kann ich den Termin auf einen anderen Tag verlegen?"),
-    "es": ("Necesito cambiar mi cita", "¿Puedo pasar la cita a otro día?"),
-    "fr": ("Je dois déplacer mon rendez-vous", "On peut reporter le rendez-vous à un autre jour ?"),
-}
-WHEN_CANCEL = {
-    "en": ("I want to cancel my appointment", "I can't make it to my appointment"),
-    "de": ("Ich möchte meinen Termin absagen", "Ich kann zu meinem Termin nicht kommen"),
-    "es": ("Quiero anular mi cita", "No puedo ir a la cita"),
-    "fr": ("Je voudrais annuler mon rendez-vous", "Je ne peux pas venir à mon rendez-vous"),
-}
 
 
-def when_book(services: Sequence[str], language: str) -> tuple[str, ...]:
-    """How callers ask for an appointment, and for each of the services."""
-    base = base_language(language)
-    named = [
+def when_service(services: Sequence[str], language: str) -> tuple[str, ...]:
+    """How callers ask for each of the services."""
+    return tuple(
         sentence.format(service=service)
         for service in services[:_SERVICES_ASKED_FOR]
-        for sentence in _WHEN_BOOK_SERVICE.get(base, ())
-    ]
-    return (*WHEN_BOOK.get(base, ()), *named)
+        for sentence in _WHEN_SERVICE.get(base_language(language), ())
+    )
 
 
 def text(key: str, language: str) -> str:

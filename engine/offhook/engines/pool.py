@@ -33,6 +33,8 @@ from offhook.knowledge.requests import RequestClassifier
 from offhook.knowledge.store import Models as KnowledgeModels
 from offhook.knowledge.store import Networks
 from offhook.knowledge.vectors import default_cache
+from offhook.knowledge.wish_kinds import MULTILINGUAL_FILE as MULTILINGUAL_WISHES
+from offhook.knowledge.wish_kinds import WishKinds
 from offhook.workers import threads_named
 
 _log = logging.getLogger("offhook.engines.pool")
@@ -220,7 +222,7 @@ def load_models(config: Config, progress: Progress = silent) -> Models:
 def load_knowledge_models() -> KnowledgeModels | None:
     """What finds facts by their meaning; None, with a line in the log, where its packages are missing."""
     try:
-        english = Networks(Matcher(), ActClassifier(), RequestClassifier(), MoodClassifier())
+        english = Networks(Matcher(), ActClassifier(), RequestClassifier(), MoodClassifier(), WishKinds())
         return KnowledgeModels(english, _other_languages, default_cache())
     except ModelError as error:
         _log.warning("facts are found by their words only: %s", error)
@@ -235,6 +237,7 @@ def _other_languages() -> Networks:
         ActClassifier(MULTILINGUAL_FILE),
         RequestClassifier(MULTILINGUAL_REQUESTS),
         MoodClassifier(MULTILINGUAL_MOODS),
+        WishKinds(MULTILINGUAL_WISHES),
     )
 
 

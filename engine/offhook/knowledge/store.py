@@ -29,6 +29,7 @@ from offhook.knowledge.own_words import OwnWords
 from offhook.knowledge.passages import read_passages
 from offhook.knowledge.requests import RequestClassifier
 from offhook.knowledge.vectors import VectorCache, fits
+from offhook.knowledge.wish_kinds import WishKinds
 from offhook.knowledge.words import WordIndex, WordMatch, content_words
 from offhook.languages import language
 from offhook.languages.codes import base_language
@@ -81,6 +82,8 @@ class Networks:
     """Tells a wish that something be done from a question; None: likeness alone does."""
     moods: MoodClassifier | None = None
     """Tells how callers feel; None: nobody does."""
+    kinds: WishKinds | None = None
+    """Tells what kind of thing is wanted; None: likeness alone does."""
 
 
 class Models:

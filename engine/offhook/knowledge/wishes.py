@@ -1,14 +1,15 @@
 """Which of the things that an agent can do a caller wants done.
 
 Each is known by sentences of its owner's: what it is, and how callers ask for it.  The caller's words are
-compared with them by their vectors; whether anything is wanted at all, :mod:`.requests` tells.
+compared with them by their vectors; whether anything is wanted at all, :mod:`.requests` tells, and of what
+kind it is, :mod:`.wish_kinds`.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from offhook.knowledge.base import FactMatcher
 from offhook.knowledge.requests import RequestClassifier
+from offhook.knowledge.wish_kinds import KINDS, WishKinds, evidence
 from offhook.knowledge.words import content_words
 
 BY_WORDS = 0.75
@@ -23,6 +25,8 @@ BY_WORDS = 0.75
 
 ALIKE, ALIKE_MULTILINGUAL = 0.5, 0.35
 """A cosine that says nothing: of MiniLM's vectors, and of the multilingual encoder's."""
+KIND = 0.2
+"""A cosine that a unit of the kind's log-odds is worth."""
 MOST_CLAUSES = 4
 CLAUSE_WORDS = 3
 
@@ -34,6 +38,8 @@ class Wished:
     name: str
     likeness: float
     """The cosine with the nearest of its sentences, less what is between any two of a language's."""
+    kind: float = 0.0
+    """Log-odds that something of its kind is wanted; 0 where nothing can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,11 @@ class Wishes:
     ranked: tuple[Wished, ...]
     """The likeliest first."""
 
+    @property
+    def kind(self) -> float:
+        """The most that speaks for any by its kind."""
+        return max((wished.kind for wished in self.ranked), default=0.0)
+
 
 class WishFinder:
     """One agent's.  Thread-safe; :meth:`rank` takes milliseconds: off the event loop."""
@@ -54,12 +65,23 @@ class WishFinder:
         sentences: Mapping[str, Sequence[str]],
         matcher: FactMatcher | None = None,
         requests: RequestClassifier | None = None,
+        kinds: WishKinds | None = None,
+        known_kinds: Mapping[str, str] | None = None,
+        kindless: Container[str] = (),
     ) -> None:
-        """``sentences`` by name; without ``matcher`` words alone are compared."""
+        """``sentences`` by name; without ``matcher`` words alone are compared.
+
+        ``known_kinds`` says of which kind some are; ``kindless`` are of none of those that ``kinds`` tells
+        apart; of the others their sentences tell.
+        """
         self._owners = [name for name, several in sentences.items() for _ in several]
         self._texts = [text for several in sentences.values() for text in several]
         self._matcher = matcher
         self._requests = requests
+        self._kinds = kinds
+        self._known_kinds = {name: KINDS.index(kind) for name, kind in (known_kinds or {}).items()}
+        self._kindless = kindless
+        self._kinds_of: dict[str, int] = {}
         self._nothing = ALIKE if matcher is None or matcher.weighs_context else ALIKE_MULTILINGUAL
         self._vectors: NDArray[np.float32] | None = None
         self._making = threading.Lock()
@@ -69,6 +91,8 @@ class WishFinder:
         with self._making:
             if self._vectors is None and self._matcher is not None and self._texts:
                 encoded = self._matcher.encode(self._texts)
+                if self._kinds is not None:
+                    self._kinds_of = self._told(self._kinds, [each.vector for each in encoded])
                 self._vectors = np.stack([each.vector for each in encoded])
 
     def rank(self, said: str) -> Wishes:
@@ -81,7 +105,25 @@ class WishFinder:
         request = 0.0 if self._requests is None else self._requests.log_odds(whole.vector)
         heard = np.stack([whole.vector, *(part.vector for part in parts)])
         likenesses = (self._vectors @ heard.T).max(axis=1)
-        return Wishes(request, self._ranked([float(each) - self._nothing for each in likenesses]))
+        kinds = {name: self._evidence(heard, name) for name in self._kinds_of}
+        return Wishes(request, self._ranked([float(each) - self._nothing for each in likenesses], kinds))
+
+    def _told(self, kinds: WishKinds, vectors: Sequence[NDArray[np.float32]]) -> dict[str, int]:
+        """The number of each one's kind, as far as it is of any."""
+        found = dict(self._known_kinds)
+        for name in dict.fromkeys(self._owners):
+            if name not in found and name not in self._kindless:
+                own = [vector for vector, owner in zip(vectors, self._owners, strict=True) if owner == name]
+                kind = kinds.of_tool(own)
+                if kind is not None:
+                    found[name] = kind
+        return found
+
+    def _evidence(self, heard: NDArray[np.float32], name: str) -> float:
+        assert self._kinds is not None
+        found = max(evidence(self._kinds.shares(vector), self._kinds_of[name]) for vector in heard)
+        # What a few sentences of an owner's are taken for is no evidence against their wish.
+        return found if name in self._known_kinds else max(0.0, found)
 
     def nearest(self, said: str, names: Sequence[str]) -> list[float]:
         """How like ``said`` is to each of a few names, by meaning: "shots" and "vaccination"."""
@@ -98,11 +140,14 @@ class WishFinder:
             found.append(BY_WORDS * len(wanted & heard) / len(wanted) if wanted else 0.0)
         return found
 
-    def _ranked(self, likenesses: Sequence[float]) -> tuple[Wished, ...]:
+    def _ranked(
+        self, likenesses: Sequence[float], kinds: Mapping[str, float] | None = None
+    ) -> tuple[Wished, ...]:
         best: dict[str, float] = {}
         for name, likeness in zip(self._owners, likenesses, strict=True):
             best[name] = max(best.get(name, -1.0), likeness)
-        return tuple(Wished(name, best[name]) for name in sorted(best, key=lambda one: -best[one]))
+        found = [Wished(name, likeness, (kinds or {}).get(name, 0.0)) for name, likeness in best.items()]
+        return tuple(sorted(found, key=lambda one: -(one.likeness + KIND * one.kind)))
 
 
 def clauses(said: str) -> list[str]:

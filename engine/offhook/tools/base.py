@@ -64,6 +64,8 @@ class ToolSpec:
     timeout_s: float = SLOW_S
     when: tuple[str, ...] = ()
     """How callers ask for it, in sentences of the owner's."""
+    kind: str = ""
+    """One of :data:`offhook.knowledge.wish_kinds.KINDS`, of a tool of the house; "": its sentences tell."""
     confirm: bool | None = None
     """The values are read back and a yes is waited for; None: for what writes."""
     phrases: Phrases = Phrases()

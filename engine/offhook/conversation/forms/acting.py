@@ -27,7 +27,7 @@ from offhook.knowledge.wishes import Wishes, WishFinder
 from offhook.languages import language
 from offhook.languages.turns import turn_language
 from offhook.languages.wording import words
-from offhook.tools.base import ToolResult
+from offhook.tools.base import Tool, ToolResult
 from offhook.tools.executor import Executor, Toolbox
 from offhook.tools.templates import filled
 from offhook.workers import Workers
@@ -41,6 +41,11 @@ _HEARD = 0.6
 """Of what was said of a result, so much has to have been audible; else it is said again."""
 _ANOTHER = 1.5
 """So much has to speak for another wish while a form is open."""
+_SURE_KIND = 2.5
+"""Log-odds of a kind of wish from which it is one, though it sounds like a word of courtesy, or a moment's
+patience: "drop my Wednesday", "give me a ring"."""
+_SHARED = 0.6
+"""So much less a value counts between two wishes than for either."""
 _ANOTHER_WAY = 0.1
 """So much likelier (cosine) one way to a person has to be meant than the first of them."""
 _BESIDE_FORM = ("facts", "readback", "wait", "courtesy", "greeted")
@@ -75,7 +80,16 @@ class Acting:
         }
         if networks is None:
             return WishFinder(sentences)
-        return WishFinder(sentences, networks.matcher, networks.requests)
+        handovers = [name for name, tool in self._toolbox.tools.items() if _hands_over(tool)]
+        known = {name: tool.spec.kind for name, tool in self._toolbox.tools.items() if tool.spec.kind}
+        return WishFinder(
+            sentences,
+            networks.matcher,
+            networks.requests,
+            networks.kinds,
+            known_kinds=known,
+            kindless=handovers,
+        )
 
     # --- turns -----------------------------------------------------------------------------------
 
@@ -262,9 +276,10 @@ class Acting:
             handed = await self._hand_over(turn, hearing, history, executor)
             if handed is not None:
                 return handed
-        if turn.act == "farewell" or (ranking.act.act in _NO_WISH and ranking.act.probability >= LIKELY):
-            return None
         wishes = await self._wishes(hearing.text)
+        likely = ranking.act.act in _NO_WISH and ranking.act.probability >= LIKELY
+        if (turn.act == "farewell" or likely) and wishes.kind < _SURE_KIND:
+            return None
         known = self._language
         requests = known.request.search(" ".join(words(hearing.text))) is not None
         asks = known.asks.search(hearing.text) is not None and not requests
@@ -281,9 +296,13 @@ class Acting:
             # What is only looked up is asked for in all ways.
             opens = asks_openly and executor.tools[wished.name].spec.effect == "writes"
             values = 0 if step.form is None else sum(bool(label) for label in step.form.labels.values())
-            found = score(wishes.request, wished.likeness, values, fact, asks=asks, opens=opens)
-            if found > least and (best is None or found > best[0]):
-                best = found, step
+            found = score(
+                wishes.request, wished.likeness, values, fact, kind=wished.kind, asks=asks, opens=opens
+            )
+            # A day is named in all wishes: values say rather that something is wanted than what.
+            nearest = found - _SHARED * min(values, 3) + min(0.0, wished.kind)
+            if found > least and (best is None or nearest > best[0]):
+                best = nearest, step
         if best is None:
             return None
         step = best[1]
@@ -319,7 +338,7 @@ class Acting:
         return replace(found, act="person")
 
     def _is_handover(self, name: str, executor: Executor) -> bool:
-        return hasattr(executor.tools[name], "default")
+        return _hands_over(executor.tools[name])
 
     async def _wishes(self, text: str) -> Wishes:
         if self._worker is None:
@@ -338,6 +357,10 @@ class Acting:
 
 def _wants_person(ranking: Ranking) -> bool:
     return ranking.act.act == "person" and ranking.act.probability >= LIKELY
+
+
+def _hands_over(tool: Tool) -> bool:
+    return hasattr(tool, "default")
 
 
 def _missed(last: Exchange | None) -> bool:

@@ -12,6 +12,10 @@ class Weights:
     states: float = 1.0
     """What was said asks nothing."""
     likeness: float = 10.0
+    kind: float = 1.5
+    """For the log-odds that something of its kind is wanted ..."""
+    other_kind: float = 0.8
+    """... and against it: owners have wishes of their own, which are of no kind quite."""
     value: float = 1.0
     """For each of the tool's values that was said, three at most."""
     fact: float = 0.1
@@ -36,6 +40,7 @@ def score(
     values: int,
     fact: float,
     *,
+    kind: float = 0.0,
     asks: bool,
     opens: bool,
     weights: Weights = WEIGHTS,
@@ -43,12 +48,14 @@ def score(
     """How much speaks for a wish, against a question: above 0 its form is begun.
 
     ``request``: log-odds that something be done is wanted.  ``fact``: the best fact's log-odds.
-    ``asks``: it is a question; ``opens``: one that a yes would not answer.
+    ``asks``: it is a question; ``opens``: one that a yes would not answer.  ``kind``: log-odds that something
+    of the tool's kind is wanted, 0 where nothing can tell.
     """
     return (
         max(-2.5, min(weights.most, request))
         + (0.0 if asks else weights.states)
         + weights.likeness * likeness
+        + (weights.kind if kind > 0 else weights.other_kind) * kind
         + (weights.value * min(values, 3) if values else -weights.bare)
         - weights.fact * min(max(0.0, fact), weights.most_fact)
         - (weights.opens if opens else 0.0)

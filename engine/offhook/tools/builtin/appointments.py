@@ -24,7 +24,6 @@ from offhook.appointments.desk import Later
 from offhook.appointments.opening import LazyDesk, book_of, make_calendars
 from offhook.appointments.settings import AppointmentSettings
 from offhook.errors import ConfigError, DatabaseError, RegistryError, TakenError
-from offhook.languages.codes import base_language
 from offhook.moments.naming import name_moment
 from offhook.moments.reader import listen
 from offhook.moments.wish import Window, settle
@@ -45,6 +44,7 @@ from offhook.tools.builtin.desk import (
     time_option,
     with_value,
 )
+from offhook.tools.builtin.wishes import asked_for
 
 _log = logging.getLogger("offhook.appointments")
 
@@ -118,11 +118,12 @@ class FindTimes(OfDesk):
         return replace(
             spec,
             name="find_free_times",
+            kind="find",
             description="Which times are free for an appointment",
             parameters={"type": "object", "properties": properties, "required": []},
             effect="reads",
             confirm=None,
-            when=phrases.WHEN_FIND.get(base_language(language), ()),
+            when=asked_for("find", language),
             phrases=Phrases(working=spec.phrases.working, failed=spec.phrases.failed),
         )
 
@@ -172,7 +173,12 @@ class BookAppointment(OfDesk):
             spec,
             name="book_appointment",
             description=spec.description or "Book an appointment",
-            when=spec.when or phrases.when_book([one.name for one in settings.services], language),
+            kind="" if spec.when else "book",
+            when=spec.when
+            or (
+                *asked_for("book", language),
+                *phrases.when_service([one.name for one in settings.services], language),
+            ),
             parameters={"type": "object", "properties": properties, "required": required},
             effect="writes",
             heeds_key=True,

@@ -10,7 +10,6 @@ from typing import Any
 from offhook.appointments import phrases
 from offhook.appointments.book import Appointment
 from offhook.appointments.settings import AppointmentSettings
-from offhook.languages.codes import base_language
 from offhook.moments.naming import name_moment
 from offhook.tools.base import Context, Option, Phrases, Refusal, ToolResult, ToolSpec
 from offhook.tools.builtin.desk import (
@@ -22,6 +21,7 @@ from offhook.tools.builtin.desk import (
     plain,
     time_option,
 )
+from offhook.tools.builtin.wishes import asked_for
 
 
 class OfCaller(OfDesk):
@@ -78,6 +78,7 @@ class MoveAppointment(OfCaller):
         return replace(
             spec,
             name="move_appointment",
+            kind="move",
             description="Move an appointment that the caller has to another day or time",
             parameters={
                 "type": "object",
@@ -86,7 +87,7 @@ class MoveAppointment(OfCaller):
             },
             effect="writes",
             heeds_key=True,
-            when=phrases.WHEN_MOVE.get(base_language(language), ()),
+            when=asked_for("move", language),
             phrases=Phrases(confirm=phrases.text("confirm_move", language), failed=spec.phrases.failed),
         )
 
@@ -111,6 +112,7 @@ class CancelAppointment(OfCaller):
         return replace(
             spec,
             name="cancel_appointment",
+            kind="cancel",
             description="Cancel an appointment that the caller has",
             parameters={
                 "type": "object",
@@ -119,7 +121,7 @@ class CancelAppointment(OfCaller):
             },
             effect="writes",
             heeds_key=True,
-            when=phrases.WHEN_CANCEL.get(base_language(language), ()),
+            when=asked_for("cancel", language),
             phrases=Phrases(confirm=phrases.text("confirm_cancel", language), failed=spec.phrases.failed),
         )
 

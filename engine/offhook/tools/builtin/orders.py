@@ -20,8 +20,9 @@ from offhook.languages.codes import base_language
 from offhook.tenants.tickets import Ticket
 from offhook.tools.base import Context, Tool, ToolResult, ToolSpec
 from offhook.tools.builtin import Surroundings
-from offhook.tools.builtin.ticket_words import say, text, when
+from offhook.tools.builtin.ticket_words import say, text
 from offhook.tools.builtin.tickets import Noted, NotedSettings, TicketSettings
+from offhook.tools.builtin.wishes import asked_for
 
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 _CENT = Decimal("0.01")
@@ -93,7 +94,8 @@ def order(entry: ToolEntry, spec: ToolSpec, around: Surroundings) -> Sequence[To
         parameters={"type": "object", "properties": properties, "required": required},
         effect="writes",
         heeds_key=True,
-        when=spec.when or when("order", base_language(language)),
+        when=spec.when or asked_for("order", language),
+        kind="" if spec.when else "order",
     )
     return [Order(described, settings, around)]
 

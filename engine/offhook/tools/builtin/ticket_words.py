@@ -93,32 +93,6 @@ _FR = {
     "order_done": "Merci, votre commande porte le numéro {number}. Autre chose ?",
 }
 _ALL = {"en": _EN, "de": _DE, "es": _ES, "fr": _FR}
-_WHEN = {
-    "ticket": {
-        "en": ("I want to report a problem", "Something is broken, can you open a ticket?"),
-        "de": ("Ich möchte ein Problem melden", "Etwas ist kaputt, können Sie das aufnehmen?"),
-        "es": ("Quiero avisar de un problema", "Algo no funciona, ¿puede abrir una incidencia?"),
-        "fr": ("Je voudrais signaler un problème", "Quelque chose est en panne, vous pouvez le noter ?"),
-    },
-    "order": {
-        "en": ("I'd like to order something", "Can I have two of those, please?"),
-        "de": ("Ich möchte etwas bestellen", "Ich hätte gern zwei davon"),
-        "es": ("Quiero hacer un pedido", "Póngame dos, por favor"),
-        "fr": ("Je voudrais passer une commande", "Mettez-m'en deux, s'il vous plaît"),
-    },
-    "message": {
-        "en": ("Can I leave a message?", "Please tell them something from me"),
-        "de": ("Kann ich eine Nachricht hinterlassen?", "Bitte richten Sie ihnen etwas aus"),
-        "es": ("¿Puedo dejar un recado?", "Dígale algo de mi parte, por favor"),
-        "fr": ("Je peux laisser un message ?", "Dites-lui quelque chose de ma part, s'il vous plaît"),
-    },
-    "callback": {
-        "en": ("Can somebody call me back?", "Please have them ring me"),
-        "de": ("Kann mich jemand zurückrufen?", "Bitte rufen Sie mich zurück"),
-        "es": ("¿Me puede llamar alguien?", "Que me devuelvan la llamada, por favor"),
-        "fr": ("Quelqu'un peut me rappeler ?", "Rappelez-moi, s'il vous plaît"),
-    },
-}
 
 
 def text(key: str, language: str) -> str:
@@ -129,8 +103,3 @@ def text(key: str, language: str) -> str:
 def say(key: str, language: str, **values: str) -> str:
     """A phrase with its places filled."""
     return text(key, language).format(**values)
-
-
-def when(kind: str, language: str) -> tuple[str, ...]:
-    """How callers ask for it; none, where offhook has no words of the language."""
-    return _WHEN[kind].get(language, ())

@@ -22,7 +22,6 @@ from pydantic import Field, ValidationError, field_validator
 from offhook.agents.tools import ToolEntry, ToolParameter, checked_names
 from offhook.config import Section
 from offhook.errors import ConfigError, DatabaseError, RegistryError, ToolError
-from offhook.languages.codes import base_language
 from offhook.mail import address
 from offhook.moments.reader import listen
 from offhook.moments.wish import settle
@@ -31,7 +30,8 @@ from offhook.tenants.own import opened
 from offhook.tenants.tickets import Ticket, Tickets
 from offhook.tools.base import BaseTool, Context, Tool, ToolResult, ToolSpec
 from offhook.tools.builtin import Surroundings
-from offhook.tools.builtin.ticket_words import say, text, when
+from offhook.tools.builtin.ticket_words import say, text
+from offhook.tools.builtin.wishes import asked_for
 from offhook.tools.recipes import Recipe, follow, known_of, load_recipe
 
 Kind = Literal["ticket", "message", "callback"]
@@ -253,7 +253,8 @@ def _described(
         parameters={"type": "object", "properties": properties, "required": wanted},
         effect="writes",
         heeds_key=heeds_key,
-        when=spec.when or when(kind, base_language(language)),
+        when=spec.when or asked_for(kind, language),
+        kind="" if spec.when else kind,
         phrases=replace(spec.phrases, confirm=spec.phrases.confirm or text(f"{kind}_confirm", language)),
     )
 
