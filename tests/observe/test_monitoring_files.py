@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from offhook.config import BudgetConfig
 from offhook.observe.metrics import REFUSALS, Metrics
+from tests.support.promtool import promtool
 from tests.support.traces import turn
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -60,11 +60,10 @@ def test_alerts_ask_for_reasons_that_there_are() -> None:
     assert set(reasons) == set(REFUSALS) - {"unknown", "inactive"}
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here: apt install prometheus")
 def test_alerts_fire_when_they_should_by_prometheus_itself() -> None:
-    folder = DEPLOY / "prometheus"
+    folder, program = DEPLOY / "prometheus", promtool()
     for command in (("check", "rules", "offhook.rules.yml"), ("test", "rules", "offhook.rules.test.yml")):
-        said = subprocess.run(["promtool", *command], cwd=folder, capture_output=True, text=True, timeout=60)
+        said = subprocess.run([program, *command], cwd=folder, capture_output=True, text=True, timeout=60)
         assert said.returncode == 0, said.stdout + said.stderr
 
 

@@ -25,7 +25,9 @@ KEEP_ALIVE_S = 4.0
 _AGREED_S = 0.15
 """What is missing less than this from the end of the audio is silence."""
 _UNANSWERED_S = 0.5
-"""A request to finish goes unanswered where there was nothing more to say."""
+"""A request to finish goes unanswered where there was nothing more to say ..."""
+_UNSEEN_S = 2.0
+"""... but while it has not looked at all of the audio, more words may come on a slow network."""
 _FLUSH_MS = 240
 """Flux works in steps of 80 ms, and looks a little ahead: silence pushes the last word through."""
 
@@ -150,7 +152,8 @@ class NovaFeed(_DeepgramFeed):
 
             if not ready():
                 await self._socket.send({"type": "Finalize"})
-                await self._until(ready, None if self._guess else _UNANSWERED_S)
+                seen = self.seen_s >= told_s - _AGREED_S
+                await self._until(ready, None if self._guess else _UNANSWERED_S if seen else _UNSEEN_S)
             return Words(" ".join(self._final), self._language)
 
     async def _keep_alive(self) -> None:
