@@ -144,8 +144,8 @@ async def test_a_call_on_each_engine(tmp_path: Path) -> None:
                 kinds = f"{agent.ears.kind}, {agent.voice.kind}"
                 assert record.errors == [], kinds
                 (turn,) = record.turns
-                # Where the box is slow a service may be asked in mid-question: the pieces are told by the share
-                # of sound that each has, so that words may be missing.  What was said is not at issue here.
+                # Where the box is slow a service may be asked in mid-question, and of each piece is told what
+                # its share of the sound is: words may be missing.  What was said is not at issue here.
                 assert turn.heard, kinds
                 assert set(turn.heard.split()) <= set(QUESTION.split()), kinds
                 assert turn.answer == "".join(ANSWER), kinds
