@@ -23,6 +23,7 @@ from tests.support.audio.audio import Phrase
 from tests.support.daemon_process import DaemonProcess
 from tests.support.kit import MUSEUM, MUSEUM_SILENCE_S, PlaceCall, greeted, new_lines
 from tests.support.needs import real_asterisk
+from tests.support.sip.impairments import GilbertElliott, Impairments
 from tests.support.sip.sip_client import SipCall
 from tests.support.waiting import eventually
 from tests.support.words import recall, words
@@ -114,6 +115,34 @@ async def test_a_conversation(
     assert "ended: result=ok" in said
     assert complaints(said) == []
     assert re.search(rf"started .*door={door}", daemon.log()[log:]), "through that door"
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_line_that_loses_thirty_in_a_hundred_packets_costs_words_and_no_call(
+    door: str, daemon: DaemonProcess, doors_server: AsteriskServer, phrases: dict[str, Phrase]
+) -> None:
+    """As through EAGI (test_asterisk_loss.py), with one caller."""
+    mark, seen = doors_server.log_mark(), len(daemon.transcript())
+    losing, losing_back = GilbertElliott(0.3, 2.0, seed=7), GilbertElliott(0.3, 2.0, seed=107)
+    line = Impairments(loss=losing, loss_back=losing_back)
+    placing = SipCall.place(
+        doors_server.address, EXTENSIONS[door], user="softphone", password="change-me", impairments=line
+    )
+    async with await placing as call:
+        await greeted(call)
+        await call.ask(phrases["01_hours"], quiet_ms=1_000)  # something is said to it: an answer, or "again?"
+        assert losing.lost > 10
+        assert call.media.received.lost_packets > 20
+        line.loss = line.loss_back = None  # and the line is well again
+        await call.ask(phrases["04_parking"], quiet_ms=1_000)
+    assert call.ended_by == "caller", "nobody has given up the other"
+    await eventually(
+        lambda: any(
+            recall(phrases["04_parking"].text, line.heard) >= 0.6 for line in daemon.transcript()[seen:]
+        ),
+        "the caller is understood again",
+    )
+    assert complaints(doors_server.log(mark)) == []
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -72,6 +72,9 @@ def test_runs(text: str, characters: list[str]) -> None:
         ("Why do you need that?", None, None),
         ("212 555 0123, thank you", None, None),
         ("Two, one, two, time, time, time.", None, MORE),  # "five five five", misheard
+        ("I know, Vic.", None, MORE),  # "nine oh six", misheard
+        ("Which number, please?", None, None),
+        ("I would rather tell your colleague.", None, None),
     ],
 )
 def test_numbers(text: str, wanted: int | None, missing: Missing | None) -> None:

@@ -63,6 +63,8 @@ _NO_DICTATION = re.compile(
 """Times, dates, prices and ordinals as recognisers write them."""
 _LETTER_CHARS = 3
 """No letter's name is written with more: "are", "see", "you"."""
+_MISHEARD_WORDS = 4
+"""So many words a group of digits becomes, if it becomes any."""
 _SPELT_WORDS = 5
 _BIRTH_WORDS = 10
 """Of more words the answer to a question for letters, or for a day, is a sentence about something else."""
@@ -145,7 +147,10 @@ def missing_digits(text: str, wanted: int | None, language: TurnLanguage) -> Mis
     said = runs(" ".join(heard_as.get(word, word) for word in words(text)), language)
     numbers = [run for run in said if run.digits]
     if not numbers:
-        return Missing.MORE if _opens(text, language) else None
+        # A recogniser may have made words of a group: "nine oh six" becomes "I know, Vic."
+        few = 1 < len(words(text)) <= _MISHEARD_WORDS
+        misheard = few and language.numbers.refuses.isdisjoint(words(text))
+        return Missing.MORE if misheard or _opens(text, language) else None
     if wanted is not None:
         return Missing.NOTHING if any(run.digits >= wanted for run in numbers) else Missing.MORE
     last = numbers[-1]
