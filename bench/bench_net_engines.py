@@ -295,12 +295,18 @@ class KnownSpeech:
         loud = np.flatnonzero(np.abs(samples) > 500)
         if len(loud) < self.STRETCH:
             return ""
+        first = samples[loud[0] : loud[0] + self.STRETCH].tobytes()
         latest = samples[max(0, loud[-1] - self.STRETCH) : loud[-1]].tobytes()
         for phrase, words in self._phrases:
-            at = phrase.tobytes().find(latest) // 2
-            if at >= 0:
-                end = np.flatnonzero(np.abs(phrase) > 500)[-1]
-                return " ".join(words[: round(len(words) * min(1.0, (at + self.STRETCH + 1) / end))])
+            begin, at = phrase.tobytes().find(first) // 2, phrase.tobytes().find(latest) // 2
+            if begin >= 0 and at >= 0:
+                sounds = np.flatnonzero(np.abs(phrase) > 500)
+                # A service that was asked in mid-phrase is told the rest as a piece by itself.
+                share = [
+                    (place - sounds[0]) / (sounds[-1] - sounds[0]) for place in (begin, at + self.STRETCH + 1)
+                ]
+                skipped, said = (round(len(words) * min(1.0, max(0.0, each))) for each in share)
+                return " ".join(words[skipped:said])
         return ""
 
 
