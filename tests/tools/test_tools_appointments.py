@@ -108,6 +108,20 @@ async def test_what_callers_say_is_read_by_the_services_names_and_the_opening_ho
 
 
 @pytest.mark.parametrize(
+    "text", ["What do you have free on Friday afternoon?", "Is there anything free for a haircut on Friday?"]
+)
+async def test_what_is_free_is_looked_up_for_the_day_that_was_said(toolbox: Toolbox, text: str) -> None:
+    """A service need not be named for it."""
+    filler = FormFiller(toolbox.tools["find_free_times"], Executor(toolbox, AYO))
+    step = await filler.open(Hearing(text, language("en"), form_words("en"), NOW, "en"))
+    assert step.reply == "run"
+    assert step.form is not None
+    assert not step.form.labels.get("when"), "it is no value that speaks for a wish"
+    found = await run(toolbox, "find_free_times", **step.form.values)
+    assert "Friday, November 27" in (found.say or "")
+
+
+@pytest.mark.parametrize(
     ("code", "text", "day", "time"),
     [
         ("en", "Friday at four", "2026-11-27", "16:00"),

@@ -48,7 +48,18 @@ class FormFiller:
         form = await self._intake.taken(form, hearing)
         if person and self._default is not None and "to" in self._spec.properties and "to" not in form.values:
             form = form.with_value("to", Value(self._default, self._default))
-        return await self._next(form, hearing)
+        return await self._next(self._looked_up(form, hearing), hearing)
+
+    def _looked_up(self, form: Form, hearing: Hearing) -> Form:
+        """What is only looked up, by words that nobody need be asked for, is looked up by those it was asked
+        for with: "what is free on Friday morning"."""
+        if self._spec.effect != "reads":
+            return form
+        required = self._spec.parameters.get("required") or ()
+        for name, schema in self._spec.properties.items():
+            if schema.get("format") == "words" and name not in required and name not in form.values:
+                form = form.with_value(name, Value(hearing.text, ""))  # which is no sign of a wish
+        return form
 
     async def answer(self, form: Form, hearing: Hearing) -> Step:
         """What the caller says while it is open.  ``none``: nothing in it belongs to the form."""
