@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.knowledge.weights import read_weights
+from offhook.knowledge.weights import read_weights, softmax
 
 Act = Literal["other", "farewell", "repeat", "wait", "greeting", "thanks", "readback", "person", "machine"]
 ACTS: tuple[Act, ...] = get_args(Act)
@@ -43,8 +43,6 @@ class ActClassifier:
 
     def guess(self, vector: NDArray[np.float32]) -> ActGuess:
         """The act of an utterance with this vector, of length 1."""
-        logits = self._matrix @ vector + self._bias
-        shares = np.exp(logits - logits.max())
-        shares /= shares.sum()
+        shares = softmax(self._matrix @ vector + self._bias)
         best = int(shares.argmax())
         return ActGuess(ACTS[best], float(shares[best]))

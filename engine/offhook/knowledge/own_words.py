@@ -127,4 +127,4 @@ def _letters(*words: str) -> str:
 
 
 def _says_nothing(word: str) -> bool:
-    return "".join(letter for letter in word.lower() if letter.isalpha()) in STOP_WORDS
+    return _letters(word) in STOP_WORDS

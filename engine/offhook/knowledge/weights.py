@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 from offhook.errors import ModelError
 
 
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How likely each class is, ``[classes]``."""
+    above = np.exp(logits - logits.max())
+    shares: NDArray[np.float32] = above / above.sum()
+    return shares
+
+
 def read_weights(path: Path, *names: str) -> list[NDArray[np.float32]]:
     """The arrays of these names, in their order.  Raises ModelError when the file is missing."""
     if not path.is_file():

@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.knowledge.weights import read_weights
+from offhook.knowledge.weights import read_weights, softmax
 
 Kind = Literal["none", "book", "find", "move", "cancel", "message", "callback", "ticket", "order"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -39,10 +39,7 @@ class WishKinds:
 
     def shares(self, vector: NDArray[np.float32]) -> Shares:
         """How likely each of :data:`KINDS` is, of an utterance with this vector, of length 1."""
-        logits = self._matrix @ vector + self._bias
-        above = np.exp(logits - logits.max())
-        shares: Shares = above / above.sum()
-        return shares
+        return softmax(self._matrix @ vector + self._bias)
 
     def of_tool(self, sentences: Sequence[NDArray[np.float32]]) -> int | None:
         """The number of the kind that a tool is of which is asked for in sentences with these vectors.

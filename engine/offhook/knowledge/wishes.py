@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from offhook.knowledge.base import FactMatcher
 from offhook.knowledge.requests import RequestClassifier
-from offhook.knowledge.wish_kinds import KINDS, WishKinds, evidence
+from offhook.knowledge.wish_kinds import KINDS, Shares, WishKinds, evidence
 from offhook.knowledge.words import content_words
 
 BY_WORDS = 0.75
@@ -105,7 +105,8 @@ class WishFinder:
         request = 0.0 if self._requests is None else self._requests.log_odds(whole.vector)
         heard = np.stack([whole.vector, *(part.vector for part in parts)])
         likenesses = (self._vectors @ heard.T).max(axis=1)
-        kinds = {name: self._evidence(heard, name) for name in self._kinds_of}
+        shares = [] if self._kinds is None else [self._kinds.shares(vector) for vector in heard]
+        kinds = {name: self._evidence(shares, name) for name in self._kinds_of}
         return Wishes(request, self._ranked([float(each) - self._nothing for each in likenesses], kinds))
 
     def _told(self, kinds: WishKinds, vectors: Sequence[NDArray[np.float32]]) -> dict[str, int]:
@@ -119,9 +120,8 @@ class WishFinder:
                     found[name] = kind
         return found
 
-    def _evidence(self, heard: NDArray[np.float32], name: str) -> float:
-        assert self._kinds is not None
-        found = max(evidence(self._kinds.shares(vector), self._kinds_of[name]) for vector in heard)
+    def _evidence(self, heard: Sequence[Shares], name: str) -> float:
+        found = max(evidence(shares, self._kinds_of[name]) for shares in heard)
         # What a few sentences of an owner's are taken for is no evidence against their wish.
         return found if name in self._known_kinds else max(0.0, found)
 
