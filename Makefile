@@ -18,7 +18,7 @@ LLAMA_PIN := $(shell sed -n 's/^ *"\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproj
 # What is built and tested with, of pyproject.toml's extras.
 EXTRAS := embedded whisper piper dev
 # Its library, and neither its tools nor what they share.  pip keeps the wheel however it was built.
-LLAMA_OPTIONS := -DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/.ci/llama-library-only.cmake
+LLAMA_OPTIONS := -DLLAVA_BUILD=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE=$(CURDIR)/.ci/llama.cmake
 CMAKE  := $(BIN)/cmake
 CTEST  := $(BIN)/ctest --output-on-failure -j $(JOBS)
 
@@ -56,7 +56,7 @@ check: build docs  ## Lint, type and structure checks
 gpu:  ## Rebuild the engines with CUDA in .venv (needs the CUDA toolkit; some 20 minutes)
 	$(BIN)/pip uninstall -y onnxruntime
 	$(BIN)/pip install --force-reinstall --no-deps 'onnxruntime-gpu[cuda,cudnn]>=1.20,<2'
-	CMAKE_ARGS=-DGGML_CUDA=on $(BIN)/pip install --force-reinstall --no-deps --no-binary :all: --no-cache-dir 'llama-cpp-python==0.3.36'
+	CMAKE_ARGS="$(LLAMA_OPTIONS) -DGGML_CUDA=on" $(BIN)/pip install --force-reinstall --no-deps --no-binary :all: --no-cache-dir 'llama-cpp-python==0.3.36'
 	GGML_CUDA=1 $(BIN)/pip install --force-reinstall --no-deps --no-binary :all: --no-cache-dir 'pywhispercpp>=1.5.1,<2'
 
 .PHONY: gpu-check

@@ -79,6 +79,11 @@ void load_backends() {
                       "libllama found no code for this processor beside itself; install offhook again");
 }
 
+bool multiplies_by_tiles() {
+  // "CPU : SSE3 = 1 | ... | AMX_INT8 = 1 | ..."; what a processor lacks is not named.
+  return std::string_view(llama_print_system_info()).find("AMX_INT8 = 1") != std::string_view::npos;
+}
+
 void capture_library_log() {
   ggml_log_callback callback = nullptr;
   void* user = nullptr;

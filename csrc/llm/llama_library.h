@@ -22,6 +22,11 @@ void require_same_library();
 /// Throws EngineError(kModel) when there is none.  Any thread.
 void load_backends();
 
+/// Whether the loaded library multiplies by Intel's matrix tiles (AMX) on this processor.  Compiled by GCC 12
+/// that ends the process: the tiles' configuration is optimised away (ggml-org/llama.cpp, pull request
+/// 26954).
+bool multiplies_by_tiles();
+
 /// From now on the library's messages go to a bounded memory, not to standard error.
 /// The library's logger is one for the process: the Python package llama_cpp sets its own, which takes
 /// Python's lock, when it is imported.  Cheap; the backend calls it before each batch.

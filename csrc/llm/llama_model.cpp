@@ -61,6 +61,9 @@ std::shared_ptr<LlamaModel> LlamaModel::load(const std::string& path, const Mode
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = settings.n_gpu_layers;
   params.load_mode = settings.use_mmap ? LLAMA_LOAD_MODE_MMAP : LLAMA_LOAD_MODE_NONE;
+  // Tiles are one of the extra kinds of buffers.  The other one, weights laid out for AVX-512, goes with
+  // them: a prompt is read some percent slower, which is why our own builds have no tiles (.ci/llama.cmake).
+  if (multiplies_by_tiles()) params.use_extra_bufts = false;
   llama_model* model = nullptr;
   try {
     model = llama_model_load_from_file(path.c_str(), params);
