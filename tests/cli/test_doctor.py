@@ -6,13 +6,14 @@ import argparse
 import json
 import resource
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from offhook import __version__
 from offhook.cli import doctor
-from offhook.cli.checks import machine, models, program
+from offhook.cli.checks import compute, machine, models, program
 from offhook.cli.checks.finding import Finding, Level, fail, ok, warn
 from offhook.config import AgentConfig, Config, LlmConfig, SttConfig, TtsConfig
 from tests.support.audio.findings import executable, is_healthy
@@ -182,20 +183,62 @@ class TestMachine:
         assert finding.level is level
 
 
+class TestCompute:
+    """Libraries that this processor cannot run end a process without a word."""
+
+    def test_this_processor(self) -> None:
+        finding = compute.check_compute(None)
+        assert is_healthy(finding), finding
+        assert "numpy" in finding.what
+
+    @pytest.mark.parametrize(
+        ("script", "llama", "says", "remedy"),
+        [
+            ("echo numpy; kill -ILL $$", None, "numpy on this processor: ended by signal 4 (", ":all: numpy"),
+            ("echo numpy; echo libllama; kill -ILL $$", "1.2", "libllama on", "llama-cpp-python==1.2"),
+            ("echo numpy; echo libllama; kill -ILL $$", None, "libllama on", "newest offhook"),
+            ("echo numpy; kill -KILL $$", None, "memory", "make room"),
+            ("echo numpy; echo built for X86_V2 >&2; exit 1", None, "numpy does not compute: built for", ""),
+            ("echo no module >&2; exit 1", None, "offhook does not compute: no module", ""),
+        ],
+    )
+    def test_one_that_cannot(self, script: str, llama: str | None, says: str, remedy: str) -> None:
+        finding = compute.check_compute(llama, ["sh", "-c", script])
+        assert not is_healthy(finding)
+        assert finding.level is Level.FAIL
+        assert says in finding.what
+        assert remedy in finding.remedy
+
+    def test_no_process(self, tmp_path: Path) -> None:
+        assert compute.check_compute(None, [str(tmp_path / "none")]).level is Level.WARN
+
+
 class TestCommand:
     def run(self, *argv: str) -> int:
         parser = argparse.ArgumentParser()
         doctor.add_parser(parser.add_subparsers())
         return doctor.run(parser.parse_args(["doctor", *argv]))
 
-    def test_report(self) -> None:
-        shown = doctor.report([ok("a"), warn("b", "do c"), fail("d", "do e")])
-        assert shown.splitlines() == [
+    def test_report(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        found = [ok("a"), warn("b", "do c"), fail("d", "do e")]
+        monkeypatch.setattr(doctor, "examine", lambda *_, **__: iter(found))
+        assert self.run() == 1
+        assert capsys.readouterr().out.splitlines() == [
             "ok    a",
             "warn  b  -> do c",
             "fail  d  -> do e",
             "1 ok, 1 to look at, 1 failed",
         ]
+
+    def test_what_was_found_is_told_before_the_next_check_ends_the_process(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def examine(*_: object, **__: object) -> Iterator[Finding]:
+            yield fail("a", "do b")
+            assert capsys.readouterr().out == "fail  a  -> do b\n"
+
+        monkeypatch.setattr(doctor, "examine", examine)
+        assert self.run() == 1
 
     def test_this_machine(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         config = tmp_path / "offhook.toml"

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from offhook.daemon.succession import Channel, Predecessor, Successor
+from offhook.daemon.succession import Channel, Predecessor, Successor, UpgradeError
 from offhook.doors.announced import Announced
 from offhook.doors.base import CallOffer
 from offhook.simulator import CallRecord, ChannelOptions, HangUp, SimulatedCall, WhenSilent
@@ -223,6 +223,22 @@ def test_a_daemon_takes_the_sockets_of_a_service_manager(tmp_path: Path) -> None
         daemon.terminate()
     assert daemon.socket.is_socket(), "the file is the manager's"
     daemon.close()
+
+
+async def test_a_successor_that_a_signal_ends_is_said_to_have_been() -> None:
+    """As a release does whose libraries this processor cannot run."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await asyncio.to_thread(
+            subprocess.Popen, ["sh", "-c", "kill -ILL $$"], pass_fds=[theirs.fileno()]
+        )
+    ours.setblocking(False)
+    channel = Channel(ours)
+    await channel.open()
+    successor = Successor(process, channel, Announced())
+    with pytest.raises(UpgradeError, match=r"ended by signal 4 \("):
+        await successor.ready()
+    await successor.end()
 
 
 @pytest.fixture

@@ -396,7 +396,22 @@ def test_no_question_is_lost_with_a_daemon_that_is_gone(kites: Agent, tmp_path: 
     assert [(each.number, each.counted) for each in results] == [(0, False), (1, True), (4, True)]
     assert all(each.reply.answer is None and each.reply.problem for each in results)
     assert not any(each.judgement.right or each.reply.ended for each in results)
-    assert daemon.problem() == "the daemon has ended: out of memory"
+    assert daemon.problem() == "the daemon ended with status 0: out of memory"
+
+
+def test_a_daemon_that_a_signal_ended_is_said_to_be(tmp_path: Path) -> None:
+    """Its last line is an ordinary one, and was taken for the reason."""
+    ended = subprocess.Popen(["sh", "-c", "kill -ILL $$"], stdout=subprocess.PIPE, text=True)
+    with ended:
+        ended.wait()
+    log = tmp_path / "log"
+    log.write_text("INFO language model: loading\n")
+    daemon = OwnDaemon(tmp_path / "s", tmp_path / "t", tmp_path / "r", log, ended)
+    problem = daemon.problem()
+    assert problem is not None
+    assert problem.startswith("the daemon ended by signal 4 (")
+    assert "compiled for another processor" in problem
+    assert problem.endswith("after: INFO language model: loading")
 
 
 # --- commands, with the real models --------------------------------------------------------------

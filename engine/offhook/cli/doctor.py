@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from offhook import __version__
-from offhook.cli.checks import asterisk, machine, models, places, program, trial
+from offhook.cli.checks import asterisk, compute, machine, models, places, program, trial
 from offhook.cli.checks.finding import Finding, Level, fail
 from offhook.cli.checks.users import User
 from offhook.config import Config
@@ -37,23 +37,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    findings = list(examine(args.config, with_services=not args.offline))
-    if args.json:
-        print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
-    else:
-        print(report(findings))
+    findings = []
+    for finding in examine(args.config, with_services=not args.offline):
+        findings.append(finding)
+        if not args.json:
+            print(
+                _line(finding), flush=True
+            )  # at once: what ends this process comes after the line that says why
+    print(
+        json.dumps({"findings": [asdict(finding) for finding in findings]}) if args.json else _sum(findings)
+    )
     return 1 if any(finding.level is Level.FAIL for finding in findings) else 0
 
 
-def report(findings: Sequence[Finding]) -> str:
-    """One line per finding, then the sum."""
-    lines = []
-    for finding in findings:
-        remedy = f"  -> {finding.remedy}" if finding.remedy else ""
-        lines.append(f"{finding.level:<4}  {finding.what}{remedy}")
+def _line(finding: Finding) -> str:
+    remedy = f"  -> {finding.remedy}" if finding.remedy else ""
+    return f"{finding.level:<4}  {finding.what}{remedy}"
+
+
+def _sum(findings: Sequence[Finding]) -> str:
     count = {level: sum(finding.level is level for finding in findings) for level in Level}
-    lines.append(f"{count[Level.OK]} ok, {count[Level.WARN]} to look at, {count[Level.FAIL]} failed")
-    return "\n".join(lines)
+    return f"{count[Level.OK]} ok, {count[Level.WARN]} to look at, {count[Level.FAIL]} failed"
 
 
 def examine(config_path: Path | None, *, with_services: bool = True) -> Iterator[Finding]:
@@ -63,7 +67,9 @@ def examine(config_path: Path | None, *, with_services: bool = True) -> Iterator
     """
     yield program.check_python(sys.version_info[:3])
     yield program.check_packages(_REQUIRED)
-    yield program.check_llama_version(*program.llama_versions(), own=program.has_own_llama())
+    installed, pinned = program.llama_versions()
+    yield program.check_llama_version(installed, pinned, own=program.has_own_llama())
+    yield compute.check_compute(None if program.has_own_llama() else installed)
     yield program.check_native()
     yield program.check_launcher(LAUNCHER, __version__)
     finding, config = program.check_config(config_path)

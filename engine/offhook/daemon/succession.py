@@ -38,6 +38,7 @@ from offhook.daemon.inherited import given_to_a_successor
 from offhook.doors.announced import Announced
 from offhook.doors.base import CallOffer
 from offhook.errors import OffhookError, ProtocolError
+from offhook.processes import how_it_ended
 
 _log = logging.getLogger("offhook.daemon.succession")
 
@@ -210,9 +211,16 @@ class Successor:
         except ProtocolError as error:
             raise UpgradeError(str(error)) from error
         if message is None:
-            raise UpgradeError("it ended before it was ready: see the log")
+            raise UpgradeError(f"it {await self._end()} before it was ready: see the log")
         if message.get("say") != "ready":
             raise UpgradeError(str(message.get("why", "it speaks another protocol")))
+
+    async def _end(self) -> str:
+        """How its process ended, which has closed its channel; it may take a moment."""
+        try:
+            return how_it_ended(await asyncio.to_thread(self._process.wait, STEP_WITHIN_S))
+        except subprocess.TimeoutExpired:
+            return "went silent"
 
     async def takes(self) -> None:
         """The calls are its.  Raises UpgradeError when it does not take them after all."""

@@ -18,6 +18,7 @@ from offhook.agents.loader import Agent
 from offhook.config import Config
 from offhook.daemon import READY_LINE
 from offhook.errors import ConfigError
+from offhook.processes import how_it_ended
 
 _START_S = 180.0
 """A large model on a slow disk takes its time."""
@@ -39,7 +40,7 @@ class OwnDaemon:
         """Why it takes no calls any more, in one line; None while it runs."""
         if self.process.poll() is None:
             return None
-        return f"the daemon has ended: {_last_line(self.log)}"
+        return f"the daemon {_last_words(self.process.returncode, self.log)}"
 
 
 @contextmanager
@@ -96,9 +97,8 @@ def _wait_until_ready(daemon: OwnDaemon, start_s: float | None) -> None:
     if not select.select([stdout], [], [], start_s)[0]:
         raise ConfigError(f"the daemon was not ready after {start_s:.0f} s; `offhook doctor` may know why")
     if stdout.readline().strip() != READY_LINE:
-        daemon.process.wait(_STOP_S)
-        last = _last_line(daemon.log)
-        raise ConfigError(f"the daemon did not start: {last}; `offhook doctor` may know why")
+        last = _last_words(daemon.process.wait(_STOP_S), daemon.log)
+        raise ConfigError(f"the daemon did not start: it {last}; `offhook doctor` may know why")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -112,8 +112,10 @@ def _stop(process: subprocess.Popen[str]) -> None:
     process.stdout.close()
 
 
-def _last_line(log: Path) -> str:
-    return (log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"])[0]
+def _last_words(status: int, log: Path) -> str:
+    """How it ended and its last line, which a signal has nothing to do with: the line is what came before."""
+    line = (log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"])[0]
+    return f"{how_it_ended(status)}{', after' if status < 0 else ''}: {line}"
 
 
 # --- its files -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from offhook.errors import OffhookError
+from offhook.processes import how_it_ended
 from offhook.web.house import House
 
 CHECKED_WITHIN_S = 120.0
@@ -42,6 +43,7 @@ async def doctor(house: House) -> list[dict[str, str]]:
     try:
         findings: list[dict[str, str]] = json.loads(out)["findings"]
     except (ValueError, KeyError):
+        how = "took too long" if ended is None else how_it_ended(ended)
         said = err.strip().splitlines()[-1:] or ["it said nothing"]
-        return [{"level": "fail", "what": f"offhook doctor ended with {ended}: {said[0]}", "remedy": ""}]
+        return [{"level": "fail", "what": f"offhook doctor {how}: {said[0]}", "remedy": ""}]
     return findings
