@@ -15,7 +15,7 @@ from offhook.config import Config, DaemonConfig, load_config
 from offhook.daemon.answerer import of_box
 from offhook.daemon.daemon import Daemon
 from offhook.daemon.pace import ENOUGH
-from offhook.daemon.reload import Reloads
+from offhook.daemon.reload import Reloads, Reread
 from offhook.errors import BusyError, ConfigError, ModelError
 from offhook.observe.bill import Bill
 from offhook.observe.load import Speculation
@@ -243,6 +243,7 @@ async def test_a_changed_agent_answers_new_calls_and_running_ones_keep_theirs(
     assert (before, after) == ("Hello.", "Good morning.")
     assert running.model.preloads == 2, "the new one is made ready"
     assert "reloaded: agent jetty has changed" in caplog.text
+    assert "but for" not in caplog.text
 
 
 async def test_what_has_not_changed_stays_as_it_is(running: House) -> None:
@@ -261,6 +262,7 @@ async def test_a_broken_agent_stays_as_it_was(
     assert running.calls[0].policy is running.calls[1].policy
     assert "agent jetty stays as it was: " in caplog.text
     assert "not valid TOML" in caplog.text
+    assert "reloaded but for 1 (see above)" in caplog.text, "not as if all were well"
 
 
 async def test_an_agent_that_has_gone_is_refused(
@@ -336,26 +338,44 @@ async def test_another_default_is_taken_when_it_is_there(
 async def test_a_signal_while_it_starts_or_reads_is_not_lost() -> None:
     gate, begun, tasks = asyncio.Event(), 0, Tasks(lambda error, name: None)
 
-    async def read() -> None:
+    async def read() -> Reread:
         nonlocal begun
         begun += 1
+        here = begun
         await gate.wait()
+        return Reread(news=[str(here)])
 
     reloads = Reloads(read, tasks.spawn)
-    reloads.want()
+    first = reloads.want()
     await asyncio.sleep(0)
     assert begun == 0, "the daemon has not started"
     reloads.begin()
     await asyncio.sleep(0)
     assert begun == 1
-    reloads.want()
-    reloads.want()
+    later = [reloads.want(), reloads.want()]
     await asyncio.sleep(0)
     assert begun == 1, "one at a time"
     gate.set()
     await eventually(lambda: begun == 2, "what was wanted meanwhile is read")
+    assert (await first).news == ["1"]
+    assert [(await each).news for each in later] == [["2"], ["2"]], "not what was read before they asked"
     await tasks.close()
     assert begun == 2
+
+
+async def test_a_reading_that_breaks_is_no_silence_for_whoever_waits() -> None:
+    failed: list[str] = []
+    tasks = Tasks(lambda error, name: failed.append(name))
+
+    async def read() -> Reread:
+        raise OSError("the disk has gone")
+
+    reloads = Reloads(read, tasks.spawn)
+    reloads.begin()
+    with pytest.raises(OSError, match="the disk has gone"):
+        await reloads.want()
+    await tasks.close()
+    assert failed == ["reload"]
 
 
 async def test_who_answers_in_other_languages_is_made_ready_while_the_call_goes_on(

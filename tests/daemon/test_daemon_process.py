@@ -19,6 +19,7 @@ from offhook.simulator import ChannelOptions, HangUp, SimulatedCall, WhenSilent
 from offhook.simulator.script import After
 from tests.support.agi_side import HEADER
 from tests.support.daemon_process import DaemonProcess
+from tests.support.engines import cheap
 from tests.support.handoffs import ACCEPTED, DONE, Client
 from tests.support.waiting import until
 
@@ -82,6 +83,57 @@ def test_a_hang_up_signal_is_a_reload(daemon: DaemonProcess, told: Told, agents:
     assert "RELOADING=1" in told.lines()
     os.kill(daemon.pid, signal.SIGUSR1)
     until(lambda: "SIGUSR1 does nothing here" in daemon.log(), "it is said so")
+
+
+def reload(daemon: DaemonProcess, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "offhook.cli.main", "reload", "--config", str(daemon.config), *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_a_reload_says_what_it_kept(tmp_path: Path) -> None:
+    """Of a daemon of its own: what is broken here, others would find broken."""
+    agent = tmp_path / "jetty.toml"
+    agent.write_text(AGENT.format("Hello."))
+    settings = f'[agent]\ndefault = "jetty"\nsearch = ["{tmp_path}"]\n{cheap.SETTINGS}'
+    with DaemonProcess(settings, environment=cheap.installed(tmp_path / "cheap")) as daemon:
+        agent.write_text(AGENT.format("Good evening."))
+        done = reload(daemon)
+        assert (done.returncode, done.stdout) == (0, "agent jetty has changed\n"), done.stderr
+        assert reload(daemon).stdout == "reloaded; nothing that is in use has changed\n"
+
+        agent.write_text("name = \n")
+        daemon.configure(settings.replace("[llm]", "[llm]\nn_ctx = 4096"))
+        done = reload(daemon)
+        assert done.returncode == 1
+        assert "from the next start on: llm.n_ctx\n" in done.stdout
+        assert "kept: agent jetty stays as it was: " in done.stdout
+        assert "reloaded but for 1" in daemon.log()
+
+        daemon.configure(f"{settings}[nonsense]\n")
+        done = reload(daemon)
+        assert done.returncode == 2, "a configuration with a fault names no daemon"
+        assert "nonsense" in done.stderr
+        assert "the configuration stays as it was" not in daemon.log()
+        done = reload(daemon, "--pid", str(daemon.pid))
+        assert done.returncode == 2
+        assert f"process {daemon.pid} reads again what it can" in done.stderr
+        until(lambda: "the configuration stays as it was" in daemon.log(), "it has been told all the same")
+
+
+def test_a_daemon_that_cannot_be_asked_is_sent_the_signal(
+    daemon: DaemonProcess, agents: Path, tmp_path: Path
+) -> None:
+    """``control.enabled`` off in what the command reads is all that it needs to know."""
+    config = tmp_path / "offhook.toml"
+    config.write_text("[control]\nenabled = false\n")
+    command = [sys.executable, "-m", "offhook.cli.main", "reload", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "send it SIGHUP" in done.stderr
+    before = daemon.log().count(" reloaded")
+    done = subprocess.run([*command, "--pid", str(daemon.pid)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    until(lambda: daemon.log().count(" reloaded") > before, "it is read again")
 
 
 def test_a_call_from_the_command_line_warns_nobody(daemon: DaemonProcess) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from offhook.daemon.reload import Reread
 from tests.support.clock import Clock
 from tests.support.named_engines import Rooms, studio
 
@@ -93,7 +94,7 @@ async def test_a_configuration_that_changes_is_nothing_to_a_call_that_goes_on(ro
     config = rooms.config.model_copy(
         update={"turn": rooms.config.turn.model_copy(update={"max_silence_s": 5.0, "pause_ms": 300})}
     )
-    await rooms.reception.reread(rooms.config, config)
+    await rooms.reception.reread(rooms.config, config, Reread())
     assert line.call._profile.turn.max_silence_s == 600
     again = await rooms.call("agent=tower", call_id="1.2")
     assert (again.call._profile.turn.max_silence_s, again.call._profile.turn.pause_ms) == (5.0, 300)

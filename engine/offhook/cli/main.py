@@ -15,7 +15,7 @@ from offhook import __version__
 from offhook.errors import OffhookError
 
 COMMANDS = (
-    *("serve", "upgrade", "demo", "call", "dial", "agents", "tenants", "numbers", "kb", "calls"),
+    *("serve", "reload", "upgrade", "demo", "call", "dial", "agents", "tenants", "numbers", "kb", "calls"),
     *("top", "web", "models", "bench-box"),
     *("erase", "export"),
     *("eval", "trace", "doctor"),

@@ -37,7 +37,7 @@ from offhook.daemon.outbound import Outbound
 from offhook.daemon.profiles import Profiles
 from offhook.daemon.reception import Reception
 from offhook.daemon.recordings import Recordings
-from offhook.daemon.reload import Reloads, merged
+from offhook.daemon.reload import Reloads, Reread, add_reload, merged
 from offhook.daemon.replacement import Replacement, add_upgrade
 from offhook.daemon.retention import keep_purging
 from offhook.daemon.state import health, state_for_operator
@@ -99,6 +99,7 @@ class Daemon:
         """What the operator can tell us; see :mod:`offhook.control.commands`."""
         add_supervision(self.commands, self.live)
         add_upgrade(self.commands, self.replaced)
+        add_reload(self.commands, self._reloads.want)
 
     async def run(self, *, ready: Callable[[], None], progress: Callable[[str], None]) -> None:
         """Serve until SIGTERM, SIGINT or :meth:`stop`; ``ready`` is called when calls can come.
@@ -343,22 +344,21 @@ class Daemon:
         """
         self._reloads.want()
 
-    async def _take_over(self) -> None:
+    async def _take_over(self) -> Reread:
         assert self._reception is not None
-        before = self._reception.config
+        before, told = self._reception.config, Reread()
         config = before
         try:
             config, waiting = merged(before, await asyncio.to_thread(self._read_again))
+            told.wait(waiting)
         except ConfigError as error:
-            _log.error("reload: the configuration stays as it was: %s", error)
-        else:
-            if waiting:
-                _log.warning("reload: %s cannot change while running: restart the daemon", ", ".join(waiting))
+            told.keep(f"the configuration stays as it was: {error}")
         self._reception.services.load.allowed = speculation(config)
-        news = await self._reception.reread(before, config)
+        await self._reception.reread(before, config, told)
         self._config = self._reception.config
         self._apps.take_over(self._config.apps)
-        _log.info("reloaded%s", f": {', '.join(news)}" if news else "")
+        (_log.warning if told.kept else _log.info)(told.told())
+        return told
 
     # --- watching ----------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from offhook.daemon.costs import check_costs, recall_costs
 from offhook.daemon.notes import Notes, all_of, span_notes
 from offhook.daemon.profiles import Prepared, Profiles
 from offhook.daemon.relay import Relay
+from offhook.daemon.reload import Reread
 from offhook.daemon.renewal import Renewal
 from offhook.daemon.tongues import others_of
 from offhook.doors.base import CallOffer, Line, unless_ended
@@ -338,15 +339,14 @@ class Reception:
         line.accept()
         await line.finish(why)
 
-    async def reread(self, before: Config, config: Config) -> list[str]:
-        """Read the box's agents again, for new calls; what has become of them, in words.
+    async def reread(self, before: Config, config: Config, told: Reread) -> None:
+        """Read the box's agents again, for new calls; ``told`` gets what becomes of them.
 
-        What cannot be read stays as it was, with a line in the log.
+        What cannot be read stays as it was.
         """
         self.config = config
         self._admitting.reread(config)
-        self.config, news = await self._renewal.reread(before, config)
-        return news
+        self.config = await self._renewal.reread(before, config, told)
 
 
 def _tenant(number: Number | None) -> str | None:

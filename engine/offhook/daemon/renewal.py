@@ -10,6 +10,7 @@ from offhook.agents.loader import load_agent
 from offhook.config import Config
 from offhook.daemon.answerer import Answerer, by_name, is_there, of_number
 from offhook.daemon.profiles import Key, Prepared, Profiles
+from offhook.daemon.reload import Reread
 from offhook.errors import ConfigError, OffhookError
 from offhook.tenants.snapshot import Number
 
@@ -33,42 +34,42 @@ class Renewal:
         self._make = make
         self._spawn = spawn
 
-    async def reread(self, before: Config, config: Config) -> tuple[Config, list[str]]:
-        """Read the box's agents again; the configuration that holds now, and what has become of them.
+    async def reread(self, before: Config, config: Config, told: Reread) -> Config:
+        """Read the box's agents again; the configuration that holds now.  ``told`` gets what becomes of them.
 
-        What cannot be read stays as it was, with a line in the log: the default agent may be the one before.
+        What cannot be read stays as it was: the default agent may be the one before.
         """
         self._profiles.take_over(config)
         again = before.conversation != config.conversation
-        news = []
         for prepared in self._profiles.of_box():
-            news += await self._reread(prepared, config, make_anew=again)
+            await self._reread(prepared, config, told, make_anew=again)
         if again:  # made when they are called next
             for prepared in self._profiles.of_tenants():
                 self._profiles.drop(prepared.key)
-        return await self._with_default(before.agent.default, config), news
+        return await self._with_default(before.agent.default, config, told)
 
-    async def _reread(self, prepared: Prepared, config: Config, *, make_anew: bool) -> list[str]:
+    async def _reread(self, prepared: Prepared, config: Config, told: Reread, *, make_anew: bool) -> None:
         name, search = prepared.key[1], config.agent.search
         held = prepared.profile.agent
         try:
             if not await asyncio.to_thread(is_there, name, search):
                 self._profiles.drop(prepared.key)
-                return [f"agent {name} has gone"]
+                told.news.append(f"agent {name} has gone")
+                return
             agent = await asyncio.to_thread(load_agent, name, search)
         except ConfigError as error:
-            _log.error("reload: agent %s stays as it was: %s", name, error)
+            told.keep(f"agent {name} stays as it was: {error}")
             agent = held
         if agent == held and not make_anew:
-            return []
+            return
         try:
             await self._profiles.make(prepared.key, agent)
         except OffhookError as error:
-            _log.error("reload: agent %s stays as it was: %s", name, error)
-            return []
-        return [f"agent {name} has changed"]
+            told.keep(f"agent {name} stays as it was: {error}")
+            return
+        told.news.append(f"agent {name} has changed")
 
-    async def _with_default(self, before: str, config: Config) -> Config:
+    async def _with_default(self, before: str, config: Config, told: Reread) -> Config:
         """``config``, with the default agent ``before`` where its own cannot be used."""
         default = config.agent.default
         who = by_name(default, config.agent.search)
@@ -76,7 +77,7 @@ class Renewal:
             if self._profiles.get(who.key) is None:
                 await self._profiles.make(who.key, await asyncio.to_thread(who.read))
         except OffhookError as error:
-            _log.error("reload: the default agent cannot be used: %s", error)
+            told.keep(f"the default agent cannot be used: {error}")
             if default != before:
                 agent = config.agent.model_copy(update={"default": before})
                 return config.model_copy(update={"agent": agent})
