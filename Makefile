@@ -46,6 +46,7 @@ test-kernels: build  ## Run the Python tests as other processors would (about 25
 check: build docs  ## Lint, type and structure checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/long_files.py
 	$(BIN)/mypy
 	$(BIN)/stubtest offhook._core offhook._kernels
 	$(BIN)/lint-imports

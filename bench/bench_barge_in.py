@@ -1,5 +1,7 @@
 """What the judge of barge-in (``offhook.barge_in``) makes of speech and of sounds that are none.
 
+Above 400 lines because the scenes, what they must do to an answer and the table stand together.
+
     python -m bench.bench_barge_in [--set tuned|held-out|both] [--detector] [--json FILE]
 
 Every scene is 1.5 s of line noise, one sound, 1.6 s more, through 300-3400 Hz and µ-law, while

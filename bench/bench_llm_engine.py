@@ -1,5 +1,7 @@
 """The language model engine against what it is built on, and against the peers' way.
 
+Above 400 lines because it is one program of many measurements that share one engine and one bare loop.
+
 Run it alone, on a machine that does nothing else:
 
     python bench/bench_llm_engine.py [--rounds N] [--json FILE] [--only NAME]

@@ -15,7 +15,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,9 +57,10 @@ def slow_server() -> Iterator[Slow]:
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
             slow.answered_ns.append((self.command, time.monotonic_ns()))
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # the look-up of a revision that was given up
+                self.end_headers()
+                self.wfile.write(body)
 
         do_POST = do_GET
 

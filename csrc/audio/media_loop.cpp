@@ -1,3 +1,4 @@
+// Above 400 lines because one thread's whole life stands in it: a part of it would share all of its state.
 #include "audio/media_loop.h"
 
 #include <fcntl.h>

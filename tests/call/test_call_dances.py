@@ -2,6 +2,8 @@
 
 A row is told in the caller's moves.  Nothing waits for real time: the clock is the test's, the engines say
 what the row says, and what is said on the line stands still where a move wants it to.
+
+Above 400 lines because its tables are written out, move by move.
 """
 
 from __future__ import annotations

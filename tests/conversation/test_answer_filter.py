@@ -1,4 +1,7 @@
-"""What of a model's stream may be spoken: tables of what models write, and that pieces change nothing."""
+"""What of a model's stream may be spoken: tables of what models write, and that pieces change nothing.
+
+Above 400 lines because its tables of what models write are written out.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Forms: what callers say to them becomes values, corrections, questions in between, and one request at the
-end."""
+end.
+
+Above 400 lines because its conversations are written out.
+"""
 
 from __future__ import annotations
 

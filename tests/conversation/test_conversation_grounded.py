@@ -1,4 +1,7 @@
-"""The policy for small models: what is answered when a fact fits, none does, or nothing was asked."""
+"""The policy for small models: what is answered when a fact fits, none does, or nothing was asked.
+
+Above 400 lines because its conversations are written out.
+"""
 
 from __future__ import annotations
 

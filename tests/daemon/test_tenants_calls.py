@@ -1,4 +1,7 @@
-"""Calls to tenants' numbers: who answers, who is refused unanswered, what is written down."""
+"""Calls to tenants' numbers: who answers, who is refused unanswered, what is written down.
+
+Above 400 lines because all of it is tried in one house of tenants, which is made here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The door for chan_websocket: real sockets, the native threads, and a call that does what the test says."""
+"""The door for chan_websocket: real sockets, the native threads, and a call that does what the test says.
+
+Above 400 lines because one far end of the protocol serves all of its tests.
+"""
 
 from __future__ import annotations
 

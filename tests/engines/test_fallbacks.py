@@ -1,4 +1,7 @@
-"""A local engine behind one on a server: it takes over in the same turn, and the server is left alone."""
+"""A local engine behind one on a server: it takes over in the same turn, and the server is left alone.
+
+Above 400 lines because recogniser, model and voice are each tried in the same ways.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What every recognition session promises, over a local recogniser or on somebody else's server."""
+"""What every recognition session promises, over a local recogniser or on somebody else's server.
+
+Above 400 lines because one contract is held against every recogniser.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """The daemon's directory: what it knows, how it hears of changes, and what it does when the database is
 away.
+
+Above 400 lines because both databases are tried in the same ways.
 """
 
 from __future__ import annotations

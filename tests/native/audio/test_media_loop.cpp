@@ -1,4 +1,6 @@
 // The media loop, run step by step by the test, on real pipes and with a clock that the test moves.
+//
+// Above 400 lines because all of it runs on one loop with a clock of its own.
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 

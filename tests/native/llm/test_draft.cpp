@@ -1,4 +1,6 @@
 // Drafts: guesses of how an answer begins.  They may make it cheaper; they never change it.
+//
+// Above 400 lines because its histories and drafts are written out.
 #include <doctest/doctest.h>
 
 #include <random>

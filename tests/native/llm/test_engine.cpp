@@ -1,5 +1,7 @@
 // The engine on a model made of arithmetic: every text it delivers is compared with the text that the
 // plain history gives.
+//
+// Above 400 lines because one plain history is what every test compares with.
 #include <doctest/doctest.h>
 
 #include <atomic>

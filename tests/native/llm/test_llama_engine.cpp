@@ -1,5 +1,7 @@
 // The engine on a real model.  $OFFHOOK_TEST_GGUF names it: a small chat model that writes ChatML, such as
 // SmolLM2-135M-Instruct.
+//
+// Above 400 lines because the model that all of it shares takes seconds to load.
 #include <doctest/doctest.h>
 
 #include <algorithm>

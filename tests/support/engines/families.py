@@ -2,7 +2,7 @@
 
 Our own data, written after the servers' documentation and the reports of their users; no
 recording.  Ids, times and fingerprints are the same in every event, as nobody reads them.
-The file is long because it is one table, and what each row needs stands above it.
+Above 400 lines because it is one table, and what each row needs stands above it.
 """
 
 from __future__ import annotations

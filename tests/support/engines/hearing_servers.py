@@ -2,6 +2,8 @@
 
 They understand :func:`speech` only, where each word is a level of its own, and count every sample that they
 are told: nothing may be sent twice, and nothing may be lost.
+
+Above 400 lines because a service has one fake each, and all of them share what they hear.
 """
 
 from __future__ import annotations
