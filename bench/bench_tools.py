@@ -1,12 +1,14 @@
 """Forms with the grounded policy: the right tool, the right values, nothing unasked, nothing twice.
 
-    python -m bench.bench_tools [bench/tools/seen.toml] [--suite FOLDER] [-v]
+    python -m bench.bench_tools [bench/tools/seen.toml] [--suite FOLDER] [--server openai|ollama] [-v]
 
 Each case is a caller who opens with a sentence, answers what is asked, corrects what was read back wrong, and
 says yes to what is right; the tools only write down what they are asked for.  ``bench/tools/seen.toml`` was
 looked at while forms were made, ``bench/tools/held.toml`` was not.  ``--suite`` adds the ``action`` questions
 of a folder of suites, with the tools of ``bench/tools/suite.toml``, and all their other questions, which want
-no tool.
+no tool.  ``--server`` asks a model on a server instead, which calls tools as it is scripted
+(:mod:`bench.scripted_model`: in pieces, several at once, badly): what is judged then is what is made of its
+calls.  A question is answered plainly, or, one of :data:`RASH`, with a call that nobody wanted.
 """
 
 from __future__ import annotations
@@ -16,29 +18,47 @@ import asyncio
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bench.scripted_model import (
+    MANNERS,
+    PROTOCOLS,
+    Called,
+    Protocol,
+    Reply,
+    ScriptedModel,
+    made_up,
+    replies,
+    scripted_model,
+)
 from offhook.agents.loader import Agent
 from offhook.conversation.base import Policy
+from offhook.conversation.forms.form import Form
+from offhook.conversation.policies.chat import Chat
 from offhook.conversation.policies.grounded import Grounded
 from offhook.conversation.session import TextSession
 from offhook.engines.llm.base import Limits
+from offhook.engines.llm.messages import ROLES
 from offhook.engines.llm.template import CHATML, chat_template
 from offhook.engines.pool import load_knowledge_models
+from offhook.errors import ModelError
 from offhook.evaluation.wants import Caller, Clock, Wants, same
 from offhook.knowledge.store import Knowledge
 from offhook.knowledge.store import Models as KnowledgeModels
-from offhook.tools.base import BaseTool, Context, ToolResult
+from offhook.tools.base import BaseTool, Context, ToolResult, ToolSpec
 from offhook.tools.executor import Toolbox
 from offhook.tools.ledger import Ledger
 from offhook.tools.registry import make_tools
 
 HERE = Path(__file__).parent / "tools"
+RASH = 3
+"""One question of so many has a model call a tool for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +138,75 @@ class Tally:
             self.lines.append("\n".join([f"--- {business}: {problem}", *said]))
 
 
+@dataclass
+class Subject:
+    """What is judged: the grounded policy, or with ``scripted`` the chat policy and a server's model."""
+
+    models: KnowledgeModels | None
+    scripted: ScriptedModel | None = None
+    requests: int = 0
+    questions: int = 0
+
+    def session(self, agent: Agent, toolbox: Toolbox, now: datetime) -> Callable[[], TextSession]:
+        """What begins a conversation with the agent.  Blocks while it is made ready."""
+        knowledge, scripted = Knowledge(agent, self.models), self.scripted
+        policy: Policy
+        if scripted is None:
+            policy, model = Grounded(agent, chat_template(CHATML), knowledge, None, toolbox), None
+        else:
+            policy, model = Chat(agent, ROLES, knowledge, toolbox=toolbox), scripted.model
+        policy.prepare()
+        return lambda: TextSession(policy, model, Limits(), now)
+
+    def script(self, caller: Caller | None, specs: Mapping[str, ToolSpec]) -> str:
+        """Tell the model what the case is to be answered with; how it goes about it."""
+        if self.scripted is None:
+            return ""
+        if caller is not None:
+            manner = MANNERS[self.requests % len(MANNERS)]
+            self.requests += 1
+            self.scripted.script = replies(caller.wants, manner, specs, caller.clock)
+            return manner
+        self.questions += 1
+        writes = [each for each in specs.values() if each.effect == "writes" and each.confirmed]
+        rash = self.questions % RASH == 0 and bool(writes)
+        self.scripted.script = [Reply(calls=(Called(writes[0].name, made_up(writes[0])),))] if rash else []
+        return "rash" if rash else "plain"
+
+
+async def talk(
+    session: TextSession, case: Mapping[str, Any], caller: Caller | None, script: list[Reply], manner: str
+) -> list[str]:
+    """A whole call with a server's model: what was said.
+
+    The caller answers what is asked, says it all again after an answer that failed, and says no to what
+    they did not want.
+    """
+    await session.open()
+    said: list[str] = []
+    words: str | None = case["say"]
+    while words is not None:
+        try:
+            answer = await session.say(words)
+        except ModelError as error:
+            said += [f"  caller {words}", f"  failed {error}"]
+            assert script, "a model that was told nothing bad failed"
+            continue
+        said += [f"  caller {words}", f"  agent  {answer.text}  [{answer.act}]"]
+        words = None if answer.ends_call else _next(answer.form, caller, script, manner)
+    await session.close()
+    return said
+
+
+def _next(form: Form | None, caller: Caller | None, script: list[Reply], manner: str) -> str | None:
+    if caller is None:
+        return "No." if form is not None else None
+    words = caller.says(form)
+    # What has been corrected without the model is not left to it any more.
+    more = bool(script) and manner in ("asks first", "again after the yes")
+    return words or ("Is it in your book now?" if more else None)
+
+
 async def converse(
     session: TextSession, case: Mapping[str, Any], caller: Caller | None
 ) -> tuple[bool, list[str]]:
@@ -135,9 +224,7 @@ async def converse(
     return began, said
 
 
-async def one_business(
-    business: Mapping[str, Any], now: datetime, models: KnowledgeModels | None, tally: Tally
-) -> None:
+async def one_business(business: Mapping[str, Any], now: datetime, subject: Subject, tally: Tally) -> None:
     agent = Agent.model_validate(
         {
             "name": business["name"],
@@ -150,23 +237,25 @@ async def one_business(
     )
     made = make_tools(agent)
     assert not made.problems, made.problems
-    knowledge = Knowledge(agent, models)
     calling, runs, clock = Calling(), list[Run](), Clock(now, agent.language)
     toolbox = Toolbox(
         {name: Noting(tool, runs, calling) for name, tool in made.tools.items()}, Ledger.in_file(None)
     )
-    policy: Policy = Grounded(agent, chat_template(CHATML), knowledge, None, toolbox)
-    await asyncio.to_thread(policy.prepare)
+    specs = {name: tool.spec.shown for name, tool in toolbox.tools.items()}
+    session = await asyncio.to_thread(subject.session, agent, toolbox, now)
     for case in business["cases"]:
         runs.clear()
         wants = case.get("wants")
-        if wants is not None:
-            more = {key: case[key] for key in ("answers", "corrects") if key in case}
-            calling.caller = Caller(Wants.model_validate({**wants, **more}), clock)
+        more = {key: case[key] for key in ("answers", "corrects") if key in case}
+        caller = None if wants is None else Caller(Wants.model_validate({**wants, **more}), clock)
+        calling.caller = caller
+        manner = subject.script(caller, specs)
+        if subject.scripted is not None:
+            began, said = False, await talk(session(), case, caller, subject.scripted.script, manner)
         else:
-            calling.caller = None
-        began, said = await converse(TextSession(policy, None, Limits(), now), case, calling.caller)
-        tally.note(business["id"], {**case, "began": began}, list(runs), said, clock)
+            began, said = await converse(session(), case, caller)
+        tally.counts["called for nobody"] += manner == "rash"
+        tally.note(f"{business['id']} {manner}".rstrip(), {**case, "began": began}, list(runs), said, clock)
     await made.close()
 
 
@@ -208,26 +297,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--suite", type=Path)
+    parser.add_argument("--server", choices=PROTOCOLS, help="a scripted model that calls tools, instead")
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
-    models = load_knowledge_models()
     work: list[tuple[str, list[dict[str, Any]], datetime]] = []
     for path in options.files or ([] if options.suite else [HERE / "seen.toml"]):
         held = tomllib.loads(path.read_text(encoding="utf-8"))
         work.append((path.name, held["business"], _moment(held["now"])))
     if options.suite:
         work.append(("suite", *suites(options.suite)))
-    for name, businesses, now in work:
-        tally = Tally()
-        for business in businesses:
-            asyncio.run(one_business(business, now, models, tally))
-        if options.verbose:
-            print("\n".join(tally.lines))
-        counts = tally.counts
-        print(f"{name}: " + ", ".join(f"{key} {counts[key]}" for key in sorted(counts)))
-        if counts["completed"]:
-            right, of_all = (counts["right"] / counts[of] for of in ("completed", "requests"))
-            print(f"  right of completed {right:.3f}, of all {of_all:.3f}")
+    asyncio.run(measure(work, options.server, verbose=options.verbose))
+
+
+async def measure(
+    work: Sequence[tuple[str, list[dict[str, Any]], datetime]], server: Protocol | None, *, verbose: bool
+) -> None:
+    """Print what came of each set."""
+    async with AsyncExitStack() as until:
+        scripted = None if server is None else await until.enter_async_context(scripted_model(server))
+        subject = Subject(await asyncio.to_thread(load_knowledge_models), scripted)
+        for name, businesses, now in work:
+            tally = Tally()
+            for business in businesses:
+                await one_business(business, now, subject, tally)
+            _print(name, tally, verbose=verbose)
+
+
+def _print(name: str, tally: Tally, *, verbose: bool) -> None:
+    if verbose:
+        print("\n".join(tally.lines))
+    counts = tally.counts
+    print(f"{name}: " + ", ".join(f"{key} {counts[key]}" for key in sorted(counts)))
+    if counts["completed"]:
+        right, of_all = (counts["right"] / counts[of] for of in ("completed", "requests"))
+        print(f"  right of completed {right:.3f}, of all {of_all:.3f}")
 
 
 if __name__ == "__main__":

@@ -75,6 +75,31 @@ async def test_a_write_is_read_back_by_code_and_done_after_a_yes() -> None:
     assert (second.text, tool.runs) == ("Booked.", [{"day": "2026-04-09", "people": 4}])
 
 
+async def test_what_is_done_is_not_asked_for_again() -> None:
+    tool = book()
+    again = call("book", day="2026-04-09", people=4)
+    talk = Talk([[again], [again], ["It is in the book."]], tool)
+    said = ("A table for four on Thursday.", "Yes, please.", "Is that in your book now?")
+    *_, last = await talk.says(*said)
+    assert (last.text, last.form) == ("It is in the book.", None)
+    assert len(tool.runs) == 1
+
+
+async def test_what_was_booked_is_done_though_it_is_free_no_longer() -> None:
+    tool = ScriptedTool("take", schema(slot={"type": "string"}), phrases=Phrases(done="Booked."))
+    tool.free = {"slot": [Option("s-17", "nine")]}
+    again = call("take", slot="s-17")
+    talk = Talk([[again], [again], ["It is yours."]], tool)
+    await talk.session.open()
+    await talk.session.say("At nine.")
+    await talk.session.say("Yes.")
+    tool.free = {"slot": [Option("s-18", "ten")]}
+    last = await talk.session.say("Have I got it?")
+    await talk.session.close()
+    assert last.text == "It is yours."
+    assert "none of" not in talk.conversation.text
+
+
 @pytest.mark.parametrize("then", ["No, that's wrong.", "What is that about?", "Never mind."])
 async def test_without_a_yes_nothing_is_done(then: str) -> None:
     tool = book()

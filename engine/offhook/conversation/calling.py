@@ -20,7 +20,7 @@ from offhook.conversation.forms.slots import Slot, question_of
 from offhook.conversation.forms.words import FormWords
 from offhook.engines.llm.base import END_CALL, Grammar
 from offhook.moments.naming import name_day, name_time
-from offhook.tools.base import Tool, ToolSpec
+from offhook.tools.base import Tool, ToolResult, ToolSpec
 from offhook.tools.executor import MOST_IN_TURN, RESULT_CHARACTERS, Executor
 from offhook.tools.formats import Call, Family, call_schema, with_marks
 from offhook.tools.schema import kind_of, problem_with
@@ -59,6 +59,11 @@ async def step(calls: Sequence[Called], executor: Executor, words: FormWords, la
             continue
         shown = tool.spec.shown
         arguments = fitted(call.arguments, shown)
+        done = executor.done(call.name, arguments)
+        if done is not None and done.ok and done.action is None:
+            # Asked first: what was booked is free no longer, and nobody is to confirm what they have got.
+            results.append(json.dumps({"done already": _told(done)}, ensure_ascii=False))
+            continue
         wrong = problem_with(arguments, shown.parameters) or await _not_free(tool, arguments, executor)
         if wrong is not None:
             results.append(_error(wrong))
@@ -70,8 +75,8 @@ async def step(calls: Sequence[Called], executor: Executor, words: FormWords, la
             return Step(say=question(tool.spec, tool.spec.keyed[0], words), form=asked)
         if tool.spec.effect == "reads":
             result = await executor.run(call.name, arguments, committed=False)
-            text = json.dumps(result.value if result.value is not None else result.say, default=str)
-            results.append(text[:RESULT_CHARACTERS] if result.ok else _error(text[:RESULT_CHARACTERS]))
+            text = _told(result)
+            results.append(text if result.ok else _error(text))
             continue
         refusal = await tool.check(arguments, executor.context)
         if refusal is not None:
@@ -175,6 +180,12 @@ def _label(value: Any, schema: Mapping[str, Any], executor: Executor, language: 
     except (TypeError, ValueError):
         pass
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _told(result: ToolResult) -> str:
+    """What the model gets of a result."""
+    text = json.dumps(result.value if result.value is not None else result.say, default=str)
+    return text[:RESULT_CHARACTERS]
 
 
 def _error(what: str) -> str:
