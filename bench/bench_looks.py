@@ -28,6 +28,7 @@ from offhook.end_of_turn.wait import SHORTEST_PAUSE_MS
 from offhook.evaluation.suite import load_suite
 from offhook.evaluation.voices import callers_voice
 from offhook.events import SpeechPaused, SpeechResumed, SpeechStarted
+from offhook.turn_taking.settings import LASTING_MS
 
 SUITES = Path(__file__).parent / "suites"
 RATE_HZ = 8_000
@@ -52,9 +53,10 @@ class Pause:
     """When it is noticed that it was none, after it began."""
     breaks_off: bool
 
-    @property
-    def looked_at(self) -> bool:
-        return not self.breaks_off or self.long_ms is None or self.seen_ms > SHORTEST_PAUSE_MS
+    def looked_at(self, from_ms: int = 0) -> bool:
+        """By a recogniser that is shown pauses from so long on."""
+        least_ms = max(from_ms, SHORTEST_PAUSE_MS) if self.breaks_off else from_ms
+        return self.long_ms is None or self.seen_ms > least_ms
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -88,9 +90,10 @@ def _report(name: str, model: SileroModel, phrases: Iterable[Samples]) -> None:
     ends = [pause for pause in pauses if pause.long_ms is None]
     short = [one for one in pauses if one.long_ms is not None and one.long_ms < SHORTEST_PAUSE_MS]
     assert len(ends) == len(turns), "each phrase ends once"
+    few, many = (sum(one.looked_at(from_ms) for one in pauses) / len(turns) for from_ms in (0, LASTING_MS))
     print(
         f"{name}: {len(turns)} phrases, looks each {len(pauses) / len(turns):.1f}, with those that last only"
-        f" {sum(one.looked_at for one in pauses) / len(turns):.1f}; breaks off: {_share(short)} of"
+        f" {few:.1f}, where many call (from {LASTING_MS} ms on) {many:.1f}; breaks off: {_share(short)} of"
         f" {len(short)} pauses below {SHORTEST_PAUSE_MS} ms, {_share(ends)} of ends",
         flush=True,
     )

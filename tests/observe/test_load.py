@@ -56,6 +56,19 @@ def test_a_steady_load_does_not_flip(share: float) -> None:
     assert len(levels) == 1
 
 
+def test_many_callers_leave_guesses_for_pauses_that_last() -> None:
+    machine, on_the_line = Machine(), 0
+    gauge = LoadGauge(machine.times, callers=lambda: on_the_line, full_callers=4)
+    on_the_line = 4
+    assert settle(gauge, machine, 0.2) is Speculation.FULL
+    on_the_line = 5
+    assert settle(gauge, machine, 0.2) is Speculation.PAUSES
+    assert settle(gauge, machine, 1.0) is Speculation.OFF, "a machine without power has none for them either"
+    assert settle(gauge, machine, 0.2) is Speculation.PAUSES
+    on_the_line = 4
+    assert settle(gauge, machine, 0.2) is Speculation.FULL
+
+
 def test_the_configuration_has_the_last_word() -> None:
     machine = Machine()
     gauge = LoadGauge(machine.times, allowed=Speculation.OFF)

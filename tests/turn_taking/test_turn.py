@@ -232,6 +232,23 @@ def test_a_machine_that_becomes_busy_makes_no_more_guesses() -> None:
     assert play([(1345, MachineBusy(False)), (1360, Tick())], state)[1] == [prepare(1, 60, 1000)]
 
 
+def test_where_many_call_only_a_pause_that_lasts_is_worth_an_answer() -> None:
+    crowded: Script = [(50, MachineBusy(busy=False, crowded=True)), (100, started(60)), (1050, paused(1000))]
+    state, actions = play([*crowded, (1150, Tick())])
+    assert actions == []
+    assert state.look_at_ns == 1160 * MS, "the pause is looked at as soon as it has lasted"
+    assert play([(1155, resumed(1140)), (1170, Tick())], state)[1] == [], "a short pause costs nothing"
+    state, actions = play([(1160, Tick())], state)
+    assert actions == [prepare(1, 60, 1000)]
+    assert play([(1200, words(1, DONE)), (1320, Tick())], state)[1] == [Commit(1)]
+
+
+def test_words_that_stopped_our_answer_are_wanted_at_once_where_many_call() -> None:
+    crowded = MachineBusy(busy=False, crowded=True)
+    cuts_in: Script = [(2000, crowded), (2100, started(2060)), (2250, CallerJudged()), (3000, paused(2950))]
+    assert play([*HEARD, *cuts_in])[1][-2:] == [StopPlayback(1), prepare(2, 2060, 2950)]
+
+
 NUMBER = Expecting(Expected(Asked.DIGITS))
 GROUPS: Script = [
     (0, NUMBER),

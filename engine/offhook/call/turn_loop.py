@@ -136,9 +136,7 @@ class TurnLoop:
             self.state = turn_taking.TurnState(turn_taking.Ended())
 
     def _take(self, event: turn_taking.TurnEvent) -> None:
-        busy = self._services.load.level is Speculation.OFF
-        if busy is not self.state.busy:
-            self._step(turn_taking.MachineBusy(busy))
+        self._tell_load()
         if self._audio is not None and isinstance(event, SpeechEvent):
             self._audio.noticed(event)
         if self._profile.doubt is not None and isinstance(event, turn_taking.WordsHeard):
@@ -176,6 +174,15 @@ class TurnLoop:
         if self._profile.watcher is not None:
             self._profile.watcher.has_floor(type(self.state.floor).__name__.lower())
         return actions
+
+    def _tell_load(self) -> None:
+        """Turn-taking has to know what may be guessed, when that has changed."""
+        level, recognizer = self._services.load.level, self._profile.models.recognizer
+        # Words that another machine recognises as they come are there in each pause.
+        crowded = level is Speculation.PAUSES and not recognizer.streams
+        power = turn_taking.MachineBusy(level is Speculation.OFF, crowded)
+        if (power.busy, power.crowded) != (self.state.busy, self.state.crowded):
+            self._step(power)
 
     def _tell_our_end(self) -> None:
         """Turn-taking has to know whether the caller speaks into our last word, or behind it."""

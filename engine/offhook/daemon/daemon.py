@@ -212,6 +212,7 @@ class Daemon:
             stack.callback(self._searching.close)
             stack.push_async_callback(self._tasks.close)
             metrics.watch_calls(reception.running)
+            gauge.callers = reception.running
             where = config.metrics.listen
             if where is not None:
                 there = given.take(METRICS, where)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 CpuTimes = Callable[[], tuple[float, float]]
+FULL_CALLERS_PER_CORE = 2
 
 
 class Speculation(enum.IntEnum):
@@ -16,9 +18,9 @@ class Speculation(enum.IntEnum):
     OFF = 0
     """An answer is begun when the caller's turn is over."""
     PAUSES = 1
-    """An answer is begun in each pause."""
+    """An answer is begun in each pause that lasts."""
     FULL = 2
-    """And the caller's words are recognised while they speak."""
+    """In each pause at once, and the caller's words are recognised while they speak."""
 
 
 def machine_times() -> tuple[float, float]:
@@ -35,7 +37,9 @@ def machine_times() -> tuple[float, float]:
 class LoadGauge:
     """The share of the machine that is busy, smoothed, and the level of speculation it allows.
 
-    Levels change with hysteresis: at a load that stays near a limit nothing flips.
+    Levels change with hysteresis: at a load that stays near a limit nothing flips.  Where many callers are on
+    the line one's guesses are in the way of another's answer before the machine is busy on the average: some
+    pause in the same moment.  So their number counts, too.
     """
 
     times: CpuTimes = machine_times
@@ -44,6 +48,10 @@ class LoadGauge:
     full_below: float = 0.80
     """Busy share under which everything is allowed."""
     pauses_below: float = 0.95
+    callers: Callable[[], int] = lambda: 0
+    """How many are on the line."""
+    full_callers: int = field(default_factory=lambda: FULL_CALLERS_PER_CORE * len(os.sched_getaffinity(0)))
+    """With so many everything is allowed, with one more it is not."""
     hysteresis: float = 0.10
     busy: float = 0.0
     level: Speculation = field(init=False)
@@ -69,7 +77,8 @@ class LoadGauge:
         def limit(level: Speculation, value: float) -> float:
             return value if self.level < level else value + self.hysteresis / 2
 
-        if self.busy < limit(Speculation.FULL, self.full_below - self.hysteresis / 2):
+        idle = self.busy < limit(Speculation.FULL, self.full_below - self.hysteresis / 2)
+        if idle and self.callers() <= self.full_callers:
             return Speculation.FULL
         if self.busy < limit(Speculation.PAUSES, self.pauses_below - self.hysteresis / 2):
             return Speculation.PAUSES

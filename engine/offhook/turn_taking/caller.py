@@ -119,9 +119,10 @@ def speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings)
             if voice.since_ns is not None and event.at_ns - voice.since_ns >= LONGEST_TURN_MS * MS:
                 return _end_endless_turn(quiet, event, settings)
             speculates = settings.speculate and not state.busy and not state.is_long(event.at_ns)
-            if speculates or interrupted is not None:
+            if interrupted is not None or (speculates and not state.crowded):
                 return prepare_revision(quiet, event, settings)
-            return replace(quiet, floor=Waiting(event.at_ns + settings.unspeculated_ms * MS)), ()
+            wait_ms = settings.lasting_ms if speculates else settings.unspeculated_ms
+            return replace(quiet, floor=Waiting(event.at_ns + wait_ms * MS)), ()
         case Speaking(overlap=None) as speaking if may_interrupt(speaking, settings):
             if voice.start_samples is not None:
                 # Said into our answer without stopping it: whether it was for us, its words will tell.

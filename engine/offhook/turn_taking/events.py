@@ -133,9 +133,12 @@ class LineLoud:
 
 @dataclass(frozen=True, slots=True)
 class MachineBusy:
-    """Whether the machine has no power left for guesses."""
+    """What power the machine has left for guesses."""
 
     busy: bool
+    """None."""
+    crowded: bool = False
+    """Only for such in pauses that last."""
 
 
 @dataclass(frozen=True, slots=True)

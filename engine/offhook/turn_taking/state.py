@@ -35,7 +35,7 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The caller has paused; nothing is prepared yet, because the machine is busy."""
+    """The caller has paused; nothing is prepared yet, because the machine is busy, or many call."""
 
     prepare_at_ns: int
 
@@ -179,6 +179,8 @@ class TurnState:
     silence: Silence = field(default_factory=Silence)
     busy: bool = False
     """The machine has no power for guesses."""
+    crowded: bool = False
+    """It has some for pauses that last."""
     expected: Expected = field(default_factory=Expected)
     announced: tuple[int, Expected] | None = None
     """What a revision that is not heard yet will ask for."""

@@ -10,8 +10,8 @@ The life of one caller turn::
 
 How long the wait is, :mod:`offhook.end_of_turn.wait` says once the words are known (WordsHeard); the
 endpointer's SpeechStopped is its latest end.  When the recogniser finds no words in a pause,
-Preparing becomes Doubting.  On a busy machine Hearing becomes Waiting first, and the revision
-begins only in a pause that lasts.
+Preparing becomes Doubting.  On a busy machine, or one with many callers, Hearing becomes Waiting
+first, and the revision begins only in a pause that lasts.
 
 While we speak, the caller's voice is judged elsewhere; CallerJudged stops the answer, and the
 state remembers it as ``interrupted`` until the words are known: a backchannel resumes it, real
@@ -142,7 +142,7 @@ def _decide(state: TurnState, event: TurnEvent, now_ns: int, settings: TurnSetti
                 state = replace(state, floor=replace(state.floor, loud_at_ns=now_ns))
             return state, ()
         case MachineBusy():
-            return replace(state, busy=event.busy), ()
+            return replace(state, busy=event.busy, crowded=event.crowded), ()
         case DigitPressed():
             return digit_pressed(state, now_ns, settings)
         case DigitsEntered():
