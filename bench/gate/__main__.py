@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.gate.judge import MIN_RUNS, Reading, best, judge, readings, standards, table
+from bench.gate.judge import MIN_RUNS, Reading, Verdict, best, judge, readings, standards, table
 from bench.gate.parent import PARENT, ROOT, FirstCommitError, NoParentError, prepare
 
 STAGES = Path("bench") / "gate" / "gate_stages.py"
@@ -63,37 +63,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def compare(before: Measure, after: Measure) -> int:
     """Measure both in turn, and judge; see the module for the status."""
-    runs: tuple[list[Mapping[str, Reading]], list[Mapping[str, Reading]]] = ([], [])
-    wanted: list[str] = []
     try:
-        for attempt in range(ATTEMPTS):
-            for number in range(MIN_RUNS):
-                pair = (0, 1) if number % 2 == 0 else (1, 0)  # whoever comes second may find a warmer machine
-                for side in pair:
-                    runs[side].append((before, after)[side](wanted))
-            verdicts = judge(standards(runs[0]), best(runs[1]))
-            wanted = [verdict.stage for verdict in verdicts if verdict.fails]
-            if not wanted:
-                break
-            if attempt + 1 < ATTEMPTS:
-                print(f"bench-gate: measuring again: {', '.join(wanted)}", flush=True)
+        verdicts = compared(before, after)
     except WrongAnswerError as error:
         print(error)
         print("bench-gate: a stage gave a wrong answer or did not run; see above")
         return 2
     print(table(verdicts))
-    if wanted:
-        print(f"bench-gate: {', '.join(wanted)}: slower than before")
+    slower = [verdict.stage for verdict in verdicts if verdict.fails]
+    if slower:
+        print(f"bench-gate: {', '.join(slower)}: slower than before")
         return 1
     return 0
+
+
+def compared(before: Measure, after: Measure) -> list[Verdict]:
+    """Measure both in turn: the verdict of each stage.  Raises WrongAnswerError."""
+    runs: tuple[list[Mapping[str, Reading]], list[Mapping[str, Reading]]] = ([], [])
+    wanted: list[str] = []
+    for attempt in range(ATTEMPTS):
+        for number in range(MIN_RUNS):
+            pair = (0, 1) if number % 2 == 0 else (1, 0)  # whoever comes second may find a warmer machine
+            for side in pair:
+                runs[side].append((before, after)[side](wanted))
+        verdicts = judge(standards(runs[0]), best(runs[1]))
+        wanted = [verdict.stage for verdict in verdicts if verdict.fails]
+        if not wanted:
+            break
+        if attempt + 1 < ATTEMPTS:
+            print(f"bench-gate: measuring again: {', '.join(wanted)}", flush=True)
+    return verdicts
 
 
 def _measurer(tree: Path, name: str) -> Measure:
     return lambda names: run_stages(tree, name, names)
 
 
-def run_stages(tree: Path, name: str, names: Sequence[str]) -> dict[str, Reading]:
-    """Run a tree's benchmarks in a process of their own; ``name`` is what the run is kept as."""
+def run_stages(
+    tree: Path, name: str, names: Sequence[str], environ: Mapping[str, str] | None = None
+) -> dict[str, Reading]:
+    """Run a tree's benchmarks in a process of their own; ``name`` is what the run is kept as.
+
+    ``environ``: another environment than this process has; its PYTHONPATH comes behind the tree's.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         tests = [f"{STAGES}::test_{each}" for each in names] or [str(STAGES)]
@@ -107,10 +119,13 @@ def run_stages(tree: Path, name: str, names: Sequence[str]) -> dict[str, Reading
             f"--benchmark-json={report}",
         ]
         command += [f"--benchmark-storage=file://{RUNS}", f"--benchmark-save={name}"]
-        command += ["-p", "no:cacheprovider", "-o", "python_files=gate_*.py"]
+        # pytest's own handler would report each question of tests/kernels for the processor as a crash.
+        command += ["-p", "no:faulthandler", "-p", "no:cacheprovider", "-o", "python_files=gate_*.py"]
         # One thread everywhere: how many others the machine has must not matter.
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        environment["PYTHONPATH"] = str(tree / "engine")
+        environment = dict(os.environ if environ is None else environ)
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        behind = [] if environ is None else [environ.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join([str(tree / "engine"), *behind])
         done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0 or not report.is_file():
             raise WrongAnswerError(done.stdout + done.stderr)

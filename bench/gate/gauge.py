@@ -7,6 +7,7 @@ not seen here, but in the turnaround (``bench/turnaround``).
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,6 +17,8 @@ from bench.gate.calibration import KINDS
 T = TypeVar("T")
 
 WARMUP_ROUNDS = 3
+SLOWED = "OFFHOOK_GATE_SLOWED"
+"""A variable of the environment: each stage takes so many times its time, on purpose (``proof.py``)."""
 
 
 def gauge(
@@ -39,8 +42,25 @@ def gauge(
         calibrate()
         calibration_s.append(clock() - begin)
 
-    answer: T = benchmark.pedantic(stage, setup=setup, rounds=rounds, warmup_rounds=WARMUP_ROUNDS)
+    measured = slowed(stage, float(os.environ.get(SLOWED, "1")), clock)
+    answer: T = benchmark.pedantic(measured, setup=setup, rounds=rounds, warmup_rounds=WARMUP_ROUNDS)
     benchmark.extra_info["kind"] = kind
     benchmark.extra_info["calibration_s"] = calibration_s[-rounds:]
     benchmark.extra_info["stage_s"] = list(benchmark.stats.stats.data)
     return answer
+
+
+def slowed(stage: Callable[[], T], times: float, clock: Callable[[], float]) -> Callable[[], T]:
+    """``stage``, followed by nothing at all until ``times`` as much time of ``clock`` has passed."""
+    if times <= 1:
+        return stage
+
+    def slower() -> T:
+        began = clock()
+        answer = stage()
+        until = began + (clock() - began) * times
+        while clock() < until:
+            pass
+        return answer
+
+    return slower
