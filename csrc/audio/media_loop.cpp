@@ -18,6 +18,8 @@ namespace {
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kNsPerS = 1'000'000'000;
 constexpr int64_t kGapNs = 100 * kNsPerMs;    // no data for this long is silence
+constexpr int64_t kLateNs = 330 * kNsPerMs;   // audio that came late by more would keep everybody waiting
+constexpr int64_t kBurstNs = 40 * kNsPerMs;   // what was held up comes all at once
 constexpr int64_t kInsertNs = 20 * kNsPerMs;  // then silence comes in pieces like frames
 constexpr int64_t kMostInsertNs = kNsPerS;    // per round, so that a long sleep is caught up in steps
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
@@ -192,6 +194,7 @@ void MediaLoop::attach(MediaStream& stream, int64_t now_ns) noexcept {
   stream.place_ = streams_.size();
   streams_.push_back(&stream);  // reserved: does not allocate
   stream.last_data_ns_ = stream.newest_ns_ = stream.begun_ns_ = now_ns;
+  stream.patience_ns_ = kGapNs;
   next_gap_check_ns_ = std::min(next_gap_check_ns_, now_ns + kGapNs);
   epoll_event event{};
   event.events = EPOLLIN;
@@ -243,6 +246,7 @@ bool MediaLoop::read_some(MediaStream& stream, int64_t now_ns) noexcept {
     end_reading(stream, stream.decoder_.closed());
     return true;
   }
+  if (stream.gap_begun_ns_ != 0) learn_patience(stream, to_ns(got / 2, stream.rate_hz_), now_ns);
   stream.last_data_ns_ = stream.newest_ns_ = now_ns;
   stream.read_bytes_ += got;
   int behind_bytes = 0;
@@ -308,10 +312,11 @@ void MediaLoop::fill_gaps(int64_t now_ns) noexcept {
   next_gap_check_ns_ = kNever;
   for (MediaStream* stream : streams_) {
     if (!stream->fd_.is_open()) continue;
-    if (now_ns - stream->last_data_ns_ >= kGapNs && !read_some(*stream, now_ns))
+    if (now_ns - stream->last_data_ns_ >= stream->patience_ns_ && !read_some(*stream, now_ns))
       insert_silence(*stream, now_ns);
     if (!stream->fd_.is_open()) continue;
-    const int64_t due_ns = std::max(stream->last_data_ns_ + kGapNs, stream->newest_ns_ + kInsertNs);
+    const int64_t due_ns =
+        std::max(stream->last_data_ns_ + stream->patience_ns_, stream->newest_ns_ + kInsertNs);
     next_gap_check_ns_ = std::min(next_gap_check_ns_, due_ns);
   }
 }
@@ -324,8 +329,20 @@ void MediaLoop::insert_silence(MediaStream& stream, int64_t now_ns) noexcept {
     stream.ring_.write(kSilence, static_cast<size_t>(std::min(left, kSilenceSamples)));
   }
   stream.newest_ns_ += to_ns(samples, stream.rate_hz_);
+  stream.gap_begun_ns_ = stream.last_data_ns_;
+  stream.gap_ended_ns_ = stream.came_ns_ = 0;
   stream.inserted_samples_.fetch_add(static_cast<uint64_t>(samples), std::memory_order_relaxed);
   mark_dirty(stream);
+}
+
+/// Audio comes behind silence that was put in: was it held up, and there was no silence?
+void MediaLoop::learn_patience(MediaStream& stream, int64_t came_ns, int64_t now_ns) noexcept {
+  if (stream.gap_ended_ns_ == 0) stream.gap_ended_ns_ = now_ns;
+  stream.came_ns_ += came_ns;
+  const int64_t gap_ns = stream.gap_ended_ns_ - stream.gap_begun_ns_;
+  const bool filled = stream.came_ns_ >= gap_ns * 3 / 4;
+  if (filled && gap_ns <= kLateNs) stream.patience_ns_ = std::max(stream.patience_ns_, gap_ns * 3 / 2);
+  if (filled || now_ns - stream.gap_ended_ns_ > kBurstNs) stream.gap_begun_ns_ = 0;
 }
 
 // --- Loop side: speech out ----------------------------------------------------------------------------

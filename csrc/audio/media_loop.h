@@ -46,7 +46,9 @@ class TooManyStreams : public std::runtime_error {
 /// Time.  A pipe that brings nothing does not stop the clock (DTX, hold): from 100 ms without data on,
 /// silence is inserted up to the present, so that positions keep following time and an utterance ends.  A
 /// stream counts as silent only after its descriptor was asked again and had nothing, so a late thread does
-/// not invent silence before a backlog.  The newest sample of a backlog is dated by what still waits behind
+/// not invent silence before a backlog.  Where audio that fills the gap comes after all (long packets, a
+/// network that bunches them up), it was late and no silence: that stream is waited for longer from then on,
+/// up to half a second.  The newest sample of a backlog is dated by what still waits behind
 /// it (FIONREAD), not by when it was read: events carry the time at which their audio was new.
 ///
 /// Strangers.  A framed stream comes from a network.  What is not its protocol ends it, with a reason; so
@@ -132,6 +134,7 @@ class MediaLoop {
   void mark_dirty(MediaStream& stream) noexcept;
   void fill_gaps(int64_t now_ns) noexcept;
   void insert_silence(MediaStream& stream, int64_t now_ns) noexcept;
+  void learn_patience(MediaStream& stream, int64_t came_ns, int64_t now_ns) noexcept;
   void detect() noexcept;
   void forget_silence(MediaStream& stream) noexcept;
   void feed_detector(MediaStream& stream) noexcept;

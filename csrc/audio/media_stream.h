@@ -101,6 +101,10 @@ class MediaStream : Counted<MediaStream> {
   int64_t read_bytes_ = 0;    ///< since then
   int64_t last_data_ns_ = 0;  ///< when the last bytes came
   int64_t newest_ns_ = 0;     ///< the time of the newest sample, inserted ones included
+  int64_t patience_ns_ = 0;   ///< no data for so long is silence
+  int64_t gap_begun_ns_ = 0;  ///< when the last bytes came before the silence was put in; 0: looked at
+  int64_t gap_ended_ns_ = 0;  ///< when bytes came again; 0: not yet
+  int64_t came_ns_ = 0;       ///< how much audio has come since
 };
 
 }  // namespace offhook

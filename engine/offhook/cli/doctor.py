@@ -41,12 +41,9 @@ def run(args: argparse.Namespace) -> int:
     for finding in examine(args.config, with_services=not args.offline):
         findings.append(finding)
         if not args.json:
-            print(
-                _line(finding), flush=True
-            )  # at once: what ends this process comes after the line that says why
-    print(
-        json.dumps({"findings": [asdict(finding) for finding in findings]}) if args.json else _sum(findings)
-    )
+            print(_line(finding), flush=True)  # at once: the next check may end this process
+    whole = {"findings": [asdict(finding) for finding in findings]}
+    print(json.dumps(whole) if args.json else _sum(findings))
     return 1 if any(finding.level is Level.FAIL for finding in findings) else 0
 
 

@@ -211,6 +211,59 @@ TEST_CASE("silence is inserted when frames stop, so that the utterance ends on t
   CHECK(back == Samples(audio.begin() + 4000, audio.begin() + 12000));
 }
 
+TEST_CASE("audio in long packets, or held up and sent at once, is waited for and no silence is put into it") {
+  for (const int packet_ms : {140, 200, 300}) {
+    for (const bool bunched : {false, true}) {
+      CAPTURE(packet_ms);
+      CAPTURE(bunched);
+      Bench bench;
+      Pipe pipe;
+      const auto stream = bench.add(&pipe);
+      Samples audio;
+      append_silence(&audio, 4800);
+      append(&audio, call_audio());
+      const auto packet = static_cast<size_t>(packet_ms) * 8;
+      size_t at = 0;
+      uint64_t inserted = 0;
+      for (; at + packet <= audio.size(); at += packet) {
+        for (int ms = 0; ms < packet_ms; ms += 20) {
+          bench.clock.advance_ms(20);
+          bench.step();
+        }
+        const size_t piece = bunched ? 160 : packet;  // as Asterisk writes them
+        for (size_t done = 0; done < packet; done += piece) {
+          pipe.write(audio, at + done, std::min(piece, packet - done));
+          bench.step();
+        }
+        if (at == 0) inserted = stream->inserted_samples();  // nobody can know yet
+      }
+      CHECK(inserted > 0);
+      CHECK(stream->inserted_samples() == inserted);
+      const auto kept = everything(stream.get());
+      CHECK(Samples(kept.begin() + static_cast<std::ptrdiff_t>(inserted), kept.end()) ==
+            Samples(audio.begin(), audio.begin() + static_cast<std::ptrdiff_t>(at)));
+      CHECK(kinds(bench.events()).starts_with("SP"));
+    }
+  }
+}
+
+TEST_CASE("a caller whose line sends nothing in pauses is not waited for longer") {
+  Bench bench;
+  Pipe pipe;
+  const auto stream = bench.add(&pipe);
+  const Samples audio(16'000, 100);
+  size_t at = 0;
+  for (int pause = 0; pause < 3; ++pause) {
+    for (int i = 0; i < 25; ++i, at += 160) bench.frame(&pipe, audio, at % 8000);
+    const auto before = stream->inserted_samples();
+    for (int ms = 0; ms < 240; ms += 20) {
+      bench.clock.advance_ms(20);
+      bench.step();
+      CHECK((stream->inserted_samples() > before) == (ms + 20 >= 100));
+    }
+  }
+}
+
 TEST_CASE("a late thread finds a backlog: no silence is invented, and the backlog is dated as past") {
   Bench bench;
   Pipe pipe;
