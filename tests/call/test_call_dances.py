@@ -79,6 +79,18 @@ def cuts_in(text: Any, verdict: Verdict = Verdict.SPEECH) -> Move:
     return move
 
 
+def talks_over(text: str) -> Move:
+    """Into what stands still, and nothing stops: it is answered when all of that has been heard."""
+
+    async def move(call: ScriptedCall) -> None:
+        turns = call.state.revision
+        call.begins(text)
+        call.pauses(0.6)
+        await reached(lambda: call.state.revision > turns, "its words are wanted")
+
+    return move
+
+
 async def is_stopped(call: ScriptedCall) -> None:
     ear = call.line.ear
     assert ear is not None
@@ -321,6 +333,22 @@ DANCES = [
         [asks("When do you open?", hears_s=0.25), presses("5#"), hangs_up],
         ["We open at nine in the", *PRICE],
         [("When do you open?", "We open at nine in the"), ("5", PRICE[0])],
+    ),
+    Dance(
+        "where interrupting is off what is said is answered behind the answer",
+        [LONG, PRICE],
+        [asks("When do you open?", hears_s=0.25), talks_over("What do cakes cost?"), listens(), hangs_up],
+        [LONG[0], *PRICE],
+        [("When do you open?", LONG[0]), ("What do cakes cost?", PRICE[0])],
+        turn={"barge_in": False},
+    ),
+    Dance(
+        "where interrupting is off a hum is no question",
+        [LONG],
+        [asks("When do you open?", hears_s=0.25), talks_over("Mm-hm."), listens(), hangs_up],
+        [LONG[0]],
+        [("When do you open?", LONG[0])],
+        turn={"barge_in": False},
     ),
     Dance(
         "where interrupting is off a key is answered behind the answer",

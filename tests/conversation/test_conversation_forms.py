@@ -310,6 +310,30 @@ async def test_a_look_up_in_the_middle_of_a_form_and_the_form_goes_on() -> None:
     assert (tool.runs, look.runs) == ([RIGHT], [{}])
 
 
+@pytest.mark.parametrize(
+    ("said", "act"),
+    [
+        ("Tell me what I have ordered.", "form"),  # their own number would be read back
+        ("Here's my reading.", "form"),  # they would be given time
+        ("When is my appointment?", "form"),  # it asks
+        ("What number have I given you?", "unknown"),  # nobody wrote that down
+    ],
+)
+async def test_what_an_owner_wrote_down_begins_their_tool_whatever_it_sounds_like(
+    said: str, act: str
+) -> None:
+    when = ("Tell me what I have ordered", "Here's my reading", "When is my appointment?")
+    tool = ScriptedTool("file", schema(reference={"type": "string", "format": "digits"}), when=when)
+    toolbox = Toolbox({"file": tool}, Ledger.in_file(None))
+    agent = Agent.model_validate({"name": "Mill", "greeting": "Hello.", "facts": list(FACTS)})
+    policy = Grounded(agent, PlainTemplate(), Knowledge(agent, load_knowledge_models()), None, toolbox)
+    policy.prepare()
+    session = TextSession(policy, None, Limits(), NOW)
+    await session.open()
+    assert (await session.say(said)).act == act
+    await session.close()
+
+
 @pytest.fixture(scope="module")
 def shop() -> Any:
     """The shipped one, with the embedded networks; what it orders goes nowhere."""

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from offhook.engines.pool import load_knowledge_models
-from offhook.knowledge.moods import angry_together
+from offhook.knowledge.moods import angry_together, is_dictated
 from offhook.knowledge.store import Models
+from offhook.languages.turns import turn_language
 
 HELD = Path(__file__).parents[2] / "bench" / "grounding" / "moods.json"
 
@@ -63,3 +64,18 @@ def test_a_complaint_a_caller_who_is_angry_and_one_who_is_pleased(models: Models
     }
     for said, mood in moods.items():
         assert networks.moods.guess(networks.matcher.encode([said])[0].vector) == mood, said
+
+
+@pytest.mark.parametrize(
+    ("said", "dictated"),
+    [
+        ("K A S T N E R", True),
+        ("That's B, O, Y, L, E.", True),
+        ("five five five, oh one, seven six", True),
+        ("0171 55 01 38", True),
+        ("I rang you on the fifth and I rang you on the sixth.", False),
+        ("No.", False),
+    ],
+)
+def test_what_is_spelt_or_counted_has_no_mood(said: str, dictated: bool) -> None:
+    assert is_dictated(said, turn_language("en").numbers.digits) is dictated

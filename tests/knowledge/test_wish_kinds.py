@@ -72,6 +72,20 @@ def test_what_an_owners_sentences_are_taken_for_is_no_evidence_against_their_wis
     assert none.rank(for_it).kind == none.rank(against).kind == 0
 
 
+def test_an_owners_own_sentence_is_known_as_such(networks: Finders) -> None:
+    matcher, kinds = networks("en")
+    finder = WishFinder(
+        {"when": ["When is my harp lesson?"], "where": ["Where is it?"]}, matcher, None, kinds
+    )
+    finder.prepare()
+
+    def by_owner(said: str) -> list[str]:
+        return [wished.name for wished in finder.rank(said).ranked if wished.by_owner]
+
+    assert by_owner("when is my harp lesson") == ["when"]
+    assert by_owner("How long does a harp lesson take?") == []
+
+
 def test_sentences_of_no_kind_make_no_kind(networks: Finders) -> None:
     matcher, kinds = networks("en")
     vectors = [

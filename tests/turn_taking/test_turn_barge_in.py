@@ -192,17 +192,56 @@ TABLE: Table = {
         Answering,
         [StopPlayback(0), prepare(1, 450, 850), Settle(0), Commit(1)],
     ),
-    "not a phrase that has to be heard in full": (
+    "not a phrase that has to be heard in full, and what was said into it is answered then": (
         [
             (0, PromptStarted(interruptible=False)),
             (500, started(450)),
             (650, CallerJudged()),
             (900, paused(850)),
+            (950, words(1)),
+            (1700, stopped(850)),
+            (3000, PlaybackFinished(0)),
+        ],
+        Answering,
+        [prepare(1, 450, 850), Commit(1)],
+    ),
+    "its words may be known only once such a phrase is over": (
+        [
+            (0, PromptStarted(interruptible=False)),
+            (500, started(450)),
+            (900, paused(850)),
+            (950, PlaybackFinished(0)),
+            (1000, words(1)),
+        ],
+        Answering,
+        [prepare(1, 450, 850), Commit(1)],
+    ),
+    "what asks for nothing is not answered after such a phrase": (
+        [
+            (0, PromptStarted(interruptible=False)),
+            (500, started(450)),
+            (900, paused(850)),
+            (950, hum(1)),
             (1700, stopped(850)),
             (3000, PlaybackFinished(0)),
         ],
         Listening,
-        [],
+        [prepare(1, 450, 850), Cancel(1)],
+    ),
+    "of two things that are said into such a phrase both are answered, as one": (
+        [
+            (0, PromptStarted(interruptible=False)),
+            (500, started(450)),
+            (900, paused(850)),
+            (950, words(1)),
+            (1700, stopped(850)),
+            (2000, started(1950)),
+            (2400, paused(2350)),
+            (2450, words(2)),
+            (3000, PlaybackFinished(0)),
+        ],
+        Answering,
+        [prepare(1, 450, 850), Cancel(1), prepare(2, 450, 2350, voiced_ms=1000), Commit(2)],
     ),
     "what was begun during such a phrase and goes on after it is heard": (
         [

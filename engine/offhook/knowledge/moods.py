@@ -13,6 +13,7 @@ angry both.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook.knowledge.weights import read_weights
+from offhook.languages.wording import words
 
 Mood = Literal["angry", "neutral", "pleased"]
 MOODS: tuple[Mood, ...] = ("angry", "neutral", "pleased")
@@ -49,6 +51,16 @@ of others it is one in a hundred (``bench/bench_tone.py``), so that seven of a h
 def angry_by_voice(now: float | None, *, raised: bool) -> bool:
     """Whether a turn that is said in a raised voice, or is not, is angry for that; a voice alone never is."""
     return raised and now is not None and now >= MAY_BE_ANGER
+
+
+def is_dictated(text: str, digits: Container[str]) -> bool:
+    """A name that is spelt or a number that is said, for the most part: no mood can be told from that.
+
+    ``digits``: the words of the language for them.
+    """
+    said = words(text)
+    single = [word for word in said if len(word) == 1 or word.isdigit() or word in digits]
+    return 2 * len(single) > len(said)
 
 
 class MoodClassifier:

@@ -23,7 +23,7 @@ from offhook.knowledge.acts import NO_GUESS, ActClassifier, ActGuess
 from offhook.knowledge.base import Encoded, FactMatcher
 from offhook.knowledge.items import Item, encode_items, marks_of_parts, needed, part_of, said_of
 from offhook.knowledge.marks import marks, telling
-from offhook.knowledge.moods import Mood, MoodClassifier
+from offhook.knowledge.moods import Mood, MoodClassifier, is_dictated
 from offhook.knowledge.notes import parts
 from offhook.knowledge.own_words import OwnWords
 from offhook.knowledge.passages import read_passages
@@ -33,6 +33,7 @@ from offhook.knowledge.wish_kinds import WishKinds
 from offhook.knowledge.words import WordIndex, WordMatch, content_words
 from offhook.languages import language
 from offhook.languages.codes import base_language
+from offhook.languages.turns import turn_language
 
 _log = logging.getLogger("offhook.knowledge")
 
@@ -282,8 +283,7 @@ class Knowledge:
             texts.append((" ".join(before.split()[-CONTEXT_WORDS:]), question))
         encoded = networks.matcher.encode(texts)
         act = networks.acts.guess(encoded[0].vector)
-        moods, said = networks.moods, encoded[0].vector
-        mood, anger = (None, None) if moods is None else (moods.guess(said), moods.anger(said))
+        mood, anger = self._sounds(question, encoded[0], networks.moods)
         known = self._known
         if known is None:
             return Ranking(tuple(self._by_words(question)), act, item, mood, anger)
@@ -292,6 +292,16 @@ class Knowledge:
         if asked is not encoded[-1] and (not found or found[0].log_odds < 0):
             found = self._match(question, encoded[-1], known, answered)
         return Ranking(tuple(found), act, item, mood, anger)
+
+    def _sounds(
+        self, said: str, encoded: Encoded, moods: MoodClassifier | None
+    ) -> tuple[Mood | None, float | None]:
+        """The mood of what was said, and how nearly it is anger."""
+        if moods is None:
+            return None, None
+        if is_dictated(said, turn_language(self._agent.language).numbers.digits):
+            return "neutral", None
+        return moods.guess(encoded.vector), moods.anger(encoded.vector)
 
     def shared_words(self, question: str, most: int) -> list[WordMatch]:
         """What shares most words with ``question``, whatever it means."""

@@ -27,6 +27,8 @@ ALIKE, ALIKE_MULTILINGUAL = 0.5, 0.35
 """A cosine that says nothing: of MiniLM's vectors, and of the multilingual encoder's."""
 KIND = 0.2
 """A cosine that a unit of the kind's log-odds is worth."""
+OWNERS_WORDS = 0.95
+"""A cosine from which a sentence is one of the owner's, but for a word or two."""
 MOST_CLAUSES = 4
 CLAUSE_WORDS = 3
 
@@ -40,6 +42,8 @@ class Wished:
     """The cosine with the nearest of its sentences, less what is between any two of a language's."""
     kind: float = 0.0
     """Log-odds that something of its kind is wanted; 0 where nothing can tell."""
+    by_owner: bool = False
+    """The whole of it is what its owner wrote down: there is nothing to be guessed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,10 @@ class WishFinder:
         likenesses = (self._vectors @ heard.T).max(axis=1)
         shares = [] if self._kinds is None else [self._kinds.shares(vector) for vector in heard]
         kinds = {name: self._evidence(shares, name) for name in self._kinds_of}
-        return Wishes(request, self._ranked([float(each) - self._nothing for each in likenesses], kinds))
+        same = (self._vectors @ whole.vector >= OWNERS_WORDS).nonzero()[0]
+        by_owner = {self._owners[number] for number in same}
+        ranked = self._ranked([float(each) - self._nothing for each in likenesses], kinds, by_owner)
+        return Wishes(request, ranked)
 
     def _told(self, kinds: WishKinds, vectors: Sequence[NDArray[np.float32]]) -> dict[str, int]:
         """The number of each one's kind, as far as it is of any."""
@@ -141,12 +148,18 @@ class WishFinder:
         return found
 
     def _ranked(
-        self, likenesses: Sequence[float], kinds: Mapping[str, float] | None = None
+        self,
+        likenesses: Sequence[float],
+        kinds: Mapping[str, float] | None = None,
+        by_owner: Container[str] = (),
     ) -> tuple[Wished, ...]:
         best: dict[str, float] = {}
         for name, likeness in zip(self._owners, likenesses, strict=True):
             best[name] = max(best.get(name, -1.0), likeness)
-        found = [Wished(name, likeness, (kinds or {}).get(name, 0.0)) for name, likeness in best.items()]
+        found = [
+            Wished(name, likeness, (kinds or {}).get(name, 0.0), name in by_owner)
+            for name, likeness in best.items()
+        ]
         return tuple(sorted(found, key=lambda one: -(one.likeness + KIND * one.kind)))
 
 

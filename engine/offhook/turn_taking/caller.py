@@ -11,7 +11,6 @@ from offhook.turn_taking.floor import (
     commit_prepared,
     hearing,
     leave,
-    may_interrupt,
     not_understood,
     preparation,
     prepare_revision,
@@ -123,7 +122,7 @@ def speech_paused(state: TurnState, event: SpeechPaused, settings: TurnSettings)
                 return prepare_revision(quiet, event, settings)
             wait_ms = settings.lasting_ms if speculates else settings.unspeculated_ms
             return replace(quiet, floor=Waiting(event.at_ns + wait_ms * MS)), ()
-        case Speaking(overlap=None) as speaking if may_interrupt(speaking, settings):
+        case Speaking(overlap=None) as speaking:
             if voice.start_samples is not None:
                 # Said into our answer without stopping it: whether it was for us, its words will tell.
                 revision = state.revision + 1

@@ -27,6 +27,7 @@ from offhook.turn_taking.state import (
     with_silence,
     with_voice,
 )
+from offhook.turn_taking.words import words_heard
 
 
 def prompt_started(state: TurnState, event: PromptStarted) -> Step:
@@ -78,11 +79,13 @@ def _meant(state: TurnState, expected: Expected) -> Expected:
 def playback_finished(state: TurnState, event: PlaybackFinished, now_ns: int, settings: TurnSettings) -> Step:
     """What was said has been heard to its end."""
     match state.floor:
-        case Speaking(revision=revision, overlap=int()) if revision == event.revision:
+        case Speaking(revision=revision, overlap=int(overlap), said=said) if revision == event.revision:
             # The caller spoke into our last words; now it is theirs to be answered.
             assert state.voice.ended_ns is not None
             latest = state.voice.ended_ns + settings.endpointing.longest_ms * MS
-            return replace(state, floor=Preparing(latest)), ()
+            theirs = replace(state, floor=Preparing(latest))
+            known = said is not None and said.revision == overlap
+            return words_heard(theirs, said, now_ns, settings) if said and known else (theirs, ())
         case Speaking(revision=revision) | Committed(revision=revision) if revision == event.revision:
             return give_floor(state, now_ns), ()
     return state, ()

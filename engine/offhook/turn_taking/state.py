@@ -12,6 +12,7 @@ from typing import Any
 
 from offhook.end_of_turn.wait import Asked, Expected, PauseHabit
 from offhook.turn_taking.actions import Action
+from offhook.turn_taking.events import WordsHeard
 from offhook.turn_taking.settings import LAST_CLAUSE_MS, LAST_WORDS_MS, LONG_TURN_MS, MS
 
 PROMPT = 0
@@ -88,6 +89,8 @@ class Speaking:
     """When the last word of it is over, or was; None while that is not known."""
     overlap: int | None = None
     """The revision of what the caller said meanwhile, until we know whether it was for us."""
+    said: WordsHeard | None = None
+    """The words of that revision, where they wait until we have been heard to the end."""
     went_on: bool = False
     """The caller went on in the utterance that is being answered."""
     wrong: bool = False

@@ -16,8 +16,9 @@ first, and the revision begins only in a pause that lasts.
 While we speak, the caller's voice is judged elsewhere; CallerJudged stops the answer, and the
 state remembers it as ``interrupted`` until the words are known: a backchannel resumes it, real
 words settle it.  What was said into our answer without stopping it is prepared as ``overlap``
-and, when it has real words, takes the floor.  A caller who goes on in the utterance that we
-were already answering was cut off too early: that answer is taken back as a whole.
+and, when it has real words, takes the floor; where nothing may stop us, once we have been heard
+to the end.  A caller who goes on in the utterance that we were already answering was cut off too
+early: that answer is taken back as a whole.
 
 A revision is one attempt at an answer.  It is heard by nobody until it is committed, and each
 ends in exactly one way: cancelled, stopped as premature, settled, or played to its end.

@@ -19,6 +19,7 @@ from offhook.turn_taking.events import NothingHeard, WordsChanged, WordsCorrecte
 from offhook.turn_taking.floor import (
     commit_revision,
     hearing,
+    may_interrupt,
     not_understood,
     prepare_revision,
     words_said,
@@ -166,11 +167,16 @@ def _asked_again_at_ns(state: TurnState, event: NothingHeard, settings: TurnSett
 def _overlap_heard(
     state: TurnState, speaking: Speaking, event: WordsHeard, now_ns: int, settings: TurnSettings
 ) -> Step:
-    """What was said into our answer has words: they stop it, unless they ask for nothing."""
+    """What was said into our answer has words: they stop it, unless they ask for nothing.
+
+    Where nothing may stop it they are answered once it has been heard to its end.
+    """
     if speaking.words and _plain(event.text) == _plain(speaking.words):
         return _let_go(state, speaking), (Cancel(event.revision),)
     if event.backchannel and not _answers_us(state, event):
         return with_voice(_let_go(state, speaking), start_samples=None), (Cancel(event.revision),)
+    if not may_interrupt(speaking, settings):
+        return replace(state, floor=replace(speaking, said=event)), ()
     premature = state.voice.open and speaking.went_on
     stop: list[Action] = [StopPlayback(speaking.revision, premature)]
     if not premature:

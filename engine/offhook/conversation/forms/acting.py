@@ -278,7 +278,8 @@ class Acting:
                 return handed
         wishes = await self._wishes(hearing.text)
         likely = ranking.act.act in _NO_WISH and ranking.act.probability >= LIKELY
-        if (turn.act == "farewell" or likely) and wishes.kind < _SURE_KIND:
+        by_owner = any(wished.by_owner for wished in wishes.ranked)
+        if (turn.act == "farewell" or likely) and wishes.kind < _SURE_KIND and not by_owner:
             return None
         known = self._language
         requests = known.request.search(" ".join(words(hearing.text))) is not None
@@ -293,11 +294,18 @@ class Acting:
                 continue
             filler = FormFiller(executor.tools[wished.name], executor)
             step = await filler.open(hearing)
-            # What is only looked up is asked for in all ways.
-            opens = asks_openly and executor.tools[wished.name].spec.effect == "writes"
+            # What is only looked up is asked for in all ways, and so is what its owner writes as a question.
+            writes = executor.tools[wished.name].spec.effect == "writes"
+            opens = asks_openly and writes and not wished.by_owner
             values = 0 if step.form is None else sum(bool(label) for label in step.form.labels.values())
             found = score(
-                wishes.request, wished.likeness, values, fact, kind=wished.kind, asks=asks, opens=opens
+                wishes.request,
+                wished.likeness,
+                values,
+                fact,
+                kind=wished.kind,
+                asks=asks and not wished.by_owner,
+                opens=opens,
             )
             # A day is named in all wishes: values say rather that something is wanted than what.
             nearest = found - _SHARED * min(values, 3) + min(0.0, wished.kind)
