@@ -1,15 +1,18 @@
 """Core-seconds a turn: processor time of the daemon's threads by stage, with 1, 4, 8, 16 calls at once.
 
-Calls are simulated ones (the real launcher, real pipes, real time) to the real daemon; each caller asks one
-business of the bench's suites, in a natural voice where one is pulled: so many questions, taken at even
-distances from the suite, follow-ups behind what they follow; none that ends the call or wants something done.
-Every business is called at least once in each row.  ``all`` is the time of every thread of the stage
-(:mod:`offhook.observe.cpu`) while calls went on, divided by the turns that were answered; ``heard``, what the
-answers that were heard took of it (the trace's ``cpu_ms``, the asked thread's clock); what is left was for
-guesses.  The time between two calls of the daemon at rest is taken off.  Right answers and turnaround stand
-beside it: work that is spared at their cost is not spared.
+Calls are simulated ones (the real launcher, real pipes, real time) to the real daemon, with --asterisk SIP
+calls through the tests' real Asterisk.  Each caller asks one business of the bench's suites, in a natural
+voice where one is pulled: so many questions, taken at even distances from the suite, follow-ups behind what
+they follow; none that ends the call or wants something done.  Every business is called at least once in each
+row.  ``all`` is the time of every thread of the stage (:mod:`offhook.observe.cpu`) while calls went on,
+divided by the turns that were answered; ``heard``, what the answers that were heard took of it (the trace's
+``cpu_ms``, the asked thread's clock); what is left was for guesses.  The time between two calls of the daemon
+at rest is taken off.  Right answers and turnaround, in the trace and at the caller's ear, stand beside it:
+work that is spared at their cost is not spared.  So do answers that began too early, questions without one,
+times that audio ran dry and, on Asterisk, packets that were lost.
 
-    python -m bench.bench_core_seconds [--calls 1 4 8 16] [--questions 6] [--config FILE] [--json FILE]
+    python -m bench.bench_core_seconds [--asterisk] [--calls 1 4 8 16] [--questions 6] [--config FILE]
+                                       [--json FILE]
 """
 
 from __future__ import annotations
@@ -17,11 +20,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+from bench.asterisk_calls import AsteriskCalls, Line, asterisk_calls
 from offhook.config import load_config
 from offhook.evaluation.call_run import Telephone, call
 from offhook.evaluation.judge import Result, judge_chain
@@ -47,15 +53,25 @@ class Row:
     right: dict[str, tuple[int, int]]
     """By kind of question: right, asked."""
     turnaround_ms: dict[str, float]
+    ear_ms: dict[str, float]
+    """The turnaround as the caller hears it."""
+    premature: int
+    """Answers that began before the caller had finished."""
+    unanswered: int
+    underruns: int
+    """Times that an answer's audio ran dry."""
     all_s: dict[str, float]
     """Per turn, by stage."""
     heard_s: dict[str, float] = field(default_factory=dict)
+    line: dict[str, Any] = field(default_factory=dict)
+    """On Asterisk: what became of the audio."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="bench_core_seconds", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--calls", type=int, nargs="+", default=[1, 4, 8, 16])
     parser.add_argument("--questions", type=int, default=6, help="of each caller")
+    parser.add_argument("--asterisk", action="store_true", help="by SIP through the tests' real Asterisk")
     parser.add_argument("--config", type=Path)
     parser.add_argument("--voice", help="the caller's: flite:NAME, espeak:NAME or piper:FILE.onnx")
     parser.add_argument("--json", type=Path)
@@ -65,15 +81,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     agents = {suite.id: suite.agent() for suite in suites}
     with own_daemon(load_config(args.config), agents, max_calls=max(args.calls)) as daemon:
         print(f"caller's voice: {voice.name}", flush=True)
-        for calls in args.calls:
-            rows.append(_measured(suites, calls, args.questions, Telephone(daemon, voice)))
-            print(_line(rows[-1]), flush=True)
+        telephone = Telephone(daemon, voice)
+        with asterisk_calls(list(agents), telephone) if args.asterisk else nullcontext() as asterisk:
+            for calls in args.calls:
+                rows.append(_measured(suites, calls, args.questions, telephone, asterisk))
+                print(_line(rows[-1]), flush=True)
     if args.json:
         args.json.write_text(json.dumps([vars(row) for row in rows], indent=1) + "\n")
 
 
-def _measured(suites: Sequence[Suite], calls: int, questions: int, telephone: Telephone) -> Row:
+def _measured(
+    suites: Sequence[Suite],
+    calls: int,
+    questions: int,
+    telephone: Telephone,
+    asterisk: AsteriskCalls | None = None,
+) -> Row:
     daemon = telephone.daemon
+    if asterisk is not None:
+        asterisk.line = Line()
+    chosen = {suite.id: _some_of(suite, questions) for suite in suites}
+    for step in (step for chain in chosen.values() for step in chain):
+        telephone.voice(step.question.say)  # no caller speaks with a voice that is still being made
     times = ThreadTimes(Path(f"/proc/{daemon.process.pid}/task"))
     at_rest = times.seconds()
     time.sleep(REST_S)
@@ -82,8 +111,9 @@ def _measured(suites: Sequence[Suite], calls: int, questions: int, telephone: Te
 
     def one(number: int) -> list[Result]:
         suite = suites[number % len(suites)]
-        chain = _some_of(suite, questions)
-        return judge_chain(suite.id, chain, call(suite.id, chain, telephone), suite.agent())
+        chain = chosen[suite.id]
+        replies = call(suite.id, chain, telephone) if asterisk is None else asterisk.call(suite.id, chain)
+        return judge_chain(suite.id, chain, replies, suite.agent())
 
     with ThreadPoolExecutor(calls) as pool:
         results = [result for each in pool.map(one, range(max(calls, len(suites)))) for result in each]
@@ -99,15 +129,29 @@ def _measured(suites: Sequence[Suite], calls: int, questions: int, telephone: Te
     for trace in traces:
         for stage, ms in trace.cpu_ms.items():
             heard[stage] = heard.get(stage, 0.0) + ms / 1000 / turns
-    took = sorted(each for trace in traces if (each := trace.turnaround_ms()) is not None)
-    turnaround = {
-        name: took[min(len(took) - 1, int(len(took) * share))] for name, share in SHARES.items() if took
-    }
     right: dict[str, tuple[int, int]] = {}
     for result in results:
         of, asked = right.get(result.question.kind, (0, 0))
         right[result.question.kind] = of + result.judgement.right, asked + 1
-    return Row(calls, len(traces), right, turnaround, all_s, heard)
+    replies = [result.reply for result in results]
+    return Row(
+        calls,
+        len(traces),
+        right,
+        _quantiles(trace.turnaround_ms() for trace in traces),
+        _quantiles(reply.turnaround_ms for reply in replies),
+        sum(reply.premature for reply in replies),
+        sum(reply.answer is None for reply in replies),
+        sum(trace.underruns for trace in traces),
+        all_s,
+        heard,
+        {} if asterisk is None else asdict(asterisk.line),
+    )
+
+
+def _quantiles(times_ms: Iterable[float | None]) -> dict[str, float]:
+    took = sorted(each for each in times_ms if each is not None)
+    return {name: took[min(len(took) - 1, int(len(took) * share))] for name, share in SHARES.items() if took}
 
 
 def _some_of(suite: Suite, questions: int) -> Chain:
@@ -144,8 +188,11 @@ def _line(row: Row) -> str:
     )
     right = ", ".join(f"{kind} {of} of {asked}" for kind, (of, asked) in sorted(row.right.items()))
     turnaround = ", ".join(f"{name} {ms:.0f}" for name, ms in row.turnaround_ms.items())
+    ear = ", ".join(f"{name} {ms:.0f}" for name, ms in row.ear_ms.items())
+    line = "" if not row.line else f" ({', '.join(f'{key} {value}' for key, value in row.line.items())})"
     return (
-        f"{row.calls:2} calls: {row.turns} turns, right {right}, turnaround {turnaround} ms;"
+        f"{row.calls:2} calls: {row.turns} turns, right {right}, turnaround {turnaround} ms, at the ear"
+        f" {ear} ms; too early {row.premature}, unanswered {row.unanswered}, underruns {row.underruns}{line};"
         f" {whole:.3f} core-seconds a turn: {stages}"
     )
 
