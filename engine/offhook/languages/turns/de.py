@@ -205,7 +205,7 @@ _NUMBERS = Numbers(
 )
 
 _ASKING = Asking(
-    spell=pattern(r"\bbuchstabier\w*|\bbuchstabe für buchstabe\b"),
+    spell=pattern(r"\bbuchstabier\w*|\bbuchstabe für buchstabe\b|kennzeichen\b"),
     so_many_digits=pattern(
         r"\b(?P<n>\d{1,2}|null|ein|zwei|zwo|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|sechzehn)"
         r"[- ]?(?:stellig\w*|ziffern|stellen|zahlen)\b"
@@ -229,7 +229,7 @@ _ASKING = Asking(
     ),
     ours=pattern(
         r"\b(?:unsere?|meine?|seine?) (?:\w+ ){0,2}(?:\w*nummer|code|pin|e-?mail\w*|handy)\b"
-        r"|\b(?:möchten|wollen|wünschen) sie\b|\b(?:soll|darf|kann) ich ihnen\b"
+        r"|\b(?:möchten|wollen|wünschen) sie\b|^(?!.*\bwelche[nrsm]?\b).*\b(?:soll|darf|kann) ich ihnen\b"
         r"|^(?:(?:und|also|gut|dann|okay)[,\s]+)*(?:ist|sind|war|waren|stimmt|hat|haben)\b"
     ),
     yes_no_question=pattern(

@@ -84,7 +84,12 @@ _NUMBERS = Numbers(
 
 _FIRST = r"(?:(?:and|so|okay|ok|or|well|then|right|great|now)[,\s]+)*"
 _ASKING = Asking(
-    spell=pattern(r"\b(?:spell|spelling|letter by letter|post ?code|postal code)\b"),
+    spell=pattern(
+        r"\b(?:spell|spelling|letter by letter|post ?code|postal code|iban|vin|(?:licen[cs]e|number) plate)\b"
+        r"|\b(?:booking|order|payment|confirmation) reference\b(?! number)"
+        r"|\bregistration(?: number| mark)?(?: (?:of|on|for) (?:your|the) \w+)?[?.]?$"
+        r"|\b(?:account|booking|customer|employee|member(?:ship)?|order|patient|policy|student|user) id\b"
+    ),
     so_many_digits=pattern(
         rf"\b(?P<n>\d{{1,2}}|{'|'.join(COUNTING)})(?:[- ]digits?\b| (?:numbers|figures)\b)"
     ),
@@ -113,7 +118,8 @@ _ASKING = Asking(
     ours=pattern(
         r"\b(?:our|my|their|his|her) (?:\w+ ){0,2}(?:number|code|pin|e-?mail|mobile)\b"
         r"|\bwould you (?:like|prefer|want)\b|\bdo you want\b"
-        r"|\b(?:shall|should|can|could|may) (?:i|we) (?:give|tell|send|read|e-?mail)\b"
+        r"|^(?!.*\b(?:what|which)\b).*\b(?:shall|should|can|could|may) (?:i|we)"
+        r" (?:give|tell|send|read|e-?mail)\b"
         rf"|^{_FIRST}(?:is|are|was|were|did|does|has|am|isn't|aren't|wasn't|didn't)\b"
         rf"|^{_FIRST}(?:can|could|may|shall|should|do|will|would)\b.*\b(?:this|that|same) (?:\w+ )?number\b"
     ),

@@ -180,7 +180,7 @@ _NUMBERS = Numbers(
 )
 
 _ASKING = Asking(
-    spell=pattern(r"\bdeletr\w*|\bletra (?:por|a) letra\b"),
+    spell=pattern(r"\bdeletr\w*|\bletra (?:por|a) letra\b|\b(?:iban|localizador)\b|\bmatrícula del?\b"),
     so_many_digits=pattern(rf"\b(?P<n>\d{{1,2}}|{'|'.join(_COUNT)}|dieciséis) (?:dígitos|cifras|números)\b"),
     card=pattern(r"\bnúmero de (?:su |la |tu )?tarjeta(?! de (?:socio|regalo|fidelidad))\b"),
     number=pattern(
@@ -201,8 +201,8 @@ _ASKING = Asking(
     ours=pattern(
         r"\b(?:nuestro|mi) (?:\w+ ){0,2}(?:número|código|teléfono|correo|móvil)\b"
         r"|\b(?:quiere|desea|prefiere|quieres|le gustaría)\b"
-        r"|\b(?:le|te) (?:doy|digo|mando|envío|puedo dar)\b|^¿?(?:y |entonces |pues )?(?:es|era|está|tiene"
-        r"|fue)\b"
+        r"|^(?!.*\b(?:qué|cuál)\b).*\b(?:le|te) (?:doy|digo|mando|envío|puedo dar)\b"
+        r"|^¿?(?:y |entonces |pues )?(?:es|era|está|tiene|fue)\b"
     ),
     yes_no_question=pattern(
         r"(?:^|[.!?,;:]\s+)¿?(?:(?:y|o|entonces|bueno|pues)\s+)?(?!(?:qué|cuál|quién|cuándo|dónde|cómo"

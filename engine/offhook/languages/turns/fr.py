@@ -177,7 +177,9 @@ _NUMBERS = Numbers(
 )
 
 _ASKING = Asking(
-    spell=pattern(r"\bépel\w*|\bépeler\b|\blettre par lettre\b"),
+    spell=pattern(
+        r"\bépel\w*|\bépeler\b|\blettre par lettre\b|\biban\b|\bimmatriculation\b|\bplaque\b(?=.*\?$)"
+    ),
     so_many_digits=pattern(rf"\b(?P<n>\d{{1,2}}|{'|'.join(_COUNT)}|seize) chiffres\b"),
     card=pattern(r"\bnuméro de (?:votre |la |ta )?carte(?! (?:de fidélité|cadeau|de membre|vitale))\b"),
     number=pattern(
@@ -199,8 +201,8 @@ _ASKING = Asking(
     ours=pattern(
         r"\b(?:notre|mon) (?:\w+ ){0,2}(?:numéro|code|téléphone|e-?mail|mail|portable)\b"
         r"|\b(?:voulez|souhaitez|préférez|désirez)[- ]vous\b|\bvous (?:voulez|souhaitez|préférez)\b"
-        r"|\bje (?:vous )?(?:donne|envoie|peux vous)\b|^(?:et |alors |donc )?(?:est-ce (?:que|bien)|c'est"
-        r" bien)\b"
+        r"|^(?!.*\bquel(?:le)?s?\b).*\bje (?:vous )?(?:donne|envoie|peux vous)\b"
+        r"|^(?:et |alors |donc )?(?:est-ce (?:que|bien)|c'est bien)\b"
     ),
     yes_no_question=pattern(
         r"(?:^|[.!?,;:]\s+|\b(?:et|alors|donc|ou)\s+)(?:est-ce qu|\w+-(?:vous|t-il|t-elle|il|elle|ce|on"
