@@ -5,7 +5,7 @@ matcher was not trained on, said by the Piper voice joe over a telephone line (8
 by Moonshine three times: expecting nothing, the words of the business (``own``), and those of another one,
 which the caller never meant (``other``).  Counted are the words that are wrong, the texts that come nearer to
 what was said or go further from it than without, and the questions whose fact, or another one, is found
-plainly (:data:`offhook.conversation.policies.grounded.PLAIN` and more).
+plainly (:data:`offhook.knowledge.base.PLAIN` and more).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from bench.recognition.material import levelled, on_the_line
-from offhook.conversation.policies.grounded import PLAIN
 from offhook.engines.stt.base import STT_RATE_HZ
 from offhook.engines.stt.moonshine import Moonshine
 from offhook.evaluation.voices import callers_voice
+from offhook.knowledge.base import PLAIN
 from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.own_words import OwnWords
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from offhook.cli.database import Action, add_actions, run
 from offhook.cli.tables import as_json, as_table
-from offhook.conversation.policies.grounded import FLOOR, PLAIN
+from offhook.conversation.policies.grounded import FLOOR
 from offhook.documents.blocks import Document
 from offhook.documents.chunks import chunks
 from offhook.documents.pages import is_url, read_page
@@ -20,6 +20,7 @@ from offhook.documents.reading import SUFFIXES, files_in, read_file
 from offhook.engines.pool import load_knowledge_models
 from offhook.errors import ConfigError, OffhookError
 from offhook.files import placed
+from offhook.knowledge.base import PLAIN
 from offhook.knowledge.explain import explain
 from offhook.knowledge.passages import with_vectors
 from offhook.knowledge.store import Knowledge, Models

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
+PLAIN = 2.0
+"""Log-odds from which a fact is said as the answer; below, the agent owns up that it is not sure first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:

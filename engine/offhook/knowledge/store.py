@@ -21,6 +21,7 @@ from offhook.documents.passage import Passage
 from offhook.errors import ModelError
 from offhook.knowledge.acts import NO_GUESS, ActClassifier, ActGuess
 from offhook.knowledge.base import Encoded, FactMatcher
+from offhook.knowledge.doubts import doubts
 from offhook.knowledge.items import Item, encode_items, marks_of_parts, needed, part_of, said_of
 from offhook.knowledge.marks import marks, telling
 from offhook.knowledge.moods import Mood, MoodClassifier, is_dictated
@@ -215,6 +216,7 @@ class Knowledge:
         self._networks = models.of("en") if models and base_language(agent.language) == "en" else None
         self._index = _index_of(self.items)
         self._known: _Known | None = None
+        self._doubts = doubts(agent.language)
         self.own_words: OwnWords | None = None
         """What is known, for ears; after :meth:`prepare`, in languages that it is of use in."""
         self._prepared = False
@@ -325,7 +327,10 @@ class Knowledge:
             by_words = self._index.numbers(question, BY_WORDS)
             numbers = list(dict.fromkeys([*answered, *by_words, *(int(n) for n in likely)]))
         matcher = self._networks.matcher
-        scores = matcher.scores(asked, [known.encoded[number] for number in numbers])
+        facts = [known.encoded[number] for number in numbers]
+        scores = matcher.scores(asked, facts)
+        if self._doubts is not None:
+            scores = self._doubts.weighed(asked, facts, scores)
         asked_for = marks(question)
         for place, number in enumerate(numbers):
             if any(keyword and keyword <= asked_for for keyword in known.keywords[number]):

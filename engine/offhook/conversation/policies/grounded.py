@@ -25,6 +25,7 @@ from offhook.conversation.grounding import unsupported
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.lookup import look_up
 from offhook.engines.llm.base import Grammar, ToolCall, ToolOffer
+from offhook.knowledge.base import PLAIN
 from offhook.knowledge.items import Item
 from offhook.knowledge.notes import assemble
 from offhook.knowledge.store import Candidate, Knowledge, Ranking
@@ -37,8 +38,6 @@ from offhook.workers import Workers
 
 FLOOR = 0.5
 """Log-odds from which a fact is said."""
-PLAIN = 2.0
-"""Log-odds from which it is said as the answer; below, the agent owns up that it is not sure first."""
 SHORT = 25
 """Words of a fact that is then said as a whole."""
 NEAR = 1.5
