@@ -105,13 +105,17 @@ upgrade: build  ## 1,000 calls while the daemon is replaced: none may be lost (t
 	OFFHOOK_UPGRADE_CALLS=1000 OFFHOOK_UPGRADE_AT_ONCE=16 $(BIN)/pytest tests/daemon/test_upgrade.py --timeout=1800
 
 .PHONY: peers
-peers: build  ## Pipecat with the same models on the same phrases, beside ours (6 minutes; flite)
-	$(BIN)/python -m bench.peers.pipecat
+peers: build  ## Pipecat with the same models on the same phrases, beside ours (6 minutes; flite; REPORT=1 keeps it)
+	$(BIN)/python -m bench.peers.pipecat $(if $(REPORT),--report)
 
 .PHONY: evals
-evals: build  ## Measure by other people's definitions: eot-bench, tau-voice, EVA, Full-Duplex-Bench (15 minutes)
+evals: build  ## Measure by other people's definitions: eot-bench, tau-voice, EVA, Full-Duplex-Bench (15 minutes, REPORT=1 keeps it)
 	tests/asterisk/install.sh
-	$(BIN)/python -m bench.evals
+	$(BIN)/python -m bench.evals $(if $(REPORT),--report)
+
+.PHONY: curve
+curve: build  ## 1 to 32 conversations at once: turnaround, processor time and right answers (25 minutes, REPORT=1 keeps it)
+	$(BIN)/python -m bench.bench_core_seconds --calls 1 2 4 8 16 32 $(if $(REPORT),--report)
 
 # --- building --------------------------------------------------------------------------------
 

@@ -12,13 +12,16 @@ work that is spared at their cost is not spared.  So do answers that began too e
 times that audio ran dry and, on Asterisk, packets that were lost.
 
     python -m bench.bench_core_seconds [--asterisk] [--calls 1 4 8 16] [--questions 6] [--config FILE]
-                                       [--json FILE]
+                                       [--report] [--json FILE]
+
+``make curve`` takes 1, 2, 4, 8, 16 and 32 calls; ``--report`` keeps that in bench/reports/curve.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +30,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.about import REPORTS, about
 from bench.asterisk_calls import AsteriskCalls, Line, asterisk_calls
 from offhook.config import load_config
 from offhook.evaluation.call_run import Telephone, call
@@ -38,8 +42,8 @@ from offhook.observe.cpu import ThreadTimes
 from offhook.observe.trace import TurnTrace, read_traces
 
 SUITES = Path(__file__).parent / "suites"
+REPORT = REPORTS / "curve.json"
 REST_S = 5.0
-
 
 SHARES = {"p50": 0.5, "p95": 0.95}
 
@@ -74,8 +78,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--asterisk", action="store_true", help="by SIP through the tests' real Asterisk")
     parser.add_argument("--config", type=Path)
     parser.add_argument("--voice", help="the caller's: flite:NAME, espeak:NAME or piper:FILE.onnx")
+    parser.add_argument("--report", action="store_true", help=f"write {REPORT.name} into bench/reports")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(argv)
+    made = about(f".venv/bin/python -m bench.bench_core_seconds {' '.join(argv or sys.argv[1:])}")
     suites = [load_suite(path) for path in sorted(SUITES.glob("*.en.json"))]
     voice, rows = callers_voice(args.voice, "en"), []
     agents = {suite.id: suite.agent() for suite in suites}
@@ -86,8 +92,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             for calls in args.calls:
                 rows.append(_measured(suites, calls, args.questions, telephone, asterisk))
                 print(_line(rows[-1]), flush=True)
-    if args.json:
-        args.json.write_text(json.dumps([vars(row) for row in rows], indent=1) + "\n")
+    report = {"about": {**made, "caller": voice.name}, "rows": [vars(row) for row in rows]}
+    for file in [REPORT] * args.report + [args.json] * (args.json is not None):
+        file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def _measured(

@@ -12,14 +12,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.about import about
 from offhook.config import Config, load_config
 from offhook.errors import OffhookError
 from offhook.evaluation.report import SuiteRun, as_json, tables, verdicts
@@ -43,7 +42,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 async def run(files: Sequence[Path], config: Config, policy: str | None) -> dict[str, Any]:
     """Ask everything, print the tables, and give the report."""
-    began = time.monotonic()
+    began, said = time.monotonic(), about(".venv/bin/python -m bench.suites")
     sessions = Sessions(config)
     runs: list[SuiteRun] = []
     try:
@@ -71,26 +70,11 @@ async def run(files: Sequence[Path], config: Config, policy: str | None) -> dict
         ]
     return {
         "method": " ".join((__doc__ or "").partition("Method: ")[2].split()),
-        "machine": machine(),
+        "about": said,
         "language_model": model or "none: no answer needed one",
         "facts_found_by": "meaning and words" if by_meaning else "words alone",
-        "measured_at": time.strftime("%Y-%m-%d", time.gmtime()),
         "seconds": round(time.monotonic() - began, 1),
-        "load_average": round(os.getloadavg()[0], 2),
         **report,
-    }
-
-
-def machine() -> dict[str, Any]:
-    """What it was measured on."""
-    cpuinfo, model = Path("/proc/cpuinfo"), ""
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return {
-        "cpu": model or platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
     }
 
 

@@ -72,7 +72,7 @@ def jobs(options: argparse.Namespace) -> list[Job]:
     """What is to be measured, in an order that starts each system once per agent."""
     if options.quick:
         wanted = options.only or QUICK
-        return [(DEFAULT_DIAL, _shortened(BY_NAME[name])) for name in wanted]
+        return [(DEFAULT_DIAL, shortened(BY_NAME[name])) for name in wanted]
     names = options.only or list(BY_NAME)
     factor = _factor(options.turns)
     found: list[Job] = []
@@ -157,7 +157,8 @@ def _factor(turns: int | None) -> float:
     return max(0.05, (turns - fixed) / sum(one.turns for one in mine if one.weight))
 
 
-def _shortened(scenario: Scenario) -> Scenario:
+def shortened(scenario: Scenario) -> Scenario:
+    """One call of it, and only its first steps: whether it works, and no figure."""
     return replace(
         scenario, calls=1, steps=scenario.steps[: max(3, round(len(scenario.steps) * QUICK_FACTOR))]
     )

@@ -27,13 +27,13 @@ def draw(report: dict[str, Any], file: Path) -> None:
     figure, (curve, fall) = pyplot.subplots(1, 2, figsize=(12.5, 5), width_ratios=(1, 1.15))
     _curve(curve, report)
     _waterfall(fall, report["median_turn"], report["dial"])
-    machine = report["machine"]
+    where = report["about"]
     figure.suptitle("offhook, measured at the caller's ear", color=_INK, x=0.01, ha="left", fontsize=13)
     figure.text(
         0.01,
         0.01,
-        f"{machine['cpu']}, {machine['cores']} cores; embedded models; a SIP client on a real Asterisk, "
-        f"loopback; {report['turns']} turns with the default dial; {report['measured_at']}",
+        f"{where['processor']}, {where['cores']} cores; embedded models; a SIP client on a real Asterisk, "
+        f"loopback; {report['turns']} turns with the default dial; {where['at'][:10]}",
         color="#57606a",
         fontsize=8,
     )

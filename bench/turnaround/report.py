@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.about import about
 from bench.turnaround import parts
 from bench.turnaround.figures import Figures, Group, figures, flat, group_of, median_turn
 from bench.turnaround.judge import Undisturbed, undisturbed_answers
@@ -99,8 +97,7 @@ def build(folder: Path = parts.FOLDER) -> dict[str, Any]:
         },
         "method": [" ".join(part.split()) for part in METHOD.strip().split("\n\n")],
         "models": "Moonshine tiny-en, SmolLM2-135M-Instruct Q4_0, espeak-ng en-us (the embedded ones)",
-        "machine": machine(),
-        "measured_at": time.strftime("%Y-%m-%d", time.gmtime()),
+        "about": about("make turnaround && .venv/bin/python -m bench.turnaround --report"),
         "left_out": [f"{part.system} {part.scenario}" for part in present if part.code != code],
         "load_before_parts": [round(part.load_before, 2) for part in every],
         "measuring_minutes": round(sum(part.seconds for part in every) / 60, 1),
@@ -111,21 +108,6 @@ def write(report: dict[str, Any], file: Path = REPORT) -> None:
     """As JSON that a diff can show."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def machine() -> dict[str, Any]:
-    """What it was measured on."""
-    model = ""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text().splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return {
-        "cpu": model or platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-    }
 
 
 def table(report: dict[str, Any]) -> str:

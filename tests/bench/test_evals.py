@@ -100,9 +100,11 @@ def test_the_table_says_where_nothing_was_measured() -> None:
         "about": {"commit": "x", "cores": 2, "processor": "y", "load_before": 0.1},
         "eot": {"cutoffs_at_300": 0.1, "cutoffs_at_600": 0.0, "latency_at_5": 400.0, "latency_at_10": 300.0},
         "tau": {"response_latency_s": 0.3, "yield_latency_s": 0.3, **panel},
+        "turnaround": {"timed_turns": 9, "p50_ms": 300.0, "p95_ms": 500.0, "p99_ms": None},
         "eva": {"value": 0.8, "of": 10},
         "fdb": {"pause_takeover": rate, "smooth_taken": rate, "smooth_s": None},
     }
     text = table(made)
     assert "10.0%, 0.0%" in text
     assert "nothing measured" in text
+    assert text.count("  ours ") == text.count("  published ") == text.count("  differs ") == 5

@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.evals.__main__ import about
+from bench.about import about
 from bench.turnaround.measure import percentile
 from bench.turnaround.phrases import LINES, ROOT, spoken
 from bench.turnaround.scenarios import AGENTS
@@ -76,7 +76,11 @@ def main(words: Sequence[str] | None = None) -> None:
     phrases = [spoken(name).phrase for name in lines]
     environment()
     print(f"{len(phrases)} phrases, twice: about {2 * len(phrases) * _TURN_S / 60:.0f} minutes", flush=True)
-    made: dict[str, Any] = {"about": about(), "pipecat": VERSION, "phrases": lines}
+    made: dict[str, Any] = {
+        "about": about(".venv/bin/python -m bench.peers.pipecat --report"),
+        "pipecat": VERSION,
+        "phrases": lines,
+    }
     with tempfile.TemporaryDirectory(prefix="offhook-peers-") as folder:
         made["ours"] = figures(asyncio.run(ours(phrases)))
         times, heard = theirs(phrases, Path(folder))
