@@ -96,9 +96,9 @@ turnaround: build  ## Measure turnaround, premature answers and barge-in on a re
 	$(BIN)/python -m bench.turnaround
 
 .PHONY: soak
-soak: build  ## 10,000 calls of every kind through the daemon, and what has grown (HOURS=10: a night; stopped, it goes on)
+soak: build  ## 10,000 calls of every kind through the daemon, and what has grown (HOURS=10: a night; EMBEDDED=1; stopped, it goes on)
 	@mkdir -p build
-	$(BIN)/python -m bench.soak --keep build/soak.jsonl $(if $(HOURS),--hours $(HOURS))
+	$(BIN)/python -m bench.soak --keep build/soak$(if $(EMBEDDED),-embedded).jsonl $(if $(EMBEDDED),--embedded --at-once 4) $(if $(HOURS),--hours $(HOURS))
 
 .PHONY: upgrade
 upgrade: build  ## 1,000 calls while the daemon is replaced: none may be lost (the suite does 100)

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from offhook.engines.tts import vits
+from offhook.engines.tts import vits, vits_split
 from offhook.engines.tts.piper import Piper, _Phonemizer
 from offhook.engines.tts.vits_split import CannotCutError, Cut, cut
 from tests.support.engines.tiny_piper import write_tiny_piper
@@ -268,7 +268,7 @@ def test_a_wrong_cut_is_noticed_at_load(
     def careless(model: onnx.ModelProto) -> Cut:
         return replace(cut(model), context_frames=(0, 0))
 
-    monkeypatch.setattr(vits, "cut", careless)
+    monkeypatch.setattr(vits_split, "cut", careless)
     whole = Piper(file)
     assert not whole.streams
     (record,) = caplog.records

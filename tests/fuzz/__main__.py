@@ -22,7 +22,8 @@ FOUND = ROOT / "build" / "fuzz"
 INPUTS = {
     "frame_decoder": 600_000, "handoff": 3_000_000, "agi": 110_000, "websocket_control": 1_800_000,
     "model_stream": 20_000, "wyoming": 900_000, "agent_file": 360_000, "suite_file": 600_000,
-    "gguf_header": 170_000, "model_files": 60_000, "answer": 9_000,
+    "gguf_header": 170_000, "ggml_header": 150_000, "onnx_network": 14_000, "model_files": 60_000,
+    "answer": 9_000,
 }  # fmt: skip
 """How many are tried of each unless seconds are told: some 30 seconds' worth on one core of 2.5 GHz.
 

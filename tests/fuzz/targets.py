@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import tempfile
 from collections.abc import Callable
@@ -36,7 +37,10 @@ from offhook.engines.llm.responses import ResponsesEvents
 from offhook.engines.llm.wire import Delta, EventReader, MalformedError, ReportedError
 from offhook.engines.remote.service import Service
 from offhook.engines.remote.wyoming import WyomingLine
+from offhook.engines.stt import ggml_file
+from offhook.engines.stt.ggml_file import check_ggml
 from offhook.engines.stt.moonshine_tokens import read_tokenizer
+from offhook.engines.tts.vits_split import CannotCutError, cut_file
 from offhook.errors import AgiError, ConfigError, HandoffError, ModelError, ProtocolError
 from offhook.evaluation.suite import load_suite
 from offhook.speech.clauses import clean, split
@@ -131,6 +135,23 @@ def gguf_header(data: bytes) -> None:
     assert found is None or isinstance(found, float | int)
 
 
+def ggml_header(data: bytes) -> None:
+    """A Whisper file from its beginning, and what follows its vocabulary: an error of a kind, or nothing."""
+    with contextlib.suppress(ModelError):
+        check_ggml(_file("model.ggml", data))
+    with contextlib.suppress(ggml_file._BadFileError):
+        ggml_file._walk_tensors(io.BytesIO(data), len(data), _SMALLEST.tensors())
+
+
+_SMALLEST = ggml_file._Header(50_000, 1_500, 8, 1, 1, 448, 8, 1, 1, 80, 1)
+
+
+def onnx_network(data: bytes) -> None:
+    """A voice's network, which is cut in two: cut, or an error of one kind."""
+    with contextlib.suppress(CannotCutError):
+        cut_file(_file("voice.onnx", data))
+
+
 def model_files(data: bytes) -> None:
     """What is imported: a CTranslate2 folder, a bundle, a recogniser's vocabulary."""
     path = _file("model.bin", data)
@@ -165,6 +186,8 @@ TARGETS: dict[str, Target] = {
         agent_file,
         suite_file,
         gguf_header,
+        ggml_header,
+        onnx_network,
         model_files,
         answer,
     )

@@ -122,7 +122,11 @@ def _walk(file: BinaryIO, size: int) -> None:
         raise _BadFileError("the mel filters are damaged")
     file.seek(filters * bins * 4, 1)
     _walk_vocabulary(file, header.n_vocab)
-    missing = header.tensors()
+    _walk_tensors(file, size, header.tensors())
+
+
+def _walk_tensors(file: BinaryIO, size: int, missing: dict[str, tuple[int, ...]]) -> None:
+    """To the file's end; all that are ``missing`` have to come."""
     while file.tell() < size:
         _walk_tensor(file, missing)
     if file.tell() != size or missing:

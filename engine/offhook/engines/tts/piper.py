@@ -25,7 +25,8 @@ from offhook.config import Device, TtsConfig
 from offhook.engines.engine import Loading
 from offhook.engines.tts.base import never
 from offhook.engines.tts.text import has_words, parts, speakable
-from offhook.engines.tts.vits import Feed, Vits, one_line
+from offhook.engines.tts.vits import Feed, Vits
+from offhook.engines.tts.vits_split import one_line
 from offhook.errors import ModelError
 from offhook.files import check_file, file_exists, model_errors, read_text
 

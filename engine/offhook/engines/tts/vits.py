@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from offhook.config import Device
 from offhook.engines.device import onnx_session
-from offhook.engines.tts.vits_split import CannotCutError, Cut, cut
+from offhook.engines.tts.vits_split import CannotCutError, Cut, cut_file, one_line
 from offhook.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -113,15 +113,11 @@ class Vits:
     def _cut(self) -> str | None:
         """Load the two halves, or say why they cannot be made."""
         try:
-            import onnx
+            halves = cut_file(self._path)
         except ImportError as error:
             return f"the package onnx is missing ({error}); run: pip install 'offhook[piper]'"
-        try:
-            halves = cut(onnx.load(str(self._path)))
-        except CannotCutError as error:
+        except CannotCutError as error:  # of a broken file, too: onnxruntime is asked next, and reports
             return str(error)
-        except Exception as error:  # a broken file: onnxruntime is asked next, and its answer is reported
-            return f"it cannot be read ({one_line(error)})"
         try:
             self._halves = _Halves(
                 halves,
@@ -218,8 +214,3 @@ def _session(
         raise ModelError(
             f"{path}: not a usable ONNX file ({one_line(error)}); fetch the voice again"
         ) from error
-
-
-def one_line(error: Exception) -> str:
-    """An exception's text, as it may stand in one of ours."""
-    return " ".join(str(error).split())[:200]

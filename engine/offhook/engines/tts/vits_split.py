@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 _POINTWISE_TEXT = """
@@ -43,6 +44,18 @@ class Cut:
     """Samples that one latent frame makes."""
     context_frames: tuple[int, int]
     """Frames before and after a window that its samples depend on."""
+
+
+def cut_file(path: Path) -> Cut:
+    """Cut the network in a file.  Raises :class:`CannotCutError`, whatever the file holds."""
+    import onnx
+
+    try:
+        return cut(onnx.load(str(path)))
+    except CannotCutError:
+        raise
+    except Exception as error:  # a broken file; whoever loads it whole is told more
+        raise CannotCutError(f"it cannot be read ({one_line(error)})") from error
 
 
 def cut(model: Any) -> Cut:
@@ -265,3 +278,8 @@ def _part(model: Any, graph: _Graph, nodes: set[int], inputs: list[Any], outputs
     part.graph.input.extend(node for node in inputs if node.name not in graph.initializers)
     part.graph.output.extend(graph.described(name) for name in outputs)
     return bytes(part.SerializeToString())
+
+
+def one_line(error: Exception) -> str:
+    """An exception's text, as it may stand in one of ours."""
+    return " ".join(str(error).split())[:200]
