@@ -263,6 +263,13 @@ class TestSecondTry:
             status(503, "", retry_after="0.2"),
             status(504, ""),
             status(529, ""),
+            status(408, ""),
+            status(409, ""),
+            status(425, ""),
+            status(520, HTML),
+            status(522, HTML),
+            status(524, HTML),
+            status(598, ""),
             leave,
             reset,
         ],
@@ -277,6 +284,39 @@ class TestSecondTry:
     async def test_a_stream_that_breaks_before_its_first_word(self, side: Side, end: str) -> None:
         side.server.will(side.stream(*side.pieces(), end=end), side.answer("Yes."))
         assert (await side.ask())[0] == "Yes."
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            "unexpected EOF",
+            {"message": "rate limited upstream", "code": 429},
+            {"message": "The server had an error", "type": "server_error", "code": None},
+            {"message": "Overloaded", "type": "overloaded_error"},
+            {"message": "try again", "status": "UNAVAILABLE", "code": 503},
+        ],
+    )
+    async def test_an_error_in_the_stream_before_its_first_word(self, side: Side, error: object) -> None:
+        reported = side.error(error)
+        side.server.will(side.stream(reported), side.answer("Yes."))
+        assert (await side.ask())[0] == "Yes."
+        side.server.will(side.stream(*side.pieces("Yes,"), reported))
+        with pytest.raises(ModelError, match="reports an error in the stream"):
+            await side.ask()
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            {"message": "too long", "code": "context_length_exceeded"},
+            {"message": "no", "type": "invalid_request_error"},
+            {"message": "no key", "code": 401},
+            {"message": "pay", "code": "insufficient_quota"},
+        ],
+    )
+    async def test_not_for_an_error_in_the_stream_that_lasts(self, side: Side, error: object) -> None:
+        side.server.will(side.stream(side.error(error)))
+        with pytest.raises(ModelError, match="reports an error in the stream"):
+            await side.ask()
+        assert len(side.server.requests) == 1
 
     @pytest.mark.parametrize("end", ["cut", "reset"])
     async def test_never_after_the_first_word(self, side: Side, end: str) -> None:
@@ -301,6 +341,7 @@ class TestSecondTry:
             status(503, "", retry_after="30"),
             status(401, ""),
             status(400, ""),
+            status(501, ""),
         ],
     )
     async def test_not_for_what_lasts(self, side: Side, trouble: Behaviour) -> None:

@@ -57,7 +57,7 @@ class Side:
         kind = "text/event-stream" if self.engine == "openai" else NDJSON
         return stream(*chunks, kind=kind, end=end, **headers)
 
-    def error(self, message: str) -> bytes:
+    def error(self, message: object) -> bytes:
         return (event if self.engine == "openai" else line)({"error": message})
 
     async def talk(self, question: str = "Are you open?") -> RemoteConversation:

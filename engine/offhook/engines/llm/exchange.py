@@ -22,15 +22,16 @@ from offhook.engines.llm.tool_calls import accepted
 from offhook.engines.llm.wire import (
     Delta,
     MalformedError,
+    PassingReport,
     ReportedError,
     StopText,
     Usage,
     WireCall,
 )
 from offhook.engines.remote.refusals import (
-    PASSING_STATUS,
     broken,
     detail_of,
+    passes,
     refused,
     refuses_system,
     retry_after_s,
@@ -233,7 +234,7 @@ class RemoteGeneration:
                 break
         problem = refused(response.status_code, response.headers, detail, endpoint, dialect.hints)
         quota = response.status_code == 429 and not isinstance(problem, BusyError)
-        if response.status_code in PASSING_STATUS and not quota:
+        if passes(response.status_code) and not quota:
             raise _PassingError(problem, retry_after_s(response.headers) or 0.0)
         raise _lasting(problem)
 
@@ -257,7 +258,7 @@ class RemoteGeneration:
         at = self._endpoint.url
         await self._check_type(response)
         reader = self._dialect.events()
-        problem = ""
+        problem, passing = "", False
         try:
             async for data in response.aiter_bytes():
                 if self._take(reader.feed(data)):
@@ -267,9 +268,12 @@ class RemoteGeneration:
             problem = f"{at}: malformed stream: {error}"
         except ReportedError as error:
             problem = f"{at} reports an error in the stream: {shown(str(error), self._endpoint)}"
+            passing = isinstance(error, PassingReport) and not self._begun
         if self._reason:
             return  # the answer was complete; what came after it does not matter
         # Raised out here, so that no traceback leads to the server's own words: they may hold the key.
+        if passing:
+            raise _PassingError(ModelError(problem))
         when = "in the middle" if self._chars else "before its first word"
         raise ModelError(
             problem

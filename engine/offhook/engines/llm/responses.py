@@ -120,7 +120,7 @@ class ResponsesEvents(EventStream):
         value = json_object(event)
         kind = value.get("type")
         if kind == "error":
-            raise ReportedError(str(value.get("message") or "no reason given"))
+            raise_reported({"error": value | {"type": None}})  # its type is the event's
         raise_reported(value)
         if kind in _SAID:
             text = value.get("delta")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from offhook.engines.llm.base import FinishReason
+from offhook.engines.remote.refusals import reported_passes
 
 MAX_LINE_BYTES = 1 << 20
 """A longer line is no piece of an answer."""
@@ -26,6 +27,10 @@ class MalformedError(Exception):
 
 class ReportedError(Exception):
     """The server reports an error in the middle of a stream; the message is the server's."""
+
+
+class PassingReport(ReportedError):
+    """One that may be gone at the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +186,8 @@ def raise_reported(event: dict[str, Any]) -> None:
     error = event.get("error")
     if error:
         message = error.get("message") if isinstance(error, dict) else error
-        raise ReportedError(str(message or "no reason given"))
+        kind = PassingReport if reported_passes(error) else ReportedError
+        raise kind(str(message or "no reason given"))
 
 
 def text_of(content: object) -> str:

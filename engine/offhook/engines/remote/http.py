@@ -18,10 +18,10 @@ import httpx
 from offhook.engines.remote.connections import Connections
 from offhook.engines.remote.refusals import (
     MAX_BODY_BYTES,
-    PASSING_STATUS,
     Hints,
     broken,
     detail_of,
+    passes,
     refused,
     retry_after_s,
 )
@@ -171,7 +171,7 @@ class HttpService:
             await response.aclose()
         problem = refused(response.status_code, response.headers, detail, service, self._hints)
         quota = response.status_code == 429 and not isinstance(problem, BusyError)
-        if response.status_code in PASSING_STATUS and not quota:
+        if passes(response.status_code) and not quota:
             raise _PassingError(problem, retry_after_s(response.headers) or 0.0)
         raise lasting(problem)
 

@@ -23,8 +23,15 @@ from offhook.errors import BusyError, DeadlineError, ModelError, OffhookError
 
 MAX_BODY_BYTES = 64 << 10
 """Of a refusal no more is read."""
-PASSING_STATUS = (429, 500, 502, 503, 504, 529)
-"""What may be gone a moment later: too many requests, a server that stumbles or just starts, gateways."""
+_PASSING_REQUESTS = (408, 409, 425, 429)
+"""Too slow, in conflict with another, too early, too many."""
+_LASTING_TROUBLES = (501, 505)
+"""The server cannot do that, and does not speak this HTTP."""
+_LASTING_CODES = re.compile(
+    r"invalid|not_found|context_length|authentication|permission|quota|billing|unsupported|policy",
+    re.IGNORECASE,
+)
+"""What the codes and types of errors hold that come again."""
 
 _MAX_DETAIL_CHARS = 200
 _QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
@@ -98,6 +105,21 @@ def detail_of(body: bytes) -> Detail:
         _word(error.get("code")) or _word(error.get("type")) or _word(error.get("status")),
         _word(error.get("param")) or _location(message) or _violation(error.get("details")),
     )
+
+
+def passes(status: int) -> bool:
+    """Whether a trouble may be gone a moment later: a server that stumbles or just starts, gateways."""
+    return status in _PASSING_REQUESTS or (status >= 500 and status not in _LASTING_TROUBLES)
+
+
+def reported_passes(error: object) -> bool:
+    """The same of an error that is told in the stream of an answer, as an object or in words alone."""
+    if not isinstance(error, dict):
+        return True
+    code = error.get("code")
+    if isinstance(code, int) and 400 <= code < 600:
+        return passes(code)
+    return not any(_LASTING_CODES.search(str(error.get(name) or "")) for name in ("code", "type", "status"))
 
 
 def refused_field(detail: Detail, known: Sequence[str]) -> str:
