@@ -249,6 +249,26 @@ async def test_the_same_request_books_once_also_behind_a_lost_ledger(tmp_path: P
     await made.close()
 
 
+async def test_what_was_cancelled_or_moved_may_be_booked_and_moved_once_more(toolbox: Toolbox) -> None:
+    executor = Executor(toolbox, AYO)
+
+    async def do(tool: str, **arguments: Any) -> Any:
+        result = await executor.run(tool, arguments, committed=True)
+        assert result.ok, result.say
+        return result.value
+
+    first = (await do("book_appointment", **HAIRCUT))["reference"]
+    assert (await do("book_appointment", **HAIRCUT))["reference"] == first, "the same request, twice"
+    await do("cancel_appointment", appointment=first)
+    second = (await do("book_appointment", **HAIRCUT))["reference"]
+    assert second != first
+    assert (await do("book_appointment", **HAIRCUT))["reference"] == second
+    for time in ("15:00", "14:00", "15:00", "15:00"):
+        await do("move_appointment", appointment=second, day="2026-11-27", time=time)
+    (mine,) = await toolbox.tools["move_appointment"].options("appointment", {}, AYO) or ()
+    assert (mine.value, mine.said) == (second, "haircut, Friday, November 27 at 3 PM")
+
+
 async def test_in_german_and_for_a_tenant(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/tenants.db")
     database.prepare()

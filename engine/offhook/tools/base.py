@@ -72,6 +72,8 @@ class ToolSpec:
     heeds_key: bool = False
     """Whoever gets the same :attr:`Context.key` twice does it once: it may be asked again when nobody
     knows."""
+    undoes: frozenset[str] = frozenset()
+    """Names of tools whose effects it takes back or changes: what they did may be wanted once more."""
 
     @property
     def confirmed(self) -> bool:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -87,6 +88,10 @@ class Executor:
         self._clock = clock
         self._reads: dict[str, ToolResult] = {}
         self._writes: dict[str, asyncio.Task[ToolResult]] = {}
+        self._made: dict[str, tuple[str, str]] = {}
+        """Of each write's key: its tool, and the key that it would have if nothing had been undone."""
+        self._undone: Counter[str] = Counter()
+        """How often what a request had done was undone since, by that key."""
         self._count = 0
 
     @property
@@ -94,7 +99,12 @@ class Executor:
         return self.toolbox.tools
 
     def key(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """Of a request."""
+        """Of a request; another one where what it had done in this call was undone: "book it after all"."""
+        first = self._first_key(name, arguments)
+        undone = self._undone[first]
+        return self._first_key(name, {**arguments, "": undone}) if undone else first
+
+    def _first_key(self, name: str, arguments: Mapping[str, Any]) -> str:
         return request_key(self.context.call_id, name, arguments, self.context.tenant)
 
     def turn_over(self) -> None:
@@ -132,6 +142,7 @@ class Executor:
                 return _TOO_MANY
             task = asyncio.create_task(self._write(tool, arguments, key), name=f"tool-{name}")
             self._writes[key] = task
+            self._made[key] = name, self._first_key(name, arguments)
         return await asyncio.shield(task)
 
     async def close(self) -> None:
@@ -176,6 +187,8 @@ class Executor:
             _log.warning("call=%s tool %s was begun before and never ended", self.context.call_id, name)
             return _UNSURE
         result = await self._attempt(tool, arguments, key)
+        if result.ok:
+            self._take_back(tool.spec.undoes, by=key)
         try:
             if result.ok:
                 await asyncio.to_thread(ledger.done, key, _as_json(result))
@@ -186,6 +199,12 @@ class Executor:
         if self._told is not None:
             self._told(name, tool.spec.unmasked(arguments), result)
         return result
+
+    def _take_back(self, undone: Container[str], by: str) -> None:
+        """What these tools did before is as if it had not been; the request that undid it has been made."""
+        for key, (name, first) in self._made.items():
+            if name in undone and key != by:
+                self._undone[first] += 1
 
     async def _attempt(self, tool: Tool, arguments: Mapping[str, Any], key: str) -> ToolResult:
         """It is run, where it has not failed too often of late."""

@@ -23,6 +23,9 @@ from offhook.tools.builtin.desk import (
 )
 from offhook.tools.builtin.wishes import asked_for
 
+_UNDONE = frozenset({"book_appointment", "move_appointment"})
+"""What a move or a cancellation changes: the same time may be wanted once more after all."""
+
 
 class OfCaller(OfDesk):
     """What needs an appointment that there is: those under the number that calls, and no others."""
@@ -87,6 +90,7 @@ class MoveAppointment(OfCaller):
             },
             effect="writes",
             heeds_key=True,
+            undoes=_UNDONE,
             when=asked_for("move", language),
             phrases=Phrases(confirm=phrases.text("confirm_move", language), failed=spec.phrases.failed),
         )
@@ -121,6 +125,7 @@ class CancelAppointment(OfCaller):
             },
             effect="writes",
             heeds_key=True,
+            undoes=_UNDONE,
             when=asked_for("cancel", language),
             phrases=Phrases(confirm=phrases.text("confirm_cancel", language), failed=spec.phrases.failed),
         )
