@@ -191,13 +191,16 @@ def eot_frontier(silences: Sequence[Silence]) -> Frontier:
     points = []
     for threshold in _THRESHOLDS:
         surely = sum(score >= threshold for score in ends) / len(ends)
+        sure = [pause for score, pause in inner if score >= threshold]
+        unsure = [pause for score, pause in inner if score < threshold]
+        cut_sure = {delay: sum(pause > delay for pause in sure) for delay in _DELAYS_MS}
+        cut_unsure = {timeout: sum(pause > timeout for pause in unsure) for timeout in _TIMEOUTS_MS}
         for delay in _DELAYS_MS:
             for timeout in _TIMEOUTS_MS:
                 if timeout < delay:
                     continue
                 latency = surely * delay + (1 - surely) * timeout
-                cut = sum(pause > (delay if score >= threshold else timeout) for score, pause in inner)
-                points.append((latency, cut / len(inner)))
+                points.append((latency, (cut_sure[delay] + cut_unsure[timeout]) / len(inner)))
     return Frontier(
         *(round(min(cut for latency, cut in points if latency <= most), 4) for most in (300, 600)),
         *(round(min(latency for latency, cut in points if cut <= most), 1) for most in (0.05, 0.10)),
