@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from offhook.cli.main import build_parser
 from offhook.config import Config
 from offhook.daemon.inherited import NAMES
 from offhook.daemon.succession import READY_WITHIN_S
@@ -51,6 +52,14 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     said = analyze("verify", "--man=no", str(tmp_path / SERVICE.name), str(tmp_path / SOCKET.name))
     ours = [line for line in said.stderr.splitlines() if "offhookd" in line]
     assert ours == []
+
+
+def test_what_the_units_start_are_commands_of_ours() -> None:
+    texts = [unit.read_text(encoding="utf-8") for unit in SHIPPED.glob("*.service")]
+    started = re.findall(r"^Exec\w+=.*?/opt/offhook/bin/offhook ([^'\n]+)", "\n".join(texts), re.MULTILINE)
+    for words in started:
+        assert build_parser().parse_args(words.replace("$MAINPID", "1").split()).run is not None
+    assert {words.split()[0] for words in started} >= {"serve", "reload", "upgrade", "web"}
 
 
 def test_an_upgrade_of_the_package_leaves_a_disabled_unit_alone(tmp_path: Path) -> None:
