@@ -31,7 +31,7 @@ async def reserve(
     More of it."""
     return f"{size} on {day:%A} in {threading.current_thread().name}"
 
-@tool()
+@tool
 def today(context) -> dict:
     "What is on today."
     return {"thread": threading.current_thread().name, "call": context.call_id}

@@ -59,15 +59,23 @@ class Marked:
 
 
 def tool(
-    *, writes: bool = False, when: tuple[str, ...] | list[str] = (), timeout_s: float | None = None
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Mark a function as a tool.  ``writes``: it changes something, and runs once, after the caller's yes."""
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    writes: bool = False,
+    when: tuple[str, ...] | list[str] = (),
+    timeout_s: float | None = None,
+) -> Callable[..., Any]:
+    """Mark a function as a tool: ``@tool``, or ``@tool(writes=True)``.
+
+    ``writes``: it changes something, and runs once, after the caller's yes.
+    """
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         setattr(function, _MARK, Marked(writes, tuple(when), timeout_s))
         return function
 
-    return mark
+    return mark if function is None else mark(function)
 
 
 class PythonTool(BaseTool):
