@@ -41,6 +41,7 @@ CASES = [
     ("£25 p.p., £650 pcm", "twenty-five pounds per person, six hundred fifty pounds per calendar month"),
     # Numbers.
     ("12,000 tiles", "twelve thousand tiles"),
+    ("2 000 000 tiles, 15\u202f000\u202f000 bricks", "two million tiles, fifteen million bricks"),
     ("The hall holds 1,204.", "The hall holds one thousand two hundred four."),
     ("1.5 hours, .5 or -3", "one point five hours, point five or minus three"),
     ("1,2,3", "one, two, three"),

@@ -31,6 +31,8 @@ from offhook.speech.units import FEET_AND_INCHES, UNITS
 _YEARS_OF_OURS = range(1950, 2050)
 """A bare number of these is taken for a year, unless it counts something."""
 _HAS_DIGIT = re.compile(r"\d")
+_MILLIONS = re.compile(r"(?<![\d,.+-])(?<!\d )[1-9]\d{0,2}(?: 000){2,}(?! ?\d)")
+"""Thousands set apart by spaces, where it cannot be a telephone number: "1 000 000"."""
 _PASSES = 4
 """Words in the place of digits may complete what an earlier rule looks for; then it goes round again."""
 
@@ -49,7 +51,7 @@ def english(text: str, *, day_first: bool = False, in_rand: bool = False) -> str
 def _pass(text: str, *, day_first: bool) -> str:
     text = fold(text)
     if _HAS_DIGIT.search(text):
-        text = apply(FEET_AND_INCHES, text)
+        text = _MILLIONS.sub(lambda match: match.group().replace(" ", ""), apply(FEET_AND_INCHES, text))
     text = apply(_WORDS, text)
     if _HAS_DIGIT.search(text):
         text = apply(_numbers(day_first), text)
