@@ -334,8 +334,9 @@ class Pipeline:
         end_probability: Awaitable[float | None] = Told()
         asked: Mark | None = None
         with contextlib.suppress(ModelError):
-            await self._ahead.extend(turn.words)
-            end_probability = conversation.end_probability()
+            if self._policy.remembers or not telling.words_will_do:
+                await self._ahead.extend(turn.words)
+                end_probability = conversation.end_probability()
             asked = await conversation.mark()
         judging = asyncio.ensure_future(telling.when_known(end_probability))
         try:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from offhook.barge_in import is_backchannel, is_own_words
 from offhook.call.revision import Confirmation, Revision, Words
-from offhook.end_of_turn.completeness import completeness
+from offhook.end_of_turn.completeness import completeness, says_enough
 from offhook.end_of_turn.wait import combined
 from offhook.errors import OffhookError
 from offhook.turn_taking import TurnEvent, WordsHeard
@@ -54,12 +54,17 @@ class Telling:
         echo = is_own_words(revision.caller_text, *ours)
         hum = echo or is_backchannel(revision.caller_text, language)
         self._flags = {"backchannel": hum, "echo": echo}
+        self._by_words = completeness(revision.caller_text, None, language)
 
     def begin(self) -> None:
         """The words are known, and the model has not been asked yet."""
         caller_text, number = self._revision.caller_text, self._revision.number
-        complete = completeness(caller_text, None, self._language)
-        self._post(WordsHeard(number, caller_text, complete, provisional=True, **self._flags))
+        self._post(WordsHeard(number, caller_text, self._by_words, provisional=True, **self._flags))
+
+    @property
+    def words_will_do(self) -> bool:
+        """They say by themselves that the caller has not finished."""
+        return says_enough(self._by_words, self._language)
 
     async def when_known(self, end_probability: Awaitable[float | None]) -> None:
         """The same, once the model has told, or fails to."""
