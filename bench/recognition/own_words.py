@@ -3,7 +3,9 @@
 Callers' plain, reworded and unanswerable questions to businesses of ``bench/grounding/businesses`` that the
 matcher was not trained on, said by the Piper voice joe over a telephone line (8 kHz, G.711), are recognised
 by Moonshine three times: expecting nothing, the words of the business (``own``), and those of another one,
-which the caller never meant (``other``).  Counted are the words that are wrong, the texts that come nearer to
+which the caller never meant (``other``).  ``facts`` are the business's words, and where nothing answers what
+was heard, what else may have been said is asked as well, as in a call
+(:mod:`offhook.conversation.mishearing`).  Counted are the words that are wrong, the texts that come nearer to
 what was said or go further from it than without, and the questions whose fact, or another one, is found
 plainly (:data:`offhook.knowledge.base.PLAIN` and more).
 """
@@ -11,6 +13,7 @@ plainly (:data:`offhook.knowledge.base.PLAIN` and more).
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import re
 import sys
@@ -22,16 +25,20 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from bench.recognition.material import levelled, on_the_line
-from offhook.engines.stt.base import STT_RATE_HZ
+from offhook.conversation.mishearing import likeliest
+from offhook.conversation.policies.grounded import SURE
+from offhook.engines.stt.base import STT_RATE_HZ, Transcript
 from offhook.engines.stt.moonshine import Moonshine
 from offhook.evaluation.voices import callers_voice
-from offhook.knowledge.base import PLAIN
+from offhook.knowledge.base import PLAIN, Encoded
+from offhook.knowledge.items import Item
 from offhook.knowledge.matcher import Matcher
 from offhook.knowledge.own_words import OwnWords
+from offhook.knowledge.store import Candidate, Ranking
 
 FOLDER = Path(__file__).parents[1] / "grounding" / "businesses"
 KINDS = ("fact", "paraphrase", "unknown")
-EXPECTING = ("nothing", "own", "other")
+EXPECTING = ("nothing", "own", "facts", "other")
 _PAD = np.zeros(STT_RATE_HZ // 5, np.int16)
 
 
@@ -51,6 +58,17 @@ def _questions(every: int, offset: int) -> Iterator[tuple[dict, dict]]:  # type:
                 count += 1
                 if count % every == offset:
                     yield business, question
+
+
+async def _with_facts(heard: Transcript, matcher: Matcher, facts: list[Encoded]) -> str:
+    """The text that a call would answer."""
+
+    async def search(text: str) -> Ranking:
+        best = float(matcher.scores(matcher.encode([text])[0], facts).max())
+        return Ranking((Candidate(Item(0, text, ()), best, ()),))
+
+    number, _ = await likeliest(heard.others, await search(heard.text), search, plain=PLAIN, sure=SURE)
+    return heard.others[number - 1].text if number else heard.text
 
 
 def main() -> int:
@@ -75,10 +93,12 @@ def main() -> int:
         line = on_the_line(said, options.noise, options.snr, (), number)
         audio = np.concatenate([line, _PAD])
         plain = ear.transcribe(audio)
+        expected = ear.expecting(audio, plain, own[business["name"]])
         heard = {
             # Like the others, with the whole text given as a guess: which is rounded in another way.
             "nothing": ear.grow(audio, plain).text,
-            "own": ear.expecting(audio, plain, own[business["name"]]).text,
+            "own": expected.text,
+            "facts": asyncio.run(_with_facts(expected, matcher, facts)),
             "other": ear.expecting(audio, plain, own[other]).text,
         }
         meant = _words(question["say"])

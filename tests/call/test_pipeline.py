@@ -10,6 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,12 +22,13 @@ from numpy.typing import NDArray
 from offhook.agents.loader import load_agent
 from offhook.call.pipeline import Pipeline
 from offhook.call.revision import Outcome, Revision, Words
-from offhook.conversation.base import FINAL
+from offhook.conversation.base import FINAL, Turn
 from offhook.conversation.history import History
 from offhook.conversation.policies.chat import Chat
 from offhook.core import PlayoutThread
 from offhook.end_of_turn.wait import Asked, Expected
 from offhook.engines.llm.base import Limits, Mark
+from offhook.engines.stt.base import Otherwise
 from offhook.engines.tts.voice import Voice
 from offhook.errors import DeadlineError, ModelError, PlaybackError
 from offhook.knowledge.acts import ActGuess
@@ -190,6 +192,30 @@ async def test_the_end_is_asked_for_before_the_rest_and_told_before_anything_is_
     tell.set_result(0.9)
     assert await whole(second) == SAID
     assert [event.revision for event in bench.events if isinstance(event, WordsHeard)] == [1, 2, 2]
+
+
+async def test_what_was_meant_is_answered_and_remembered_where_it_was_misheard(benches: Any) -> None:
+    bench = benches(["What is the fair?"], [])
+    others = (Otherwise("What is the fare?", -1.0),)
+    meant: list[Any] = []
+
+    async def turn(caller_text: str, history: History) -> Turn:
+        meant.append((caller_text, history.otherwise))
+        return Turn(others[0].text, "What is the fare", (), "facts", "Three pounds.", reading=1)
+
+    class Misheard(Heard):
+        async def words(self, trace: TurnTrace, claim: Claim) -> Words:
+            return replace(await super().words(trace, claim), otherwise=others)
+
+    bench.policy.turn = turn
+    revision = bench.pipeline.prepare(1, Misheard(bench.recognizer), TurnTrace("call", 1, voiced_ms=500))
+    assert await whole(revision) == "Three pounds."
+    assert meant == [("What is the fair?", others)]
+    assert (revision.caller_text, revision.trace.reading) == (others[0].text, 1)
+    assert revision.rest == "What is the fair?", "a second look is compared with what was heard"
+    bench.pipeline.commit(revision)
+    await revision.settle(Outcome("Three pounds.", complete=True))
+    assert [one.caller_text for one in bench.history.exchanges] == [others[0].text]
 
 
 async def test_our_own_words_coming_back_are_nobodys_turn(benches: Any) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from offhook.engines.stt.base import STT_RATE_HZ
 from offhook.engines.stt.moonshine import Moonshine, embedded_folder
+from offhook.engines.stt.moonshine_others import Edit, together
 from offhook.engines.stt.moonshine_tokens import Vocabulary, detokenize, read_tokenizer
 from offhook.errors import ModelError
 from offhook.knowledge.own_words import OwnWords, Reading
@@ -64,14 +65,15 @@ def test_another_person_is_understood(model: Moonshine) -> None:
 class Reads:
     """An agent's words: the word that has ``letters`` may have been ``text``."""
 
-    def __init__(self, letters: str, text: str) -> None:
+    def __init__(self, letters: str, text: str, alike: float = 1.0) -> None:
         self.letters = letters
         self.text = text
+        self.alike = alike
 
     def readings(self, words: Sequence[str], odds: Sequence[float]) -> list[Reading]:
         assert len(words) == len(odds)
         at = [n for n, word in enumerate(words) if self.letters in word.lower()]
-        return [Reading(n, n + 1, self.text, 1.0) for n in at]
+        return [Reading(n, n + 1, self.text, self.alike) for n in at]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,46 @@ def test_an_agents_own_words_are_heard_where_the_audio_allows_for_them(
     assert recall(plain.text.replace("check-up", ""), weighed.text) >= 0.8
     assert heard or weighed.text == model.grow(audio, plain).text
     assert weighed.tokens == model.grow(audio, plain).tokens, "what grows is what was recognised"
+
+
+def test_what_is_less_alike_is_not_written_but_told(model: Moonshine) -> None:
+    audio = read_16k(SPEECH / "03_cost.wav")
+    plain = model.grow(audio, model.transcribe(audio))
+
+    def others(text: str) -> list[str]:
+        weighed = model.expecting(audio, plain, cast(OwnWords, Reads("check", text, alike=0.6)))
+        assert weighed.text == plain.text
+        return [one.text for one in weighed.others]
+
+    (other,) = others("check up")
+    assert "check up" in other
+    assert recall(plain.text.replace("check-up", ""), other) >= 0.8, "all of the sentence"
+    assert others("banana") == [], "nobody has said what sounds otherwise"
+    assert others("checkup") == [], "nor is it another text that is spelt without a hyphen"
+    assert plain.others == (), "without words to expect there is nothing else"
+
+
+def test_readings_are_as_likely_as_the_whole_text_is(model: Moonshine) -> None:
+    """Only what is edited is computed; the same edits one by one and at once are as likely."""
+    audio = read_16k(SPEECH / "03_cost.wav")
+    samples = audio.astype(np.float32)[np.newaxis] / np.float32(32768)
+    heard = model._decode(samples, (), lambda: False)
+    edits = [Edit(at, at + 1, (heard.tokens[at],)) for at in range(len(heard.tokens))]
+    assert model._likelier(heard, edits) == pytest.approx([0.0] * len(edits), abs=0.5), "no edit at all"
+    wrong = [Edit(at, at + 1, (heard.tokens[at - 1],)) for at in range(1, len(heard.tokens))]
+    assert max(model._likelier(heard, wrong)) < -1.0
+
+
+def test_two_words_may_be_others_at_once() -> None:
+    edits = [Edit(1, 2, (7,)), Edit(1, 3, (8, 8)), Edit(4, 5, (9,))]
+    read = {tuple(tokens): odds for odds, tokens in together([0, 1, 2, 3, 4], edits, [-1.0, -2.0, -4.0])}
+    assert read == {
+        (0, 7, 2, 3, 4): -1.0,
+        (0, 8, 8, 3, 4): -2.0,
+        (0, 1, 2, 3, 9): -4.0,
+        (0, 7, 2, 3, 9): -5.0,
+        (0, 8, 8, 3, 9): -6.0,
+    }
 
 
 def test_words_become_the_tokens_that_they_are_recognised_as(model: Moonshine) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offhook.knowledge.own_words import OwnWords
+from offhook.knowledge.own_words import ALIKE, OwnWords
 
 SHOP = OwnWords(
     [
@@ -34,7 +34,7 @@ UNSURE = -1.0
 )
 def test_what_sounds_like_an_own_word_is_read_as_it_too(heard: str, read: list[str]) -> None:
     words = heard.split()
-    found = SHOP.readings(words, [UNSURE] * len(words))
+    found = [one for one in SHOP.readings(words, [UNSURE] * len(words)) if one.alike >= ALIKE]
     assert [reading.text for reading in found][: len(read)] == read
     assert bool(found) == bool(read)
 
@@ -44,16 +44,31 @@ def test_words_that_the_recogniser_is_sure_of_are_not_read_otherwise() -> None:
     assert SHOP.readings(words, [-0.01] * len(words)) == []
 
 
+def test_what_is_less_alike_may_have_been_said_too_and_comes_behind() -> None:
+    hire = OwnWords(["Deckchairs 5 a day", "Chairs are free"])
+    words = ["how", "much", "are", "debt", "cheers?"]
+    found = hire.readings(words, [UNSURE] * len(words))
+    assert ("deckchairs", 3, 5) in [(one.text, one.first, one.end) for one in found]
+    assert [one.alike for one in found] == sorted((one.alike for one in found), reverse=True)
+
+
+def test_of_two_words_that_sound_the_same_a_recogniser_is_sure_too_early() -> None:
+    pub, nearly = OwnWords(["Four real ales"]), -0.1
+    assert [one.text for one in pub.readings(["what", "ails?"], [nearly, nearly])][:1] == ["ales"]
+    assert pub.readings(["what", "eel?"], [nearly, nearly]) == [], "not what only sounds a little like it"
+
+
 def test_nothing_is_read_across_a_full_stop() -> None:
     for heard, read in (("Mela hyde", ["Malahide"]), ("Mela. Hyde", [])):
         words = heard.split()
-        assert [reading.text for reading in SHOP.readings(words, [UNSURE] * len(words))] == read
+        found = SHOP.readings(words, [UNSURE] * len(words))
+        assert [one.text for one in found if one.alike >= ALIKE] == read
 
 
 def test_a_word_that_begins_a_note_is_none_of_a_name() -> None:
     words = ["fairs?"]
     assert [reading.text for reading in SHOP.readings(words, [UNSURE])] == ["fares"]
-    assert [reading.text for reading in OwnWords(["USB cables"]).readings(["usbi"], [UNSURE])] == ["USB"]
+    assert OwnWords(["USB cables"]).readings(["usbi"], [UNSURE])[0].text == "USB"
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["12 34"], ["the of and"], ["!?"]])

@@ -92,7 +92,7 @@ class TestJson:
         before.interrupted, before.revision, before.wasted_revisions = True, 3, 2
         before.tokens_reused, before.tokens_computed, before.tokens_generated = 600, 12, 30
         before.cpu_ms = {"stt": 120.25, "voice": 30.0}
-        before.mood = "angry"
+        before.mood, before.reading = "angry", 2
         assert TurnTrace.from_json(before.to_json()) == before
 
     def test_one_line_with_everything_derived(self) -> None:

@@ -92,7 +92,10 @@ class FinalWords:
         if revision.turn is None:
             return None
         before = replace(
-            self._history, exchanges=self._history.exchanges[: revision.exchanges], tone=revision.tone
+            self._history,
+            exchanges=self._history.exchanges[: revision.exchanges],
+            tone=revision.tone,
+            otherwise=(),
         )
         try:
             return await self._policy.turn(words.text, before)

@@ -192,7 +192,7 @@ class Pipeline:
         if said is not None:
             words = await revision.twice(lambda: said.words(revision.trace, revision.claim))
             revision.caller_text, revision.rest, prosody = words.text, words.rest, words.prosody
-            revision.tone = words.tone
+            revision.tone, revision.otherwise = words.tone, words.otherwise
             self._final_words.watch(revision, words, self._spawn)
             if not revision.caller_text:
                 self._post(NothingHeard(revision.number, revision.trace.voiced_ms, words.doubtful))
@@ -257,8 +257,10 @@ class Pipeline:
         conversation.since_ns = revision.claim.since_ns
         conversation.speculative = not revision.committed
         revision.exchanges = len(self._history.exchanges)
-        self._history.tone = revision.tone
+        self._history.tone, self._history.otherwise = revision.tone, revision.otherwise
         revision.turn = turn = await policy.turn(revision.caller_text, self._history)
+        if turn.reading:
+            revision.caller_text, revision.trace.reading = turn.caller_text, turn.reading
         revision.ends_call = turn.ends_call
         revision.trace.act, revision.trace.mood = turn.act, turn.mood or ""
         revision.trace.tone, revision.trace.by_voice = self._history.change, turn.by_voice

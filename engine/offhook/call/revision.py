@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from offhook.conversation.base import Turn
 from offhook.engines.llm.base import Generation
 from offhook.engines.remote.http import lasting
+from offhook.engines.stt.base import Otherwise
 from offhook.errors import DeadlineError, ModelError, OffhookError
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
@@ -54,6 +55,8 @@ class Words:
     """What the recogniser is too unsure of to have it answered; ``rest`` is empty then."""
     tone: Tone | None = None
     """How their end was said; None: nothing can tell, or nobody has asked."""
+    otherwise: tuple[Otherwise, ...] = ()
+    """What may have been said instead of ``text``, where the recogniser is not sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class Revision:
     """The end of it, which was recognised for this revision: all of it, but for the parts of a long turn."""
     tone: Tone | None = None
     """How it was said."""
+    otherwise: tuple[Otherwise, ...] = ()
+    """What may have been said instead."""
     error: OffhookError | None = None
     """Why there is no answer, or only a part of one."""
     excused: bool = False

@@ -80,7 +80,9 @@ class SaidSoFar:
             if confirming is not None and self.stretch is not None:
                 session = self.stretch.session
                 hasten = session.probably_over if isinstance(session, Piecewise) else None
-            known = (found.language, hasten, sure, doubtful, await tone)
+            before = text.removesuffix(rest)
+            others = tuple(replace(one, text=before + one.text) for one in found.others if rest)
+            known = (found.language, hasten, sure, doubtful, await tone, others)
             return Words(text, rest, over, confirming, self._stop_samples, *known)
         finally:
             prosody.cancel()

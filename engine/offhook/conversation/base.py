@@ -92,6 +92,8 @@ class Turn:
     """How nearly they are angry by this turn alone."""
     by_voice: bool = False
     """Angry for how it was said; by the words alone they would not have been."""
+    reading: int = 0
+    """Which of what may have been said instead of what was heard is answered, counted from 1; 0: none."""
     offers: bool = False
     """It ends with the offer of a person; see :mod:`offhook.conversation.forms.offer`."""
     request: Request | None = None

@@ -6,7 +6,7 @@ Lives as long as the call and is shared with nobody: what callers say is in no c
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from offhook.tone_of_voice import Change, Tone, change, is_raised
 
 if TYPE_CHECKING:
     from offhook.conversation.forms.form import Form
+    from offhook.engines.stt.base import Otherwise
     from offhook.tools.executor import Executor
 
 _CACHED = 16
@@ -75,6 +76,8 @@ class History:
     """What was keyed in last; forgotten with the turn that it was."""
     tone: Tone | None = None
     """How the turn is said that is being answered; None: nothing can tell."""
+    otherwise: Sequence[Otherwise] = ()
+    """What may have been said in that turn instead of what was heard."""
     _prompts: list[Callable[[], str]] = field(default_factory=list)
 
     def prompted(self, audible_text: Callable[[], str]) -> None:

@@ -29,12 +29,18 @@ _BREAK = re.compile(r"[.,;:!?()/\"\u201c\u201d\d\n]+")
 """No two words of one name stand on both sides of it."""
 _SHORTEST = 3
 """Letters.  Shorter words are alike by chance."""
-_ALIKE = 0.7
-_UNSURE = -0.25
-"""Words are read otherwise where a token of them is less likely than this (log-probability)."""
+ALIKE = 0.7
+"""From here on one may be taken for the other without asking what is known of it ..."""
+_LEAST_ALIKE = 0.5
+"""... and from here on it may have been said where that answers."""
+UNSURE = -0.25
+"""Words may be others where a token of them is less likely than this (log-probability) ..."""
+_NOT_SURE = -0.05
+"""... and where it is less likely than this if they are so alike as :data:`ALIKE`: of two that sound the same
+a recogniser is sure by what people say in general, not by ear."""
 _WIDEST = 3
 """Words that one of the owner's becomes: "search charge" for "surcharge"."""
-_READINGS = 3
+_READINGS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +90,21 @@ class OwnWords:
             (first, end, letters)
             for first in range(len(words))
             for end in range(first + 1, min(first + _WIDEST, len(words)) + 1)
-            if min(odds[first:end]) < _UNSURE and (letters := self._strange(words[first:end]))
+            if min(odds[first:end]) < _NOT_SURE and (letters := self._strange(words[first:end]))
         ]
         if not windows or not self._letters:
             return []
         spelt = [letters for *_, letters in windows]
         alike = _alike(spelt, self._letters) + _alike([*map(jellyfish.metaphone, spelt)], self._sounds)
+        alike /= 2
+        least = [_LEAST_ALIKE if min(odds[first:end]) < UNSURE else ALIKE for first, end, _ in windows]
+        alike[alike < np.array(least)[:, np.newaxis]] = 0.0
         best = np.argsort(-alike, axis=None, kind="stable")[:_READINGS]
         found = []
         for window, term in zip(*np.unravel_index(best, alike.shape), strict=True):
             first, end, _ = windows[window]
-            if alike[window, term] >= 2 * _ALIKE:
-                found.append(Reading(first, end, self._texts[term], float(alike[window, term]) / 2))
+            if alike[window, term]:
+                found.append(Reading(first, end, self._texts[term], float(alike[window, term])))
         return found
 
     def _strange(self, window: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ from offhook.conversation.forms.request import Request
 from offhook.conversation.grounding import unsupported
 from offhook.conversation.history import Exchange, History
 from offhook.conversation.lookup import look_up
+from offhook.conversation.mishearing import likeliest
 from offhook.engines.llm.base import Grammar, ToolCall, ToolOffer
 from offhook.knowledge.base import PLAIN
 from offhook.knowledge.items import Item
@@ -140,6 +141,7 @@ class Grounded:
     async def turn(self, caller_text: str, history: History) -> Turn:
         text = plain(caller_text)
         ranking = await self._behind_courtesies(text, await self._search(text, history), history)
+        text, ranking, reading = await self._meant(text, ranking, history)
         each = [ranking]
         questions = self._language.next_question.split(text)
         if self._language.compares.search(text):
@@ -153,6 +155,7 @@ class Grounded:
         by_voice = history.angry_by_voice(ranking.mood, ranking.anger)
         said, anger = text.rstrip(FINAL), ranking.anger
         turn = Turn(text, said, pieces, act, say, facts, mood=mood, anger=anger, by_voice=by_voice)
+        turn = replace(turn, reading=reading)
         if self._acting is not None and history.tools is not None:
             return await self._acting.turn(turn, ranking, history, history.tools)
         return turn
@@ -195,6 +198,20 @@ class Grounded:
             return found
         behind = await self._search(rest[0], history)
         return behind if _answers(behind.best) else found
+
+    async def _meant(self, text: str, found: Ranking, history: History) -> tuple[str, Ranking, int]:
+        """What was said as far as the facts can tell, what it finds, and which reading it is; 0: as heard."""
+        others = history.otherwise
+        if (
+            not others
+            or history.form is not None
+            or (found.act.act != "other" and found.act.probability >= LIKELY)
+        ):
+            return text, found, 0
+        number, found = await likeliest(
+            others, found, partial(self._search, history=history), plain=PLAIN, sure=SURE
+        )
+        return (plain(others[number - 1].text) if number else text), found, number
 
     async def _search(self, text: str, history: History, whole: str = "") -> Ranking:
         """``whole``: the turn of which ``text`` is one question.

@@ -25,6 +25,15 @@ def never() -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Otherwise:
+    """What may have been said instead of what was heard."""
+
+    text: str
+    log_odds: float
+    """How much likelier than what was heard, by sound and in general; mostly negative."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """One utterance as words; ``text`` is empty when there were none."""
 
@@ -39,6 +48,8 @@ class Transcript:
     """The recogniser is so unsure that answering would most often be answering something else."""
     tokens: tuple[int, ...] = field(default=(), repr=False, compare=False)
     """The words as the recogniser has them, for :class:`Growing`."""
+    others: tuple[Otherwise, ...] = field(default=(), repr=False, compare=False)
+    """What may have been said instead, the likeliest first; empty where nothing is doubtful."""
 
 
 class RecognitionSession(Protocol):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from offhook.catalogue.embedded import ADVICE, RECOGNISER, find_file
 from offhook.config import Device, SttConfig, spoken_languages
 from offhook.engines.device import onnx_session
 from offhook.engines.engine import Loading
-from offhook.engines.stt.base import STT_RATE_HZ, Transcript, never
+from offhook.engines.stt.base import STT_RATE_HZ, Otherwise, Transcript, never
+from offhook.engines.stt.moonshine_others import BEHIND, Edit, own_edits, together
 from offhook.engines.stt.moonshine_tokens import EOS, Vocabulary, read_tokenizer
 from offhook.errors import ConfigError, ModelError
 from offhook.files import check_file, file_exists, model_errors
@@ -42,6 +43,9 @@ of the businesses of ``bench/recognition/doubts.py`` and judged on the others: s
 _EXPECTED = -4.0
 """A word of the agent's own may be so much less likely than what was heard (log-probability).  Chosen with
 how alike they must be, see ``bench/recognition/README.md``."""
+_POSSIBLE = -7.0
+"""What may have been said as well may be so much less likely than what was heard (log-probability)."""
+_MOST_OTHERS = 3
 _MIN_SAMPLES = STT_RATE_HZ // 10
 """The encoder's convolutions need 1,000 samples or so for a single frame."""
 _MAX_S = 60
@@ -57,6 +61,8 @@ class _Heard:
     hidden: NDArray[np.float32]
     """``[1, frames, width]``, what the encoder makes of the audio."""
     mask: NDArray[np.int64]
+    past: dict[str, NDArray[np.float32]]
+    """What the decoder remembers of the tokens and of the audio."""
 
 
 class Moonshine:
@@ -134,7 +140,9 @@ class Moonshine:
             samples = np.pad(samples, ((0, 0), (0, _MIN_SAMPLES - samples.shape[1])))
         try:
             heard = self._decode(samples, () if before is None else before.tokens, cancelled)
-            read = heard if own is None or cancelled() else self._read_otherwise(heard, own)
+            read, others = heard, list[Otherwise]()
+            if own is not None and not cancelled():
+                read, others = self._read_otherwise(heard, own)
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
             raise ModelError(f"{self.name}: recognition failed: {_one_line(error)}") from error
         confidence = min(read.odds, default=0.0)
@@ -145,6 +153,7 @@ class Moonshine:
             confidence=confidence,
             doubtful=confidence < _DOUBTED,
             tokens=tuple(heard.tokens),
+            others=tuple(others),
         )
 
     def close(self) -> None:
@@ -174,7 +183,7 @@ class Moonshine:
             **self._empty,
         }
         if cancelled():
-            return _Heard([], [], hidden, mask)
+            return _Heard([], [], hidden, mask, {})
         logits, *present = self._decoder.run(None, feed)
         likeliest = logits[0].argmax(axis=-1)
         right = next((at for at, token in enumerate(guess) if token != likeliest[at]), len(guess))
@@ -195,63 +204,90 @@ class Moonshine:
             for name, value in zip(self._past, present, strict=True):
                 if ".decoder." in name:  # the encoder's half comes back empty: it does not change
                     feed[name] = value
-        return _Heard(tokens, odds, hidden, mask)
+        past = {name: feed[name] for name in self._past}
+        return _Heard(tokens, odds, hidden, mask, past)
 
-    def _read_otherwise(self, heard: _Heard, own: OwnWords) -> _Heard:
-        """The same with words of the agent's own where the audio allows for them.
+    def _read_otherwise(self, heard: _Heard, own: OwnWords) -> tuple[_Heard, list[Otherwise]]:
+        """With words of the agent's own where the audio allows for them, and what else it allows for.
 
-        What is compared is how likely the decoder thinks the whole texts, given the audio.  It knows how
+        What is compared is how likely the decoder thinks each reading, given the audio.  It knows how
         often people in general say each; callers of this agent say its owner's words so much more often
         that a reading may be less likely by :data:`_EXPECTED`.
         """
-        vocabulary, tokens, odds = self._vocabulary, heard.tokens, heard.odds
-        at = vocabulary.words(tokens)
-        words = [vocabulary.text(tokens[first:end]) for first, end in at]
-        readings = own.readings(words, [min(odds[first:end]) for first, end in at])
-        others: list[_Heard] = []
-        for reading in readings:
-            first, end = at[reading.first][0], at[reading.end - 1][1]
-            end = max(first, vocabulary.without_punctuation(tokens, end))
-            new = vocabulary.encode(reading.text)
+        tokens, odds = heard.tokens, heard.odds
+        edits = own_edits(tokens, odds, own, self._vocabulary)
+        if not edits:
+            return heard, []
+        likely = self._likelier(heard, edits)
+        expected = [n for n, edit in enumerate(edits) if edit.expected and likely[n] >= _EXPECTED]
+        readings = list(together(tokens, edits, likely))
+        read = heard
+        if expected:
+            best = edits[max(expected, key=likely.__getitem__)]
             # Of these the caller is not asked again: somebody has written them, and they fit.
-            sure = [0.0] * len(new)
-            others.append(
-                _Heard(
-                    [*tokens[:first], *new, *tokens[end:]],
-                    [*odds[:first], *sure, *odds[end:]],
-                    heard.hidden,
-                    heard.mask,
-                )
-            )
-        if not others:
-            return heard
-        likely = self._likelihoods(heard, [other.tokens for other in others])
-        best = max(range(len(others)), key=likely.__getitem__)
-        return others[best] if likely[best] >= sum(odds) + _EXPECTED else heard
+            sure = [0.0] * len(best.new)
+            written = [*odds[: best.first], *sure, *odds[best.end :]]
+            read = replace(heard, tokens=best.of(tokens), odds=written)
+            readings.append((0.0, tokens))
+        return read, self._others(read.tokens, readings)
 
-    def _likelihoods(self, heard: _Heard, texts: list[list[int]]) -> list[float]:
-        """The log-probability of each of ``texts``, with its end, given the audio of ``heard``."""
+    def _others(self, taken: list[int], readings: list[tuple[float, list[int]]]) -> list[Otherwise]:
+        """The likeliest of ``readings`` that say something else than the tokens that were ``taken``."""
+        known, found = {_plain(self._vocabulary.text(taken))}, list[Otherwise]()
+        for log_odds, tokens in sorted(readings, key=lambda one: -one[0]):
+            text = self._vocabulary.text(tokens)
+            if log_odds < _POSSIBLE or len(found) == _MOST_OTHERS:
+                break
+            if _plain(text) not in known:
+                known.add(_plain(text))
+                found.append(Otherwise(text, log_odds))
+        return found
+
+    def _likelier(self, heard: _Heard, edits: list[Edit]) -> list[float]:
+        """How much likelier each edit makes ``heard`` (log-probability, mostly negative), given the audio.
+
+        Only the edit and what stands close behind it is computed, those that begin together in one run.
+        """
+        likely = [0.0] * len(edits)
+        whole = [*heard.tokens, EOS]
+        for first in sorted({edit.first for edit in edits}):
+            numbers = [n for n, edit in enumerate(edits) if edit.first == first]
+            stops = [min(edits[n].end + BEHIND, len(whole)) for n in numbers]
+            written = [
+                [*edits[n].new, *whole[edits[n].end : stop]] for n, stop in zip(numbers, stops, strict=True)
+            ]
+            for n, stop, odds in zip(numbers, stops, self._likelihoods(heard, first, written), strict=True):
+                likely[n] = odds - sum(heard.odds[first:stop])
+        return likely
+
+    def _likelihoods(self, heard: _Heard, first: int, texts: list[list[int]]) -> list[float]:
+        """The log-probability of each of ``texts`` behind the ``first`` tokens of ``heard``."""
         longest = max(map(len, texts))
-        ids = np.full((len(texts), longest + 1), EOS, np.int64)
-        ids[:, 0] = _BOS
+        ids = np.full((len(texts), longest), EOS, np.int64)
+        ids[:, 0] = heard.tokens[first - 1] if first else _BOS
         for row, tokens in enumerate(texts):
-            ids[row, 1 : len(tokens) + 1] = tokens
-        logits, *_ = self._decoder.run(
-            None,
-            {
-                "encoder_hidden_states": np.repeat(heard.hidden, len(texts), axis=0),
-                "encoder_attention_mask": np.repeat(heard.mask, len(texts), axis=0),
-                "input_ids": ids,
-                "use_cache_branch": np.array([False]),
-                **{name: np.repeat(value, len(texts), axis=0) for name, value in self._empty.items()},
-            },
-        )
+            ids[row, 1 : len(tokens)] = tokens[:-1]
+        feed: dict[str, Any] = {
+            "encoder_hidden_states": np.repeat(heard.hidden, len(texts), axis=0),
+            "encoder_attention_mask": np.repeat(heard.mask, len(texts), axis=0),
+            "input_ids": ids,
+            "use_cache_branch": np.array([first > 0]),
+        }
+        for name, value in (heard.past if first else self._empty).items():
+            kept = value[:, :, :first] if ".decoder." in name else value
+            feed[name] = np.repeat(kept, len(texts), axis=0)
+        logits, *_ = self._decoder.run(None, feed)
         likely = []
         for row, tokens in enumerate(texts):
-            scores = logits[row, : len(tokens) + 1]
-            chosen = scores[np.arange(len(tokens) + 1), [*tokens, EOS]]
+            scores = logits[row, : len(tokens)]
+            chosen = scores[np.arange(len(tokens)), tokens]
             likely.append(float((chosen - scores.max(axis=-1)).sum()) + sum(_log_probability(scores)))
         return likely
+
+
+def _plain(text: str) -> str:
+    """Without what says nothing else: capitals and punctuation."""
+    return "".join(letter for letter in text.lower() if letter.isalnum() or letter == " ").strip()
 
 
 def _log_probability(logits: NDArray[np.float32]) -> list[float]:

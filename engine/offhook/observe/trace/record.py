@@ -106,6 +106,8 @@ class TurnTrace:
     (0.25: by a quarter); None: nothing could tell."""
     by_voice: bool = False
     """The mood is angry for that; by the words alone it would not have been."""
+    reading: int = 0
+    """Which of what may have been said instead of what was heard was answered, counted from 1; 0: none."""
     interim: str = ""
     """What became of the words that it was begun on before the final ones had come: open, confirmed,
     corrected, missing; empty: they were final."""
@@ -201,6 +203,8 @@ class TurnTrace:
             record["tone"] = [round(each, 2) for each in self.tone]
         if self.by_voice:
             record["by_voice"] = True
+        if self.reading:
+            record["reading"] = self.reading
         if self.interim:
             record["interim"] = self.interim
         record["interrupted"] = self.interrupted
@@ -239,6 +243,7 @@ class TurnTrace:
         if isinstance(tone, list) and len(tone) == 3 and all(isinstance(each, int | float) for each in tone):
             trace.tone = (float(tone[0]), float(tone[1]), float(tone[2]))
         trace.by_voice = record.get("by_voice") is True
+        trace.reading = _integer(record, "reading") if "reading" in record else 0
         interim = record.get("interim")
         trace.interim = interim if isinstance(interim, str) else ""
         cost = record.get("cost", 0.0)

@@ -87,6 +87,8 @@ def headline(turn: TurnTrace, budgets: BudgetConfig | None) -> str:
         notes.append(f"{turn.tokens_computed} tokens computed, {turn.tokens_reused} reused")
     if turn.tokens_drafted:
         notes.append(f"{turn.tokens_accepted} of {turn.tokens_drafted} drafted tokens right")
+    if turn.reading:
+        notes.append(f"answered what may have been said instead of what was heard ({turn.reading})")
     if turn.interim:
         notes.append(f"begun on interim words: {turn.interim}")
     if turn.interrupted:
