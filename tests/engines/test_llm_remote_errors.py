@@ -1,6 +1,8 @@
 """Remote models against a server that misbehaves in every way we know of: each is one clear line.
 
 No time limit plays a part here: they are far above what even a busy machine needs.
+
+Above 400 lines because each way in which a server can fail is tried on the same one.
 """
 
 from __future__ import annotations
