@@ -27,7 +27,7 @@ from rapidfuzz.distance import Levenshtein
 from bench.recognition.material import levelled, on_the_line
 from offhook.conversation.mishearing import likeliest
 from offhook.conversation.policies.grounded import SURE
-from offhook.engines.stt.base import STT_RATE_HZ, Transcript
+from offhook.engines.stt.base import STT_RATE_HZ, Otherwise, Transcript
 from offhook.engines.stt.moonshine import Moonshine
 from offhook.evaluation.voices import callers_voice
 from offhook.knowledge.base import PLAIN, Encoded
@@ -67,8 +67,11 @@ async def _with_facts(heard: Transcript, matcher: Matcher, facts: list[Encoded])
         best = float(matcher.scores(matcher.encode([text])[0], facts).max())
         return Ranking((Candidate(Item(0, text, ()), best, ()),))
 
-    number, _ = await likeliest(heard.others, await search(heard.text), search, plain=PLAIN, sure=SURE)
-    return heard.others[number - 1].text if number else heard.text
+    async def others() -> tuple[Otherwise, ...]:
+        return heard.others()
+
+    meant, *_ = await likeliest(others, await search(heard.text), search, plain=PLAIN, sure=SURE)
+    return meant or heard.text
 
 
 def main() -> int:

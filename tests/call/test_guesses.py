@@ -17,7 +17,7 @@ from offhook.call.recognition import CallerWords
 from offhook.call.revision import Confirmation, Final, Words
 from offhook.call.said import SaidSoFar
 from offhook.call.telling import Telling
-from offhook.engines.stt.base import Guess, Otherwise, Transcript
+from offhook.engines.stt.base import Alternatives, Guess, Otherwise, Transcript, nothing_else
 from offhook.errors import ModelError
 from offhook.knowledge.own_words import OwnWords
 from offhook.observe.trace import TurnTrace
@@ -40,7 +40,7 @@ class Session:
         self.asked = 0
         self.cancelled = False
         self.expected: list[OwnWords] = []
-        self.others: tuple[Otherwise, ...] = ()
+        self.others: Alternatives = nothing_else
 
     def expect(self, own: OwnWords) -> None:
         self.expected.append(own)
@@ -117,14 +117,16 @@ async def test_the_own_words_of_the_agent_that_answers_are_expected() -> None:
 async def test_what_may_have_been_said_instead_is_told_with_the_words() -> None:
     ear = Ear()
     ear.session_.finals[0].set_result("What is the fair?")
-    ear.session_.others = (Otherwise("What is the fare?", -1.0),)
-    assert (await heard(ear)).otherwise == ear.session_.others
+    ear.session_.others = lambda: (Otherwise("What is the fare?", -1.0),)
+    assert (await heard(ear)).otherwise() == ear.session_.others()
     said = ear.said()
     said._parts = [asyncio.create_task(asyncio.sleep(0, "Good morning."))]
     ear.session_.finals[1].set_result("What is the fair?")
     words = await said.words(TurnTrace("1.2", 1, voiced_ms=1_500), Claim())
     assert words.text == "Good morning. What is the fair?"
-    assert [one.text for one in words.otherwise] == ["Good morning. What is the fare?"], "all of a long turn"
+    assert [one.text for one in words.otherwise()] == ["Good morning. What is the fare?"], (
+        "all of a long turn"
+    )
     ear.words.close()
 
 

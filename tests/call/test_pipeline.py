@@ -200,17 +200,18 @@ async def test_what_was_meant_is_answered_and_remembered_where_it_was_misheard(b
     meant: list[Any] = []
 
     async def turn(caller_text: str, history: History) -> Turn:
-        meant.append((caller_text, history.otherwise))
+        meant.append((caller_text, history.otherwise()))
         return Turn(others[0].text, "What is the fare", (), "facts", "Three pounds.", reading=1)
 
     class Misheard(Heard):
         async def words(self, trace: TurnTrace, claim: Claim) -> Words:
-            return replace(await super().words(trace, claim), otherwise=others)
+            return replace(await super().words(trace, claim), otherwise=lambda: others)
 
     bench.policy.turn = turn
     revision = bench.pipeline.prepare(1, Misheard(bench.recognizer), TurnTrace("call", 1, voiced_ms=500))
     assert await whole(revision) == "Three pounds."
     assert meant == [("What is the fair?", others)]
+    assert bench.history.otherwise() == revision.otherwise() == (), "nothing of it is kept"
     assert (revision.caller_text, revision.trace.reading) == (others[0].text, 1)
     assert revision.rest == "What is the fair?", "a second look is compared with what was heard"
     bench.pipeline.commit(revision)

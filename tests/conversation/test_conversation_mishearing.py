@@ -16,7 +16,7 @@ HEARD, MEANT = "When do you oaken?", "When do you open?"
 def misheard(log_odds: float, meant: float = KNOWN, heard: float = NOT, act: Act = "other") -> Desk:
     """The second reading is so much likelier, and has an answer that is so sure."""
     desk = Desk().finds(HEARD, ranked(candidate(2, heard), act=act)).finds(MEANT, ranked(candidate(1, meant)))
-    desk.history.otherwise = (Otherwise("When do you Oakham?", -0.5), Otherwise(MEANT, log_odds))
+    desk.history.otherwise = lambda: (Otherwise("When do you Oakham?", -0.5), Otherwise(MEANT, log_odds))
     return desk
 
 
@@ -57,5 +57,8 @@ async def test_what_fills_in_a_form_is_not_read_otherwise() -> None:
 
 async def test_where_all_is_plain_nothing_more_is_looked_up() -> None:
     desk = misheard(-1.0, heard=KNOWN)
+    told: list[str] = []
+    desk.history.otherwise = lambda: told.append("asked") or ()  # type: ignore[func-returns-value]
     await desk.answer(HEARD)
+    assert told == [], "nor does anybody tell what else it might have been"
     assert MEANT not in [asked for asked, *_ in desk.knowledge.asked]

@@ -107,14 +107,14 @@ def test_what_is_less_alike_is_not_written_but_told(model: Moonshine) -> None:
     def others(text: str) -> list[str]:
         weighed = model.expecting(audio, plain, cast(OwnWords, Reads("check", text, alike=0.6)))
         assert weighed.text == plain.text
-        return [one.text for one in weighed.others]
+        return [one.text for one in weighed.others()]
 
     (other,) = others("check up")
     assert "check up" in other
     assert recall(plain.text.replace("check-up", ""), other) >= 0.8, "all of the sentence"
     assert others("banana") == [], "nobody has said what sounds otherwise"
     assert others("checkup") == [], "nor is it another text that is spelt without a hyphen"
-    assert plain.others == (), "without words to expect there is nothing else"
+    assert plain.others() == (), "without words to expect there is nothing else"
 
 
 def test_readings_are_as_likely_as_the_whole_text_is(model: Moonshine) -> None:

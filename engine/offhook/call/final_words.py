@@ -18,6 +18,7 @@ from offhook.call.memory import Memory
 from offhook.call.revision import Confirmation, Final, Revision, Words
 from offhook.conversation.base import Policy, Turn
 from offhook.conversation.history import History
+from offhook.engines.stt.base import nothing_else
 from offhook.errors import OffhookError
 from offhook.observe.trace import TurnTrace
 from offhook.turn_taking import TurnEvent, WordsCorrected
@@ -95,7 +96,7 @@ class FinalWords:
             self._history,
             exchanges=self._history.exchanges[: revision.exchanges],
             tone=revision.tone,
-            otherwise=(),
+            otherwise=nothing_else,
         )
         try:
             return await self._policy.turn(words.text, before)

@@ -34,6 +34,7 @@ from offhook.conversation.repeats import is_announcement
 from offhook.end_of_turn.completeness import completeness
 from offhook.end_of_turn.wait import expectation, gives_time
 from offhook.engines.llm.base import Conversation, Generation, Limits, Mark, Told
+from offhook.engines.stt.base import nothing_else
 from offhook.engines.tts.voice import Voice
 from offhook.errors import HangupError, ModelError, OffhookError, PlaybackError
 from offhook.observe.trace import TurnTrace
@@ -259,6 +260,8 @@ class Pipeline:
         revision.exchanges = len(self._history.exchanges)
         self._history.tone, self._history.otherwise = revision.tone, revision.otherwise
         revision.turn = turn = await policy.turn(revision.caller_text, self._history)
+        # A recogniser's state hangs on them, and nobody asks again.
+        self._history.otherwise = revision.otherwise = nothing_else
         if turn.reading:
             revision.caller_text, revision.trace.reading = turn.caller_text, turn.reading
         revision.ends_call = turn.ends_call

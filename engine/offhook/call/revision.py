@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from offhook.conversation.base import Turn
 from offhook.engines.llm.base import Generation
 from offhook.engines.remote.http import lasting
-from offhook.engines.stt.base import Otherwise
+from offhook.engines.stt.base import Alternatives, nothing_else
 from offhook.errors import DeadlineError, ModelError, OffhookError
 from offhook.observe.trace import TurnTrace
 from offhook.playout.utterance import Utterance
@@ -55,7 +55,7 @@ class Words:
     """What the recogniser is too unsure of to have it answered; ``rest`` is empty then."""
     tone: Tone | None = None
     """How their end was said; None: nothing can tell, or nobody has asked."""
-    otherwise: tuple[Otherwise, ...] = ()
+    otherwise: Alternatives = nothing_else
     """What may have been said instead of ``text``, where the recogniser is not sure."""
 
 
@@ -114,7 +114,7 @@ class Revision:
     """The end of it, which was recognised for this revision: all of it, but for the parts of a long turn."""
     tone: Tone | None = None
     """How it was said."""
-    otherwise: tuple[Otherwise, ...] = ()
+    otherwise: Alternatives = nothing_else
     """What may have been said instead."""
     error: OffhookError | None = None
     """Why there is no answer, or only a part of one."""

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,15 @@ from numpy.typing import NDArray
 from offhook.call.revision import Final, Words
 from offhook.call.stretch import Stretch
 from offhook.end_of_turn.levels import LEVEL_MS, frame_levels
-from offhook.engines.stt.base import Guess, Guessing, Piecewise, Transcript
+from offhook.engines.stt.base import (
+    Alternatives,
+    Guess,
+    Guessing,
+    Otherwise,
+    Piecewise,
+    Transcript,
+    nothing_else,
+)
 from offhook.engines.stt.gate import clean, normalize
 from offhook.errors import OffhookError
 from offhook.observe.trace import TurnTrace
@@ -81,7 +90,7 @@ class SaidSoFar:
                 session = self.stretch.session
                 hasten = session.probably_over if isinstance(session, Piecewise) else None
             before = text.removesuffix(rest)
-            others = tuple(replace(one, text=before + one.text) for one in found.others if rest)
+            others = partial(_behind, before, found.others) if rest else nothing_else
             known = (found.language, hasten, sure, doubtful, await tone, others)
             return Words(text, rest, over, confirming, self._stop_samples, *known)
         finally:
@@ -138,6 +147,11 @@ class SaidSoFar:
             loud_ms = len(frame_levels(self._audio, self._owner.rate_hz)) * LEVEL_MS
             trace.voiced_ms = min(trace.voiced_ms, round(share * loud_ms))
         return self._own
+
+
+def _behind(before: str, others: Alternatives) -> tuple[Otherwise, ...]:
+    """What may have been said as a whole, where ``others`` are of what came behind ``before``."""
+    return tuple(replace(one, text=before + one.text) for one in others())
 
 
 def _cleaned(transcript: Transcript, voiced_ms: int) -> Transcript:

@@ -6,16 +6,16 @@ Lives as long as the call and is shared with nobody: what callers say is in no c
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from offhook.engines.stt.base import Alternatives, nothing_else
 from offhook.knowledge.moods import Mood, angry_by_voice, angry_together
 from offhook.tone_of_voice import Change, Tone, change, is_raised
 
 if TYPE_CHECKING:
     from offhook.conversation.forms.form import Form
-    from offhook.engines.stt.base import Otherwise
     from offhook.tools.executor import Executor
 
 _CACHED = 16
@@ -76,7 +76,7 @@ class History:
     """What was keyed in last; forgotten with the turn that it was."""
     tone: Tone | None = None
     """How the turn is said that is being answered; None: nothing can tell."""
-    otherwise: Sequence[Otherwise] = ()
+    otherwise: Alternatives = nothing_else
     """What may have been said in that turn instead of what was heard."""
     _prompts: list[Callable[[], str]] = field(default_factory=list)
 

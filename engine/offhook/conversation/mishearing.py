@@ -18,27 +18,28 @@ _MOST, _LEAST = 8.0, -2.0
 
 
 async def likeliest(
-    others: Sequence[Otherwise],
+    others: Callable[[], Awaitable[Sequence[Otherwise]]],
     heard: Ranking,
     search: Callable[[str], Awaitable[Ranking]],
     *,
     plain: float,
     sure: float,
-) -> tuple[int, Ranking]:
-    """Which of ``others`` was said, counted from 1, and what it finds; 0: what was heard is, or may be.
+) -> tuple[str, int, Ranking]:
+    """Which of ``others`` was said, counted from 1, and what it finds; "" and 0: what was heard.
 
-    ``heard`` is what that finds, ``search`` finds more.  What was heard has an answer from ``plain`` on
-    (log-odds), another reading from ``sure`` on.  Raises as ``search`` does.
+    ``others`` are asked for where they may matter: it takes time to tell them.  ``heard`` is what that finds,
+    ``search`` finds more.  What was heard has an answer from ``plain`` on
+    (log-odds), another reading from ``sure`` on.  Raises as both do.
     """
-    best, taken = _answer(heard), (0, heard)
+    best, taken = _answer(heard), ("", 0, heard)
     if heard.exact is not None or _surest(heard) >= plain:
         return taken
-    for number, other in enumerate(others, 1):
+    for number, other in enumerate(await others(), 1):
         if other.log_odds + _MOST <= best:
             continue  # however well a fact answers it
         found = await search(other.text)
         if _surest(found) >= sure and other.log_odds + _answer(found) > best:
-            best, taken = other.log_odds + _answer(found), (number, found)
+            best, taken = other.log_odds + _answer(found), (other.text, number, found)
     return taken
 
 

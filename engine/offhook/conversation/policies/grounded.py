@@ -23,9 +23,10 @@ from offhook.conversation.forms.acting import Acting
 from offhook.conversation.forms.request import Request
 from offhook.conversation.grounding import unsupported
 from offhook.conversation.history import Exchange, History
-from offhook.conversation.lookup import look_up
+from offhook.conversation.lookup import look_up, off_the_loop
 from offhook.conversation.mishearing import likeliest
 from offhook.engines.llm.base import Grammar, ToolCall, ToolOffer
+from offhook.engines.stt.base import nothing_else
 from offhook.knowledge.base import PLAIN
 from offhook.knowledge.items import Item
 from offhook.knowledge.notes import assemble
@@ -201,17 +202,16 @@ class Grounded:
 
     async def _meant(self, text: str, found: Ranking, history: History) -> tuple[str, Ranking, int]:
         """What was said as far as the facts can tell, what it finds, and which reading it is; 0: as heard."""
-        others = history.otherwise
         if (
-            not others
+            history.otherwise is nothing_else
             or history.form is not None
             or (found.act.act != "other" and found.act.probability >= LIKELY)
         ):
             return text, found, 0
-        number, found = await likeliest(
-            others, found, partial(self._search, history=history), plain=PLAIN, sure=SURE
-        )
-        return (plain(others[number - 1].text) if number else text), found, number
+        others = partial(off_the_loop, self._worker, history.otherwise)
+        search = partial(self._search, history=history)
+        meant, number, found = await likeliest(others, found, search, plain=PLAIN, sure=SURE)
+        return plain(meant) or text, found, number
 
     async def _search(self, text: str, history: History, whole: str = "") -> Ranking:
         """``whole``: the turn of which ``text`` is one question.

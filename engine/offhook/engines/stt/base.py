@@ -33,6 +33,19 @@ class Otherwise:
     """How much likelier than what was heard, by sound and in general; mostly negative."""
 
 
+Alternatives = Callable[[], tuple[Otherwise, ...]]
+"""What may have been said instead, the likeliest first, for who asks.
+
+That takes a core for some 30 ms the first time, and holds what was computed of the utterance until it is
+forgotten.  Any thread.  Raises ModelError.
+"""
+
+
+def nothing_else() -> tuple[Otherwise, ...]:
+    """The alternatives of what nobody doubts."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """One utterance as words; ``text`` is empty when there were none."""
@@ -48,8 +61,7 @@ class Transcript:
     """The recogniser is so unsure that answering would most often be answering something else."""
     tokens: tuple[int, ...] = field(default=(), repr=False, compare=False)
     """The words as the recogniser has them, for :class:`Growing`."""
-    others: tuple[Otherwise, ...] = field(default=(), repr=False, compare=False)
-    """What may have been said instead, the likeliest first; empty where nothing is doubtful."""
+    others: Alternatives = field(default=nothing_else, repr=False, compare=False)
 
 
 class RecognitionSession(Protocol):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from offhook.catalogue.embedded import ADVICE, RECOGNISER, find_file
 from offhook.config import Device, SttConfig, spoken_languages
 from offhook.engines.device import onnx_session
 from offhook.engines.engine import Loading
-from offhook.engines.stt.base import STT_RATE_HZ, Otherwise, Transcript, never
+from offhook.engines.stt.base import STT_RATE_HZ, Alternatives, Otherwise, Transcript, never, nothing_else
 from offhook.engines.stt.moonshine_others import BEHIND, Edit, own_edits, together
 from offhook.engines.stt.moonshine_tokens import EOS, Vocabulary, read_tokenizer
 from offhook.errors import ConfigError, ModelError
@@ -140,7 +141,7 @@ class Moonshine:
             samples = np.pad(samples, ((0, 0), (0, _MIN_SAMPLES - samples.shape[1])))
         try:
             heard = self._decode(samples, () if before is None else before.tokens, cancelled)
-            read, others = heard, list[Otherwise]()
+            read, others = heard, nothing_else
             if own is not None and not cancelled():
                 read, others = self._read_otherwise(heard, own)
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
@@ -153,7 +154,7 @@ class Moonshine:
             confidence=confidence,
             doubtful=confidence < _DOUBTED,
             tokens=tuple(heard.tokens),
-            others=tuple(others),
+            others=others,
         )
 
     def close(self) -> None:
@@ -207,7 +208,7 @@ class Moonshine:
         past = {name: feed[name] for name in self._past}
         return _Heard(tokens, odds, hidden, mask, past)
 
-    def _read_otherwise(self, heard: _Heard, own: OwnWords) -> tuple[_Heard, list[Otherwise]]:
+    def _read_otherwise(self, heard: _Heard, own: OwnWords) -> tuple[_Heard, Alternatives]:
         """With words of the agent's own where the audio allows for them, and what else it allows for.
 
         What is compared is how likely the decoder thinks each reading, given the audio.  It knows how
@@ -217,22 +218,25 @@ class Moonshine:
         tokens, odds = heard.tokens, heard.odds
         edits = own_edits(tokens, odds, own, self._vocabulary)
         if not edits:
-            return heard, []
-        likely = self._likelier(heard, edits)
-        expected = [n for n, edit in enumerate(edits) if edit.expected and likely[n] >= _EXPECTED]
-        readings = list(together(tokens, edits, likely))
+            return heard, nothing_else
+        expected = [edit for edit in edits if edit.expected]
+        likely = self._likelier(heard, expected)
+        fitting = [n for n, odds_of_it in enumerate(likely) if odds_of_it >= _EXPECTED]
         read = heard
-        if expected:
-            best = edits[max(expected, key=likely.__getitem__)]
+        if fitting:
+            best = expected[max(fitting, key=likely.__getitem__)]
             # Of these the caller is not asked again: somebody has written them, and they fit.
             sure = [0.0] * len(best.new)
             written = [*odds[: best.first], *sure, *odds[best.end :]]
             read = replace(heard, tokens=best.of(tokens), odds=written)
-            readings.append((0.0, tokens))
-        return read, self._others(read.tokens, readings)
+        return read, cache(partial(self._others, heard, read.tokens, edits))
 
-    def _others(self, taken: list[int], readings: list[tuple[float, list[int]]]) -> list[Otherwise]:
-        """The likeliest of ``readings`` that say something else than the tokens that were ``taken``."""
+    def _others(self, heard: _Heard, taken: list[int], edits: list[Edit]) -> tuple[Otherwise, ...]:
+        """The likeliest readings of ``heard`` that say something else than the tokens that were ``taken``."""
+        try:
+            readings = [(0.0, heard.tokens), *together(heard.tokens, edits, self._likelier(heard, edits))]
+        except Exception as error:  # as above
+            raise ModelError(f"{self.name}: recognition failed: {_one_line(error)}") from error
         known, found = {_plain(self._vocabulary.text(taken))}, list[Otherwise]()
         for log_odds, tokens in sorted(readings, key=lambda one: -one[0]):
             text = self._vocabulary.text(tokens)
@@ -241,7 +245,7 @@ class Moonshine:
             if _plain(text) not in known:
                 known.add(_plain(text))
                 found.append(Otherwise(text, log_odds))
-        return found
+        return tuple(found)
 
     def _likelier(self, heard: _Heard, edits: list[Edit]) -> list[float]:
         """How much likelier each edit makes ``heard`` (log-probability, mostly negative), given the audio.
