@@ -170,7 +170,7 @@ sanitize:
 
 .PHONY: fuzz
 fuzz: build  ## Fuzz what strangers send, some 30 s each parser (SECONDS=600: as long as that, FUZZ_SEED=2: others)
-	@command -v clang++ >/dev/null || test "$$(id -u)" != 0 || apt-get install -y -qq --no-install-recommends clang >/dev/null
+	.ci/install-clang
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: wheel test-wheel deb test-deb
