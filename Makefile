@@ -36,6 +36,7 @@ test: build test-native  ## Run every test: native, Python, and calls on a real 
 	@tests/tenants/install-postgresql.sh || test -z "$$CI"  # the same
 	@tests/scale/install-kamailio.sh || test -z "$$CI"  # the same
 	@tests/web/install-chromium.sh || test -z "$$CI"  # the same
+	@bench/recognition/install-prompts.sh || test -z "$$CI"  # the same
 	.ci/run-tests
 
 .PHONY: test-kernels

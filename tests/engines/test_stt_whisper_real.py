@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from offhook.engines.stt.whisper import Whisper
+from offhook.files import cache_folder
 from tests.support.audio.audio import read_wav
 from tests.support.audio.no_speech import RATE_HZ, no_speech
 from tests.support.engines.pulled import pulled
@@ -23,8 +24,8 @@ from tests.support.words import recall
 pytestmark = pytest.mark.timeout(600)  # the first run fetches and converts
 DATA = Path(__file__).parents[1] / "data"
 DEMO = Path(__file__).parents[2] / "engine" / "offhook" / "assets" / "demo"
-PROMPTS = Path("/usr/share/asterisk/sounds")
-"""Debian's asterisk-core-sounds-*-wav: people, over the telephone."""
+PROMPTS = cache_folder() / "prompts" / "usr" / "share" / "asterisk" / "sounds"
+"""Debian's asterisk-core-sounds-*-wav, people; `make test` has install-prompts.sh bring them."""
 
 
 @cache
@@ -92,7 +93,7 @@ def test_the_agents_language_is_given_back() -> None:
 def test_callers_of_several_languages_are_understood(language: str, file: str, words: str) -> None:
     path = PROMPTS / file
     if not path.is_file():
-        pytest.skip(f"needs {path}: apt install asterisk-core-sounds-{language}-wav")
+        pytest.skip(f"needs {path}: run bench/recognition/install-prompts.sh")
     model = Whisper(pulled("whisper-base"), language=("en", "es", "fr"))
     heard = model.transcribe(read_wav(path, RATE_HZ))
     model.close()
