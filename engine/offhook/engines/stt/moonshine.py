@@ -11,7 +11,7 @@ up, never imported: importing it needs PortAudio, which a telephone server has n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -220,23 +220,28 @@ class Moonshine:
         if not edits:
             return heard, nothing_else
         expected = [edit for edit in edits if edit.expected]
-        likely = self._likelier(heard, expected)
-        fitting = [n for n, odds_of_it in enumerate(likely) if odds_of_it >= _EXPECTED]
+        likely = dict(zip(expected, self._likelier(heard, expected), strict=True))
+        fitting = [edit for edit in expected if likely[edit] >= _EXPECTED]
         read = heard
         if fitting:
-            best = expected[max(fitting, key=likely.__getitem__)]
+            best = max(fitting, key=likely.__getitem__)
             # Of these the caller is not asked again: somebody has written them, and they fit.
             sure = [0.0] * len(best.new)
             written = [*odds[: best.first], *sure, *odds[best.end :]]
             read = replace(heard, tokens=best.of(tokens), odds=written)
-        return read, cache(partial(self._others, heard, read.tokens, edits))
+        return read, cache(partial(self._others, heard, read.tokens, edits, likely))
 
-    def _others(self, heard: _Heard, taken: list[int], edits: list[Edit]) -> tuple[Otherwise, ...]:
+    def _others(
+        self, heard: _Heard, taken: list[int], edits: list[Edit], known_odds: Mapping[Edit, float]
+    ) -> tuple[Otherwise, ...]:
         """The likeliest readings of ``heard`` that say something else than the tokens that were ``taken``."""
+        rest = [edit for edit in edits if edit not in known_odds]
         try:
-            readings = [(0.0, heard.tokens), *together(heard.tokens, edits, self._likelier(heard, edits))]
+            likely = {**known_odds, **dict(zip(rest, self._likelier(heard, rest), strict=True))}
         except Exception as error:  # as above
             raise ModelError(f"{self.name}: recognition failed: {_one_line(error)}") from error
+        tokens = heard.tokens
+        readings = [(0.0, tokens), *together(tokens, edits, [likely[edit] for edit in edits])]
         known, found = {_plain(self._vocabulary.text(taken))}, list[Otherwise]()
         for log_odds, tokens in sorted(readings, key=lambda one: -one[0]):
             text = self._vocabulary.text(tokens)
